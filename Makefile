@@ -1,0 +1,28 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint verify bench clean
+
+.venv.ok: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirimix needs Python >= 3.11")'
+	if command -v uv >/dev/null; then uv venv --allow-existing --python $(PYTHON) .venv && uv pip install --python $(BIN)/python -e '.[test]'; \
+	else $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'; fi
+	touch .venv.ok
+
+demo: .venv.ok
+	$(BIN)/dirimix run studies/demo.toml --out runs/demo
+	$(BIN)/dirimix report runs/demo
+
+lint: .venv.ok
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+test: lint
+	$(BIN)/pytest -m 'not slow'
+
+verify: .venv.ok
+	$(BIN)/pytest -m slow
+
+clean:
+	rm -rf .venv .venv.ok dist build

@@ -1,0 +1,44 @@
+"""dirimix: local Bayesian Dirichlet mixing of imperfect models.
+
+Names are loaded on first use, so that importing the package costs nothing.
+"""
+
+import importlib
+from typing import Any
+
+from dirimix._version import __version__
+
+_HOME = {
+    "BayesianModelAveraging": "dirimix.averaging",
+    "DirichletMixture": "dirimix.global_mixture",
+    "EqualWeights": "dirimix.references",
+    "GPCorrection": "dirimix.correction",
+    "LinearMixture": "dirimix.global_mixture",
+    "LocalDirichletMixture": "dirimix.local_mixture",
+    "OrdinaryLeastSquares": "dirimix.references",
+    "RidgeStacking": "dirimix.references",
+    "SimplexLeastSquares": "dirimix.references",
+    "SingleModel": "dirimix.single",
+}
+_MODULES = ("datasets", "scores")
+
+__all__ = ["__version__", "test", *_HOME, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"dirimix.{name}")
+    raise AttributeError(f"module 'dirimix' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def test(*arguments: str) -> int:
+    """Run the package's own doctests with pytest and return its exit code (0 is success)."""
+    import pytest
+
+    return int(pytest.main(["--doctest-modules", "--pyargs", "dirimix", *arguments]))

@@ -1,0 +1,134 @@
+"""What every estimator has in common: the scikit-learn face of a predictive law."""
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from dirimix.predictive import NormalMixture
+from dirimix.table import Table, make_table
+
+
+class AbstractMixture(RegressorMixin, BaseEstimator, ABC):
+    """A fitted rule that turns K models' values at a site into a predictive law.
+
+    Subclasses are leaves. They store their parameters untouched in `__init__` (among them
+    `coords`, `models` and `seed`), and write `_fit`, `_predictive` and `_weight_draws`.
+    """
+
+    coords: Sequence[str]
+    models: Sequence[str]
+    seed: int
+
+    @abstractmethod
+    def _fit(self, table: Table) -> None:
+        """Set the fitted state, attributes with a trailing underscore."""
+
+    @abstractmethod
+    def _predictive(self, table: Table) -> NormalMixture:
+        """The predictive law at the table's sites; its y_err adds to the noise."""
+
+    @abstractmethod
+    def _weight_draws(self, table: Table) -> np.ndarray:
+        """Posterior draws of the field weights (their mean given the parameters), (s, n, K)."""
+
+    def fit(self, X: pd.DataFrame, y: object, y_err: object = None) -> Self:
+        """Fit to observations.
+
+        Args:
+            X: Frame with the coordinate and model columns, n rows.
+            y: Observations, (n,).
+            y_err: Standard deviations of their measurement errors, (n,), in the unit of y.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            InputError: If the table is not usable; the message names column, row and value.
+        """
+        table = make_table(X, self.coords, self.models, y, y_err, fitting=True)
+        self.n_features_in_ = X.shape[1]
+        self._fit(table)
+        return self
+
+    def predictive(self, X: pd.DataFrame, y_err: object = None) -> NormalMixture:
+        """The predictive law of an observation at each row of X.
+
+        Noise is always included; the measurement error is where `y_err` (m,) gives one.
+        """
+        check_is_fitted(self)
+        return self._predictive(make_table(X, self.coords, self.models, None, y_err))
+
+    def predict(
+        self, X: pd.DataFrame, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Predictive means, (m,), with `return_std` also the standard deviations."""
+        law = self.predictive(X)
+        return (law.average(), law.standard_deviation()) if return_std else law.average()
+
+    def predict_quantiles(self, X: pd.DataFrame, quantiles: Sequence[float]) -> np.ndarray:
+        """Predictive quantiles, (m, len(quantiles))."""
+        law = self.predictive(X)
+        return np.column_stack([law.quantile(q) for q in quantiles])
+
+    def predict_interval(self, X: pd.DataFrame, coverage: float = 0.9) -> np.ndarray:
+        """Central predictive interval, (m, 2), noise included."""
+        return self.predict_quantiles(X, ((1 - coverage) / 2, (1 + coverage) / 2))
+
+    def sample_y(self, X: pd.DataFrame, n_samples: int = 1) -> np.ndarray:
+        """Draws of new observations, (n_samples, m)."""
+        return self.predictive(X).sample(n_samples, self._generator("sample_y"))
+
+    def predict_weights(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Posterior mean of the field weights, one column a model, the index of X."""
+        return pd.DataFrame(self.sample_weights(X).mean(axis=0), X.index, list(self.models))
+
+    def sample_weights(self, X: pd.DataFrame) -> np.ndarray:
+        """Posterior draws of the field weights, (s, m, K)."""
+        check_is_fitted(self)
+        return self._weight_draws(make_table(X, self.coords, self.models))
+
+    def _generator(self, purpose: str) -> np.random.Generator:
+        """A NumPy generator for one purpose, the same at every call."""
+        return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
+
+
+def renormalise(weights: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Weights at sites where only some models are known, with the sum that they had.
+
+    Args:
+        weights: (s, K) or (s, n, K).
+        known: Which model has a value where, (n, K); every row has one.
+
+    Returns:
+        (s, n, K), 0 where a model is not known.
+    """
+    weights = weights if weights.ndim == 3 else weights[:, None, :]
+    kept = np.where(known, weights, 0.0)
+    total, part = weights.sum(axis=-1, keepdims=True), kept.sum(axis=-1, keepdims=True)
+    # where the known models carry no weight at all they share it equally
+    equal = known / known.sum(axis=-1, keepdims=True)
+    safe = np.where(part == 0, 1.0, part)
+    return np.where(part == 0, equal * total, kept * (total / safe))
+
+
+def pool(table: Table, weights: np.ndarray, sigma: np.ndarray) -> NormalMixture:
+    """Predictive law of weighted models with noise, one component a draw.
+
+    Args:
+        table: m sites.
+        weights: (s, K) or (s, m, K); renormalised over the models known at a site.
+        sigma: Noise standard deviations, (s,).
+    """
+    weights = renormalise(weights, table.known)
+    f = np.where(table.known, table.f, 0.0)
+    mean = np.einsum("smk,mk->sm", weights, f)
+    # corrections learnt from the same residuals err together: their deviations add
+    correction = np.einsum("smk,mk->sm", np.abs(weights), table.f_sd)
+    sd = np.sqrt(sigma[:, None] ** 2 + correction**2 + table.y_err**2)
+    return NormalMixture.of_draws(mean, sd)
