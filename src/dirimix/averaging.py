@@ -1,0 +1,206 @@
+"""Bayesian model averaging: one model is right, and the evidence says how likely each is."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.special import entr, softmax
+
+from dirimix.base import AbstractMixture, renormalise
+from dirimix.errors import InputError
+from dirimix.evidence import Evidence, closed_form, laplace, monte_carlo, quadrature
+from dirimix.noise import AbstractNoisePrior, GammaPrecision, sigma_posterior
+from dirimix.predictive import NormalMixture
+from dirimix.rows import complete_rows, edge_rows, observed
+from dirimix.table import Table
+
+EVIDENCES = ("closed-form", "laplace", "monte-carlo")
+
+
+class BayesianModelAveraging(AbstractMixture):
+    """p(y) = sum_k p(M_k | data) p(y | M_k, data): densities mix, not means.
+
+    The evidence is taken on a small evidence set, because on many rows it always names a single
+    model; sigma's posterior of each model uses all training rows. The prior over models is
+    uniform. Where a model has no value its probability goes to the others.
+
+    Args:
+        coords: Names of the coordinate columns; they choose the default evidence set.
+        models: Names of the K model columns.
+        evidence: "closed-form", "laplace" or "monte-carlo". With measurement errors there is no
+            closed form, and quadrature takes its place (`evidence_["route"]` says so).
+        noise_prior: Prior of sigma, the same for all models; by default the paper's
+            `GammaPrecision(0.252, 0.030)`, so that the three evidences estimate one number.
+        evidence_rows: Indices or mask of the training rows that make the evidence set; by
+            default `rows.edge_rows` of those where every model has a value.
+        n_evidence: Number of rows of the default evidence set.
+        discrepancy: Precision, in units of the noise precision, of the normal prior of a
+            constant shift of each model; None is no shift.
+        n_monte_carlo: Number of prior draws of the Monte Carlo evidence.
+        y_scale: Unit of the noise prior, in the unit of y.
+        seed: Seed of the Monte Carlo evidence and of `sample_y`.
+
+    Attributes:
+        evidence_: Frame with model, log_evidence, std_error, probability, route and
+            log_evidence_quadrature, the cross-check.
+        evidence_rows_: Indices of the evidence set among the training rows.
+        weights_: Posterior model probabilities, (K,).
+        effective_models_: exp of their entropy, between 1 and K.
+        priors_: Text of the prior of each parameter.
+
+    Reference: doi 10.1214/ss/1009212519.
+    """
+
+    def __init__(
+        self,
+        coords: Sequence[str] = (),
+        models: Sequence[str] = (),
+        *,
+        evidence: str = "closed-form",
+        noise_prior: AbstractNoisePrior | None = None,
+        evidence_rows: Sequence[int] | np.ndarray | None = None,
+        n_evidence: int = 8,
+        discrepancy: float | None = None,
+        n_monte_carlo: int = 100_000,
+        y_scale: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        self.coords = coords
+        self.models = models
+        self.evidence = evidence
+        self.noise_prior = noise_prior
+        self.evidence_rows = evidence_rows
+        self.n_evidence = n_evidence
+        self.discrepancy = discrepancy
+        self.n_monte_carlo = n_monte_carlo
+        self.y_scale = y_scale
+        self.seed = seed
+
+    def _fit(self, table: Table) -> None:
+        prior = (self.noise_prior or GammaPrecision()).scaled(self.y_scale)
+        self._check_parameters(prior)
+        kept = complete_rows(table)
+        self.evidence_rows_ = self._evidence_rows(table, kept)
+        self.evidence_ = self._compare(table.rows(self.evidence_rows_), prior)
+        self.weights_ = self.evidence_["probability"].to_numpy()
+        self.effective_models_ = float(np.exp(np.sum(entr(self.weights_))))
+        self._posteriors(table.rows(kept), prior)
+        self.priors_ = {"model": f"uniform, 1/{len(table.models)}", "sigma": str(prior)}
+        if self.discrepancy is not None:
+            self.priors_["shift"] = f"Normal(0, sigma^2 / {self.discrepancy:g})"
+
+    def _check_parameters(self, prior: AbstractNoisePrior) -> None:
+        if self.evidence not in EVIDENCES:
+            raise InputError(
+                f"evidence must be one of {', '.join(EVIDENCES)}, not {self.evidence!r}"
+            )
+        if self.evidence == "closed-form" and not isinstance(prior, GammaPrecision):
+            raise InputError(
+                "the closed-form evidence needs the conjugate prior GammaPrecision, not "
+                f"{type(prior).__name__}; choose evidence='laplace' or 'monte-carlo'"
+            )
+        if self.discrepancy is not None and not self.discrepancy > 0:
+            raise InputError(f"discrepancy must be positive or None, not {self.discrepancy}")
+        if self.n_monte_carlo < 2:
+            raise InputError(f"n_monte_carlo must be at least 2, not {self.n_monte_carlo}")
+
+    def _evidence_rows(self, table: Table, kept: np.ndarray) -> np.ndarray:
+        if self.evidence_rows is None:
+            return kept[edge_rows(table.x[kept], self.n_evidence)]
+        return _checked_rows(np.asarray(self.evidence_rows), table)
+
+    def _compare(self, table: Table, prior: AbstractNoisePrior) -> pd.DataFrame:
+        residuals = (observed(table)[:, None] - table.f).T
+        exact = [quadrature(d, table.y_err, prior, self.discrepancy) for d in residuals]
+        found = self._evidences(residuals, table.y_err, prior, exact)
+        log = np.array([e.log for e in found])
+        return pd.DataFrame(
+            {
+                "model": list(table.models),
+                "log_evidence": log,
+                "std_error": [e.std_error for e in found],
+                "probability": softmax(log),
+                "route": [e.route for e in found],
+                "log_evidence_quadrature": [e.log for e in exact],
+            }
+        )
+
+    def _evidences(
+        self,
+        residuals: np.ndarray,
+        error: np.ndarray,
+        prior: AbstractNoisePrior,
+        exact: list[Evidence],
+    ) -> list[Evidence]:
+        if self.evidence == "laplace":
+            return [laplace(d, error, prior, self.discrepancy) for d in residuals]
+        if self.evidence == "monte-carlo":
+            # common draws: the error of a ratio of evidences is smaller than that of either
+            sigma = prior.sample(self._generator("evidence"), self.n_monte_carlo)
+            return [monte_carlo(d, error, sigma, self.discrepancy) for d in residuals]
+        if isinstance(prior, GammaPrecision) and not np.any(error):
+            return [closed_form(d, prior, self.discrepancy) for d in residuals]
+        return exact
+
+    def _posteriors(self, table: Table, prior: AbstractNoisePrior) -> None:
+        """Set the nodes of each model's posterior of sigma and of its shift, each (c,)."""
+        residuals = (observed(table)[:, None] - table.f).T
+        nodes = [sigma_posterior(d, table.y_err, prior, self.discrepancy) for d in residuals]
+        shifts = [
+            _shift(sigma, d, table.y_err, self.discrepancy)
+            for (sigma, _), d in zip(nodes, residuals, strict=True)
+        ]
+        self.node_model_ = np.repeat(np.arange(len(nodes)), [len(s) for s, _ in nodes])
+        self.node_sigma_ = np.concatenate([sigma for sigma, _ in nodes])
+        self.node_weight_ = np.concatenate([weight for _, weight in nodes])
+        self.node_shift_ = np.concatenate([mean for mean, _ in shifts])
+        self.node_shift_variance_ = np.concatenate([variance for _, variance in shifts])
+
+    def _predictive(self, table: Table) -> NormalMixture:
+        probability = self._weight_draws(table)[0].T
+        # a component without weight may stand anywhere: on the mean of the known ones
+        somewhere = np.sum(probability * np.where(table.known, table.f, 0.0).T, axis=0)
+        k = self.node_model_
+        mean = np.where(table.known, table.f, somewhere[:, None]).T[k] + self.node_shift_[:, None]
+        fixed = np.where(table.known, table.f_sd, 0.0).T[k] ** 2 + table.y_err**2
+        own = self.node_sigma_**2 + self.node_shift_variance_
+        weight = probability[k] * self.node_weight_[:, None]
+        return NormalMixture(mean, np.sqrt(own[:, None] + fixed), weight)
+
+    def _weight_draws(self, table: Table) -> np.ndarray:
+        return renormalise(self.weights_[None], table.known)
+
+
+def _shift(
+    sigma: np.ndarray, residual: np.ndarray, error: np.ndarray, discrepancy: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior mean and variance of the constant shift at each sigma, (c,) each."""
+    if discrepancy is None:
+        return np.zeros_like(sigma), np.zeros_like(sigma)
+    precision = 1 / (sigma[:, None] ** 2 + error**2)
+    total = precision.sum(axis=1) + discrepancy / sigma**2
+    return precision @ residual / total, 1 / total
+
+
+def _checked_rows(rows: np.ndarray, table: Table) -> np.ndarray:
+    """Indices of an evidence set given as indices or mask, all usable and different."""
+    n = len(table.f)
+    if rows.dtype == bool and rows.shape != (n,):
+        raise InputError(
+            f"evidence_rows is a mask of shape {rows.shape}, but there are {n} training rows"
+        )
+    index = np.flatnonzero(rows) if rows.dtype == bool else rows
+    if index.ndim != 1 or not len(index) or not np.issubdtype(index.dtype, np.integer):
+        raise InputError("evidence_rows must be a mask or a list of row indices, and not empty")
+    if index.min() < 0 or index.max() >= n or len(np.unique(index)) < len(index):
+        raise InputError(
+            f"evidence_rows must be different indices from 0 to {n - 1}, not {index.tolist()}"
+        )
+    lacking = ~table.known[index]
+    if lacking.any():
+        row, k = np.argwhere(lacking)[0]
+        raise InputError(
+            f"evidence row {index[row]} has no value of model {table.models[k]!r}; choose rows "
+            "where every model has one"
+        )
+    return index

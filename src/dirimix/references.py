@@ -1,0 +1,288 @@
+"""Plain references: fixed and least-squares weights, which every mixture must be shown against."""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Self
+
+import numpy as np
+from scipy.optimize import minimize, nnls
+from sklearn.utils.validation import check_is_fitted
+
+from dirimix.base import AbstractMixture, pool, renormalise
+from dirimix.errors import InputError
+from dirimix.noise import maximum_likelihood_sigma
+from dirimix.predictive import NormalMixture
+from dirimix.rows import complete_rows, observed
+from dirimix.table import Table
+
+_FLOOR = 1e-6  # smallest sigma in units of y_scale: an exact fit leaves a law with some width
+_BY_LIKELIHOOD = "none; maximum likelihood"
+
+
+class _FixedWeights(AbstractMixture):
+    """Interface: one weight vector and one noise level, given as `weights_` and `sigma_`."""
+
+    y_scale: float
+    weights_: np.ndarray
+    sigma_: float
+
+    def __init__(
+        self,
+        coords: Sequence[str] = (),
+        models: Sequence[str] = (),
+        *,
+        y_scale: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        self.coords = coords
+        self.models = models
+        self.y_scale = y_scale
+        self.seed = seed
+
+    def _noise(self, table: Table, weights: np.ndarray) -> float:
+        residual = observed(table) - table.f @ weights
+        return maximum_likelihood_sigma(residual, table.y_err, _FLOOR * self.y_scale)
+
+    def _predictive(self, table: Table) -> NormalMixture:
+        return pool(table, self.weights_[None], np.array([self.sigma_]))
+
+    def _weight_draws(self, table: Table) -> np.ndarray:
+        return renormalise(self.weights_[None], table.known)
+
+
+class EqualWeights(_FixedWeights):
+    """y = mean_k f_k + sigma eps, with sigma by maximum likelihood.
+
+    Args:
+        coords: Names of the coordinate columns (not used by the law).
+        models: Names of the K model columns.
+        y_scale: Unit of the noise, in the unit of y.
+        seed: Seed of `sample_y`.
+
+    Attributes:
+        weights_: 1/K each, (K,).
+        sigma_: Noise level.
+        priors_: Text of the prior of each parameter.
+    """
+
+    def _fit(self, table: Table) -> None:
+        table = table.rows(complete_rows(table))
+        self.weights_ = np.full(len(table.models), 1 / len(table.models))
+        self.sigma_ = self._noise(table, self.weights_)
+        self.priors_ = {"w": "fixed at 1/K", "sigma": _BY_LIKELIHOOD}
+
+
+class OrdinaryLeastSquares(_FixedWeights):
+    """y = sum_k w_k f_k + sigma eps with free weights and no intercept, unweighted rows.
+
+    Args:
+        coords: Names of the coordinate columns (not used by the law).
+        models: Names of the K model columns.
+        y_scale: Unit of the noise, in the unit of y.
+        seed: Seed of `sample_y`.
+
+    Attributes:
+        weights_: Least-squares weights, (K,), of any sign and sum.
+        sigma_: Noise level by maximum likelihood.
+        projected_weights_: max(w, 0) / sum max(w, 0), (K,).
+        projected_sigma_: The noise level that the projected weights need.
+        priors_: Text of the prior of each parameter.
+    """
+
+    def _fit(self, table: Table) -> None:
+        table = table.rows(complete_rows(table))
+        self.weights_ = np.linalg.lstsq(table.f, observed(table), rcond=None)[0]
+        self.sigma_ = self._noise(table, self.weights_)
+        positive = np.maximum(self.weights_, 0)
+        self.projected_weights_ = positive / positive.sum() if positive.any() else positive
+        self.projected_sigma_ = self._noise(table, self.projected_weights_)
+        self.priors_ = {"w": "none; least squares", "sigma": _BY_LIKELIHOOD}
+
+    def projected(self) -> Self:
+        """The fitted sibling with the weights projected to the simplex as in the paper.
+
+        Raises:
+            InputError: If no weight is positive, so that there is nothing to project.
+        """
+        check_is_fitted(self)
+        if not self.projected_weights_.any():
+            raise InputError(
+                "no least-squares weight is positive, so they cannot be projected to the simplex; "
+                "use SimplexLeastSquares"
+            )
+        sibling = copy(self)
+        sibling.weights_, sibling.sigma_ = self.projected_weights_, self.projected_sigma_
+        sibling.priors_ = {**self.priors_, "w": "none; least squares, then max(w, 0) / sum"}
+        return sibling
+
+
+class SimplexLeastSquares(_FixedWeights):
+    """y = sum_k w_k f_k + sigma eps with w_k >= 0 and sum_k w_k = 1, unweighted least squares.
+
+    Args:
+        coords: Names of the coordinate columns (not used by the law).
+        models: Names of the K model columns.
+        y_scale: Unit of the noise, in the unit of y.
+        seed: Seed of `sample_y`.
+
+    Attributes:
+        weights_: The weights on the simplex, (K,).
+        sigma_: Noise level by maximum likelihood.
+        priors_: Text of the prior of each parameter.
+    """
+
+    def _fit(self, table: Table) -> None:
+        table = table.rows(complete_rows(table))
+        self.weights_ = simplex_least_squares(table.f, observed(table))
+        self.sigma_ = self._noise(table, self.weights_)
+        self.priors_ = {"w": "uniform on the simplex; least squares", "sigma": _BY_LIKELIHOOD}
+
+
+class RidgeStacking(AbstractMixture):
+    """y = sum_k w_k f_k + sigma eps with w_k ~ Normal(1/K, tau^2), Bayesian in w.
+
+    tau and sigma maximise the marginal likelihood, with the measurement errors known. The
+    posterior of w is normal; it is carried by draws that have exactly its mean and covariance.
+
+    Args:
+        coords: Names of the coordinate columns (not used by the law).
+        models: Names of the K model columns.
+        n_draws: Number of draws of w.
+        y_scale: Unit of the noise, in the unit of y.
+        seed: Seed of the draws and of `sample_y`.
+
+    Attributes:
+        weights_: Posterior mean of the weights, (K,).
+        weights_covariance_: Their posterior covariance, (K, K).
+        draws_: Draws of the weights, (n_draws, K).
+        sigma_: Noise level.
+        tau_: Prior standard deviation of a weight.
+        log_marginal_likelihood_: At sigma_ and tau_.
+        priors_: Text of the prior of each parameter.
+    """
+
+    def __init__(
+        self,
+        coords: Sequence[str] = (),
+        models: Sequence[str] = (),
+        *,
+        n_draws: int = 1000,
+        y_scale: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        self.coords = coords
+        self.models = models
+        self.n_draws = n_draws
+        self.y_scale = y_scale
+        self.seed = seed
+
+    def _fit(self, table: Table) -> None:
+        table = table.rows(complete_rows(table))
+        k = len(table.models)
+        residual = observed(table) - table.f.mean(axis=1)
+        self.sigma_, self.tau_ = _likeliest_ridge(table.f, residual, table.y_err, self.y_scale)
+        evidence, shift, covariance = ridge_posterior(
+            table.f, residual, table.y_err, self.sigma_, self.tau_
+        )
+        self.log_marginal_likelihood_ = evidence
+        self.weights_, self.weights_covariance_ = 1 / k + shift, covariance
+        self.draws_ = self.weights_ + _exact_draws(
+            covariance, self.n_draws, self._generator("weights")
+        )
+        self.priors_ = {
+            "w": f"Normal(1/{k}, tau^2), tau = {self.tau_:.3g} by maximum marginal likelihood",
+            "sigma": "none; maximum marginal likelihood",
+        }
+
+    def _predictive(self, table: Table) -> NormalMixture:
+        return pool(table, self.draws_, np.full(self.n_draws, self.sigma_))
+
+    def _weight_draws(self, table: Table) -> np.ndarray:
+        return renormalise(self.draws_, table.known)
+
+
+def simplex_least_squares(f: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The weights w on the simplex that minimise |y - f w|^2, exactly.
+
+    With g_k = f_k - y the objective is |g w|^2, the point of a convex hull nearest to the
+    origin. Minimise |g v|^2 + (sum v - 1)^2 over v >= 0: for v = s w the best s leaves
+    a / (a + 1), which grows with a = |g w|^2, so that v / sum v is the minimiser for any scale
+    of g. One call of the active-set method for non-negative least squares does it.
+
+    Args:
+        f: Model values, (n, K).
+        y: Observations, (n,).
+
+    Returns:
+        (K,).
+
+    >>> simplex_least_squares(np.array([[0.0, 2.0], [0.0, 2.0]]), np.array([0.5, 0.5]))
+    array([0.75, 0.25])
+    """
+    deviation = f - y[:, None]
+    size = np.sqrt(np.mean(np.sum(deviation**2, axis=0)))
+    stacked = np.vstack([deviation / (size or 1.0), np.ones(f.shape[1])])
+    v = nnls(stacked, np.append(np.zeros(len(y)), 1.0))[0]
+    return v / v.sum()
+
+
+def ridge_posterior(
+    f: np.ndarray, residual: np.ndarray, error: np.ndarray, sigma: float, tau: float
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Bayesian linear regression of residuals on f with coefficients Normal(0, tau^2).
+
+    Args:
+        f: Model values, (n, K), n >= K.
+        residual: Observations less the prior mean, (n,).
+        error: Measurement errors, (n,).
+        sigma: Noise level.
+        tau: Prior standard deviation of a coefficient.
+
+    Returns:
+        Log marginal likelihood, posterior mean (K,) and posterior covariance (K, K).
+
+    Reference: doi 10.7551/mitpress/3206.001.0001, chapter 2.
+    """
+    noise = np.sqrt(sigma**2 + error**2)
+    # singular values, because duplicated models and tiny noise ruin a Cholesky factor
+    left, size, right = np.linalg.svd(tau * f / noise[:, None], full_matrices=False)
+    target = residual / noise
+    seen = left.T @ target
+    kept = 1 / (1 + size**2)
+    misfit = np.sum((target - left @ seen) ** 2) + np.sum(kept * seen**2)
+    log_det = np.sum(np.log(2 * np.pi * noise**2)) - np.sum(np.log(kept))
+    mean = tau * right.T @ (size * kept * seen)
+    return float(-0.5 * (log_det + misfit)), mean, tau**2 * (right.T * kept) @ right
+
+
+def _likeliest_ridge(
+    f: np.ndarray, residual: np.ndarray, error: np.ndarray, y_scale: float
+) -> tuple[float, float]:
+    """Noise and weight scale of the largest marginal likelihood, from a grid of starts."""
+
+    def loss(log_parameters: np.ndarray) -> float:
+        sigma, tau = np.exp(log_parameters)
+        return -ridge_posterior(f, residual, error, sigma, tau)[0]
+
+    start = max(float(np.sqrt(np.mean(residual**2))), _FLOOR * y_scale)
+    lowest = np.log(_FLOOR * y_scale)
+    bounds = [(lowest, max(np.log(start) + 2, lowest + 1)), (np.log(1e-5), np.log(1e3))]
+    starts = [np.array([np.log(start * r), np.log(t)]) for r in (1.0, 0.3) for t in (0.03, 0.3)]
+    found = [
+        minimize(loss, s, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-8})
+        for s in starts
+    ]
+    sigma, tau = np.exp(min(found, key=lambda r: r.fun).x)
+    return float(sigma), float(tau)
+
+
+def _exact_draws(covariance: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Normal draws (n, K) whose sample mean is 0 and sample covariance exactly as asked."""
+    if n <= 2 * len(covariance):
+        raise InputError(f"n_draws must exceed twice the number of models, not be {n}")
+    half = rng.standard_normal(((n + 1) // 2, len(covariance)))
+    z = np.concatenate([half, -half])[:n]
+    z = z - z.mean(axis=0)
+    white = np.linalg.solve(np.linalg.cholesky(z.T @ z / n), z.T).T
+    value, vector = np.linalg.eigh(covariance)
+    return white @ (vector * np.sqrt(np.maximum(value, 0))).T

@@ -1,0 +1,115 @@
+"""Which rows of a table are used: those that every model knows, and those at the edges."""
+
+import warnings
+
+import numpy as np
+
+from dirimix.errors import DroppedRowsWarning, InputError
+from dirimix.table import Table
+
+
+def complete_rows(table: Table) -> np.ndarray:
+    """Indices of the rows where every model has a value, with a warning if some have not.
+
+    Args:
+        table: n rows.
+
+    Returns:
+        (c,) indices, c <= n.
+
+    Raises:
+        InputError: If no row is complete.
+    """
+    missing = ~table.known
+    kept = np.flatnonzero(~missing.any(axis=1))
+    if len(kept) == len(missing):
+        return kept
+    told = describe_missing(table)
+    if not len(kept):
+        raise InputError(
+            f"no row has a value of every model ({told}); leave out the models that are known "
+            "at few rows"
+        )
+    warnings.warn(
+        f"fitting on {len(kept)} of {len(missing)} rows, those where every model has a value "
+        f"({told})",
+        DroppedRowsWarning,
+        stacklevel=2,
+    )
+    return kept
+
+
+def observed(table: Table) -> np.ndarray:
+    """The observations, (n,), of a table that must have them."""
+    if table.y is None:
+        raise InputError("a fit needs one observation a row, and none were given; pass y")
+    return table.y
+
+
+def describe_missing(table: Table) -> str:
+    """One clause a model that lacks values: how many, and the first row."""
+    missing = ~table.known
+    counts = zip(table.models, missing.T, strict=True)
+    return "; ".join(
+        f"{model!r} has none at {column.sum()}, first at row {int(np.argmax(column))}"
+        for model, column in counts
+        if column.any()
+    )
+
+
+def edge_rows(x: np.ndarray, n: int) -> np.ndarray:
+    """The default evidence set: n rows spread along the two edges of the sites.
+
+    Standardise the coordinates and find their principal axes. With one coordinate, take the
+    n/2 lowest and n/2 highest sites. With more, split the sites into n/2 equally filled bins
+    along the first axis and take from each the lowest and the highest along the second axis,
+    relative to the bin's own linear trend: the two edges of a long, curved valley.
+
+    Args:
+        x: Coordinates, (r, q), q >= 1.
+        n: Number of rows wanted, even.
+
+    Returns:
+        Sorted indices, (n,).
+
+    >>> edge_rows(np.array([[3.0], [1.0], [2.0], [5.0], [4.0]]), 2)
+    array([1, 3])
+    """
+    if n < 2 or n % 2:
+        raise InputError(f"the number of evidence rows must be even and at least 2, not {n}")
+    if x.shape[1] == 0:
+        raise InputError(
+            "the default evidence rows are chosen by coordinates and there are none; give coords, "
+            "or evidence_rows"
+        )
+    if len(x) < n:
+        raise InputError(
+            f"{n} evidence rows were asked for, but only {len(x)} rows have a value of every "
+            "model; lower n_evidence"
+        )
+    axes = _principal_axes(x)
+    order = np.argsort(axes[:, 0], kind="stable")
+    if x.shape[1] == 1:
+        return np.sort(np.concatenate([order[: n // 2], order[-(n // 2) :]]))
+    bins = np.array_split(order, n // 2)
+    return np.sort(np.concatenate([_extremes(axes, rows) for rows in bins]))
+
+
+def _principal_axes(x: np.ndarray) -> np.ndarray:
+    spread = x.std(axis=0)
+    z = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    axes = np.linalg.svd(z, full_matrices=False)[2]
+    # the sign of a singular vector is arbitrary: the first of its large entries is positive
+    large = np.argmax(np.abs(axes) > 0.5 * np.abs(axes).max(axis=1, keepdims=True), axis=1)
+    return z @ (axes * np.sign(axes[np.arange(len(axes)), large])[:, None]).T
+
+
+def _extremes(axes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    along, across = axes[rows, 0], axes[rows, 1]
+    if len(rows) > 2:
+        along = along - along.mean()
+        square = along @ along
+        across = across - (along @ across / square if square > 0 else 0.0) * along
+    # rounding decides between equals on no machine
+    order = np.argsort(across.round(9), kind="stable")
+    return rows[order[[0, -1]]]

@@ -1,0 +1,101 @@
+"""One model by itself, with the noise that its residuals show: the baseline."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dirimix.base import AbstractMixture
+from dirimix.errors import InputError
+from dirimix.noise import AbstractNoisePrior, GammaNoise, sigma_posterior
+from dirimix.predictive import NormalMixture
+from dirimix.rows import complete_rows, observed
+from dirimix.table import Table
+
+
+class SingleModel(AbstractMixture):
+    """y = f_k + sigma eps for one model k, predictive integrated over sigma's posterior.
+
+    Args:
+        coords: Names of the coordinate columns (not used by the law).
+        models: Names of the model columns.
+        model: The one that is used; by default the only one of `models`.
+        noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
+        y_scale: Unit of the noise prior, in the unit of y.
+        seed: Seed of `sample_y`.
+
+    Attributes:
+        model_: Name of the model.
+        sigma_nodes_: Values of sigma that carry its posterior, (c,).
+        sigma_weights_: Their probabilities, (c,).
+        sigma_: Posterior mean of sigma.
+        weights_: 1 for the model and 0 for the others, (K,).
+        priors_: Text of the prior of each parameter.
+    """
+
+    def __init__(
+        self,
+        coords: Sequence[str] = (),
+        models: Sequence[str] = (),
+        model: str | None = None,
+        *,
+        noise_prior: AbstractNoisePrior | None = None,
+        y_scale: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        self.coords = coords
+        self.models = models
+        self.model = model
+        self.noise_prior = noise_prior
+        self.y_scale = y_scale
+        self.seed = seed
+
+    def _fit(self, table: Table) -> None:
+        k = self._position(table.models)
+        alone = _column(table, k)
+        alone = alone.rows(complete_rows(alone))
+        prior = (self.noise_prior or GammaNoise()).scaled(self.y_scale)
+        residual = observed(alone) - alone.f[:, 0]
+        self.model_ = table.models[k]
+        self.sigma_nodes_, self.sigma_weights_ = sigma_posterior(residual, alone.y_err, prior)
+        self.sigma_ = float(self.sigma_nodes_ @ self.sigma_weights_)
+        self.weights_ = np.eye(len(table.models))[k]
+        self.priors_ = {"sigma": str(prior)}
+
+    def _position(self, models: tuple[str, ...]) -> int:
+        if self.model is None and len(models) == 1:
+            return 0
+        if self.model not in models:
+            raise InputError(
+                f"SingleModel uses one of the models {', '.join(models)}, and model is "
+                f"{self.model!r}; name one of them"
+            )
+        return models.index(self.model)
+
+    def _predictive(self, table: Table) -> NormalMixture:
+        alone = _column(table, table.models.index(self.model_))
+        if not alone.known.all():
+            row = int(np.argmin(alone.known[:, 0]))
+            raise InputError(
+                f"model {self.model_!r} has no value at {int((~alone.known).sum())} of "
+                f"{len(alone.f)} rows to predict, first at row {row}; leave those rows out"
+            )
+        fixed = alone.f_sd[:, 0] ** 2 + alone.y_err**2
+        sd = np.sqrt(self.sigma_nodes_[:, None] ** 2 + fixed)
+        mean = np.broadcast_to(alone.f[:, 0], sd.shape)
+        return NormalMixture(mean, sd, self.sigma_weights_)
+
+    def _weight_draws(self, table: Table) -> np.ndarray:
+        return np.tile(self.weights_, (1, len(table.f), 1))
+
+
+def _column(table: Table, k: int) -> Table:
+    """The table of one model only."""
+    return Table(
+        table.x,
+        table.f[:, [k]],
+        table.f_sd[:, [k]],
+        table.y,
+        table.y_err,
+        table.coords,
+        table.models[k : k + 1],
+    )
