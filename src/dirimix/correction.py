@@ -1,0 +1,216 @@
+"""Correct every model by a Gaussian process of its own residuals, before it is mixed.
+
+delta_k ~ GP(0, eta^2 exp(-sum_j (dx_j)^2 / (2 rho_j^2))), y - f_k = delta_k(x) + Normal(0, s^2 +
+u^2). On the rows that trained delta_k the corrected residuals are far smaller than elsewhere, so
+that a mixture fitted there trusts the corrected models too much. `warn_if_overlapping` says so,
+and `GPCorrection.cross_fitted` mends it.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.model_selection import KFold
+from sklearn.utils.validation import check_is_fitted
+
+from dirimix.errors import CorrectionOverlapWarning, DroppedRowsWarning, InputError
+from dirimix.residual_process import ResidualProcess, condition, likeliest_kernel
+from dirimix.rows import describe_missing, observed
+from dirimix.table import SD_SUFFIX, Table, make_table
+
+RECORD = "dirimix_correction"  # the key of `DataFrame.attrs` that says what trained a correction
+
+_MOST_ROWS = 600  # for the hyperparameters; the fit itself uses every row
+
+
+class GPCorrection(TransformerMixin, BaseEstimator):
+    """Replace each model column by f_k + E[delta_k] and add MODEL__sd, its standard deviation.
+
+    Hyperparameters maximise the marginal likelihood, each model's by itself; those of more than
+    600 rows come from a seeded subset of 600. Length-scales stay between the spacing of the sites
+    and three times their extent. Missing model values stay missing.
+
+    Args:
+        coords: Names of the coordinate columns.
+        models: Names of the model columns.
+        y_scale: Unit of the amplitude and the noise, in the unit of y; both are sought within a
+            factor of 1000 of it.
+        seed: Seed of the subset and of the folds.
+
+    Attributes:
+        processes_: A `ResidualProcess` a model.
+        hyperparameters_: Frame with model, rows, amplitude, length_scale_COORD (in the unit of
+            the coordinate), noise, in_sample_rms and left_out_rms.
+
+    Reference: doi 10.7551/mitpress/3206.001.0001, chapters 2 and 5.
+    """
+
+    def __init__(
+        self,
+        coords: Sequence[str] = (),
+        models: Sequence[str] = (),
+        *,
+        y_scale: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        self.coords = coords
+        self.models = models
+        self.y_scale = y_scale
+        self.seed = seed
+
+    def fit(self, X: pd.DataFrame, y: object, y_err: object = None) -> Self:
+        """Learn the discrepancy of every model from its residuals.
+
+        Args:
+            X: Frame with the coordinate and model columns, n rows.
+            y: Observations, (n,).
+            y_err: Standard deviations of their measurement errors, (n,), in the unit of y.
+
+        Raises:
+            InputError: If there are no coordinates or the table is not usable.
+        """
+        if not len(self.coords):
+            raise InputError(
+                "a correction is a function of coordinates and there are none; give coords"
+            )
+        table = make_table(X, self.coords, self.models, y, y_err, fitting=True)
+        _warn_of_missing(table)
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.n_features_in_ = X.shape[1]
+        self.centre_, self.spread_ = table.x.mean(axis=0), table.x.std(axis=0)
+        self.sites_ = table.x
+        self.processes_ = {model: self._process(table, k) for k, model in enumerate(table.models)}
+        self.hyperparameters_ = pd.DataFrame([self._summary(m) for m in table.models])
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        """A copy of X with corrected model columns and their standard deviations."""
+        check_is_fitted(self)
+        table = make_table(X, self.coords, self.models)
+        x = (table.x - self.centre_) / self.spread_
+        frame = X.copy()
+        for k, model in enumerate(table.models):
+            mean, sd = self.processes_[model].at(x)
+            known = table.known[:, k]
+            frame[model] = table.f[:, k] + mean
+            frame[model + SD_SUFFIX] = np.where(known, np.hypot(sd, table.f_sd[:, k]), 0.0)
+        frame.attrs[RECORD] = self._record()
+        return frame
+
+    def cross_fitted(
+        self, X: pd.DataFrame, y: object, y_err: object = None, folds: int = 5
+    ) -> pd.DataFrame:
+        """X corrected out of fold: no row's correction has seen its observation.
+
+        A mixture fitted on this sees residuals of the size that it will meet elsewhere. New rows
+        go through `transform` of a correction that was fitted on all rows.
+
+        Args:
+            X: Frame with the coordinate and model columns, n rows.
+            y: Observations, (n,).
+            y_err: Standard deviations of their measurement errors, (n,).
+            folds: Number of random folds, drawn with the seed.
+        """
+        if not 2 <= folds <= len(X):
+            raise InputError(f"folds must be between 2 and the {len(X)} rows, not {folds}")
+        target = np.asarray(y, dtype=float)
+        error = np.broadcast_to(np.asarray(0.0 if y_err is None else y_err, dtype=float), len(X))
+        splits = list(KFold(folds, shuffle=True, random_state=self.seed).split(X))
+        parts = [
+            clone(self).fit(X.iloc[seen], target[seen], error[seen]).transform(X.iloc[left])
+            for seen, left in splits
+        ]
+        order = np.argsort(np.concatenate([left for _, left in splits]))
+        frame = pd.concat(parts).iloc[order]
+        frame.attrs = dict(X.attrs)
+        return frame
+
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+        """Columns of the transformed frame: those of X, then MODEL__sd."""
+        check_is_fitted(self)
+        names = self.feature_names_in_ if input_features is None else input_features
+        names = list(np.asarray(names, dtype=object))
+        added = [m + SD_SUFFIX for m in self.models]
+        return np.array(names + [a for a in added if a not in names], dtype=object)
+
+    def _process(self, table: Table, k: int) -> ResidualProcess:
+        rows = np.flatnonzero(table.known[:, k])
+        x = (table.x[rows] - self.centre_) / self.spread_
+        residual, error = (observed(table) - table.f[:, k])[rows], table.y_err[rows]
+        subset = _subset(len(rows), np.random.default_rng(self.seed))
+        kernel = likeliest_kernel(x[subset], residual[subset], error[subset], self.y_scale)
+        return condition(x, residual, error, kernel)
+
+    def _summary(self, model: str) -> dict[str, object]:
+        process = self.processes_[model]
+        scales = process.kernel.k2.length_scale * self.spread_
+        return {
+            "model": model,
+            "rows": len(process.x),
+            "amplitude": float(np.sqrt(process.kernel.k1.constant_value)),
+            **{f"length_scale_{c}": s for c, s in zip(self.coords, scales, strict=True)},
+            "noise": process.noise,
+            "in_sample_rms": _rms(process.in_sample),
+            "left_out_rms": _rms(process.left_out),
+        }
+
+    def _record(self) -> dict[str, object]:
+        """What a mixer must know, in plain lists: pandas copies, compares and stores it."""
+        summary = self.hyperparameters_.set_index("model")
+        return {
+            "coords": list(self.coords),
+            "sites": self.sites_.tolist(),
+            "in_sample_rms": summary["in_sample_rms"].to_dict(),
+            "left_out_rms": summary["left_out_rms"].to_dict(),
+        }
+
+
+def warn_if_overlapping(frame: pd.DataFrame, table: Table) -> None:
+    """Warn when corrected models are mixed on rows that trained their correction.
+
+    Args:
+        frame: What the mixture is fitted on; `GPCorrection.transform` left a record in `attrs`.
+        table: The table made of it.
+    """
+    record = frame.attrs.get(RECORD)
+    if record is None or not set(record["coords"]) <= set(frame.columns):
+        return
+    models = [m for m in table.models if m in record["in_sample_rms"]]
+    trained = {tuple(site) for site in record["sites"]}
+    sites = frame[record["coords"]].to_numpy(dtype=float).tolist()
+    overlap = sum(tuple(site) in trained for site in sites)
+    if len(models) < 2 or not overlap:
+        return
+    inside, outside = (
+        _rms(np.array([record[key][m] for m in models]))
+        for key in ("in_sample_rms", "left_out_rms")
+    )
+    warnings.warn(
+        f"mixing corrected models on {overlap} of {len(sites)} rows that trained the correction: "
+        f"residuals there have rms {inside:.3g}, but {outside:.3g} when left out, so the mixture "
+        "trusts the corrected models too much; fit it on GPCorrection.cross_fitted(X, y, y_err), "
+        "or on rows that the correction has not seen",
+        CorrectionOverlapWarning,
+        stacklevel=3,
+    )
+
+
+def _subset(n: int, rng: np.random.Generator) -> np.ndarray:
+    return np.arange(n) if n <= _MOST_ROWS else np.sort(rng.permutation(n)[:_MOST_ROWS])
+
+
+def _warn_of_missing(table: Table) -> None:
+    if not table.known.all():
+        warnings.warn(
+            "a model's correction learns from the rows where the model has a value, of "
+            f"{len(table.f)} ({describe_missing(table)})",
+            DroppedRowsWarning,
+            stacklevel=3,
+        )
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
