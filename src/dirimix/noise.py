@@ -204,8 +204,9 @@ def _refine(
         lambda t: -one(t), bounds=bounds, method="bounded", options={"xatol": 1e-10}
     )
     mode, floor = float(found.x), -float(found.fun) - _TAIL
-    alive = np.flatnonzero(value > floor)
-    first, last = int(min(alive[0], top)), int(max(alive[-1], top))
+    # a peak narrower than the grid leaves only the top
+    alive = np.append(np.flatnonzero(value > floor), top)
+    first, last = int(alive.min()), int(alive.max())
 
     def edge(outside: int, inside: int) -> float:
         if not 0 <= outside < len(grid):
