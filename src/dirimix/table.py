@@ -1,12 +1,19 @@
 """The one way in: a data frame becomes a checked record of arrays."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dirimix.columns import lined_up, numbers, refuse
 from dirimix.errors import InputError
+from dirimix.frames import file_kind, read_frame, write_frame
+
+__all__ = ["SD_SUFFIX", "Table", "file_kind", "make_table", "read_frame", "write_frame"]
 
 SD_SUFFIX = "__sd"  # a column MODEL__sd holds the standard deviation of a corrected model
 
@@ -53,47 +60,190 @@ class Table:
 
 
 def make_table(
-    frame: pd.DataFrame,
+    frame: pd.DataFrame | np.ndarray,
     coords: Sequence[str],
     models: Sequence[str],
     y: object = None,
     y_err: object = None,
     *,
     fitting: bool = False,
+    min_models: int = 1,
 ) -> Table:
-    """Check a frame and turn it into a `Table`.
+    """Check a frame and turn it into a `Table`; the frame itself is left as it is.
 
     Args:
         frame: One row a site, with every coordinate and model column; MODEL__sd columns are
-            optional.
+            optional. An array has the columns coords, then models.
         coords: Names of the coordinate columns (may be empty for methods without coordinates).
         models: Names of the model columns.
         y: Observations, (n,), or None.
         y_err: Measurement errors as standard deviations, (n,) or a scalar, or None.
-        fitting: Also check what only a fit needs: enough rows, coordinates that vary, models
-            with at least one value, no duplicate sites.
+        fitting: Also check what only a fit needs: observations, as many rows as models,
+            coordinates that vary, models with at least one value, no two rows at one site.
+        min_models: Least number of models; 2 where they are mixed.
 
     Raises:
-        InputError: With the column, the row and the value at fault.
+        InputError: With the column, the row (counted from 1) and the value at fault.
+
+    >>> frame = pd.DataFrame({"x": [1, 2], "a": [0.5, 0.6], "b": [0.4, None]})
+    >>> make_table(frame, ["x"], ["a", "b"]).known
+    array([[ True,  True],
+           [ True, False]])
     """
-    coords, models = tuple(coords), tuple(models)
-    x = np.column_stack([_numbers(frame, c) for c in coords] or [np.empty((len(frame), 0))])
-    f = np.column_stack([_numbers(frame, m, allow_missing=True) for m in models])
-    sds = [m + SD_SUFFIX for m in models]
-    f_sd = [_numbers(frame, c) if c in frame else np.zeros(len(frame)) for c in sds]
-    target = None if y is None else _vector(y, len(frame), "target")
-    error = np.zeros(len(frame)) if y_err is None else _vector(y_err, len(frame), "error")
-    del fitting
-    return Table(x, f, np.column_stack(f_sd), target, error, coords, models)
+    coords, models = _names(coords, "coords"), _names(models, "models")
+    _check_names(coords, models, min_models)
+    frame = _as_frame(frame, (*coords, *models))
+    n = len(frame)
+    if n == 0:
+        raise InputError("the table has no rows; give at least one")
+    x = np.column_stack([_finite(frame, c, "coordinate") for c in coords] or [np.empty((n, 0))])
+    f = np.column_stack([_model(frame, m) for m in models])
+    f_sd = np.column_stack([_model_sd(frame, m, f[:, k]) for k, m in enumerate(models)])
+    target = None if y is None else _vector(y, n, "target")
+    table = Table(x, f, f_sd, target, _errors(y_err, n), coords, models)
+    if fitting:
+        _check_fit(table)
+    _check_known(table, fitting)
+    return table
 
 
-def _numbers(frame: pd.DataFrame, column: str, *, allow_missing: bool = False) -> np.ndarray:
-    del allow_missing
-    if column not in frame:
-        raise InputError(f"column {column!r} is missing")
-    return frame[column].to_numpy(dtype=float)
+def _names(names: Sequence[str], what: str) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise InputError(f"{what} must be a list of column names, not the text {names!r}")
+    return tuple(names)
 
 
-def _vector(values: object, n: int, what: str) -> np.ndarray:
-    del what
-    return np.broadcast_to(np.asarray(values, dtype=float), (n,)).copy()
+def _check_names(coords: tuple[str, ...], models: tuple[str, ...], min_models: int) -> None:
+    least = max(min_models, 1)
+    if len(models) < least:
+        found = ", ".join(map(repr, models)) or "none"
+        raise InputError(
+            f"at least {least} model column{'s are' if least > 1 else ' is'} needed, and models "
+            f"names {len(models)} ({found}); name more"
+        )
+    for name, count in Counter((*coords, *models)).items():
+        if count > 1:
+            both = name in coords and name in models
+            where = "both in coords and in models" if both else f"{count} times"
+            raise InputError(f"the column {name!r} is named {where}; name it once")
+
+
+def _as_frame(frame: object, columns: tuple[str, ...]) -> pd.DataFrame:
+    if not isinstance(frame, pd.DataFrame):
+        array = np.asarray(frame)
+        if array.ndim != 2 or array.shape[1] != len(columns):
+            raise InputError(
+                f"an array needs {len(columns)} columns, coords then models, and this one has "
+                f"shape {array.shape}; reshape it or give a pandas DataFrame"
+            )
+        return pd.DataFrame(array, columns=pd.Index(columns))
+    for name in columns:
+        count = int((frame.columns == name).sum())
+        if count > 1:
+            raise InputError(f"the table has {count} columns {name!r}; keep one or rename them")
+        if count == 0:
+            raise InputError(_missing_column(name, [str(c) for c in frame.columns]))
+    return frame
+
+
+def _missing_column(name: str, columns: list[str]) -> str:
+    near = get_close_matches(name, columns, n=3)
+    some = near or columns[:10]
+    hint = "did you mean" if near else "the columns are"
+    end = "?" if near else (", ..." if len(columns) > len(some) else "")
+    return f"the table has no column {name!r}; {hint} {', '.join(map(repr, some))}{end}"
+
+
+def _finite(frame: pd.DataFrame, name: str, role: str) -> np.ndarray:
+    what = f"{role} {name!r}"
+    values = numbers(pd.Series(frame[name]), what)
+    refuse(~np.isfinite(values), values, what, "finite everywhere", "give it or leave out the row")
+    return values
+
+
+def _model(frame: pd.DataFrame, name: str) -> np.ndarray:
+    what = f"model {name!r}"
+    values = numbers(pd.Series(frame[name]), what)
+    remedy = "leave the value empty where the model has none"
+    refuse(np.isinf(values), values, what, "finite or empty", remedy)
+    return values
+
+
+def _model_sd(frame: pd.DataFrame, model: str, f: np.ndarray) -> np.ndarray:
+    """Standard deviations of a model's values, 0 where the column or the value is missing."""
+    name = model + SD_SUFFIX
+    if name not in frame:
+        return np.zeros(len(frame))
+    what = f"standard deviation {name!r}"
+    values = np.where(np.isfinite(f), numbers(pd.Series(frame[name]), what), 0.0)
+    bad = ~(np.isfinite(values) & (values >= 0))
+    refuse(bad, values, what, "finite and not negative", f"mend it or drop the column {name!r}")
+    return values
+
+
+def _vector(values: object, n: int, role: str) -> np.ndarray:
+    name = getattr(values, "name", None)
+    what = role if name is None else f"{role} {name!r}"
+    array = lined_up(values, n, what)
+    refuse(~np.isfinite(array), array, what, "finite everywhere", "give it or leave out the row")
+    return array
+
+
+def _errors(values: Any, n: int) -> np.ndarray:
+    if values is None:
+        return np.zeros(n)
+    name = getattr(values, "name", None)
+    what = "error" if name is None else f"error {name!r}"
+    array = lined_up(np.full(n, values) if np.ndim(values) == 0 else values, n, what)
+    bad = ~(np.isfinite(array) & (array >= 0))
+    remedy = "give a standard deviation, 0 where it is negligible, or leave out the row"
+    refuse(bad, array, what, "finite and not negative", remedy)
+    return array
+
+
+def _check_known(table: Table, fitting: bool) -> None:
+    """Every row needs a model; a lone model's gaps in a fit are its estimator's to report."""
+    rows = np.flatnonzero(~table.known.any(axis=1))
+    lone = len(table.models) == 1
+    if len(rows) and not (lone and fitting):
+        who = f"model {table.models[0]!r} has no value" if lone else "no model has a value"
+        raise InputError(
+            f"{who} at {len(rows)} of {len(table.f)} rows, first at row {rows[0] + 1}; leave those "
+            "rows out"
+        )
+
+
+def _check_fit(table: Table) -> None:
+    n, k = table.f.shape
+    if table.y is None:
+        raise InputError("a fit needs observations, and y is None; give one value a row")
+    for name, known in zip(table.models, table.known.T, strict=True):
+        if not known.any():
+            raise InputError(f"model {name!r} has no value at any row; leave the model out")
+    if n < k:
+        raise InputError(
+            f"{n} rows are too few to mix {k} models; give at least {k} rows or fewer models"
+        )
+    _check_sites(table.x, table.coords)
+
+
+def _check_sites(x: np.ndarray, coords: tuple[str, ...]) -> None:
+    """Coordinates vary, and no two rows are at one site."""
+    for name, values in zip(coords, x.T, strict=True):
+        if np.all(values == values[0]):
+            raise InputError(
+                f"coordinate {name!r} is {values[0]:g} at every row; leave it out of coords"
+            )
+    if not coords:
+        return
+    order = np.lexsort(x.T)
+    twins = np.flatnonzero((x[order][1:] == x[order][:-1]).all(axis=1))
+    if len(twins):
+        # the sort is stable: of each pair the earlier row comes first
+        at = twins[np.argmin(order[twins + 1])]
+        site = ", ".join(f"{c}={v:g}" for c, v in zip(coords, x[order[at]], strict=True))
+        more = f" ({len(twins)} such rows in all)" if len(twins) > 1 else ""
+        raise InputError(
+            f"rows {order[at] + 1} and {order[at + 1] + 1} are at the same site, {site}{more}; "
+            "keep one of them, or average them"
+        )

@@ -1,0 +1,89 @@
+"""One column of a table as numbers, or a sentence that says which value is none."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dirimix.errors import InputError
+
+
+def numbers(column: pd.Series, what: str) -> np.ndarray:
+    """The column as floats, NaN where it is empty; text counts if all of it reads as numbers."""
+    if pd.api.types.is_bool_dtype(column.dtype) or not (
+        pd.api.types.is_numeric_dtype(column.dtype) or _may_hold_text(column)
+    ):
+        raise InputError(f"{what} holds {column.dtype} values and not numbers; convert it")
+    if np.iscomplexobj(column.to_numpy()):
+        raise InputError(f"{what} holds complex numbers; give real ones")
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype=float, na_value=np.nan)
+    values = column.astype(object)
+    parsed = np.array([_number(v) for v in values], dtype=object)
+    bad = np.flatnonzero([p is None for p in parsed])
+    if len(bad):
+        raise InputError(
+            f"{what} has the text {_short(values.iloc[bad[0]])} at row {bad[0] + 1}"
+            f"{_others(len(bad))}; numbers are needed: correct it, or leave it empty if unknown"
+        )
+    return parsed.astype(float)
+
+
+def _may_hold_text(column: pd.Series) -> bool:
+    return (
+        pd.api.types.is_object_dtype(column.dtype)
+        or pd.api.types.is_string_dtype(column.dtype)
+        or isinstance(column.dtype, pd.CategoricalDtype)
+    )
+
+
+def _number(value: Any) -> float | None:
+    """The number that a value is or reads as, NaN for an empty one, None for any other."""
+    if value is None or value is pd.NA or value is pd.NaT or value == "":
+        return np.nan
+    if isinstance(value, bool | np.bool_ | complex):
+        return None
+    if isinstance(value, str) and "_" in value:
+        return None  # Python would read 1_000, no other program does
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _others(count: int) -> str:
+    return f" and {count - 1} more" if count > 1 else ""
+
+
+def refuse(bad: np.ndarray, values: np.ndarray, what: str, wanted: str, remedy: str) -> None:
+    """Raise if a row is bad, naming the first.
+
+    Args:
+        bad: Which rows are, (n,).
+        values: The column, (n,).
+        what: The column in words.
+        wanted: What its values must be.
+        remedy: What the user can do.
+    """
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        raise InputError(
+            f"{what} must be {wanted}, and is {values[rows[0]]:g} at row {rows[0] + 1}"
+            f"{_others(len(rows))}; {remedy}"
+        )
+
+
+def lined_up(values: Any, n: int, what: str) -> np.ndarray:
+    """One value a row, as floats, (n,); a column in its own right, copied."""
+    shape = np.shape(values)
+    if len(shape) != 1 or shape[0] != n:
+        raise InputError(
+            f"{what} needs one value a row, shape ({n},), and has shape {shape}; give as many "
+            "values as the table has rows"
+        )
+    return np.array(numbers(pd.Series(values, dtype=getattr(values, "dtype", None)), what))
