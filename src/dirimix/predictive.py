@@ -88,7 +88,7 @@ class NormalMixture:
 
     def cdf(self, y: np.ndarray) -> np.ndarray:
         """P(Y <= y) at each site, y is (m,)."""
-        return self._by_block(_cdf, y)
+        return self._by_block(mixture_cdf, y)
 
     def log_density(self, y: np.ndarray) -> np.ndarray:
         """Log predictive density of one observation a site, (m,)."""
@@ -145,7 +145,8 @@ def _standard_deviation(law: NormalMixture) -> np.ndarray:
     return np.sqrt(_mix(law.weight, law.sd**2 + (law.mean - law.average()) ** 2))
 
 
-def _cdf(law: NormalMixture, y: np.ndarray) -> np.ndarray:
+def mixture_cdf(law: NormalMixture, y: np.ndarray) -> np.ndarray:
+    """P(Y <= y) at each site of a law that is small enough to be one block, (m,)."""
     return _mix(law.weight, ndtr((y - law.mean) / law.sd))
 
 
@@ -171,7 +172,7 @@ def _quantile(law: NormalMixture, q: float) -> np.ndarray:
     lo, hi = np.nanmin(each, axis=0), np.nanmax(each, axis=0)
     t = np.clip(law.average() + _standard_deviation(law) * aim, lo, hi)
     for _ in range(_STEPS):
-        f = _cdf(law, t)
+        f = mixture_cdf(law, t)
         lo, hi = np.where(f < q, t, lo), np.where(f < q, hi, t)
         missed = aim - ndtri(f)
         after = t + _newton_step(missed, ndtri(f), _density(law, t))

@@ -1,0 +1,79 @@
+"""The continuous ranked probability score of normal mixtures, to about 1e-8.
+
+crps(F, y) = integral (F(t) - 1{y <= t})^2 dt = E|Y - y| - E|Y - Y'| / 2, with Y and Y' independent
+and both of law F. The first term is a closed form in each component. The second is one in each
+pair of components, which thousands of posterior draws make too many; it also is twice
+integral F(t) (1 - F(t)) dt, a smooth bump on which the trapezoidal rule converges exponentially.
+Whichever is cheaper is used.
+
+Reference: Grimit, Gneiting, Berrocal, Johnson (2006), doi 10.1256/qj.05.235.
+"""
+
+import numpy as np
+from scipy.special import ndtr
+
+from dirimix.predictive import NormalMixture, mixture_cdf
+
+_REACH = 6.5  # standard deviations beyond which a component counts as nothing, 1e-10
+_STEP = 0.7  # of the least standard deviation: a relative error of exp(-(pi / 0.7)^2) = 2e-9
+
+
+def crps_values(law: NormalMixture, y: np.ndarray) -> np.ndarray:
+    """Continuous ranked probability score at each site, lower is better.
+
+    Args:
+        law: Predictive law at m sites.
+        y: Observations, (m,).
+
+    Returns:
+        Scores, (m,), in the unit of y.
+
+    >>> law = NormalMixture.of_draws(np.zeros((1, 1)), 1.0)
+    >>> crps_values(law, np.array([0.0])).round(6)  # (sqrt(2) - 1) / sqrt(pi)
+    array([0.233695])
+    """
+    parts = [_block_crps(law.at(sites), y[sites]) for sites in law.blocks()]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _block_crps(law: NormalMixture, y: np.ndarray) -> np.ndarray:
+    weight = law.site_weight
+    distance = np.sum(weight * _mean_absolute(y - law.mean, law.sd), axis=0)
+    lo, step, n = _grid(law)
+    if n < len(weight) / 2:
+        return distance - _spread_on_grid(law, lo, step, n)
+    return distance - _spread_by_pairs(law.mean, law.sd, weight)
+
+
+def _mean_absolute(mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
+    """E|Y| of a normal law."""
+    z = mean / sd
+    return mean * (2 * ndtr(z) - 1) + sd * np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)
+
+
+def _grid(law: NormalMixture) -> tuple[np.ndarray, np.ndarray, float]:
+    """First node and step at each site, (m,), and how many nodes all of them need."""
+    real = law.site_weight > 0
+    lo = np.min(law.mean - _REACH * law.sd, axis=0, where=real, initial=np.inf)
+    hi = np.max(law.mean + _REACH * law.sd, axis=0, where=real, initial=-np.inf)
+    step = _STEP * np.min(law.sd, axis=0, where=real, initial=np.inf)
+    n = float(np.max(np.ceil((hi - lo) / step))) + 1
+    return lo, np.minimum(step, (hi - lo) / (n - 1)), n
+
+
+def _spread_on_grid(law: NormalMixture, lo: np.ndarray, step: np.ndarray, n: float) -> np.ndarray:
+    """E|Y - Y'| / 2 by the trapezoidal rule, (m,)."""
+    total = np.zeros(len(lo))
+    for i in range(int(n)):
+        below = mixture_cdf(law, lo + i * step)
+        total += below * (1 - below)
+    return total * step
+
+
+def _spread_by_pairs(mean: np.ndarray, sd: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """E|Y - Y'| / 2 in closed form, one component against all at a time, (m,)."""
+    total = np.zeros(mean.shape[1])
+    for i in range(len(mean)):
+        each = _mean_absolute(mean[i] - mean, np.hypot(sd[i], sd))
+        total += weight[i] * np.sum(weight * each, axis=0)
+    return total / 2

@@ -1,0 +1,289 @@
+"""How good a predictive law is, each number with its band.
+
+Scores of the centre (rms, mean absolute error), of the whole law (continuous ranked probability
+score, log score) and of its calibration (coverage, share below the median). Bands of averages
+are percentile bootstraps over the sites, bands of shares are binomial.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binom, binomtest
+
+from dirimix.crps import crps_values
+from dirimix.errors import InputError
+from dirimix.predictive import NormalMixture
+
+LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of central coverage
+_BLOCK = 1 << 20  # resampled values held at once: 8 MB
+
+
+@dataclass(frozen=True)
+class Band:
+    """Where a number may well lie; not a number where one observation cannot tell."""
+
+    lo: float
+    hi: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A score of method a minus that of method b on the same sites, with its band."""
+
+    mean: float
+    lo: float
+    hi: float
+
+
+def rms(y: np.ndarray, mean: np.ndarray) -> float:
+    """Root-mean-square deviation sqrt(mean((y - mean)^2)), in the unit of y.
+
+    >>> round(rms(np.array([1.0, 3.0]), np.array([1.0, 1.0])), 3)
+    1.414
+    """
+    return float(_root_mean(_deviations(y, mean) ** 2))
+
+
+def mean_absolute_error(y: np.ndarray, mean: np.ndarray) -> float:
+    """Mean absolute deviation, in the unit of y.
+
+    >>> mean_absolute_error(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
+    1.0
+    """
+    return float(np.mean(np.abs(_deviations(y, mean))))
+
+
+def crps(law: NormalMixture, y: np.ndarray) -> float:
+    """Mean continuous ranked probability score, in the unit of y; lower is better.
+
+    >>> round(crps(NormalMixture.of_draws(np.zeros((1, 2)), 1.0), np.array([0.0, 1.0])), 4)
+    0.4181
+    """
+    return float(np.mean(crps_values(law, _observed(law, y))))
+
+
+def log_score(law: NormalMixture, y: np.ndarray) -> float:
+    """Mean log predictive density of the observations; higher is better.
+
+    >>> round(log_score(NormalMixture.of_draws(np.zeros((1, 1)), 1.0), np.array([0.0])), 4)
+    -0.9189
+    """
+    return float(np.mean(law.log_density(_observed(law, y))))
+
+
+def pit(law: NormalMixture, y: np.ndarray) -> np.ndarray:
+    """Probability integral transform P(Y <= y), (m,), uniform if the law is calibrated.
+
+    >>> pit(NormalMixture.of_draws(np.zeros((1, 2)), 1.0), np.array([0.0, 1.96])).round(3)
+    array([0.5  , 0.975])
+    """
+    return law.cdf(_observed(law, y))
+
+
+def coverage(law: NormalMixture, y: np.ndarray, levels: Sequence[float] = LEVELS) -> np.ndarray:
+    """Share of the observations inside the central interval of each level, (len(levels),).
+
+    >>> law = NormalMixture.of_draws(np.zeros((1, 4)), 1.0)
+    >>> coverage(law, np.array([-2.5, 0.1, 0.9, 1.5]), (0.5, 0.9))
+    array([0.25, 0.75])
+    """
+    return _inside(pit(law, y), levels).mean(axis=0)
+
+
+def below_median(law: NormalMixture, y: np.ndarray) -> float:
+    """Share of the observations below the predictive median; one half if calibrated.
+
+    >>> below_median(NormalMixture.of_draws(np.zeros((1, 4)), 1.0), np.array([-1, -2, 1, -3.0]))
+    0.75
+    """
+    return float(np.mean(pit(law, y) < 0.5))
+
+
+def bootstrap_band(
+    values: np.ndarray,
+    statistic: Callable[..., np.ndarray],
+    seed: int,
+    n_boot: int = 2000,
+    level: float = 0.9,
+) -> Band:
+    """Percentile bootstrap band of a statistic of independent values.
+
+    Args:
+        values: One value a site, (n,); with n = 1 the band is not a number.
+        statistic: Called as statistic(values, axis=-1) on (b, n) resampled values.
+        seed: Of the resampling; bands with one seed and n share their resamples.
+        n_boot: Number of resamples.
+        level: Central probability of the band.
+
+    >>> bootstrap_band(np.array([1.0, 1.0, 1.0]), np.mean, seed=0)
+    Band(lo=1.0, hi=1.0)
+    """
+    return _band((np.asarray(values, float),), statistic, seed, n_boot, level)
+
+
+def binomial_band(hits: int, n: int, level: float = 0.9) -> Band:
+    """Wilson's band of a probability of which `hits` of n trials were seen.
+
+    Reference: Wilson (1927), doi 10.1080/01621459.1927.10502953.
+
+    >>> band = binomial_band(50, 100)
+    >>> round(band.lo, 3), round(band.hi, 3)
+    (0.419, 0.581)
+    """
+    _check_count(n)
+    interval = binomtest(hits, n).proportion_ci(level, method="wilson")
+    return Band(float(interval.low), float(interval.high))
+
+
+def nominal_band(level: float, n: int, confidence: float = 0.95) -> Band:
+    """Where the coverage of n sites lies, with the confidence, if the true one is the level.
+
+    >>> nominal_band(0.5, 100)
+    Band(lo=0.4, hi=0.6)
+    """
+    _check_count(n)
+    lo, hi = binom.interval(confidence, n, level)
+    return Band(float(lo) / n, float(hi) / n)
+
+
+def paired_difference(
+    values_a: np.ndarray,
+    values_b: np.ndarray,
+    seed: int,
+    n_boot: int = 2000,
+    level: float = 0.9,
+) -> Difference:
+    """Mean of a - b, per-site scores of two methods on the same sites, with a bootstrap band.
+
+    >>> paired_difference(np.array([1.0, 2.0]), np.array([0.5, 1.5]), seed=0)
+    Difference(mean=0.5, lo=0.5, hi=0.5)
+    """
+    each = _deviations(values_a, values_b)
+    band = bootstrap_band(each, np.mean, seed, n_boot, level)
+    return Difference(float(np.mean(each)), band.lo, band.hi)
+
+
+def paired_rms_difference(
+    err_a: np.ndarray,
+    err_b: np.ndarray,
+    seed: int,
+    n_boot: int = 2000,
+    level: float = 0.9,
+) -> Difference:
+    """The rms of errors a minus the rms of errors b on the same sites, resampled together.
+
+    >>> paired_rms_difference(np.array([2.0, -2.0]), np.array([1.0, 1.0]), seed=0)
+    Difference(mean=1.0, lo=1.0, hi=1.0)
+    """
+    _deviations(err_a, err_b)
+    squares = np.asarray(err_a, float) ** 2, np.asarray(err_b, float) ** 2
+    band = _band(squares, _rms_difference, seed, n_boot, level)
+    return Difference(float(_rms_difference(*squares)), band.lo, band.hi)
+
+
+def score_row(
+    law: NormalMixture, y: np.ndarray, *, seed: int, n_boot: int = 2000, level: float = 0.9
+) -> dict[str, float]:
+    """All scores of one law at its observed sites, each with its band.
+
+    Args:
+        law: Predictive law at m sites, noise and measurement error included.
+        y: Observations, (m,).
+        seed: Of the bootstrap.
+        n_boot: Number of resamples.
+        level: Of the bands; bootstrap bands of averages and Wilson's of shares.
+
+    Returns:
+        n; then NAME, NAME_lo, NAME_hi for rms, mae, crps, log_score, coverage_50 and on, and
+        below_median.
+
+    >>> row = score_row(NormalMixture.of_draws(np.zeros((1, 9)), 1.0), np.arange(-4.0, 5), seed=0)
+    >>> row["n"], round(row["rms"], 3), row["coverage_50"] > row["coverage_50_lo"]
+    (9, 2.582, True)
+    """
+    y = _observed(law, y)
+    error = y - law.average()
+    averages: dict[str, tuple[np.ndarray, Callable[..., np.ndarray]]] = {
+        "rms": (error**2, _root_mean),
+        "mae": (np.abs(error), np.mean),
+        "crps": (crps_values(law, y), np.mean),
+        "log_score": (law.log_density(y), np.mean),
+    }
+    row: dict[str, float] = {"n": len(y)}
+    for name, (values, statistic) in averages.items():
+        band = bootstrap_band(values, statistic, seed, n_boot, level)
+        row |= _entry(name, float(statistic(values)), band)
+    u = law.cdf(y)
+    shares = {f"coverage_{round(100 * c)}": _inside(u, (c,)) for c in LEVELS}
+    for name, hit in (shares | {"below_median": u < 0.5}).items():
+        row |= _entry(name, float(hit.mean()), binomial_band(int(hit.sum()), len(y), level))
+    return row
+
+
+def _entry(name: str, value: float, band: Band) -> dict[str, float]:
+    return {name: value, f"{name}_lo": band.lo, f"{name}_hi": band.hi}
+
+
+def _inside(u: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Which transforms lie in each level's central interval, (m, len(levels)) booleans."""
+    return np.abs(u - 0.5)[:, None] <= np.asarray(levels) / 2
+
+
+def _root_mean(squares: np.ndarray, axis: int = -1) -> np.ndarray:
+    return np.sqrt(np.mean(squares, axis=axis))
+
+
+def _rms_difference(squares_a: np.ndarray, squares_b: np.ndarray, axis: int = -1) -> np.ndarray:
+    return _root_mean(squares_a, axis) - _root_mean(squares_b, axis)
+
+
+def _band(
+    data: tuple[np.ndarray, ...],
+    statistic: Callable[..., np.ndarray],
+    seed: int,
+    n_boot: int,
+    level: float,
+) -> Band:
+    """Percentile bootstrap of a statistic of columns that are resampled together."""
+    n = len(data[0])
+    _check_count(n)
+    if n == 1:
+        return Band(np.nan, np.nan)
+    rng = np.random.default_rng(seed)
+    width = max(1, _BLOCK // n)
+    resampled = []
+    for start in range(0, n_boot, width):
+        rows = rng.integers(n, size=(min(width, n_boot - start), n))
+        resampled.append(statistic(*(column[rows] for column in data), axis=-1))
+    lo, hi = np.quantile(np.concatenate(resampled), [(1 - level) / 2, (1 + level) / 2])
+    return Band(float(lo), float(hi))
+
+
+def _check_count(n: int) -> None:
+    if n < 1:
+        raise InputError("a score needs at least one observation, and there is none")
+
+
+def _deviations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if a.shape != b.shape or a.ndim != 1:
+        raise InputError(
+            f"two columns of one length are compared, and their shapes are {a.shape} and {b.shape}"
+        )
+    _check_count(len(a))
+    return a - b
+
+
+def _observed(law: NormalMixture, y: np.ndarray) -> np.ndarray:
+    """The observations as floats, one for each of the law's sites."""
+    y = np.asarray(y, dtype=float)
+    m = law.mean.shape[1]
+    if y.shape != (m,):
+        raise InputError(f"the law has {m} sites and the observations have shape {y.shape}")
+    _check_count(m)
+    for i in np.flatnonzero(~np.isfinite(y))[:1]:
+        raise InputError(
+            f"the observation at row {i + 1} is {y[i]}; score only the rows that have one"
+        )
+    return y
