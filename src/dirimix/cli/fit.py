@@ -1,0 +1,94 @@
+"""Fit one method to a table."""
+
+import argparse
+from pathlib import Path
+
+from dirimix.cli import options
+from dirimix.cli.progress import Teller
+from dirimix.errors import InputError
+from dirimix.methods import METHODS, Choice, parse_method
+
+_SAMPLING = ("chains", "draws", "warmup", "kernel", "y_scale")  # options with a flag of their own
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`fit TABLE --target ... --out DIR`."""
+    parser.add_argument("table", metavar="TABLE", help="CSV, Parquet or netCDF, or data:NAME")
+    parser.add_argument("--target", metavar="COL", help="column of the observations")
+    parser.add_argument("--coords", metavar="A,B", help="columns of the coordinates")
+    parser.add_argument("--models", metavar="M1,M2,...", help="columns of the models")
+    parser.add_argument("--error", metavar="COL", help="column of the measurement errors")
+    methods = ", ".join(METHODS)
+    parser.add_argument(
+        "--method",
+        required=True,
+        metavar="METHOD",
+        help=f"one of {methods}; with +gp, of corrected models",
+    )
+    parser.add_argument("--rows", choices=("all", "complete"), default="all", help="rows to use")
+    parser.add_argument("--chains", type=int, metavar="N")
+    parser.add_argument("--draws", type=int, metavar="N", help="draws kept from each chain")
+    parser.add_argument("--warmup", type=int, metavar="N", help="iterations before them")
+    parser.add_argument("--kernel", choices=("hmc", "nuts"))
+    parser.add_argument("--y-scale", type=float, metavar="S", help="unit of the noise prior")
+    parser.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="any other option"
+    )
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    options.add_data_dir(parser)
+    options.add_allow_unconverged(parser)
+    options.add_common(parser)
+    parser.set_defaults(act=_fit)
+
+
+def _fit(arguments: argparse.Namespace) -> bool:
+    choice = parse_method(arguments.method)
+    teller = Teller(quiet=arguments.quiet)
+    # light checks first: the rest imports much
+    from dirimix.execute import fit_one, training_only
+    from dirimix.problem import load_problem
+    from dirimix.runner import warnings_told
+    from dirimix.storage import check_target
+    from dirimix.study import DataChoice, Study, check_options
+
+    own = dict(options.setting(text) for text in arguments.option)
+    check_options(choice, own)
+    data = DataChoice(
+        arguments.table,
+        target=arguments.target,
+        coords=_columns(arguments.coords, "--coords"),
+        models=_columns(arguments.models, "--models"),
+        error=arguments.error,
+        rows=arguments.rows,
+    )
+    study = Study(
+        data,
+        (choice.name,),
+        overrides={choice.name: _flags(arguments, choice, teller) | own},
+        seed=arguments.seed or 0,
+        title=f"{choice.name} on {Path(arguments.table).name}",
+    )
+    check_target(Path(arguments.out))
+    with warnings_told(teller, arguments.table):
+        problem = training_only(load_problem(data, study.seed, arguments.data_dir))
+    for note in problem.notes:
+        teller.say(note)
+    outcome = fit_one(study, problem, Path(arguments.out), teller)
+    teller.finish(outcome, arguments.out)
+    return not outcome.unconverged
+
+
+def _columns(text: str | None, flag: str) -> tuple[str, ...] | None:
+    return None if text is None else options.names(text, flag)
+
+
+def _flags(arguments: argparse.Namespace, choice: Choice, teller: Teller) -> dict[str, object]:
+    """Options given by flags, those that the method has; a line about the others."""
+    given = {n: getattr(arguments, n) for n in _SAMPLING if getattr(arguments, n) is not None}
+    known = choice.method.options()
+    for name in [n for n in given if n not in known]:
+        teller.say(f"{choice.name} has no {name}; --{name.replace('_', '-')} is not used")
+    for name, value in given.items():
+        if name != "kernel" and value <= 0:
+            raise InputError(f"--{name.replace('_', '-')} must be positive, not {value}")
+    return {name: value for name, value in given.items() if name in known}

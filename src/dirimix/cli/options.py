@@ -1,0 +1,60 @@
+"""Options that several commands share, and how their text becomes values."""
+
+import argparse
+import tomllib
+
+from dirimix.errors import InputError
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Options of every command."""
+    parser.add_argument("--seed", type=int, help="same seed and input, same result (default 0)")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    parser.set_defaults(allow_unconverged=False)
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """Where downloaded datasets lie."""
+    parser.add_argument(
+        "--data-dir", metavar="DIR", help="folder of datasets (else DIRIMIX_DATA_DIR, else a cache)"
+    )
+
+
+def add_allow_unconverged(parser: argparse.ArgumentParser) -> None:
+    """What to do with a result that has not converged."""
+    parser.add_argument(
+        "--allow-unconverged", action="store_true", help="exit 0 even if a result has not converged"
+    )
+
+
+def names(text: str, flag: str) -> tuple[str, ...]:
+    """Names from a comma-separated list.
+
+    >>> names("Z, N", "--coords")
+    ('Z', 'N')
+
+    Raises:
+        InputError: If a name is empty.
+    """
+    found = tuple(name.strip() for name in text.split(","))
+    if not all(found):
+        raise InputError(f"{flag} takes names separated by commas, not {text!r}")
+    return found
+
+
+def setting(text: str) -> tuple[str, object]:
+    """A NAME=VALUE pair; the value is read as in a study file, else as text.
+
+    >>> setting("n_evidence=10")
+    ('n_evidence', 10)
+
+    Raises:
+        InputError: If there is no '='.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise InputError(f"--option takes NAME=VALUE, not {text!r}")
+    try:
+        return name, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name, value

@@ -1,0 +1,37 @@
+"""Predict the rows of a table with a fitted method."""
+
+import argparse
+from pathlib import Path
+
+from dirimix.cli import options
+from dirimix.cli.progress import Teller
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`predict DIR TABLE --out FILE`."""
+    parser.add_argument("folder", metavar="DIR", help="folder that fit wrote")
+    parser.add_argument("table", metavar="TABLE", help="CSV, Parquet or netCDF, or data:NAME")
+    parser.add_argument("--out", required=True, metavar="FILE", help=".csv, .parquet or .nc")
+    options.add_data_dir(parser)
+    options.add_allow_unconverged(parser)
+    options.add_common(parser)
+    parser.set_defaults(act=_predict)
+
+
+def _predict(arguments: argparse.Namespace) -> bool:
+    from dirimix.execute import load_fitted
+    from dirimix.forecast import forecast
+    from dirimix.frames import file_kind, write_frame
+    from dirimix.problem import read_table
+    from dirimix.runner import warnings_told
+
+    teller = Teller(quiet=arguments.quiet)
+    file_kind(arguments.out)
+    fitted = load_fitted(Path(arguments.folder))
+    with warnings_told(teller, arguments.table):
+        table = forecast(fitted, read_table(arguments.table, arguments.data_dir))
+    write_frame(table, arguments.out)
+    reasons = fitted.reasons()
+    if reasons:
+        teller.complain({fitted.name: reasons}, arguments.out)
+    return not reasons

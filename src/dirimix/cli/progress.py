@@ -1,0 +1,145 @@
+"""What a user sees on the terminal while work goes on: lines, and one line a chain."""
+
+import math
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+from dirimix.progress import ChainProgress, Listener
+
+if TYPE_CHECKING:
+    from dirimix.summary import Outcome
+
+_BAR = 24  # cells
+_EVERY = 15.0  # seconds between two plain lines of a chain
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Says lines and follows chains on stderr; prints scores on stdout.
+
+    Attributes:
+        quiet: Say nothing but what went wrong.
+    """
+
+    quiet: bool = False
+
+    def say(self, text: str) -> None:
+        """One line."""
+        if not self.quiet:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+
+    def listener(self, method: str) -> Listener | None:
+        """What follows the chains of a method, None to be quiet."""
+        if self.quiet:
+            return None
+        live = sys.stderr.isatty()
+        return LiveLines(method, sys.stderr) if live else PlainLines(method, sys.stderr)
+
+    def finish(self, outcome: "Outcome", place: str) -> None:
+        """The scores and what has not converged."""
+        if not self.quiet:
+            sys.stdout.write(score_lines(outcome))
+            sys.stdout.write(f"written to {place}\n")
+        if outcome.unconverged:
+            self.complain(outcome.unconverged, place)
+
+    def complain(self, unconverged: Mapping[str, tuple[str, ...]], place: str) -> None:
+        """Say what has not converged, quiet or not."""
+        which = ", ".join(f"{name} ({'; '.join(why)})" for name, why in unconverged.items())
+        sys.stderr.write(
+            f"dirimix: not converged: {which}; the outputs in {place} are marked: sample longer, "
+            "or accept them with --allow-unconverged\n"
+        )
+
+
+@dataclass
+class LiveLines:
+    """One line a chain, redrawn in place."""
+
+    method: str
+    stream: TextIO
+    events: dict[int, ChainProgress] = field(default_factory=dict)
+    drawn: int = 0
+
+    def __call__(self, event: ChainProgress) -> None:
+        """Redraw all lines."""
+        self.events[event.chain] = event
+        up = f"\x1b[{self.drawn}F" if self.drawn else ""
+        lines = [self.events[chain] for chain in sorted(self.events)]
+        text = "".join(f"\x1b[2K{chain_line(self.method, e, bar=True)}\n" for e in lines)
+        self.stream.write(up + text)
+        self.stream.flush()
+        self.drawn = len(lines)
+
+
+@dataclass
+class PlainLines:
+    """A line a chain now and then, and at the end of each phase."""
+
+    method: str
+    stream: TextIO
+    told: dict[int, float] = field(default_factory=dict)
+
+    def __call__(self, event: ChainProgress) -> None:
+        """Say a line if it is time."""
+        now = time.monotonic()
+        first = self.told.setdefault(event.chain, now)
+        if event.done < event.total and now - first < _EVERY:
+            return
+        self.told[event.chain] = now
+        self.stream.write(chain_line(self.method, event) + "\n")
+        self.stream.flush()
+
+
+def chain_line(method: str, event: ChainProgress, *, bar: bool = False) -> str:
+    """One chain's state in one line.
+
+    >>> chain_line("gbmm-d", ChainProgress(0, "draws", 20, 100, 1, 31.5, 75.0))
+    'gbmm-d chain 1 draws   20/100  1 divergent  ESS 32  1:15 left'
+    """
+    width = len(str(event.total))
+    cells = round(_BAR * event.done / event.total)
+    drawn = f" {'█' * cells}{'░' * (_BAR - cells)}" if bar else ""
+    parts = [
+        f"{method} chain {event.chain + 1} {event.phase:6}{drawn} "
+        f"{event.done:{width}}/{event.total}",
+        f"{event.divergences} divergent",
+    ]
+    if not math.isnan(event.ess):
+        parts.append(f"ESS {event.ess:.0f}")
+    if not math.isnan(event.seconds_left):
+        parts.append(f"{_clock(event.seconds_left)} left")
+    return "  ".join(parts)
+
+
+def score_lines(outcome: "Outcome") -> str:
+    """The score table of the test rows, or of the training rows where there are no others."""
+    table = outcome.scores.fillna({"model": ""}).to_dict("records")
+    split = "test" if any(row["split"] == "test" for row in table) else "train"
+    head = (
+        f"{'method':28}{'weights':13}{'n':>5}{'rms':>9}{'crps':>9}{'log score':>11}{'in 90 %':>9}"
+    )
+    lines = [f"scores on the {split} rows", head]
+    for row in table:
+        if row["split"] != split:
+            continue
+        name = f"{row['method']} {row['model']}".strip()
+        if row["method"] in outcome.unconverged:
+            name += " *"
+        lines.append(
+            f"{name:28}{row['weights']:13}{row['n']:5d}{row['rms']:9.3f}{row['crps']:9.3f}"
+            f"{row['log_score']:11.3f}{row['coverage_90']:9.2f}"
+        )
+    if outcome.unconverged:
+        lines.append("* not converged")
+    return "\n".join(lines) + "\n"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

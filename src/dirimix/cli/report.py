@@ -1,0 +1,23 @@
+"""Write the report of an output folder."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from dirimix.cli import options
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`report DIR`."""
+    parser.add_argument("folder", metavar="DIR", help="folder that run or fit wrote")
+    options.add_common(parser)
+    parser.set_defaults(act=_report)
+
+
+def _report(arguments: argparse.Namespace) -> bool:
+    from dirimix.report import write_report
+
+    path = write_report(Path(arguments.folder))
+    if not arguments.quiet:
+        sys.stdout.write(f"report: {path}\n")
+    return True

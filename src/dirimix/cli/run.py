@@ -1,0 +1,55 @@
+"""Run a study: every method on one table, scored and compared."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from dirimix.cli import options
+from dirimix.cli.progress import Teller
+from dirimix.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`run STUDY.toml --out DIR`."""
+    parser.add_argument("study", metavar="STUDY.toml")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    parser.add_argument("--only", metavar="METHOD,...", help="run only these of its methods")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=int, default=1, metavar="N", help="methods at a time")
+    where.add_argument("--dask", metavar="ADDRESS", help="run methods on a Dask scheduler")
+    parser.add_argument(
+        "--resume", action="store_true", help="keep the methods that are already there"
+    )
+    options.add_data_dir(parser)
+    options.add_allow_unconverged(parser)
+    options.add_common(parser)
+    parser.set_defaults(act=_run)
+
+
+def _run(arguments: argparse.Namespace) -> bool:
+    if arguments.jobs < 1:
+        raise InputError(f"--jobs must be at least 1, not {arguments.jobs}")
+    from dirimix.study import read_study
+
+    study = read_study(Path(arguments.study))
+    if arguments.seed is not None:
+        study = replace(study, seed=arguments.seed)
+    if arguments.only:
+        study = study.only(options.names(arguments.only, "--only"))
+    # a study that is not valid is refused before the heavy imports
+    from dirimix.execute import Work, run_study
+    from dirimix.problem import file_sha256, load_problem
+    from dirimix.runner import warnings_told
+    from dirimix.storage import check_target
+
+    folder, teller = Path(arguments.out), Teller(quiet=arguments.quiet)
+    check_target(folder)
+    with warnings_told(teller, study.data.table):
+        problem = load_problem(study.data, study.seed, arguments.data_dir)
+    for note in problem.notes:
+        teller.say(note)
+    work = Work(arguments.jobs, arguments.dask, arguments.resume)
+    inputs = {Path(arguments.study).name: file_sha256(Path(arguments.study))}
+    outcome = run_study(study, problem, folder, teller, work, inputs)
+    teller.finish(outcome, arguments.out)
+    return not outcome.unconverged

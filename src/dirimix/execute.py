@@ -1,0 +1,125 @@
+"""Run a whole study, or fit one method, into an output folder."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import joblib
+
+from dirimix import storage
+from dirimix.errors import InputError
+from dirimix.fitted import FittedMethod
+from dirimix.problem import Problem, file_sha256
+from dirimix.runner import Job, Reporter, is_done, make_jobs, run_job, run_jobs, run_jobs_on_dask
+from dirimix.study import Study
+from dirimix.summary import Outcome, finish
+
+MODEL_FILE = "model.joblib"
+
+
+@dataclass(frozen=True)
+class Work:
+    """How the work is shared out.
+
+    Attributes:
+        processes: Methods run at a time on this machine.
+        dask: Address of a Dask scheduler that runs them instead.
+        resume: Keep the methods whose results are already there.
+    """
+
+    processes: int = 1
+    dask: str | None = None
+    resume: bool = False
+
+
+def run_study(
+    study: Study,
+    problem: Problem,
+    folder: Path,
+    reporter: Reporter,
+    work: Work,
+    inputs: Mapping[str, str],
+) -> Outcome:
+    """Run every method of a study and write its output folder.
+
+    Methods that are finished stay in the folder if the run is interrupted; the manifest is
+    written last and says that the run is whole.
+
+    Raises:
+        InputError: If the folder holds anything else, or a method cannot use the table.
+    """
+    begun = time.perf_counter()
+    jobs = make_jobs(study, problem, folder)
+    waiting = _prepare(folder, jobs, work, reporter)
+    if work.dask:
+        run_jobs_on_dask(waiting, problem, reporter, work.dask)
+    else:
+        run_jobs(waiting, problem, reporter, processes=work.processes)
+    seconds = time.perf_counter() - begun
+    return finish(study, problem, jobs, folder, command="run", seconds=seconds, inputs=inputs)
+
+
+def fit_one(study: Study, problem: Problem, folder: Path, reporter: Reporter) -> Outcome:
+    """Fit the one method of a study and write its output folder, the model included."""
+    begun = time.perf_counter()
+    with storage.whole_folder(folder) as fresh:
+        storage.mark(fresh, "fit")
+        (job,) = make_jobs(study, problem, fresh)
+        fitted = run_job(job, problem, reporter)
+        joblib.dump(fitted, fresh / MODEL_FILE, compress=3)
+        inputs = {MODEL_FILE: file_sha256(fresh / MODEL_FILE)}
+        seconds = time.perf_counter() - begun
+        return finish(study, problem, (job,), fresh, command="fit", seconds=seconds, inputs=inputs)
+
+
+def load_fitted(folder: Path) -> FittedMethod:
+    """The fitted method of a folder that `fit_one` wrote.
+
+    A model file is a pickle, so only a file that its own manifest vouches for is opened.
+
+    Raises:
+        InputError: If the folder holds no such model or the file was changed.
+    """
+    if storage.kind_of(folder) != "fit":
+        raise InputError(f"the folder {str(folder)!r} holds no fitted method; make one with fit")
+    expected = storage.read_json(folder / "manifest.json")["sha256"].get(MODEL_FILE)
+    path = folder / MODEL_FILE
+    if not path.is_file() or file_sha256(path) != expected:
+        raise InputError(
+            f"the model file {str(path)!r} is missing or not the one that was written; fit again"
+        )
+    return joblib.load(path)
+
+
+def _prepare(
+    folder: Path, jobs: tuple[Job, ...], work: Work, reporter: Reporter
+) -> tuple[Job, ...]:
+    """Make or clear the folder; the jobs that are still to be done."""
+    storage.check_target(folder)
+    if work.resume and storage.kind_of(folder) not in (None, "run"):
+        raise InputError(f"the folder {str(folder)!r} is not of a run; there is nothing to resume")
+    done = [job for job in jobs if work.resume and is_done(job)]
+    folder.mkdir(parents=True, exist_ok=True)
+    keep = {storage.MARK, "methods", *(f"posterior-{job.choice.name}.nc" for job in done)}
+    for path in folder.iterdir():
+        if path.name not in keep or (path.name == "methods" and not work.resume):
+            storage.remove(path)
+    storage.mark(folder, "run")
+    for job in done:
+        reporter.say(f"{job.choice.name}: already there")
+    return tuple(job for job in jobs if job not in done)
+
+
+def training_only(problem: Problem) -> Problem:
+    """The problem with its training rows alone, and a line that says so."""
+    others = {split: len(rows.frame) for split, rows in problem.parts.items() if split != "train"}
+    rows = problem.parts["train"]
+    if not others:
+        return problem
+    unused = " and ".join(f"{n} {split} rows" for split, n in others.items())
+    note = (
+        f"fitted on the {len(rows.frame)} training rows of {problem.source}; its {unused} are not "
+        "used"
+    )
+    return replace(problem, parts={"train": rows}, notes=(*problem.notes, note))

@@ -1,0 +1,135 @@
+"""The methods by name: the one list that the command line, studies, tests and docs read."""
+
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import dirimix
+from dirimix.errors import InputError
+
+if TYPE_CHECKING:
+    from dirimix.base import AbstractMixture
+
+CORRECTED = "+gp"  # a method's name with this suffix mixes corrected models
+# parameters of an estimator that are not a study's options: set here, or no plain values
+_NOT_OPTIONS = ("self", "coords", "models", "model", "seed", "progress", "noise_prior")
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a name stands for.
+
+    Attributes:
+        words: What it is, in a few words.
+        estimator: Name of the estimator in `dirimix`.
+        fixed: Options that the name itself sets.
+        each_model: Fit one estimator a model, and mix nothing.
+        local: The weights depend on the coordinates.
+    """
+
+    words: str
+    estimator: str
+    fixed: Mapping[str, object] = field(default_factory=dict)
+    each_model: bool = False
+    local: bool = False
+
+    def options(self) -> dict[str, object]:
+        """The options that a study may set, with their defaults."""
+        known = inspect.signature(getattr(dirimix, self.estimator).__init__).parameters
+        return {n: p.default for n, p in known.items() if n not in (*_NOT_OPTIONS, *self.fixed)}
+
+    def build(
+        self,
+        coords: tuple[str, ...],
+        models: tuple[str, ...],
+        options: Mapping[str, object],
+        seed: int,
+    ) -> dict[str, "AbstractMixture"]:
+        """Unfitted estimators, by the model they use, '' for a mixture of all."""
+        kind = getattr(dirimix, self.estimator)
+        given = {**self.fixed, **options, "seed": seed}
+        if self.each_model:
+            return {m: kind(coords=coords, models=(m,), model=m, **given) for m in models}
+        return {"": kind(coords=coords, models=models, **given)}
+
+
+METHODS: dict[str, Method] = {
+    "raw": Method("every model by itself, with its noise", "SingleModel", each_model=True),
+    "equal": Method("equal weights", "EqualWeights"),
+    "ols": Method("ordinary least squares, free weights", "OrdinaryLeastSquares"),
+    "simplex-ls": Method("least squares on the simplex", "SimplexLeastSquares"),
+    "ridge-stacking": Method("linear weights shrunk to equal ones", "RidgeStacking"),
+    "bma-closed-form": Method(
+        "Bayesian model averaging, closed-form evidence",
+        "BayesianModelAveraging",
+        {"evidence": "closed-form"},
+    ),
+    "bma-laplace": Method(
+        "Bayesian model averaging, Laplace evidence",
+        "BayesianModelAveraging",
+        {"evidence": "laplace"},
+    ),
+    "bma-monte-carlo": Method(
+        "Bayesian model averaging, Monte Carlo evidence",
+        "BayesianModelAveraging",
+        {"evidence": "monte-carlo"},
+    ),
+    "gbmm-l": Method("global linear mixing, projected to the simplex", "LinearMixture"),
+    "gbmm-d": Method("global Dirichlet mixing", "DirichletMixture"),
+    "lbmm-gld": Method(
+        "local Dirichlet mixing, log-linear concentrations",
+        "LocalDirichletMixture",
+        {"field": "linear"},
+        local=True,
+    ),
+    "lbmm-gpd": Method(
+        "local Dirichlet mixing, Gaussian-process concentrations",
+        "LocalDirichletMixture",
+        {"field": "gp"},
+        local=True,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A method as a user names it, with or without the correction of its models."""
+
+    name: str
+    method: Method
+    corrected: bool
+
+    @property
+    def words(self) -> str:
+        """What it is, in a few words."""
+        return self.method.words + (", on GP-corrected models" if self.corrected else "")
+
+
+def parse_method(name: str) -> Choice:
+    """The method that a name stands for.
+
+    >>> parse_method("gbmm-d+gp").corrected
+    True
+
+    Raises:
+        InputError: If there is no such method.
+    """
+    base = name.removesuffix(CORRECTED)
+    if base not in METHODS:
+        raise InputError(
+            f"unknown method {name!r}{did_you_mean(base, METHODS)}; choose from "
+            f"{', '.join(METHODS)}, each also with {CORRECTED}"
+        )
+    return Choice(name, METHODS[base], corrected=name != base)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A clause that names the nearest known names, or nothing.
+
+    >>> did_you_mean("gbmm-e", METHODS)
+    " (did you mean 'gbmm-l' or 'gbmm-d'?)"
+    """
+    near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
+    return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""

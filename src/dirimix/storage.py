@@ -1,0 +1,147 @@
+"""Output folders: made whole or not at all, and never over somebody else's files."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dirimix.errors import InputError
+
+MARK = ".dirimix"  # a file with this name says that a folder is ours
+OURS = (
+    MARK,
+    ".*.part",
+    "methods",
+    "*.csv",
+    "posterior-*.nc",
+    "model.joblib",
+    "*.json",
+    "report.html",
+)
+DIGITS = "%.10g"  # sums differ in the last digits of a double between machines
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A new folder beside the target that takes its place when the block ends well."""
+    check_target(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=f".{target.name}-", dir=target.parent, ignore_cleanup_errors=True
+    ) as scratch:
+        fresh = Path(scratch) / "new"
+        fresh.mkdir()
+        yield fresh
+        if target.exists():
+            target.replace(Path(scratch) / "old")
+        fresh.replace(target)
+
+
+def check_target(target: Path) -> None:
+    """Raise an InputError if a folder to be written holds anything that is not ours."""
+    if target.exists() and not target.is_dir():
+        raise InputError(f"the output {str(target)!r} is a file; name a folder")
+    held = sorted(path.name for path in target.iterdir()) if target.is_dir() else []
+    if held and MARK not in held:
+        raise InputError(
+            f"the output folder {str(target)!r} is not empty and was not written by dirimix; "
+            "name another, or empty it yourself"
+        )
+    for name in held:
+        if not any(fnmatch(name, ours) for ours in OURS):
+            raise InputError(
+                f"the output folder {str(target)!r} holds {name!r}, which dirimix did not write; "
+                "move it away, or name another folder"
+            )
+    if not os.access(_existing(target), os.W_OK):
+        raise InputError(f"the output folder {str(target)!r} cannot be written to; name another")
+
+
+def mark(folder: Path, kind: str) -> None:
+    """Say that a folder is ours and of which kind: 'fit' or 'run'."""
+    (folder / MARK).write_text(kind + "\n", encoding="utf-8")
+
+
+def kind_of(folder: Path) -> str | None:
+    """Which kind of output a folder holds, None if it is not ours."""
+    path = folder / MARK
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+
+def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """One CSV file a table, 10 significant digits."""
+    for name, table in tables.items():
+        write_csv(table, folder / f"{name}.csv")
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """A CSV file that is there whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    table.to_csv(part, index=False, float_format=DIGITS, lineterminator="\n")
+    part.replace(path)
+
+
+def read_text_table(path: Path) -> pd.DataFrame:
+    """A CSV file with every value as the text that it is."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def write_json(content: Any, path: Path) -> None:
+    """A JSON file that is there whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=_plain)
+    part.write_text(text + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        InputError: If it is missing or cut short.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {str(path)!r}; run the command again") from error
+    except ValueError as error:
+        raise InputError(
+            f"the file {str(path)!r} is no whole JSON; run the command again"
+        ) from error
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as plain records, None where a number is not known."""
+    rounded = json.loads(str(table.to_json(orient="records", double_precision=15)))
+    return [{k: _rounded(v) for k, v in row.items()} for row in rounded]
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _rounded(value: Any) -> Any:
+    return float(DIGITS % value) if isinstance(value, float) else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _existing(path: Path) -> Path:
+    """The path itself or its nearest parent that exists."""
+    return next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())

@@ -1,0 +1,288 @@
+"""A study: one TOML file that says which methods are compared, on which table, and how.
+
+title = "Two-column example"
+seed = 1
+
+[data]
+table = "table.csv"          # or "data:NAME"; a path is relative to this file
+target = "y"                 # target, coords, models, error and split are known for data:NAME
+coords = ["x"]
+models = ["a", "b"]
+split = "part"               # a column of train / test / landscape, or test_fraction = 0.2
+rows = "complete"            # or "all": also rows where some model has no value
+
+[methods]
+run = ["raw", "gbmm-d", "gbmm-d+gp"]
+
+[options]                    # for every method that has the option
+draws = 500
+[options."gbmm-d"]           # for one
+chains = 2
+
+[scores]
+n_boot = 2000
+
+[compare]
+pairs = [["gbmm-d+gp", "gbmm-d"], ["raw:a", "gbmm-d"]]
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from dirimix.errors import InputError
+from dirimix.methods import Choice, did_you_mean, parse_method
+
+ROWS = ("complete", "all")
+
+
+@dataclass(frozen=True)
+class DataChoice:
+    """Which table, which columns, which rows.
+
+    Attributes:
+        table: A path or 'data:NAME'.
+        target: Column of the observations.
+        coords: Columns of the coordinates.
+        models: Columns of the models.
+        error: Column of the measurement errors.
+        split: Column that says 'train', 'test' or 'landscape'.
+        test_fraction: Share of the rows drawn for testing where there is no split column.
+        rows: 'complete' (where every model has a value) or 'all'.
+        label: What the target is, for the axes.
+        unit: The unit of the target.
+    """
+
+    table: str
+    target: str | None = None
+    coords: tuple[str, ...] | None = None
+    models: tuple[str, ...] | None = None
+    error: str | None = None
+    split: str | None = None
+    test_fraction: float | None = None
+    rows: str = "all"
+    label: str | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is to be run.
+
+    Attributes:
+        data: Which table.
+        run: Names of the methods.
+        options: Options for every method that has them.
+        overrides: Options by method.
+        pairs: Methods to be compared, two by two.
+        seed: The one seed.
+        n_boot: Bootstrap resamples of a score's band.
+        title: Title of the report.
+    """
+
+    data: DataChoice
+    run: tuple[str, ...]
+    options: Mapping[str, object] = field(default_factory=dict)
+    overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    pairs: tuple[tuple[str, str], ...] = ()
+    seed: int = 0
+    n_boot: int = 2000
+    title: str = "dirimix study"
+
+    def choices(self) -> tuple[Choice, ...]:
+        """The methods of this study."""
+        return tuple(parse_method(name) for name in self.run)
+
+    def options_of(self, choice: Choice) -> dict[str, object]:
+        """The options that a method gets: the common ones that it has, then its own."""
+        known = choice.method.options()
+        common = {k: v for k, v in self.options.items() if k in known}
+        return common | dict(self.overrides.get(choice.name, {}))
+
+    def only(self, names: Iterable[str]) -> "Study":
+        """The same study with some of its methods."""
+        names = tuple(names)
+        for name in names:
+            if name not in self.run:
+                raise InputError(
+                    f"the study does not run {name!r}{did_you_mean(name, self.run)}; it runs "
+                    f"{', '.join(self.run)}"
+                )
+        return replace(self, run=tuple(n for n in self.run if n in names))
+
+
+def read_study(path: Path) -> Study:
+    """Read and check a study file.
+
+    Raises:
+        InputError: If the file is missing, no TOML, or has an unknown or a bad entry.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no study file {str(path)!r}; check the path")
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"the study {str(path)!r} is not valid TOML: {error}") from error
+    study = make_study(raw)
+    if study.data.table.startswith("data:"):
+        return study
+    table = str(path.parent / study.data.table)
+    return replace(study, data=replace(study.data, table=table))
+
+
+def make_study(raw: Mapping[str, Any]) -> Study:
+    """A study from the content of its file.
+
+    Raises:
+        InputError: If an entry is unknown, missing or of the wrong kind.
+    """
+    _known(raw, ("title", "seed", "data", "methods", "options", "scores", "compare"), "the study")
+    parts = {name: _section(raw, name) for name in ("data", "methods", "options", "scores")}
+    _known(parts["methods"], ("run",), "[methods]")
+    _known(parts["scores"], ("n_boot",), "[scores]")
+    run = _strings(parts["methods"].get("run"), "[methods] run")
+    options, overrides = _options(parts["options"], run)
+    return Study(
+        data=_data(parts["data"]),
+        run=run,
+        options=options,
+        overrides=overrides,
+        pairs=_pairs(_section(raw, "compare"), run),
+        seed=_number(raw.get("seed", 0), "seed", 0),
+        n_boot=_number(parts["scores"].get("n_boot", 2000), "[scores] n_boot", 2),
+        title=_text(raw.get("title", "dirimix study"), "title"),
+    )
+
+
+def check_options(choice: Choice, options: Mapping[str, object]) -> None:
+    """Raise an InputError if a method does not have one of the options, or of another kind."""
+    known = choice.method.options()
+    for name, value in options.items():
+        if name not in known:
+            raise InputError(
+                f"{choice.name} has no option {name!r}{did_you_mean(name, known)}; it has "
+                f"{', '.join(known) or 'none'}"
+            )
+        _check_kind(choice.name, name, value, known[name])
+
+
+def _check_kind(method: str, name: str, value: object, default: object) -> None:
+    """Numbers where the default is a number, text where it is text."""
+    kind = type(default)
+    fits = type(value) is kind or (kind is float and type(value) is int)
+    if kind in _KINDS and not fits:
+        raise InputError(f"option {name!r} of {method} is {_KINDS[kind]}, not {value!r}")
+
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def _data(raw: Mapping[str, Any]) -> DataChoice:
+    _known(raw, [f.name for f in fields(DataChoice)], "[data]")
+    if "table" not in raw:
+        raise InputError("[data] needs a table, a path or 'data:NAME'; add table = ...")
+    given: dict[str, Any] = {k: _text(v, f"[data] {k}") for k, v in raw.items() if k in _TEXTS}
+    for name in ("coords", "models"):
+        if name in raw:
+            given[name] = _strings(raw[name], f"[data] {name}")
+    if given.get("rows", "all") not in ROWS:
+        raise InputError(f"[data] rows is {' or '.join(ROWS)}, not {given['rows']!r}")
+    fraction = raw.get("test_fraction")
+    if fraction is not None and not (isinstance(fraction, float) and 0 < fraction < 1):
+        raise InputError(f"[data] test_fraction lies between 0 and 1, not {fraction!r}")
+    if fraction is not None and "split" in raw:
+        raise InputError("[data] has both split and test_fraction; keep one of them")
+    return DataChoice(**given, test_fraction=fraction)
+
+
+_TEXTS = ("table", "target", "error", "split", "rows", "label", "unit")
+
+
+def _options(
+    raw: Mapping[str, Any], run: tuple[str, ...]
+) -> tuple[dict[str, object], dict[str, dict[str, object]]]:
+    """Common options and those of single methods, each known to somebody."""
+    common = {k: v for k, v in raw.items() if not isinstance(v, dict)}
+    own = {k: v for k, v in raw.items() if isinstance(v, dict)}
+    choices = tuple(map(parse_method, run))
+    known = {name for choice in choices for name in choice.method.options()} if common else set()
+    for name, value in common.items():
+        if name not in known:
+            raise InputError(
+                f"no method of this study has the option {name!r} of [options]"
+                f"{did_you_mean(name, known)}; known are {', '.join(sorted(known)) or 'none'}"
+            )
+        for choice in choices:
+            if name in choice.method.options():
+                check_options(choice, {name: value})
+    for name, options in own.items():
+        choice = parse_method(name)
+        check_options(choice, options)
+        if name not in run:
+            raise InputError(
+                f'[options."{name}"] is given, but [methods] run does not have {name!r}; add it '
+                "there or leave it out"
+            )
+    return common, own
+
+
+def _pairs(raw: Mapping[str, Any], run: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    _known(raw, ("pairs",), "[compare]")
+    pairs = raw.get("pairs", [])
+    if not isinstance(pairs, list):
+        raise InputError(f"[compare] pairs is a list of pairs of methods, not {pairs!r}")
+    for pair in pairs:
+        names = _strings(pair, "a pair of [compare] pairs")
+        if len(names) != 2:
+            raise InputError(f"a pair of [compare] pairs has two methods, not {pair!r}")
+        for name in names:
+            if name.partition(":")[0] not in run:
+                raise InputError(
+                    f"[compare] pairs has {name!r}, which [methods] run does not"
+                    f"{did_you_mean(name, run)}; add it there or leave it out"
+                )
+            if name.partition(":")[0] in ("raw", "raw+gp") and ":" not in name:
+                raise InputError(
+                    f"[compare] pairs has {name!r}, which is many models; name one as "
+                    f"'{name}:MODEL'"
+                )
+    return tuple((a, b) for a, b in pairs)
+
+
+def _section(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = raw.get(name, {})
+    if not isinstance(found, dict):
+        raise InputError(f"{name!r} is a section of a study, [{name}], not {found!r}")
+    return found
+
+
+def _known(raw: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    known = list(known)
+    for name in raw:
+        if name not in known:
+            raise InputError(
+                f"unknown entry {name!r} in {where}{did_you_mean(name, known)}; known are "
+                f"{', '.join(known)}"
+            )
+
+
+def _strings(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+        raise InputError(f"{where} must be a list of names, and it is {value!r}")
+    if len(set(value)) < len(value):
+        raise InputError(f"{where} names something twice: {', '.join(value)}")
+    return tuple(value)
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{where} must be text in quotes, and it is {value!r}")
+    return value
+
+
+def _number(value: object, where: str, least: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InputError(f"{where} must be a whole number of at least {least}, not {value!r}")
+    return value

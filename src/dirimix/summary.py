@@ -1,0 +1,192 @@
+"""Bring the methods' results together: the files of an output folder and the report's numbers."""
+
+import importlib.metadata
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dirimix import scores
+from dirimix._version import __version__
+from dirimix.problem import Problem
+from dirimix.runner import Job
+from dirimix.storage import read_json, read_text_table, records, write_csv, write_json
+from dirimix.study import Study
+
+# an output file that no method has rows for still has its header
+_HEADERS = {
+    "scores": "method,model,split,weights,n,rms,rms_lo,rms_hi",
+    "predictions": "method,model,split",
+    "weights": "method,split,model,mean,sd,q05,q95",
+    "coverage": "method,model,split,weights,n,level,coverage,nominal_lo,nominal_hi",
+    "evidence": "method,model,log_evidence,std_error,probability",
+    "diagnostics": "method,parameter,mean,sd,ess_bulk,ess_tail,rhat",
+    "sampling": "method,chains,draws,warmup,divergences,gradients,seconds,converged",
+}
+_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "jax", "blackjax", "arviz-stats")
+_PAIR_COLUMNS = ("a", "b", "split", "score", "n", "difference", "lo", "hi")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run says of itself.
+
+    Attributes:
+        unconverged: Why, by method, of those that have not converged.
+        scores: The score table.
+    """
+
+    unconverged: dict[str, tuple[str, ...]]
+    scores: pd.DataFrame
+
+
+def finish(
+    study: Study,
+    problem: Problem,
+    jobs: Sequence[Job],
+    folder: Path,
+    *,
+    command: str,
+    seconds: float,
+    inputs: Mapping[str, str],
+) -> Outcome:
+    """Write the folder's own files from those of its methods, the manifest last."""
+    facts = [read_json(job.home / "facts.json") for job in jobs]
+    tables = {name: _collated(name, jobs) for name in _HEADERS}
+    for name, table in tables.items():
+        write_csv(table, folder / f"{name}.csv")
+    numbers = {name: pd.read_csv(folder / f"{name}.csv") for name in tables}
+    pairs = compare(study, jobs)
+    write_csv(pairs, folder / "pairs.csv")
+    write_json(_report_numbers(study, problem, facts, numbers, pairs), folder / "scores.json")
+    manifest = _manifest(study, problem, facts, command=command, seconds=seconds, inputs=inputs)
+    write_json(manifest, folder / "manifest.json")
+    unconverged = {f["method"]: tuple(f["reasons"]) for f in facts if not f["converged"]}
+    return Outcome(unconverged, numbers["scores"])
+
+
+def compare(study: Study, jobs: Sequence[Job]) -> pd.DataFrame:
+    """Paired differences a - b of field-weight scores on the rows that both predict."""
+    points = {job.choice.name: pd.read_csv(job.home / "pointwise.csv") for job in jobs}
+    rows = []
+    for a, b in study.pairs:
+        if a.partition(":")[0] in points and b.partition(":")[0] in points:
+            rows.extend(_pair(a, b, points, study))
+    return pd.DataFrame(rows, columns=pd.Index(_PAIR_COLUMNS))
+
+
+def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
+    """Mean field weight of every model, over the sites of a split, with the sites' range."""
+    groups = weights.groupby(["method", "split", "model"], sort=False)
+    summary = groups.agg(
+        mean=("mean", "mean"),
+        least=("mean", "min"),
+        most=("mean", "max"),
+        q05=("q05", "mean"),
+        q95=("q95", "mean"),
+        sites=("mean", "size"),
+    )
+    return summary.reset_index()
+
+
+def _collated(name: str, jobs: Iterable[Job]) -> pd.DataFrame:
+    """One table of all methods, every value as the text that the methods wrote."""
+    paths = [job.home / f"{name}.csv" for job in jobs]
+    tables = [read_text_table(path) for path in paths if path.is_file()]
+    if not tables:
+        return pd.DataFrame(columns=_HEADERS[name].split(","))
+    return pd.concat(tables, ignore_index=True).fillna("")
+
+
+def _pair(
+    a: str, b: str, points: Mapping[str, pd.DataFrame], study: Study
+) -> Iterable[Mapping[str, object]]:
+    both = _field_rows(a, points).merge(_field_rows(b, points), on=["split", "row"])
+    for split, rows in both.groupby("split", sort=False):
+        seeds = study.seed, study.n_boot
+        found = {
+            "rms": scores.paired_rms_difference(
+                rows["error_x"].to_numpy(), rows["error_y"].to_numpy(), *seeds
+            )
+        }
+        for name in ("log_score", "crps"):
+            found[name] = scores.paired_difference(
+                rows[f"{name}_x"].to_numpy(), rows[f"{name}_y"].to_numpy(), *seeds
+            )
+        for name, d in found.items():
+            where = {"a": a, "b": b, "split": split, "score": name, "n": len(rows)}
+            yield where | {"difference": d.mean, "lo": d.lo, "hi": d.hi}
+
+
+def _field_rows(name: str, points: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    method, _, model = name.partition(":")
+    table = points[method]
+    kept = table["weights"] == "field"
+    return table.loc[kept & (table["model"] == model) if model else kept]
+
+
+def _report_numbers(
+    study: Study,
+    problem: Problem,
+    facts: Sequence[Mapping[str, Any]],
+    tables: Mapping[str, pd.DataFrame],
+    pairs: pd.DataFrame,
+) -> dict[str, Any]:
+    """Every number that the report shows, except times, which differ from run to run."""
+    known = ("method", "words", "options", "priors", "converged", "reasons", "warnings")
+    shown = ("scores", "coverage", "evidence", "diagnostics")
+    return {
+        "title": study.title,
+        "data": _described(problem),
+        "methods": [{k: f[k] for k in known} for f in facts],
+        **{name: records(tables[name]) for name in shown},
+        "sampling": records(tables["sampling"].drop(columns="seconds")),
+        "weights": records(weight_summary(tables["weights"])),
+        "pairs": records(pairs),
+    }
+
+
+def _described(problem: Problem) -> dict[str, Any]:
+    return {
+        "source": problem.source,
+        "target": problem.target,
+        "label": problem.label,
+        "unit": problem.units.get(problem.target, ""),
+        "coords": list(problem.coords),
+        "models": list(problem.models),
+        "error": problem.error,
+        "rows": {split: len(rows.frame) for split, rows in problem.parts.items()},
+        "notes": list(problem.notes),
+        "labels": problem.labels,
+        "units": problem.units,
+        "citation": problem.citation,
+    }
+
+
+def _manifest(
+    study: Study,
+    problem: Problem,
+    facts: Sequence[Mapping[str, Any]],
+    *,
+    command: str,
+    seconds: float,
+    inputs: Mapping[str, str],
+) -> dict[str, Any]:
+    packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    shown = ("converged", "reasons", "warnings", "options", "priors", "seconds")
+    return {
+        "program": "dirimix",
+        "command": command,
+        "versions": {"dirimix": __version__, "python": platform.python_version(), **packages},
+        "platform": platform.platform(),
+        "seed": study.seed,
+        "study": asdict(study),
+        "data": _described(problem),
+        "sha256": {**inputs, **problem.inputs},
+        "seconds": round(seconds, 3),
+        "converged": all(f["converged"] for f in facts),
+        "methods": {f["method"]: {k: f[k] for k in shown} for f in facts},
+    }
