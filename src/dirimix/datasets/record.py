@@ -1,0 +1,84 @@
+"""What a data set is, and what is needed to make one."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+TRAIN, TEST, LANDSCAPE = "train", "test", "landscape"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Observations and model values, one row a site, no site twice.
+
+    Attributes:
+        name: Name in the registry.
+        frame: Columns `coords`, `models`, `target`, `error` and `split`. Model values are NaN
+            where a model has none; target and error are NaN at landscape rows.
+        coords: Names of the coordinate columns.
+        models: Names of the model columns.
+        target: Name of the observed column.
+        error: Name of the column with the standard deviations of the observations, or None.
+        split: Name of the column that holds "train", "test" or "landscape" (a site where a
+            prediction is wanted and nothing is observed).
+        citation: Whom to cite.
+        units: Column name -> unit.
+        notes: What is missing, left out or unusual: how much and why, one line each.
+        labels: Model column -> name to print.
+        sha256: File -> checksum of what was read.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    coords: tuple[str, ...]
+    models: tuple[str, ...]
+    target: str
+    error: str | None
+    split: str
+    citation: str
+    units: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def landscape(self) -> pd.DataFrame:
+        """Coordinates and model values of all rows, observed or not."""
+        return self.frame.loc[:, [*self.coords, *self.models]]
+
+    def part(self, split: str) -> pd.DataFrame:
+        """The rows of one split, with a fresh index."""
+        return self.frame.loc[self.frame[self.split] == split].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class File:
+    """A published file: its place in the data folder, its address and its checksum."""
+
+    path: str
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """How to make a data set.
+
+    Attributes:
+        summary: One line for a list of data sets.
+        build: Function from the verified contents, path -> bytes, to the data set.
+        files: What it is made of; empty where the data are embedded in the package.
+    """
+
+    summary: str
+    build: Callable[[Mapping[str, bytes]], Dataset]
+    files: tuple[File, ...] = ()
+
+
+def farthest(frame: pd.DataFrame, models: Sequence[str], target: str) -> str:
+    """A note on the test row that even its nearest model misses by most; unit MeV."""
+    test = frame.loc[frame["split"] == TEST]
+    miss = test.loc[:, list(models)].sub(test[target], axis=0).abs().min(axis=1)
+    z, n = test.loc[miss.idxmax(), ["Z", "N"]]
+    return f"the nearest model to test row ({z}, {n}) is off by {miss.max():.2f} MeV, the most"
