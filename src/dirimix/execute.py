@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,16 @@ from dirimix import storage
 from dirimix.errors import InputError
 from dirimix.fitted import FittedMethod
 from dirimix.problem import Problem, file_sha256
-from dirimix.runner import Job, Reporter, is_done, make_jobs, run_job, run_jobs, run_jobs_on_dask
+from dirimix.runner import (
+    Job,
+    Reporter,
+    dask_client,
+    is_done,
+    make_jobs,
+    run_job,
+    run_jobs,
+    run_jobs_on_dask,
+)
 from dirimix.study import Study
 from dirimix.summary import Outcome, finish
 
@@ -51,11 +61,12 @@ def run_study(
     """
     begun = time.perf_counter()
     jobs = make_jobs(study, problem, folder)
-    waiting = _prepare(folder, jobs, work, reporter)
-    if work.dask:
-        run_jobs_on_dask(waiting, problem, reporter, work.dask)
-    else:
-        run_jobs(waiting, problem, reporter, processes=work.processes)
+    with dask_client(work.dask) if work.dask else nullcontext() as client:
+        waiting = _prepare(folder, jobs, work, reporter)
+        if client is not None:
+            run_jobs_on_dask(waiting, problem, reporter, client)
+        else:
+            run_jobs(waiting, problem, reporter, processes=work.processes)
     seconds = time.perf_counter() - begun
     return finish(study, problem, jobs, folder, command="run", seconds=seconds, inputs=inputs)
 

@@ -48,7 +48,8 @@ class Problem:
         target: Column of the observations.
         error: Column of the measurement errors, if any.
         parts: The rows by split; 'train' is always there.
-        notes: What was left out or chosen, line by line.
+        notes: What was left out or chosen here, line by line.
+        remarks: What the dataset says of itself, line by line.
         inputs: sha256 of every input, by name.
         labels: Display names of columns, where they have others.
         units: Units of columns.
@@ -63,6 +64,7 @@ class Problem:
     error: str | None
     parts: dict[str, Rows]
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     inputs: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
@@ -126,8 +128,8 @@ def _dataset(choice: DataChoice, data_dir: str | None) -> tuple[Problem, pd.Data
         # the dataset's errors are those of its own target
         error=choice.error or (data.error if target == data.target else None),
         parts={},
-        notes=tuple(data.notes),
-        inputs={choice.table: frame_sha256(data.frame)},
+        remarks=tuple(data.notes),
+        inputs={choice.table: frame_sha256(data.frame), **data.sha256},
         labels=dict(data.labels),
         units=dict(data.units) | ({target: choice.unit} if choice.unit else {}),
         label=choice.label or data.labels.get(target, target),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import joblib
 
@@ -126,13 +126,11 @@ def run_jobs(
     joblib.Parallel(n_jobs=processes)(work)
 
 
-def run_jobs_on_dask(
-    jobs: Iterable[Job], problem: Problem, reporter: Reporter, address: str
-) -> None:
-    """Run every job on the workers of a Dask scheduler that share this machine's files.
+def dask_client(address: str) -> Any:
+    """A client of the Dask scheduler at an address.
 
     Raises:
-        InputError: If dask.distributed is not installed or nobody answers at the address.
+        InputError: If dask.distributed is not installed or nobody answers.
     """
     try:
         distributed = importlib.import_module("distributed")
@@ -142,13 +140,18 @@ def run_jobs_on_dask(
             "pip install 'dirimix[dask]'"
         ) from error
     try:
-        client = distributed.Client(address, timeout="10s")
+        return distributed.Client(address, timeout="10s")
     except (OSError, ValueError) as error:
         raise InputError(
             f"no Dask scheduler answers at {address!r} ({error}); start one, or use --jobs"
         ) from error
-    with client:
-        client.gather([client.submit(_run_quietly, job, problem, reporter) for job in jobs])
+
+
+def run_jobs_on_dask(
+    jobs: Iterable[Job], problem: Problem, reporter: Reporter, client: Any
+) -> None:
+    """Run every job on the workers of a Dask scheduler, which share this machine's files."""
+    client.gather([client.submit(_run_quietly, job, problem, reporter) for job in jobs])
 
 
 def _run_quietly(job: Job, problem: Problem, reporter: Reporter) -> None:

@@ -160,6 +160,7 @@ def _described(problem: Problem) -> dict[str, Any]:
         "error": problem.error,
         "rows": {split: len(rows.frame) for split, rows in problem.parts.items()},
         "notes": list(problem.notes),
+        "remarks": list(problem.remarks),
         "labels": problem.labels,
         "units": problem.units,
         "citation": problem.citation,

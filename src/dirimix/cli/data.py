@@ -23,7 +23,8 @@ def _list(arguments: argparse.Namespace) -> bool:
     del arguments
     from dirimix import datasets
 
-    sys.stdout.write("".join(f"{name}\n" for name in datasets.names()))
+    sources = datasets.DATASETS.items()
+    sys.stdout.write("".join(f"{name:14}{source.summary}\n" for name, source in sources))
     return True
 
 

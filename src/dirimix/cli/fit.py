@@ -71,8 +71,7 @@ def _fit(arguments: argparse.Namespace) -> bool:
     check_target(Path(arguments.out))
     with warnings_told(teller, arguments.table):
         problem = training_only(load_problem(data, study.seed, arguments.data_dir))
-    for note in problem.notes:
-        teller.say(note)
+    teller.describe(problem)
     outcome = fit_one(study, problem, Path(arguments.out), teller)
     teller.finish(outcome, arguments.out)
     return not outcome.unconverged

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from dirimix.progress import ChainProgress, Listener
 
 if TYPE_CHECKING:
+    from dirimix.problem import Problem
     from dirimix.summary import Outcome
 
 _BAR = 24  # cells
@@ -31,6 +32,15 @@ class Teller:
         if not self.quiet:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
+
+    def describe(self, problem: "Problem") -> None:
+        """How many rows there are, what was left out, and where to read the rest."""
+        counts = ", ".join(f"{len(rows.frame)} {split}" for split, rows in problem.parts.items())
+        self.say(f"{problem.source}: {counts} rows, {len(problem.models)} models")
+        for note in problem.notes:
+            self.say(note)
+        if problem.remarks:
+            self.say(f"{len(problem.remarks)} remarks on the data stand in manifest.json")
 
     def listener(self, method: str) -> Listener | None:
         """What follows the chains of a method, None to be quiet."""

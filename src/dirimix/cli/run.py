@@ -46,8 +46,7 @@ def _run(arguments: argparse.Namespace) -> bool:
     check_target(folder)
     with warnings_told(teller, study.data.table):
         problem = load_problem(study.data, study.seed, arguments.data_dir)
-    for note in problem.notes:
-        teller.say(note)
+    teller.describe(problem)
     work = Work(arguments.jobs, arguments.dask, arguments.resume)
     inputs = {Path(arguments.study).name: file_sha256(Path(arguments.study))}
     outcome = run_study(study, problem, folder, teller, work, inputs)
