@@ -180,7 +180,7 @@ def weight_maps(
     columns = min(3, len(models))
     grid = panels(-(-len(models) // columns), columns, 2.9, 2.35)
     for axes, model in zip(grid.flat, models, strict=False):
-        rows = weights[weights["model"] == model]
+        rows = weights.loc[weights["model"] == model]
         draw = _weight_line if len(coords) == 1 else _weight_map
         draw(rows, coords, axes)
         axes.set_title(names.short(model))
@@ -195,7 +195,7 @@ def weight_maps(
 
 
 def _weight_line(rows: pd.DataFrame, coords: Sequence[str], axes: Axes) -> None:
-    rows = rows.sort_values(coords[0])
+    rows = rows.iloc[np.argsort(rows[coords[0]].to_numpy())]
     x = rows[coords[0]]
     axes.fill_between(x, rows["q05"], rows["q95"], color=_COLOURS["lbmm-gpd"], alpha=0.25, lw=0)
     axes.plot(x, rows["mean"], color=_COLOURS["lbmm-gpd"])
@@ -218,8 +218,10 @@ def _weight_map(rows: pd.DataFrame, coords: Sequence[str], axes: Axes) -> None:
 
 def _mark_size(x: np.ndarray, y: np.ndarray) -> float:
     """Area of a mark that nearly touches its neighbours, in square points."""
-    cells = max(len(np.unique(x)), len(np.unique(y)), 1)
-    return float(np.clip((150 / min(cells, 90)) ** 2, 3.0, 60.0))
+    columns, rows = len(np.unique(x)), len(np.unique(y))
+    on_lattice = columns * rows <= 20 * len(x)
+    area = (150 / max(columns, rows)) ** 2 if on_lattice else 150 * 110 / len(x) / 3
+    return float(np.clip(area, 2.5, 60.0))
 
 
 def _weight_scale(grid: np.ndarray) -> None:

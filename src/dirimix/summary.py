@@ -92,6 +92,18 @@ def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
     return summary.reset_index()
 
 
+def worst_diagnostics(diagnostics: pd.DataFrame) -> pd.DataFrame:
+    """How many quantities each method's checks looked at, and the worst of each check."""
+    groups = diagnostics.groupby("method", sort=False)
+    summary = groups.agg(
+        quantities=("parameter", "size"),
+        rhat=("rhat", "max"),
+        ess_bulk=("ess_bulk", "min"),
+        ess_tail=("ess_tail", "min"),
+    )
+    return summary.reset_index()
+
+
 def _collated(name: str, jobs: Iterable[Job]) -> pd.DataFrame:
     """One table of all methods, every value as the text that the methods wrote."""
     paths = [job.home / f"{name}.csv" for job in jobs]
@@ -137,13 +149,14 @@ def _report_numbers(
 ) -> dict[str, Any]:
     """Every number that the report shows, except times, which differ from run to run."""
     known = ("method", "words", "options", "priors", "converged", "reasons", "warnings")
-    shown = ("scores", "coverage", "evidence", "diagnostics")
+    shown = ("scores", "coverage", "evidence")
     return {
         "title": study.title,
         "data": _described(problem),
         "methods": [{k: f[k] for k in known} for f in facts],
         **{name: records(tables[name]) for name in shown},
         "sampling": records(tables["sampling"].drop(columns="seconds")),
+        "convergence": records(worst_diagnostics(tables["diagnostics"])),
         "weights": records(weight_summary(tables["weights"])),
         "pairs": records(pairs),
     }
