@@ -17,7 +17,6 @@ from dirimix.report_style import STYLE
 
 Numbers = Mapping[str, Any]
 _LEVELS = (50, 68, 80, 90, 95)
-_SPLITS = {"test": "Test rows", "train": "Training rows"}
 _SECTIONS = {
     "scores": "Scores",
     "comparisons": "Comparisons",
@@ -126,28 +125,39 @@ def _scores(numbers: Numbers) -> str:
         "row's own observation, unless the name says otherwise; <em>site</em> weights have. "
         "Intervals include the noise.</p>"
     ]
-    for split, words in _SPLITS.items():
-        rows = [row for row in numbers["scores"] if row["split"] == split]
-        if rows:
-            parts.append(_score_table(rows, words, numbers))
-            parts.append(report_figures.score_dots(numbers, split))
-    return "\n".join(parts) if len(parts) > 1 else ""
+    tables = {
+        split: _score_table([row for row in numbers["scores"] if row["split"] == split], numbers)
+        for split in ("test", "train")
+        if any(row["split"] == split for row in numbers["scores"])
+    }
+    # the first split stands open with its picture, the other folds
+    first, *others = tables
+    parts += [report_figures.score_dots(numbers, first), tables[first]]
+    parts += [folded(f"Scores on the {split} rows", tables[split]) for split in others]
+    return "\n".join(parts)
 
 
-def _score_table(rows: list[Numbers], words: str, numbers: Numbers) -> str:
+def _score_table(rows: list[Numbers], numbers: Numbers) -> str:
     unit = f"<small>{text(numbers['data']['unit'])}</small>" if numbers["data"]["unit"] else ""
     heads = ["method", "n", f"rms{unit}", f"CRPS{unit}", "log score"]
-    heads += [f"inside {level} %" for level in _LEVELS] + ["below median"]
+    heads += [f"{level} %<small>inside</small>" for level in _LEVELS]
+    heads.append("below<small>median</small>")
     unconverged = {m["method"] for m in numbers["methods"] if not m["converged"]}
     cells = []
     for row in rows:
         mark = ' <span class="bad-text">not converged</span>'
-        name = text(row_name(row)) + (mark if row["method"] in unconverged else "")
+        name = text(_shown_name(row, numbers)) + (mark if row["method"] in unconverged else "")
         line = [name, number(row["n"])]
         line += [with_band(row, score) for score in ("rms", "crps", "log_score")]
         shares = [f"coverage_{level}" for level in _LEVELS] + ["below_median"]
         cells.append(line + [with_band(row, share, 2) for share in shares])
-    return table(words, heads, cells)
+    return table(f"Scores on the {rows[0]['split']} rows", heads, cells)
+
+
+def _shown_name(row: Numbers, numbers: Numbers) -> str:
+    """The row's name, its model by the name to print."""
+    labels = numbers["data"]["labels"]
+    return row_name({**row, "model": labels.get(row["model"], row["model"])})
 
 
 def _comparisons(numbers: Numbers) -> str:

@@ -26,7 +26,9 @@ def names_of(numbers: Numbers) -> plots.Names:
 
 def score_dots(numbers: Numbers, split: str) -> str:
     """The three main scores side by side."""
-    table = pd.DataFrame([row for row in numbers["scores"] if row["split"] == split])
+    rows = [row for row in numbers["scores"] if row["split"] == split]
+    table = pd.DataFrame(rows).fillna({"model": ""})
+    table["model"] = table["model"].map(names_of(numbers).short)
     unit = f" ({numbers['data']['unit']})" if numbers["data"]["unit"] else ""
     shown = {"rms": f"rms{unit}", "crps": f"CRPS{unit}", "log_score": "log score"}
     grid = plots.panels(1, len(shown), 3.4, _SHORTEST * len(table) + 0.8)
@@ -43,15 +45,15 @@ def score_dots(numbers: Numbers, split: str) -> str:
 
 def calibration(numbers: Numbers) -> str:
     """Coverage curves, of the mixtures on the test rows."""
-    table = pd.DataFrame(numbers["coverage"])
-    if table.empty:
-        return ""
-    split = "test" if (table["split"] == "test").any() else "train"
-    mixed = table["model"].isna() & (table["weights"] == "field") & (table["split"] == split)
-    if not mixed.any():
+    mixed = [
+        row for row in numbers["coverage"] if row["weights"] == "field" and row["model"] is None
+    ]
+    split = "test" if any(row["split"] == "test" for row in mixed) else "train"
+    rows = [row for row in mixed if row["split"] == split]
+    if not rows:
         return ""
     grid = plots.panels(1, 1, 6.6, 4.4)
-    plots.coverage_curves(table.loc[mixed], grid[0, 0])
+    plots.coverage_curves(pd.DataFrame(rows), grid[0, 0])
     words = (
         f"Share of the {split} rows inside central predictive intervals. In the grey region a "
         "calibrated method stays at each level with 95 % probability; below it intervals are too "

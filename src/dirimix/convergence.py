@@ -1,0 +1,75 @@
+"""Whether a sample may be read as an answer: R-hat, effective sample sizes, divergences.
+
+Rank-normalised split R-hat and bulk and tail effective sample sizes are those of Vehtari et al.
+(2021), doi 10.1214/20-BA1221, as ArviZ computes them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from arviz_stats.base import array_stats
+
+MAX_RHAT = 1.01
+MIN_ESS = 400.0
+MAX_DIVERGENT_SHARE = 0.001
+
+
+def ess_bulk(draws: np.ndarray) -> np.ndarray:
+    """Bulk effective sample sizes of (chains, draws, p), (p,)."""
+    return np.asarray(array_stats.ess(draws, chain_axis=0, draw_axis=1, method="bulk"))
+
+
+def summarise(draws: np.ndarray, names: list[str]) -> pd.DataFrame:
+    """One row a parameter: parameter, mean, sd, ess_bulk, ess_tail, rhat.
+
+    Args:
+        draws: (chains, draws, p).
+        names: p names.
+    """
+    flat = draws.reshape(-1, draws.shape[-1])
+    axes = {"chain_axis": 0, "draw_axis": 1}
+    return pd.DataFrame(
+        {
+            "parameter": names,
+            "mean": flat.mean(axis=0),
+            "sd": flat.std(axis=0, ddof=1),
+            "ess_bulk": ess_bulk(draws),
+            "ess_tail": np.asarray(
+                array_stats.ess(draws, method="tail", prob=(0.05, 0.95), **axes)
+            ),
+            "rhat": np.asarray(array_stats.rhat(draws, method="rank", **axes)),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the checks passed, and in words which did not."""
+
+    converged: bool
+    reasons: tuple[str, ...]
+
+
+def judge(summary: pd.DataFrame, diverging: np.ndarray) -> Verdict:
+    """Check every row of a summary and the share of divergent draws.
+
+    A quantity that never varied (a weight that is exactly 0) has no defined R-hat and is passed.
+    """
+    rows = summary[summary["sd"] > 0]
+    share = float(np.mean(diverging))
+    reasons = []
+    for column, bad, limit in (
+        ("rhat", rows["rhat"] > MAX_RHAT, f"above {MAX_RHAT}"),
+        ("ess_bulk", rows["ess_bulk"] < MIN_ESS, f"below {MIN_ESS:.0f}"),
+        ("ess_tail", rows["ess_tail"] < MIN_ESS, f"below {MIN_ESS:.0f}"),
+    ):
+        if bad.any():
+            worst = rows.loc[rows[column].idxmax() if column == "rhat" else rows[column].idxmin()]
+            reasons.append(
+                f"{column} {limit} for {bad.sum()} of {len(rows)} quantities "
+                f"(worst {worst['parameter']}: {worst[column]:.4g})"
+            )
+    if share > MAX_DIVERGENT_SHARE:
+        reasons.append(f"{share:.2%} of the draws diverged (limit {MAX_DIVERGENT_SHARE:.1%})")
+    return Verdict(not reasons, tuple(reasons))

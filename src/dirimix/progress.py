@@ -1,0 +1,30 @@
+"""What a long computation tells those who wait for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ChainProgress:
+    """One chain's state of work.
+
+    Attributes:
+        chain: Its number, from 0.
+        phase: 'warmup' or 'draws'.
+        done: Iterations done in this phase.
+        total: Iterations of this phase.
+        divergences: Divergent iterations so far in this phase.
+        ess: Smallest bulk effective sample size so far over all chains, NaN before it is known.
+        seconds_left: Estimated time to the end of the phase, NaN before it is known.
+    """
+
+    chain: int
+    phase: str
+    done: int
+    total: int
+    divergences: int
+    ess: float
+    seconds_left: float
+
+
+Listener = Callable[[ChainProgress], None]
