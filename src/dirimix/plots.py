@@ -5,79 +5,16 @@ looks the same in every picture; dashed lines and hollow marks are its variants.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.collections import LineCollection, PolyCollection
 
 from dirimix.methods import CORRECTED
+from dirimix.plot_style import INK, QUIET, SERIES, Names, colour, dress, panels
 
-INK = "#555b66"  # text and frames
-QUIET = "#8a8f98"  # what is there for comparison
-_COLOURS = {
-    "raw": QUIET,
-    "equal": "#a0865b",
-    "ols": "#7d9a3f",
-    "simplex-ls": "#3f9a63",
-    "ridge-stacking": "#2a9d9d",
-    "bma-closed-form": "#e09a2c",
-    "bma-laplace": "#e0752c",
-    "bma-monte-carlo": "#c9b12a",
-    "gbmm-l": "#5aa9e6",
-    "gbmm-d": "#3568c9",
-    "lbmm-gld": "#a663cc",
-    "lbmm-gpd": "#d6336c",
-}
-_OTHERS = ("#3568c9", "#e0752c", "#3f9a63", "#a663cc", "#d6336c", "#2a9d9d")
-
-
-@dataclass(frozen=True)
-class Names:
-    """How columns are called on axes.
-
-    Attributes:
-        labels: Display names of columns; a column without one goes by its own name.
-        units: Units of columns.
-    """
-
-    labels: Mapping[str, str]
-    units: Mapping[str, str]
-
-    def short(self, column: str) -> str:
-        """The display name."""
-        return self.labels.get(column, column)
-
-    def axis(self, column: str) -> str:
-        """The display name with its unit, if there is one."""
-        unit = self.units.get(column)
-        return f"{self.short(column)} ({unit})" if unit else self.short(column)
-
-
-def colour(method: str) -> str:
-    """The colour of a method, the same in every picture."""
-    base = method.removesuffix(CORRECTED)
-    return _COLOURS.get(base) or _OTHERS[sum(map(ord, base)) % len(_OTHERS)]
-
-
-def dress(axes: Axes) -> Axes:
-    """Take away what does not speak: two spines, heavy ticks."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(INK)
-    axes.tick_params(colors=INK, labelsize=8, length=3)
-    for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
-        text.set_color(INK)
-        text.set_fontsize(9)
-    axes.patch.set_alpha(0)
-    return axes
-
-
-def panels(rows: int, columns: int, width: float, height: float) -> np.ndarray:
-    """A grid of Axes on a new figure, (rows, columns), each width x height inches."""
-    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
-    figure.patch.set_alpha(0)
-    return figure.subplots(rows, columns, squeeze=False)
+_LOCAL = colour("lbmm-gpd")
 
 
 def coverage_curves(coverage: pd.DataFrame, axes: Axes) -> Axes:
@@ -197,8 +134,8 @@ def weight_maps(
 def _weight_line(rows: pd.DataFrame, coords: Sequence[str], axes: Axes) -> None:
     rows = rows.iloc[np.argsort(rows[coords[0]].to_numpy())]
     x = rows[coords[0]]
-    axes.fill_between(x, rows["q05"], rows["q95"], color=_COLOURS["lbmm-gpd"], alpha=0.25, lw=0)
-    axes.plot(x, rows["mean"], color=_COLOURS["lbmm-gpd"])
+    axes.fill_between(x, rows["q05"], rows["q95"], color=_LOCAL, alpha=0.25, lw=0)
+    axes.plot(x, rows["mean"], color=_LOCAL)
     seen = rows[rows["split"] == "train"][coords[0]]
     axes.plot(seen, np.zeros(len(seen)), "|", color=INK, ms=4, clip_on=False)
     axes.set_ylim(0, 1)
@@ -206,27 +143,37 @@ def _weight_line(rows: pd.DataFrame, coords: Sequence[str], axes: Axes) -> None:
 
 def _weight_map(rows: pd.DataFrame, coords: Sequence[str], axes: Axes) -> None:
     # the last coordinate runs along the page, as charts of two coordinates usually do
-    y, x = rows[coords[0]].to_numpy(), rows[coords[1]].to_numpy()
+    x, y = rows[coords[1]].to_numpy(dtype=float), rows[coords[0]].to_numpy(dtype=float)
     seen = (rows["split"] == "train").to_numpy()
-    size = _mark_size(x, y)
-    axes.scatter(x[seen], y[seen], s=3.2 * size, marker="s", color=INK, lw=0, rasterized=True)
-    axes.scatter(
-        x, y, c=rows["mean"], s=size, marker="s", lw=0, cmap="viridis", vmin=0, vmax=1,
-        rasterized=True,
-    )  # fmt: skip
+    columns, lines = np.unique(x), np.unique(y)
+    scale = {"cmap": "viridis", "clim": (0, 1), "rasterized": True}
+    if len(columns) * len(lines) > 20 * len(x):
+        marks = axes.scatter(x, y, c=rows["mean"], s=14, lw=0, **scale)
+        marks.set_edgecolors(np.where(seen, INK, "none").tolist())
+        marks.set_linewidths(0.8)
+        return
+    half = np.array([np.diff(columns).min(), np.diff(lines).min()]) / 2
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
+    cells = np.column_stack([x, y])[:, None] + corners
+    axes.add_collection(PolyCollection(list(cells), array=rows["mean"].to_numpy(), lw=0, **scale))
+    axes.add_collection(LineCollection(list(_outline(cells[seen])), colors="white", lw=0.9))
+    axes.autoscale_view()
 
 
-def _mark_size(x: np.ndarray, y: np.ndarray) -> float:
-    """Area of a mark that nearly touches its neighbours, in square points."""
-    columns, rows = len(np.unique(x)), len(np.unique(y))
-    on_lattice = columns * rows <= 20 * len(x)
-    area = (150 / max(columns, rows)) ** 2 if on_lattice else 150 * 110 / len(x) / 3
-    return float(np.clip(area, 2.5, 60.0))
+def _outline(cells: np.ndarray) -> np.ndarray:
+    """The edges that belong to one cell only, (e, 2, 2), of rectangles (n, 4, 2)."""
+    edges = np.stack([cells, np.roll(cells, -1, axis=1)], axis=2).reshape(-1, 2, 2)
+    # the same edge of two neighbours runs in opposite directions
+    alike = np.sort(edges.round(9).view([("x", float), ("y", float)]), axis=1)
+    _, first, counts = np.unique(
+        alike.view(float).reshape(-1, 4), axis=0, return_index=True, return_counts=True
+    )
+    return edges[first[counts == 1]]
 
 
 def _weight_scale(grid: np.ndarray) -> None:
     figure = grid.flat[0].figure
-    bar = figure.colorbar(grid.flat[0].collections[-1], ax=grid, shrink=0.6, aspect=30)
+    bar = figure.colorbar(grid.flat[0].collections[0], ax=grid, shrink=0.6, aspect=30)
     bar.set_label("mean field weight", color=INK, fontsize=9)
     bar.ax.tick_params(colors=INK, labelsize=8)
     bar.outline.set_visible(False)
@@ -293,7 +240,7 @@ def traces(draws: Mapping[str, np.ndarray]) -> np.ndarray:
     columns = min(3, len(draws))
     grid = panels(-(-len(draws) // columns), columns, 2.9, 1.35)
     for axes, (name, chains) in zip(grid.flat, draws.items(), strict=False):
-        for tint, chain in zip(np.resize(_OTHERS, len(chains)), chains, strict=True):
+        for tint, chain in zip(np.resize(SERIES, len(chains)), chains, strict=True):
             axes.plot(chain, color=str(tint), lw=0.4, alpha=0.7, rasterized=True)
         axes.set_title(name)
         dress(axes)

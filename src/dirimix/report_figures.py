@@ -9,6 +9,7 @@ import pandas as pd
 
 from dirimix import plots
 from dirimix.methods import parse_method
+from dirimix.plot_style import Names, panels
 from dirimix.report_html import folded, picture
 
 Numbers = Mapping[str, Any]
@@ -16,12 +17,12 @@ _MOST_TRACES = 12
 _SHORTEST = 0.26  # inches a line of a dot plot takes
 
 
-def names_of(numbers: Numbers) -> plots.Names:
+def names_of(numbers: Numbers) -> Names:
     """What the report calls columns; the target goes by the study's label."""
     data = numbers["data"]
     labels = {**data["labels"], data["target"]: data["label"]}
     units = {**data["units"], data["target"]: data["unit"]}
-    return plots.Names(labels, units)
+    return Names(labels, units)
 
 
 def score_dots(numbers: Numbers, split: str) -> str:
@@ -31,7 +32,7 @@ def score_dots(numbers: Numbers, split: str) -> str:
     table["model"] = table["model"].map(names_of(numbers).short)
     unit = f" ({numbers['data']['unit']})" if numbers["data"]["unit"] else ""
     shown = {"rms": f"rms{unit}", "crps": f"CRPS{unit}", "log_score": "log score"}
-    grid = plots.panels(1, len(shown), 3.4, _SHORTEST * len(table) + 0.8)
+    grid = panels(1, len(shown), 3.4, _SHORTEST * len(table) + 0.8)
     for i, (axes, (score, label)) in enumerate(zip(grid[0], shown.items(), strict=True)):
         plots.score_dots(table, score, label, axes)
         if i:
@@ -52,7 +53,7 @@ def calibration(numbers: Numbers) -> str:
     rows = [row for row in mixed if row["split"] == split]
     if not rows:
         return ""
-    grid = plots.panels(1, 1, 6.6, 4.4)
+    grid = panels(1, 1, 6.6, 4.4)
     plots.coverage_curves(pd.DataFrame(rows), grid[0, 0])
     words = (
         f"Share of the {split} rows inside central predictive intervals. In the grey region a "
@@ -87,11 +88,16 @@ def residuals(numbers: Numbers, predictions: pd.DataFrame) -> str:
     if not methods:
         return ""
     columns = min(3, len(methods))
-    grid = plots.panels(-(-len(methods) // columns), columns, 3.4, 2.3)
+    grid = panels(-(-len(methods) // columns), columns, 3.4, 2.3)
     data, names = numbers["data"], names_of(numbers)
-    for axes, method in zip(grid.flat, methods, strict=False):
+    for i, (axes, method) in enumerate(zip(grid.flat, methods, strict=False)):
         rows = mixed.loc[mixed["method"] == method]
         plots.residuals(rows, data["target"], names, axes)
+        axes.sharey(grid.flat[0])
+        if i + columns < len(methods):
+            axes.set_xlabel("")
+        if i % columns:
+            axes.set_ylabel("")
     for axes in grid.flat[len(methods) :]:
         axes.set_axis_off()
     words = (

@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from dirimix.plots import INK
+from dirimix.plot_style import INK
 
 Row = Mapping[str, Any]
 _NUMBERS = count(1)
