@@ -260,11 +260,14 @@ def _priors(numbers: Numbers) -> str:
 
 def _data(numbers: Numbers) -> str:
     data = numbers["data"]
-    parts = [f"<p>{text(data['citation'])}</p>" if data["citation"] else ""]
-    parts.append(folded(f"{len(data['remarks'])} remarks on the data", bullets(data["remarks"])))
-    if not data["error"]:
-        parts.append("<p>No measurement errors were given; the noise stands for them.</p>")
-    return "".join(parts)
+    errors = data["error"] or "not given; the noise stands for them"
+    columns = (
+        f"Target <code>{text(data['target'])}</code>; coordinates "
+        f"{', '.join(f'<code>{text(c)}</code>' for c in data['coords'])}; measurement errors: "
+        f"{text(errors)}."
+    )
+    remarks = folded(f"{len(data['remarks'])} remarks on the data", bullets(data["remarks"]))
+    return f"<p>{text(data['citation'])}</p><p>{columns}</p>{remarks}"
 
 
 def _provenance(manifest: Numbers) -> str:

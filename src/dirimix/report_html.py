@@ -4,8 +4,8 @@ import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from itertools import count
 from typing import Any
+from zlib import crc32
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from dirimix.plot_style import INK
 
 Row = Mapping[str, Any]
-_NUMBERS = count(1)
 
 
 def text(value: object) -> str:
@@ -91,7 +90,9 @@ def picture(figure: Figure, words: str) -> str:
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dirimix"}):
         figure.savefig(stream, format="svg", dpi=150, metadata={"Date": None})
     svg = stream.getvalue()
-    svg = _own_ids(svg[svg.index("<svg") :], f"f{next(_NUMBERS)}-").replace(INK, "currentColor")
+    svg = _own_ids(svg[svg.index("<svg") :], f"p{crc32(words.encode()):08x}-").replace(
+        INK, "currentColor"
+    )
     width = figure.get_figwidth() * 96
     sizes = f"max-width:{width:.0f}px;min-width:{min(width, 620):.0f}px"
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)

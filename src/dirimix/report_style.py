@@ -26,7 +26,8 @@ p, ul { margin: .5rem 0; max-width: 48rem; }
 .lead, .hint, figcaption, caption { color: var(--soft); }
 .hint, figcaption, caption { font-size: .9rem; }
 a { color: var(--accent); }
-nav ul { list-style: none; padding: 0; max-width: none; display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; }
+nav ul { list-style: none; padding: 0; max-width: none;
+  display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; }
 nav a { text-decoration: none; font-size: .92rem; }
 nav a:hover, nav a:focus-visible { text-decoration: underline; }
 dl.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, max-content));
