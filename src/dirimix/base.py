@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from dirimix.correction import warn_if_overlapping
 from dirimix.predictive import NormalMixture
 from dirimix.table import Table, make_table
 
@@ -24,6 +25,7 @@ class AbstractMixture(RegressorMixin, BaseEstimator, ABC):
     coords: Sequence[str]
     models: Sequence[str]
     seed: int
+    _min_models = 2  # that a fit needs
 
     @abstractmethod
     def _fit(self, table: Table) -> None:
@@ -51,8 +53,12 @@ class AbstractMixture(RegressorMixin, BaseEstimator, ABC):
         Raises:
             InputError: If the table is not usable; the message names column, row and value.
         """
-        table = make_table(X, self.coords, self.models, y, y_err, fitting=True)
-        self.n_features_in_ = X.shape[1]
+        table = make_table(
+            X, self.coords, self.models, y, y_err, fitting=True, min_models=self._min_models
+        )
+        if self._min_models > 1:
+            warn_if_overlapping(X, table)
+        self.n_features_in_ = np.shape(X)[1]
         self._fit(table)
         return self
 
@@ -73,8 +79,7 @@ class AbstractMixture(RegressorMixin, BaseEstimator, ABC):
 
     def predict_quantiles(self, X: pd.DataFrame, quantiles: Sequence[float]) -> np.ndarray:
         """Predictive quantiles, (m, len(quantiles))."""
-        law = self.predictive(X)
-        return np.column_stack([law.quantile(q) for q in quantiles])
+        return self.predictive(X).quantiles(quantiles)
 
     def predict_interval(self, X: pd.DataFrame, coverage: float = 0.9) -> np.ndarray:
         """Central predictive interval, (m, 2), noise included."""
@@ -86,7 +91,8 @@ class AbstractMixture(RegressorMixin, BaseEstimator, ABC):
 
     def predict_weights(self, X: pd.DataFrame) -> pd.DataFrame:
         """Posterior mean of the field weights, one column a model, the index of X."""
-        return pd.DataFrame(self.sample_weights(X).mean(axis=0), X.index, list(self.models))
+        index = getattr(X, "index", None)
+        return pd.DataFrame(self.sample_weights(X).mean(axis=0), index, list(self.models))
 
     def sample_weights(self, X: pd.DataFrame) -> np.ndarray:
         """Posterior draws of the field weights, (s, m, K)."""

@@ -18,7 +18,7 @@ _SHIFT = 8
 
 
 def log_gamma_1p(a: Float[Array, "..."]) -> Float[Array, "..."]:
-    """log Gamma(a + 1) for a > 0, to 1e-14, by Stirling's series after a shift.
+    """Log Gamma(a + 1) for a > 0, to 1e-14, by Stirling's series after a shift.
 
     Much cheaper to evaluate and differentiate on a processor than the general function.
 

@@ -52,6 +52,10 @@ class AbstractField(ABC):
         """The parameters a reader knows, by name, from draws of the latents (leading axes kept)."""
 
     @abstractmethod
+    def deficit(self, p: Params) -> np.ndarray:
+        """Largest share of the field's variance left out at a training site, a draw, (s,)."""
+
+    @abstractmethod
     def priors(self) -> dict[str, str]:
         """The prior of every hyperparameter in words."""
 
@@ -93,6 +97,9 @@ class LinearField(AbstractField):
 
     def hyperparameters(self, p: Params) -> dict[str, np.ndarray]:
         return {"beta": self.scale * p["beta"]}
+
+    def deficit(self, p: Params) -> np.ndarray:
+        return np.zeros(len(p["beta"]))
 
     def priors(self) -> dict[str, str]:
         return {"beta": f"Normal(0, {self.scale:g}^2), coordinates standardised"}
@@ -221,7 +228,6 @@ class LatticeField(AbstractField):
         return p["gamma"][:, None, :] + np.exp(p["amplitude"])[:, None, :] * field
 
     def deficit(self, p: Params) -> np.ndarray:
-        """Largest share of variance left out at a training site, for each draw, (s,)."""
         unique = [np.unique(column, return_inverse=True) for column in self.x.T]
         values = [jnp.asarray(v) for v, _ in unique]
         draw = jax.jit(partial(_unit_field, self, values, [i for _, i in unique]))
@@ -260,7 +266,7 @@ def _unit_field(field: LatticeField, values: list, indices: list, p: Params) -> 
 
 
 def _contract(z: Array, bases: list, indices: list) -> Float[Array, "n K"]:
-    """sum over nodes of z times the basis functions, axis by axis (sum factorisation)."""
+    """Sum over nodes of z times the basis functions, axis by axis (sum factorisation)."""
     if len(bases) == 1:
         return (bases[0] @ z.T)[indices[0]]
     first, second = bases

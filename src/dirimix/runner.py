@@ -29,7 +29,7 @@ from dirimix.storage import read_json, remove, write_json, write_tables
 from dirimix.study import Study
 
 METHOD_FOLDER = "methods"
-_TOLD = (ConvergenceWarning, CorrectionOverlapWarning, DroppedRowsWarning)
+_TOLD = (CorrectionOverlapWarning, DroppedRowsWarning)
 
 
 class Reporter(Protocol):
@@ -167,6 +167,8 @@ def warnings_told(reporter: Reporter, name: str) -> Iterator[Told]:
         warnings.simplefilter("always")
         yield told
     for w in caught:
+        if issubclass(w.category, ConvergenceWarning):
+            continue  # the estimator's own verdict says it, and why
         if not issubclass(w.category, _TOLD):
             warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
         elif str(w.message) not in told.lines:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import blackjax
@@ -22,16 +22,26 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from blackjax.adaptation.step_size import dual_averaging_adaptation
+from blackjax.mcmc.dynamic_hmc import DynamicHMCState
+from blackjax.mcmc.hmc import HMCState
 from blackjax.mcmc.integrators import IntegratorState
 from jaxtyping import Array, Float
 
 from dirimix import convergence
-from dirimix.errors import InputError
+from dirimix.errors import InputError, NotConverged
 from dirimix.progress import ChainProgress, Listener
 
 _CHUNK = 20  # iterations between two looks at the clock
-_WINDOWS = (0.05, 0.1, 0.15, 0.3, 0.4)  # shares of the warm-up
-_REACH = (0.15, 0.3, 0.6, 1.0, 1.0)  # trajectory lengths in them, as shares of the full one
+_WINDOWS = (0.02, 0.03, 0.05, 0.1, 0.2, 0.25, 0.35)  # shares of the warm-up
+_REACH = (
+    0.15,
+    0.25,
+    0.4,
+    0.6,
+    1.0,
+    1.0,
+    1.0,
+)  # trajectory lengths in them, as shares of the full one
 _MAX_STEPS = 4096
 # one thread a chain: the arrays are too small for XLA's own threads to pay
 _COMPILE = {"xla_cpu_multi_thread_eigen": False}
@@ -72,10 +82,8 @@ class Target:
     """What to sample.
 
     Attributes:
-        log_density: Log density of a flat vector of latents, up to a constant, given `data`.
-        collect: What to keep of a draw, a dict of arrays, given `data`.
-        data: A pytree of arrays.
-        refresh: New data from what a warm-up window collected and the old data.
+        log_density: Log density of a flat vector of latents, up to a constant.
+        collect: What to keep of a draw, a dict of arrays.
         scale: First guess of the posterior standard deviations, (d,).
         adapt: Coordinates whose scale is learnt in the warm-up, (d,) booleans; the others are
             standardised by construction.
@@ -84,14 +92,12 @@ class Target:
         monitor: Name of the collected array that the progress line shows the ESS of.
     """
 
-    log_density: Callable[[Array, Any], Array]
-    collect: Callable[[Array, Any], dict[str, Array]]
+    log_density: Callable[[Array], Array]
+    collect: Callable[[Array], dict[str, Array]]
     scale: np.ndarray
     adapt: np.ndarray
     gaussian: np.ndarray
     monitor: str
-    data: Any = ()
-    refresh: Callable[[dict[str, np.ndarray], Any], Any] = lambda _, data: data
 
 
 @dataclass(frozen=True)
@@ -146,22 +152,19 @@ def sample(target: Target, start: np.ndarray, settings: Settings, listener: List
         advance = _compile(target, settings)
         keys = jax.random.split(jax.random.key(settings.seed), settings.chains)
         tuning = _Tuning(jnp.asarray(0.1), jnp.asarray(target.scale**2), jnp.asarray(1.0))
-        data = target.data
-        chains = [_first(target, settings, q, key) for q, key in zip(start, keys, strict=True)]
+        chains = [_first(settings, q, key) for q, key in zip(start, keys, strict=True)]
     board = _Board(settings, listener, target.monitor)
     gradients = 0
     for share, reach in zip(_WINDOWS, _REACH, strict=True):
         count = max(10, round(share * settings.warmup))
         tuning = tuning._replace(length=np.asarray(reach * settings.trajectory))
-        results = _run(advance, chains, tuning, data, count, settings, board, warmup=True)
+        results = _run(advance, chains, tuning, count, settings, board, warmup=True)
         chains = [r[0] for r in results]
-        collected = {n: np.stack([r[1][n] for r in results]) for n in results[0][1]}
-        tuning = _retune(target, tuning, chains, collected["position"])
-        data = target.refresh(collected, data)
-        chains = [_restart(target, settings, c, tuning.step, data) for c in chains]
+        tuning = _retune(target, tuning, chains, np.stack([r[1]["position"] for r in results]))
+        chains = [_average(settings, c, tuning.step) for c in chains]
         gradients += sum(int(r[2]["n_steps"].sum()) for r in results)
     board.start_draws()
-    results = _run(advance, chains, tuning, data, settings.draws, settings, board, warmup=False)
+    results = _run(advance, chains, tuning, settings.draws, settings, board, warmup=False)
     draws = {n: np.stack([r[1][n] for r in results]) for n in results[0][1] if n != "position"}
     stats = {n: np.stack([r[2][n] for r in results]) for n in results[0][2]}
     gradients += int(stats["n_steps"].sum())
@@ -209,21 +212,19 @@ def _compile(target: Target, settings: Settings) -> Callable:
     hmc = blackjax.dynamic_hmc.build_kernel(integrator, integration_steps_fn=_steps)
     nuts = blackjax.nuts.build_kernel(integrator)
 
-    def iterate(key, state, tuning, data):
-        def density(q):
-            return target.log_density(q, data)
-
+    def iterate(key, state, tuning):
+        density = target.log_density
         if settings.kernel == "nuts":
             return nuts(key, state, density, tuning.step, tuning.inverse_mass)
         lengths = (tuning.length, tuning.step)
         return hmc(key, state, density, tuning.step, tuning.inverse_mass, lengths)
 
-    def advance(chain: _Chain, tuning: _Tuning, data: Any, count: Array, warmup: Array):
+    def advance(chain: _Chain, tuning: _Tuning, count: Array, warmup: Array):
         def body(i, carry):
             chain, kept = carry
             key, this = jax.random.split(chain.key)
             step = jnp.where(warmup, jnp.exp(chain.averaging.log_step_size), tuning.step)
-            state, info = iterate(this, chain.state, tuning._replace(step=step), data)
+            state, info = iterate(this, chain.state, tuning._replace(step=step))
             averaging = jax.tree.map(
                 lambda new, old: jnp.where(warmup, new, old),
                 update(chain.averaging, info.acceptance_rate),
@@ -232,58 +233,46 @@ def _compile(target: Target, settings: Settings) -> Callable:
             kept = jax.tree.map(lambda buffer, v: buffer.at[i].set(v), kept, keep(state, info))
             return _Chain(state, key, averaging), kept
 
-        keep = keep_with(data)
-        shapes = jax.eval_shape(lambda c: keep(*iterate(c.key, c.state, tuning, data)), chain)
+        # the start of a chain comes without its density
+        density, gradient = jax.value_and_grad(target.log_density)(chain.state.position)
+        state = chain.state._replace(logdensity=density, logdensity_grad=gradient)
+        chain = chain._replace(state=state)
+        shapes = jax.eval_shape(lambda c: keep(*iterate(c.key, c.state, tuning)), chain)
         empty = jax.tree.map(lambda s: jnp.zeros((_CHUNK, *s.shape), s.dtype), shapes)
 
         return jax.lax.fori_loop(0, count, body, (chain, empty))
 
-    def keep_with(data):
-        adapted = np.flatnonzero(target.adapt)
+    adapted = np.flatnonzero(target.adapt)
 
-        def keep(state, info):
-            stats = {
-                "acceptance_rate": info.acceptance_rate,
-                "diverging": info.is_divergent,
-                "energy": info.energy,
-                "n_steps": info.num_integration_steps,
-                "lp": state.logdensity,
-            }
-            kept = target.collect(state.position, data)
-            return {"position": state.position[adapted], **kept}, stats
-
-        return keep
+    def keep(state, info):
+        stats = {
+            "acceptance_rate": info.acceptance_rate,
+            "diverging": info.is_divergent,
+            "energy": info.energy,
+            "n_steps": info.num_integration_steps,
+            "lp": state.logdensity,
+        }
+        return {"position": state.position[adapted], **target.collect(state.position)}, stats
 
     return jax.jit(advance, compiler_options=_COMPILE)
 
 
-def _first(target: Target, settings: Settings, position: np.ndarray, key: Array) -> _Chain:
-    chain = _Chain(_state(target, settings, jnp.asarray(position), target.data, key), key, None)
-    if not np.isfinite(chain.state.logdensity):
-        raise InputError("the log density is not finite at the start; rescale the table's columns")
-    return _average(settings, chain, 0.1)
-
-
-def _state(target: Target, settings: Settings, position: Array, data: Any, key: Array) -> Any:
-    def density(q):
-        return target.log_density(q, data)
-
+def _first(settings: Settings, position: np.ndarray, key: Array) -> _Chain:
+    """A chain whose density is not known yet; `advance` finds it at the start of a chunk."""
+    position = jnp.asarray(position)
+    zero = jnp.zeros(())
     if settings.kernel == "nuts":
-        return blackjax.nuts.init(position, density)
-    return blackjax.dynamic_hmc.init(position, density, jax.random.fold_in(key, 1))
-
-
-def _restart(target: Target, settings: Settings, chain: _Chain, step: Any, data: Any) -> _Chain:
-    """The chain with the step size averaged afresh, and its density under the new data."""
-    with jax.enable_x64(True):
-        state = _state(target, settings, chain.state.position, data, chain.key)
-        return _average(settings, chain._replace(state=state), step)
+        state = HMCState(position, zero, position)
+    else:
+        state = DynamicHMCState(position, zero, position, jax.random.fold_in(key, 1))
+    return _average(settings, _Chain(state, key, None), 0.1)
 
 
 def _average(settings: Settings, chain: _Chain, step: Any) -> _Chain:
     init, _, _ = dual_averaging_adaptation(settings.target_accept)
-    # averaging starts from ten times the step that it is given
-    return chain._replace(averaging=jax.tree.map(jnp.asarray, init(jnp.asarray(step / 4))))
+    with jax.enable_x64(True):
+        # averaging starts from ten times the step that it is given
+        return chain._replace(averaging=jax.tree.map(jnp.asarray, init(jnp.asarray(step / 4))))
 
 
 def _retune(target: Target, tuning: _Tuning, chains: Sequence[_Chain], positions: Any) -> _Tuning:
@@ -297,7 +286,7 @@ def _retune(target: Target, tuning: _Tuning, chains: Sequence[_Chain], positions
     return tuning._replace(step=step, inverse_mass=inverse_mass)
 
 
-def _run(advance, chains, tuning, data, count, settings, board, *, warmup: bool) -> list:
+def _run(advance, chains, tuning, count, settings, board, *, warmup: bool) -> list:
     """Advance every chain by `count` iterations, as many at a time as there are cores."""
 
     def run(number: int):
@@ -305,14 +294,30 @@ def _run(advance, chains, tuning, data, count, settings, board, *, warmup: bool)
         with jax.enable_x64(True):
             for done in range(0, count, _CHUNK):
                 now = min(_CHUNK, count - done)
-                chain, chunk = advance(chain, tuning, data, now, warmup)
+                chain, chunk = advance(chain, tuning, jnp.asarray(now), phase)
+                chain = _typed(chain)
                 kept.append(jax.tree.map(lambda a, now=now: np.asarray(a)[:now], chunk))
                 board.tell(number, *kept[-1])
+        if not np.isfinite(kept[-1][1]["lp"]).all():
+            raise NotConverged("the log density is not finite; check the scales of the columns")
         draws, stats = jax.tree.map(lambda *parts: np.concatenate(parts), *kept)
         return chain, draws, stats
 
+    with jax.enable_x64(True):
+        tuning = _typed(tuning)
+        chains = [_typed(c) for c in chains]
+        phase = jnp.asarray(warmup)
+        # once, before the threads: each would compile by itself
+        advance(chains[0], tuning, jnp.asarray(0), phase)
     with ThreadPoolExecutor(min(settings.chains, os.cpu_count() or 1)) as pool:
         return list(pool.map(run, range(settings.chains)))
+
+
+def _typed(tree: Any) -> Any:
+    """The same arrays with settled types, so that one compiled program serves every call."""
+    keep = lambda a: jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key)  # noqa: E731
+    settle = lambda a: a if keep(a) else jnp.asarray(a, dtype=a.dtype)  # noqa: E731
+    return jax.tree.map(settle, tree)
 
 
 class _Board:
@@ -358,11 +363,6 @@ class _Board:
             return float("nan")
         drawn = np.stack([np.concatenate(s)[:shortest].reshape(shortest, -1) for s in self.seen])
         return float(np.min(convergence.ess_bulk(drawn)))
-
-
-def replace_seed(settings: Settings, seed: int) -> Settings:
-    """The same settings with another seed."""
-    return replace(settings, seed=seed)
 
 
 def standard_start(d: int, settings: Settings, spread: float = 0.5) -> Float[np.ndarray, "c d"]:

@@ -32,6 +32,8 @@ class SingleModel(AbstractMixture):
         priors_: Text of the prior of each parameter.
     """
 
+    _min_models = 1
+
     def __init__(
         self,
         coords: Sequence[str] = (),

@@ -1,0 +1,223 @@
+"""gBMM+L and gBMM+D: sampled weights that are the same everywhere."""
+
+import copy
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+
+from dirimix import convergence, posterior, sampler
+from dirimix.base import AbstractMixture, pool, renormalise
+from dirimix.errors import InputError
+from dirimix.global_model import AbstractGlobalModel, DirichletModel, LinearModel
+from dirimix.noise import GammaNoise
+from dirimix.posterior import Quantity
+from dirimix.predictive import NormalMixture
+from dirimix.progress import Listener
+from dirimix.references import simplex_least_squares
+from dirimix.rows import complete_rows, observed
+from dirimix.table import Table
+
+
+class AbstractGlobalMixture(AbstractMixture):
+    """Sampling, bookkeeping and prediction that the two global mixtures share."""
+
+    chains: int
+    draws: int
+    warmup: int
+    kernel: str
+    noise_prior: GammaNoise | None
+    y_scale: float
+    progress: Listener | None
+
+    def _noise(self) -> GammaNoise:
+        return (self.noise_prior or GammaNoise()).scaled(self.y_scale)
+
+    def _sample(self, model: AbstractGlobalModel) -> sampler.Sample:
+        settings = sampler.Settings(
+            self.chains, self.draws, self.warmup, self.kernel, trajectory=8.0, seed=self.seed
+        )
+        table = model.table
+        residual = observed(table) - table.f @ simplex_least_squares(table.f, observed(table))
+        sigma = max(float(np.sqrt(np.mean(residual**2))), 1e-6 * self._noise().scale)
+        start = model.start(self.chains, sigma, self._generator("start"))
+        sample = sampler.sample(model.target(), start, settings, self.progress)
+        self._keep(sample, settings, table)
+        return sample
+
+    def _keep(self, sample: sampler.Sample, settings: sampler.Settings, table: Table) -> None:
+        quantities = {
+            name: Quantity(sample.draws[name], ("model",), (table.models,))
+            for name in ("weights", "alpha")
+            if name in sample.draws
+        } | {"sigma": Quantity(sample.draws["sigma"])}
+        self.diagnostics_ = posterior.diagnose(quantities)
+        verdict = convergence.judge(self.diagnostics_, sample.stats["diverging"])
+        self.converged_ = verdict.converged
+        self.sampling_ = posterior.sampling_record(sample, settings, verdict)
+        self.posterior_ = posterior.data_tree(
+            quantities,
+            sample.stats,
+            {"y": Quantity(observed(table), ("point",))},
+            {
+                "f": Quantity(table.f, ("point", "model"), ((), table.models)),
+                "y_err": Quantity(table.y_err, ("point",)),
+            },
+            Quantity(sample.draws["log_likelihood"], ("point",)),
+        )
+        posterior.warn_unless(verdict, type(self).__name__)
+        self.weight_draws_ = _flat(sample.draws["weights"])
+        self.sigma_draws_ = _flat(sample.draws["sigma"])
+        self.sigma_ = float(self.sigma_draws_.mean())
+
+    def _predictive(self, table: Table) -> NormalMixture:
+        return pool(table, self.weight_draws_, self.sigma_draws_)
+
+    def _weight_draws(self, table: Table) -> np.ndarray:
+        return renormalise(self.weight_draws_, table.known)
+
+
+class LinearMixture(AbstractGlobalMixture):
+    """Global linear mixing with the simplex projection (gBMM+L).
+
+    y = sum_k w_k f_k + sigma eps with independent w_k ~ Uniform(0, 1); every posterior draw is
+    then projected, w_k <- max(w_k, 0) / sum_l max(w_l, 0). `unprojected()` shows what that costs.
+
+    Args:
+        coords: Names of the coordinate columns (not used by the law).
+        models: Names of the K model columns.
+        chains: Independent chains.
+        draws: Draws kept from each.
+        warmup: Iterations before them.
+        kernel: 'hmc' or 'nuts'.
+        noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
+        y_scale: Unit of the noise prior, in the unit of y.
+        seed: Same seed, same draws.
+        progress: Told of every chunk of every chain.
+
+    Attributes:
+        weights_: Posterior mean of the projected weights, (K,).
+        weight_draws_: Draws of the projected weights, (s, K).
+        sigma_: Posterior mean of sigma.
+        posterior_: xarray DataTree of all draws (weights before the projection).
+        diagnostics_: Convergence of every parameter.
+        sampling_: How the sample was made.
+        converged_: Whether its checks passed.
+        priors_: Text of every prior.
+    """
+
+    def __init__(
+        self,
+        coords: Sequence[str] = (),
+        models: Sequence[str] = (),
+        *,
+        chains: int = 4,
+        draws: int = 1000,
+        warmup: int = 1000,
+        kernel: str = "hmc",
+        noise_prior: GammaNoise | None = None,
+        y_scale: float = 1.0,
+        seed: int = 0,
+        progress: Listener | None = None,
+    ) -> None:
+        self.coords = coords
+        self.models = models
+        self.chains = chains
+        self.draws = draws
+        self.warmup = warmup
+        self.kernel = kernel
+        self.noise_prior = noise_prior
+        self.y_scale = y_scale
+        self.seed = seed
+        self.progress = progress
+
+    def _fit(self, table: Table) -> None:
+        self.priors_ = {"weights": "Uniform(0, 1), independent", "sigma": str(self._noise())}
+        table = table.rows(complete_rows(table))
+        sample = self._sample(LinearModel(table, self._noise()))
+        free = _flat(sample.draws["weights"])
+        self.free_draws_ = free
+        self.weight_draws_ = free / free.sum(axis=1, keepdims=True)
+        self.weights_ = self.weight_draws_.mean(axis=0)
+
+    def unprojected(self) -> Self:
+        """The same fit with the weights as sampled, before the projection."""
+        if not hasattr(self, "free_draws_"):
+            raise InputError("unprojected() needs a fitted LinearMixture; call fit first")
+        sibling = copy.copy(self)
+        sibling.weight_draws_ = self.free_draws_
+        sibling.weights_ = self.free_draws_.mean(axis=0)
+        return sibling
+
+
+class DirichletMixture(AbstractGlobalMixture):
+    """Global Dirichlet mixing (gBMM+D): w ~ Dirichlet(alpha), alpha_k ~ HalfNormal.
+
+    alpha < 1 is close to the selection of one model, alpha > 1 is true mixing; the posterior of
+    alpha (in `diagnostics_`) says which.
+
+    Args:
+        coords: Names of the coordinate columns (not used by the law).
+        models: Names of the K model columns.
+        alpha_scale: Scale of the half-normal prior (a default; the paper's is not known).
+        chains: Independent chains.
+        draws: Draws kept from each.
+        warmup: Iterations before them.
+        kernel: 'hmc' or 'nuts'.
+        noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
+        y_scale: Unit of the noise prior, in the unit of y.
+        seed: Same seed, same draws.
+        progress: Told of every chunk of every chain.
+
+    Attributes:
+        weights_: Posterior mean of the weights, (K,).
+        weight_draws_: Draws of the weights, (s, K).
+        sigma_: Posterior mean of sigma.
+        posterior_: xarray DataTree of all draws.
+        diagnostics_: Convergence of every parameter.
+        sampling_: How the sample was made.
+        converged_: Whether its checks passed.
+        priors_: Text of every prior.
+    """
+
+    def __init__(
+        self,
+        coords: Sequence[str] = (),
+        models: Sequence[str] = (),
+        *,
+        alpha_scale: float = 1.0,
+        chains: int = 4,
+        draws: int = 1000,
+        warmup: int = 1000,
+        kernel: str = "hmc",
+        noise_prior: GammaNoise | None = None,
+        y_scale: float = 1.0,
+        seed: int = 0,
+        progress: Listener | None = None,
+    ) -> None:
+        self.coords = coords
+        self.models = models
+        self.alpha_scale = alpha_scale
+        self.chains = chains
+        self.draws = draws
+        self.warmup = warmup
+        self.kernel = kernel
+        self.noise_prior = noise_prior
+        self.y_scale = y_scale
+        self.seed = seed
+        self.progress = progress
+
+    def _fit(self, table: Table) -> None:
+        self.priors_ = {
+            "weights": "Dirichlet(alpha)",
+            "alpha": f"HalfNormal({self.alpha_scale:g})",
+            "sigma": str(self._noise()),
+        }
+        table = table.rows(complete_rows(table))
+        self._sample(DirichletModel(table, self._noise(), self.alpha_scale))
+        self.weights_ = self.weight_draws_.mean(axis=0)
+
+
+def _flat(draws: np.ndarray) -> np.ndarray:
+    """Chains one after the other, (s, ...)."""
+    return draws.reshape(-1, *draws.shape[2:])

@@ -1,0 +1,148 @@
+"""The log joints of the global mixtures (gBMM+L and gBMM+D): one weight vector for all sites.
+
+    y_i ~ Normal(w . f(x_i), sigma^2 + u_i^2),   sigma / y_scale ~ Gamma(shape, rate)
+    gBMM+L: w_k ~ Uniform(0, 1), independent
+    gBMM+D: w ~ Dirichlet(alpha), alpha_k ~ HalfNormal(alpha_scale)
+
+Kejzlar, Neufcourt, Nazarewicz (2023), doi 10.1038/s41598-023-46568-0.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from dirimix.noise import GammaNoise
+from dirimix.sampler import Target
+from dirimix.table import Table
+
+
+@dataclass(frozen=True)
+class AbstractGlobalModel(ABC):
+    """Data and priors of a global mixture.
+
+    Attributes:
+        table: n training sites with y, all models known.
+        noise: Prior of sigma.
+    """
+
+    table: Table
+    noise: GammaNoise
+
+    @abstractmethod
+    def size(self) -> int:
+        """Number of scalar latents, log sigma the last."""
+
+    @abstractmethod
+    def parameters(self, q: Array) -> dict[str, Array]:
+        """`weights` (K,), `sigma` and what else a reader knows."""
+
+    @abstractmethod
+    def log_prior_weights(self, q: Array) -> Float[Array, ""]:
+        """Log prior density of the latents of the weights, Jacobian included."""
+
+    @abstractmethod
+    def start(self, chains: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
+        """Start positions, (chains, size)."""
+
+    def log_joint(self, q: Array) -> Float[Array, ""]:
+        """Log density of the latents and the observations, up to a constant."""
+        p = self.parameters(q)
+        return (
+            self.log_prior_weights(q)
+            + self.log_prior_sigma(q[-1])
+            + jnp.sum(self.site_log_likelihood(p))
+        )
+
+    def log_prior_sigma(self, log_sigma: Array) -> Float[Array, ""]:
+        """Log prior density of log sigma, up to a constant."""
+        sigma = jnp.exp(log_sigma) / self.noise.scale
+        return self.noise.shape * log_sigma - self.noise.rate * sigma
+
+    def site_log_likelihood(self, p: dict[str, Array]) -> Float[Array, " n"]:
+        """Log Normal(y_i; w . f_i, sigma^2 + u_i^2)."""
+        assert self.table.y is not None
+        variance = p["sigma"] ** 2 + self.table.y_err**2
+        residual = self.table.y - self.table.f @ p["weights"]
+        return -0.5 * (residual**2 / variance + jnp.log(2 * jnp.pi * variance))
+
+    def target(self) -> Target:
+        """What the sampler needs."""
+        return Target(
+            log_density=self.log_joint,
+            collect=self._collect,
+            scale=np.ones(self.size()),
+            adapt=np.ones(self.size(), dtype=bool),
+            gaussian=np.zeros(self.size(), dtype=bool),
+            monitor="weights",
+        )
+
+    def _collect(self, q: Array) -> dict[str, Array]:
+        p = self.parameters(q)
+        return {**p, "log_likelihood": self.site_log_likelihood(p)}
+
+
+@dataclass(frozen=True)
+class LinearModel(AbstractGlobalModel):
+    """gBMM+L: w = logistic(latents), the uniform prior as the logistic density of the latents."""
+
+    def size(self) -> int:
+        return self.table.f.shape[1] + 1
+
+    def parameters(self, q: Array) -> dict[str, Array]:
+        return {"weights": jax.nn.sigmoid(q[:-1]), "sigma": jnp.exp(q[-1])}
+
+    def log_prior_weights(self, q: Array) -> Float[Array, ""]:
+        u = q[:-1]
+        return -jnp.sum(u + 2 * jax.nn.softplus(-u))
+
+    def start(self, chains: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
+        k = self.table.f.shape[1]
+        centre = np.append(np.full(k, -np.log(max(k - 1, 1))), np.log(sigma))
+        return centre + 0.3 * rng.standard_normal((chains, k + 1))
+
+
+@dataclass(frozen=True)
+class DirichletModel(AbstractGlobalModel):
+    """gBMM+D: the weights by log ratios, alpha by its logarithm.
+
+    Latents: K - 1 coordinates of log w in an orthonormal basis of the plane where they sum to 0
+    (the isometric log-ratio transform, Egozcue et al. 2003, doi 10.1023/A:1023818214614), then
+    K of log alpha.
+
+    Attributes:
+        alpha_scale: Scale of the half-normal prior of every alpha.
+    """
+
+    alpha_scale: float = 1.0
+
+    def size(self) -> int:
+        return 2 * self.table.f.shape[1]
+
+    def basis(self) -> np.ndarray:
+        """Orthonormal basis of the vectors that sum to 0, (K, K - 1)."""
+        k = self.table.f.shape[1]
+        return np.linalg.svd(np.eye(k) - 1 / k)[0][:, : k - 1]
+
+    def parameters(self, q: Array) -> dict[str, Array]:
+        k = self.table.f.shape[1]
+        weights = jax.nn.softmax(self.basis() @ q[: k - 1])
+        return {"weights": weights, "alpha": jnp.exp(q[k - 1 : -1]), "sigma": jnp.exp(q[-1])}
+
+    def log_prior_weights(self, q: Array) -> Float[Array, ""]:
+        k = self.table.f.shape[1]
+        log_alpha = q[k - 1 : -1]
+        alpha, log_w = jnp.exp(log_alpha), jax.nn.log_softmax(self.basis() @ q[: k - 1])
+        gammaln = jax.scipy.special.gammaln
+        dirichlet = gammaln(alpha.sum()) - gammaln(alpha).sum() + jnp.sum((alpha - 1) * log_w)
+        # |dw / dz| of the log-ratio map is the product of the weights, up to a constant
+        half_normal = jnp.sum(log_alpha - 0.5 * (alpha / self.alpha_scale) ** 2)
+        return dirichlet + jnp.sum(log_w) + half_normal
+
+    def start(self, chains: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
+        q = 0.3 * rng.standard_normal((chains, self.size()))
+        q[:, -1] += np.log(sigma)
+        return q

@@ -1,0 +1,222 @@
+"""LBMM+GLD and LBMM+GPD: weights that change over the map."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from dirimix import convergence, dirichlet, posterior, sampler
+from dirimix.base import AbstractMixture, pool
+from dirimix.errors import ConvergenceWarning, InputError
+from dirimix.field import AbstractField, LengthScalePrior, LinearField, make_lattice_field
+from dirimix.local_model import LocalModel
+from dirimix.noise import GammaNoise, maximum_likelihood_sigma
+from dirimix.posterior import Quantity
+from dirimix.predictive import NormalMixture
+from dirimix.progress import Listener
+from dirimix.references import simplex_least_squares
+from dirimix.rows import observed
+from dirimix.table import Table
+
+_KEPT = 1000  # draws of the field that prediction uses
+_REPEATS = 4  # weight draws for each of them
+_MAX_DEFICIT = 0.01  # share of the field's variance that the lattice may leave out
+
+
+class LocalDirichletMixture(AbstractMixture):
+    """Local Dirichlet mixing: w(x) ~ Dirichlet(alpha(x)), log alpha a field over the coordinates.
+
+    `field="linear"` is LBMM+GLD, log alpha linear in the standardised coordinates; `field="gp"`
+    is LBMM+GPD, a Gaussian process (Kejzlar, Neufcourt, Nazarewicz 2023,
+    doi 10.1038/s41598-023-46568-0). A model that has no value at a site takes no part there: the
+    others share the weight, as Dirichlet subvectors do.
+
+    Args:
+        coords: Names of the q coordinate columns.
+        models: Names of the K model columns.
+        field: 'linear' or 'gp'.
+        length_scale: (low, high) for each coordinate, between which 98 % of the prior mass of
+            its length scale lies; by default from the sites' spacing and extent.
+        chains: Independent chains.
+        draws: Draws kept from each.
+        warmup: Iterations before them.
+        kernel: 'hmc' (jittered long trajectories) or 'nuts'.
+        trajectory: Mean length of an 'hmc' trajectory in posterior standard deviations.
+        noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
+        y_scale: Unit of the noise prior, in the unit of y.
+        seed: Same seed, same draws.
+        progress: Told of every chunk of every chain.
+
+    Attributes:
+        field_: The field's law.
+        latents_: Draws of its latents that prediction uses, by name, (s, ...).
+        sigma_draws_: Draws of sigma that belong to them, (s,).
+        sigma_: Posterior mean of sigma.
+        site_weight_draws_: Weights at the training sites given the observations there, (s, n, K).
+        posterior_: xarray DataTree of all draws.
+        diagnostics_: Convergence of the hyperparameters and of all field weights at the sites.
+        sampling_: How the sample was made.
+        converged_: Whether its checks passed.
+        priors_: Text of every prior.
+    """
+
+    def __init__(
+        self,
+        coords: Sequence[str] = (),
+        models: Sequence[str] = (),
+        *,
+        field: str = "gp",
+        length_scale: Sequence[Sequence[float]] | None = None,
+        chains: int = 4,
+        draws: int = 1000,
+        warmup: int = 1000,
+        kernel: str = "hmc",
+        trajectory: float = 6.0,
+        noise_prior: GammaNoise | None = None,
+        y_scale: float = 1.0,
+        seed: int = 0,
+        progress: Listener | None = None,
+    ) -> None:
+        self.coords = coords
+        self.models = models
+        self.field = field
+        self.length_scale = length_scale
+        self.chains = chains
+        self.draws = draws
+        self.warmup = warmup
+        self.kernel = kernel
+        self.trajectory = trajectory
+        self.noise_prior = noise_prior
+        self.y_scale = y_scale
+        self.seed = seed
+        self.progress = progress
+
+    def _fit(self, table: Table) -> None:
+        settings = sampler.Settings(
+            self.chains, self.draws, self.warmup, self.kernel, self.trajectory, seed=self.seed
+        )
+        noise = (self.noise_prior or GammaNoise()).scaled(self.y_scale)
+        self.field_ = self._make_field(table)
+        self.priors_ = {**self.field_.priors(), "sigma": str(noise)}
+        model = LocalModel(table, self.field_, noise)
+        sigma = _first_sigma(table)
+        start = model.start(self.chains, sigma, self._generator("start"))
+        sample = sampler.sample(model.target(), start, settings, self.progress)
+        self._keep(sample, settings, table)
+
+    def _make_field(self, table: Table) -> AbstractField:
+        if not table.coords:
+            raise InputError("a local mixture needs coordinates; name at least one in coords")
+        if self.field == "linear":
+            return LinearField(table.x, len(table.models))
+        if self.field != "gp":
+            raise InputError(f"field is 'linear' or 'gp', not {self.field!r}")
+        if table.x.shape[1] > 2:
+            raise InputError(
+                f"field='gp' serves one or two coordinates, not {table.x.shape[1]}; choose two, "
+                "or field='linear'"
+            )
+        return make_lattice_field(table.x, len(table.models), self._length_prior(table))
+
+    def _length_prior(self, table: Table) -> LengthScalePrior | None:
+        if self.length_scale is None:
+            return None
+        bounds = np.asarray(self.length_scale, dtype=float)
+        if bounds.shape != (len(table.coords), 2) or not (0 < bounds[:, 0]).all():
+            raise InputError(
+                f"length_scale needs (low, high) for each of the {len(table.coords)} coordinates, "
+                f"with 0 < low < high, not {self.length_scale!r}"
+            )
+        if not (bounds[:, 0] < bounds[:, 1]).all():
+            raise InputError(f"length_scale needs low < high, not {self.length_scale!r}")
+        return LengthScalePrior.between(bounds[:, 0], bounds[:, 1])
+
+    def _keep(self, sample: sampler.Sample, settings: sampler.Settings, table: Table) -> None:
+        draws = sample.draws
+        latents = {n: draws[f"latent_{n}"] for n in self.field_.shapes()}
+        sigma = np.exp(draws["latent_log_sigma"])
+        checked = self._hyperparameters(latents, table) | {"sigma": Quantity(sigma)}
+        sites = tuple(", ".join(f"{c}={v:g}" for c, v in zip(table.coords, x, strict=True))
+                      for x in table.x)  # fmt: skip
+        weight = Quantity(draws["field_weight"], ("point", "model"), (sites, table.models))
+        self.diagnostics_ = posterior.diagnose({**checked, "field_weight": weight})
+        verdict = convergence.judge(self.diagnostics_, sample.stats["diverging"])
+        self.converged_ = verdict.converged
+        self.sampling_ = posterior.sampling_record(sample, settings, verdict)
+        chosen = _thin(self.chains * self.draws)
+        self.latents_ = {n: _flat(a)[chosen] for n, a in latents.items()}
+        self.sigma_draws_ = _flat(sigma)[chosen]
+        self.sigma_ = float(sigma.mean())
+        self.site_weight_draws_ = _flat(draws["site_weight"])[chosen]
+        self.training_ = table
+        kept = {**checked, "field_weight": weight}
+        self.posterior_ = posterior.data_tree(
+            {n: q for n, q in kept.items()},
+            sample.stats,
+            {"y": Quantity(observed(table), ("point",), (sites,))},
+            {
+                "f": Quantity(table.f, ("point", "model"), (sites, table.models)),
+                "x": Quantity(table.x, ("point", "coordinate"), (sites, table.coords)),
+                "y_err": Quantity(table.y_err, ("point",), (sites,)),
+            },
+            Quantity(draws["log_likelihood"], ("point",), (sites,)),
+        )
+        posterior.warn_unless(verdict, f"{type(self).__name__}(field={self.field!r})")
+        self._warn_of_deficit()
+
+    def _hyperparameters(self, latents: dict, table: Table) -> dict[str, Quantity]:
+        labels = {
+            "rho": (("coordinate",), (table.coords,)),
+            "eta": (("model",), (table.models,)),
+            "gamma": (("model",), (table.models,)),
+            "beta": (("model", "term"), (table.models, ("1", *table.coords))),
+        }
+        known = self.field_.hyperparameters(latents)
+        return {n: Quantity(np.asarray(v), *labels[n]) for n, v in known.items()}
+
+    def _warn_of_deficit(self) -> None:
+        self.deficit_ = self.field_.deficit(self.latents_)
+        if np.median(self.deficit_) > _MAX_DEFICIT:
+            warnings.warn(
+                f"the lattice of the field leaves out {np.median(self.deficit_):.1%} of its "
+                "variance at some site; lower the first bound of length_scale",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    def _log_alpha(self, table: Table) -> np.ndarray:
+        rng = self._generator("field")
+        return np.clip(self.field_.extend(self.latents_, table.x, rng), -15.0, 15.0)
+
+    def _weight_draws(self, table: Table) -> np.ndarray:
+        return dirichlet.mean(np.where(table.known, self._log_alpha(table), -np.inf))
+
+    def _predictive(self, table: Table) -> NormalMixture:
+        log_alpha = np.repeat(self._log_alpha(table), _REPEATS, axis=0)
+        weights = dirichlet.sample(log_alpha, self._generator("weights"), table.known)
+        return pool(table, weights, np.repeat(self.sigma_draws_, _REPEATS))
+
+    def site_predictive(self) -> NormalMixture:
+        """The law of a repeated observation at each training site, site weights given y there.
+
+        These weights have seen the answer: score models on the field weights (`predictive`).
+        """
+        return pool(self.training_, self.site_weight_draws_, self.sigma_draws_)
+
+
+def _first_sigma(table: Table) -> float:
+    """A noise level to start from: that of the best constant mixture of the known models."""
+    f = np.where(table.known, table.f, np.nanmean(table.f, axis=1, keepdims=True))
+    residual = observed(table) - f @ simplex_least_squares(f, observed(table))
+    sigma = maximum_likelihood_sigma(residual, table.y_err)
+    return float(max(sigma, 1e-3 * np.std(observed(table)), 1e-12))
+
+
+def _thin(n: int) -> np.ndarray:
+    """Indices of at most `_KEPT` draws, equally spaced."""
+    return np.unique(np.linspace(0, n - 1, min(n, _KEPT)).astype(int))
+
+
+def _flat(draws: np.ndarray) -> np.ndarray:
+    """Chains one after the other, (s, ...)."""
+    return draws.reshape(-1, *draws.shape[2:])

@@ -1,0 +1,108 @@
+"""What a sampled estimator leaves behind: diagnostics, verdict and a labelled posterior."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from dirimix import convergence
+from dirimix._version import __version__
+from dirimix.errors import ConvergenceWarning
+from dirimix.sampler import Sample, Settings
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Draws of one named array.
+
+    Attributes:
+        values: (chains, draws, ...).
+        dims: Names of the axes after the first two.
+        coords: Labels along those axes.
+    """
+
+    values: np.ndarray
+    dims: tuple[str, ...] = ()
+    coords: tuple[tuple[str, ...], ...] = ()
+
+    def names(self, name: str) -> list[str]:
+        """One readable name a scalar, such as 'eta[HFB24]'."""
+        labels = [""]
+        for axis in self.coords:
+            labels = [f"{a}, {b}" if a else b for a in labels for b in axis]
+        return [f"{name}[{label}]" if label else name for label in labels]
+
+
+def diagnose(checked: Mapping[str, Quantity]) -> pd.DataFrame:
+    """Convergence of every scalar of the named quantities."""
+    tables = []
+    for name, quantity in checked.items():
+        shape = quantity.values.shape
+        flat = quantity.values.reshape(*shape[:2], -1)
+        tables.append(convergence.summarise(flat, quantity.names(name)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def sampling_record(
+    sample: Sample, settings: Settings, verdict: convergence.Verdict
+) -> dict[str, object]:
+    """The row of sampling.csv."""
+    return {
+        "chains": settings.chains,
+        "draws": settings.draws,
+        "warmup": settings.warmup,
+        "divergences": int(sample.stats["diverging"].sum()),
+        "gradients": sample.gradients,
+        "seconds": sample.seconds,
+        "converged": verdict.converged,
+        "kernel": settings.kernel,
+        "step_size": sample.step_size,
+        "acceptance": float(sample.stats["acceptance_rate"].mean()),
+        "reasons": list(verdict.reasons),
+    }
+
+
+def warn_unless(verdict: convergence.Verdict, what: str) -> None:
+    """A loud warning where the checks failed."""
+    if not verdict.converged:
+        warnings.warn(
+            f"{what} has not converged: {'; '.join(verdict.reasons)}; more draws or a longer "
+            "warmup may help",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+
+
+def data_tree(
+    posterior: Mapping[str, Quantity],
+    stats: Mapping[str, np.ndarray],
+    observed: Mapping[str, Quantity],
+    constant: Mapping[str, Quantity],
+    log_likelihood: Quantity | None,
+) -> xr.DataTree:
+    """A posterior in the layout that ArviZ reads; observed and constant data have no draws."""
+    groups = {
+        "posterior": _dataset(posterior, ("chain", "draw")),
+        "sample_stats": _dataset({n: Quantity(v) for n, v in stats.items()}, ("chain", "draw")),
+        "observed_data": _dataset(observed, ()),
+        "constant_data": _dataset(constant, ()),
+    }
+    if log_likelihood is not None:
+        groups["log_likelihood"] = _dataset({"y": log_likelihood}, ("chain", "draw"))
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs.update(inference_library="dirimix", inference_library_version=__version__)
+    return tree
+
+
+def _dataset(quantities: Mapping[str, Quantity], leading: tuple[str, ...]) -> xr.Dataset:
+    arrays = {}
+    for name, q in quantities.items():
+        coords = dict(zip(q.dims, (list(c) for c in q.coords), strict=False))
+        coords = {d: labels for d, labels in coords.items() if labels}
+        values = q.values.astype(np.int8) if q.values.dtype == bool else q.values
+        coords |= {d: np.arange(values.shape[i]) for i, d in enumerate(leading)}
+        arrays[name] = xr.DataArray(values, dims=(*leading, *q.dims), coords=coords)
+    return xr.Dataset(arrays)
