@@ -56,7 +56,7 @@ class AbstractMixture(RegressorMixin, BaseEstimator, ABC):
         table = make_table(
             X, self.coords, self.models, y, y_err, fitting=True, min_models=self._min_models
         )
-        if self._min_models > 1:
+        if self._min_models > 1 and isinstance(X, pd.DataFrame):
             warn_if_overlapping(X, table)
         self.n_features_in_ = np.shape(X)[1]
         self._fit(table)

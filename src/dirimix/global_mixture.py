@@ -35,7 +35,7 @@ class AbstractGlobalMixture(AbstractMixture):
 
     def _sample(self, model: AbstractGlobalModel) -> sampler.Sample:
         settings = sampler.Settings(
-            self.chains, self.draws, self.warmup, self.kernel, trajectory=8.0, seed=self.seed
+            self.chains, self.draws, self.warmup, self.kernel, trajectory=4.0, seed=self.seed
         )
         table = model.table
         residual = observed(table) - table.f @ simplex_least_squares(table.f, observed(table))
