@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from dirimix import dirichlet
 from dirimix.noise import GammaNoise
 from dirimix.sampler import Target
 from dirimix.table import Table
@@ -78,6 +79,7 @@ class AbstractGlobalModel(ABC):
             adapt=np.ones(self.size(), dtype=bool),
             gaussian=np.zeros(self.size(), dtype=bool),
             monitor="weights",
+            dense=True,
         )
 
     def _collect(self, q: Array) -> dict[str, Array]:
@@ -107,11 +109,9 @@ class LinearModel(AbstractGlobalModel):
 
 @dataclass(frozen=True)
 class DirichletModel(AbstractGlobalModel):
-    """gBMM+D: the weights by log ratios, alpha by its logarithm.
+    """gBMM+D: the weights in the non-centred form of `dirichlet`, alpha by its logarithm.
 
-    Latents: K - 1 coordinates of log w in an orthonormal basis of the plane where they sum to 0
-    (the isometric log-ratio transform, Egozcue et al. 2003, doi 10.1023/A:1023818214614), then
-    K of log alpha.
+    Latents: K of log Gamma(alpha + 1), K of the boost, K of log alpha.
 
     Attributes:
         alpha_scale: Scale of the half-normal prior of every alpha.
@@ -120,27 +120,18 @@ class DirichletModel(AbstractGlobalModel):
     alpha_scale: float = 1.0
 
     def size(self) -> int:
-        return 2 * self.table.f.shape[1]
-
-    def basis(self) -> np.ndarray:
-        """Orthonormal basis of the vectors that sum to 0, (K, K - 1)."""
-        k = self.table.f.shape[1]
-        return np.linalg.svd(np.eye(k) - 1 / k)[0][:, : k - 1]
+        return 3 * self.table.f.shape[1] + 1
 
     def parameters(self, q: Array) -> dict[str, Array]:
-        k = self.table.f.shape[1]
-        weights = jax.nn.softmax(self.basis() @ q[: k - 1])
-        return {"weights": weights, "alpha": jnp.exp(q[k - 1 : -1]), "sigma": jnp.exp(q[-1])}
+        v, b, log_alpha = jnp.split(q[:-1], 3)
+        alpha = jnp.exp(log_alpha)
+        return {"weights": dirichlet.weights(alpha, v, b), "alpha": alpha, "sigma": jnp.exp(q[-1])}
 
     def log_prior_weights(self, q: Array) -> Float[Array, ""]:
-        k = self.table.f.shape[1]
-        log_alpha = q[k - 1 : -1]
-        alpha, log_w = jnp.exp(log_alpha), jax.nn.log_softmax(self.basis() @ q[: k - 1])
-        gammaln = jax.scipy.special.gammaln
-        dirichlet = gammaln(alpha.sum()) - gammaln(alpha).sum() + jnp.sum((alpha - 1) * log_w)
-        # |dw / dz| of the log-ratio map is the product of the weights, up to a constant
+        v, b, log_alpha = jnp.split(q[:-1], 3)
+        alpha = jnp.exp(log_alpha)
         half_normal = jnp.sum(log_alpha - 0.5 * (alpha / self.alpha_scale) ** 2)
-        return dirichlet + jnp.sum(log_w) + half_normal
+        return jnp.sum(dirichlet.latent_log_density(alpha, v, b)) + half_normal
 
     def start(self, chains: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
         q = 0.3 * rng.standard_normal((chains, self.size()))

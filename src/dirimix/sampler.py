@@ -90,6 +90,8 @@ class Target:
         gaussian: Coordinates that enter the log density as independent standard normals, (d,)
             booleans, apart from the rest: the integrator follows that part exactly.
         monitor: Name of the collected array that the progress line shows the ESS of.
+        dense: Learn all covariances, not only the scales; for few coordinates, all of them in
+            `adapt`.
     """
 
     log_density: Callable[[Array], Array]
@@ -98,6 +100,7 @@ class Target:
     adapt: np.ndarray
     gaussian: np.ndarray
     monitor: str
+    dense: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ class Sample:
 
 
 class _Tuning(NamedTuple):
-    """Step size, diagonal of the inverse mass matrix, mean trajectory length."""
+    """Step size, inverse mass matrix or its diagonal, mean trajectory length."""
 
     step: Any
     inverse_mass: Any
@@ -151,7 +154,8 @@ def sample(target: Target, start: np.ndarray, settings: Settings, listener: List
     with jax.enable_x64(True):
         advance = _compile(target, settings)
         keys = jax.random.split(jax.random.key(settings.seed), settings.chains)
-        tuning = _Tuning(jnp.asarray(0.1), jnp.asarray(target.scale**2), jnp.asarray(1.0))
+        mass = np.diag(target.scale**2) if target.dense else target.scale**2
+        tuning = _Tuning(jnp.asarray(0.1), jnp.asarray(mass), jnp.asarray(1.0))
         chains = [_first(settings, q, key) for q, key in zip(start, keys, strict=True)]
     board = _Board(settings, listener, target.monitor)
     gradients = 0
@@ -276,13 +280,15 @@ def _average(settings: Settings, chain: _Chain, step: Any) -> _Chain:
 
 
 def _retune(target: Target, tuning: _Tuning, chains: Sequence[_Chain], positions: Any) -> _Tuning:
-    """One step size and one metric from all chains; the metric is shrunk to the first guess."""
+    """One step size and one metric from all chains, the metric shrunk a little."""
     step = np.exp(np.mean([float(c.averaging.log_step_size_avg) for c in chains]))
-    n = positions.shape[0] * positions.shape[1]
-    variance = positions.reshape(n, -1).var(axis=0)
-    guess = target.scale[target.adapt] ** 2
-    inverse_mass = np.array(target.scale**2)
-    inverse_mass[target.adapt] = (n * variance + 10 * guess) / (n + 10)
+    flat = positions.reshape(-1, positions.shape[-1])
+    n, guess = len(flat), target.scale[target.adapt] ** 2
+    if target.dense:
+        inverse_mass = (n * np.cov(flat.T) + 10 * np.diag(guess) * 1e-2) / (n + 10)
+    else:
+        inverse_mass = np.array(target.scale**2)
+        inverse_mass[target.adapt] = (n * flat.var(axis=0) + 10 * guess) / (n + 10)
     return tuning._replace(step=step, inverse_mass=inverse_mass)
 
 
