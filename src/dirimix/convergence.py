@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from arviz_stats.base import array_stats
+from arviz_stats.base.array import array_stats
 
 MAX_RHAT = 1.01
 MIN_ESS = 400.0
@@ -28,7 +28,6 @@ def summarise(draws: np.ndarray, names: list[str]) -> pd.DataFrame:
         names: p names.
     """
     flat = draws.reshape(-1, draws.shape[-1])
-    axes = {"chain_axis": 0, "draw_axis": 1}
     return pd.DataFrame(
         {
             "parameter": names,
@@ -36,9 +35,9 @@ def summarise(draws: np.ndarray, names: list[str]) -> pd.DataFrame:
             "sd": flat.std(axis=0, ddof=1),
             "ess_bulk": ess_bulk(draws),
             "ess_tail": np.asarray(
-                array_stats.ess(draws, method="tail", prob=(0.05, 0.95), **axes)
+                array_stats.ess(draws, method="tail", prob=(0.05, 0.95), chain_axis=0, draw_axis=1)
             ),
-            "rhat": np.asarray(array_stats.rhat(draws, method="rank", **axes)),
+            "rhat": np.asarray(array_stats.rhat(draws, method="rank", chain_axis=0, draw_axis=1)),
         }
     )
 
@@ -64,7 +63,7 @@ def judge(summary: pd.DataFrame, diverging: np.ndarray) -> Verdict:
         ("ess_bulk", rows["ess_bulk"] < MIN_ESS, f"below {MIN_ESS:.0f}"),
         ("ess_tail", rows["ess_tail"] < MIN_ESS, f"below {MIN_ESS:.0f}"),
     ):
-        if bad.any():
+        if np.any(bad):
             worst = rows.loc[rows[column].idxmax() if column == "rhat" else rows[column].idxmin()]
             reasons.append(
                 f"{column} {limit} for {bad.sum()} of {len(rows)} quantities "

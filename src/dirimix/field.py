@@ -140,7 +140,7 @@ def spacing(x: np.ndarray) -> np.ndarray:
     extent over n^(1/q).
     """
     n, q = x.shape
-    gaps = np.array([np.median(np.diff(np.unique(column))) for column in x.T])
+    gaps = np.array([float(np.median(np.diff(np.unique(column).astype(float)))) for column in x.T])
     return np.where(_on_lattice(x), gaps, np.ptp(x, axis=0) / n ** (1 / q))
 
 

@@ -68,7 +68,7 @@ class AbstractGlobalModel(ABC):
         assert self.table.y is not None
         variance = p["sigma"] ** 2 + self.table.y_err**2
         residual = self.table.y - self.table.f @ p["weights"]
-        return -0.5 * (residual**2 / variance + jnp.log(2 * jnp.pi * variance))
+        return jnp.asarray(-0.5 * (residual**2 / variance + jnp.log(2 * jnp.pi * variance)))
 
     def target(self) -> Target:
         """What the sampler needs."""

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import blackjax
 import jax
@@ -192,7 +192,7 @@ def _integrator(gaussian: np.ndarray) -> Callable:
     def build(log_density: Callable, kinetic_energy: Callable) -> Callable:
         value_and_grad, velocity = jax.value_and_grad(log_density), jax.grad(kinetic_energy)
 
-        def step(state: IntegratorState, size: Array) -> IntegratorState:
+        def step(state: Any, size: Array) -> IntegratorState:
             position, momentum, _, gradient = state
             momentum = momentum + size / 2 * (gradient + gaussian * position)
             cos, sin = jnp.cos(size), jnp.sin(size)
@@ -263,12 +263,11 @@ def _compile(target: Target, settings: Settings) -> Callable:
 
 def _first(settings: Settings, position: np.ndarray, key: Array) -> _Chain:
     """A chain whose density is not known yet; `advance` finds it at the start of a chunk."""
-    position = jnp.asarray(position)
-    zero = jnp.zeros(())
+    at, zero = jnp.asarray(position), cast(Any, jnp.zeros(()))
     if settings.kernel == "nuts":
-        state = HMCState(position, zero, position)
+        state = HMCState(at, zero, at)
     else:
-        state = DynamicHMCState(position, zero, position, jax.random.fold_in(key, 1))
+        state = DynamicHMCState(at, zero, at, jax.random.fold_in(key, 1))
     return _average(settings, _Chain(state, key, None), 0.1)
 
 
@@ -321,7 +320,7 @@ def _run(advance, chains, tuning, count, settings, board, *, warmup: bool) -> li
 
 def _typed(tree: Any) -> Any:
     """The same arrays with settled types, so that one compiled program serves every call."""
-    keep = lambda a: jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key)  # noqa: E731
+    keep = lambda a: jnp.issubdtype(a.dtype, jax.dtypes.prng_key)  # noqa: E731
     settle = lambda a: a if keep(a) else jnp.asarray(a, dtype=a.dtype)  # noqa: E731
     return jax.tree.map(settle, tree)
 

@@ -58,7 +58,7 @@ def finish(
     tables = {name: _collated(name, jobs) for name in _HEADERS}
     for name, table in tables.items():
         write_csv(table, folder / f"{name}.csv")
-    as_text = {"model": object}  # a column without any model would read as numbers
+    as_text: Any = {"model": object}  # a column without any model would read as numbers
     numbers = {name: pd.read_csv(folder / f"{name}.csv", dtype=as_text) for name in tables}
     pairs = compare(study, jobs)
     write_csv(pairs, folder / "pairs.csv")
