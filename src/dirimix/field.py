@@ -125,8 +125,9 @@ class LengthScalePrior:
 
     @classmethod
     def of_sites(cls, x: np.ndarray) -> "LengthScalePrior":
-        """Little mass below the sites' spacing and above their extent (Betancourt 2017)."""
-        return cls.between(spacing(x), np.ptp(x, axis=0))
+        """Little mass below twice the sites' spacing and above their extent (Betancourt 2017)."""
+        extent = np.ptp(x, axis=0)
+        return cls.between(np.minimum(2 * spacing(x), extent / 4), extent)
 
     def quantile(self, q: float) -> np.ndarray:
         """The q-quantile, (q,)."""

@@ -9,6 +9,7 @@ from dirimix import convergence, dirichlet, posterior, sampler
 from dirimix.base import AbstractMixture, pool
 from dirimix.errors import ConvergenceWarning, InputError
 from dirimix.field import AbstractField, LengthScalePrior, LinearField, make_lattice_field
+from dirimix.integrated import posterior_log_likelihood
 from dirimix.local_model import LocalModel
 from dirimix.noise import GammaNoise, maximum_likelihood_sigma
 from dirimix.posterior import Quantity
@@ -149,9 +150,10 @@ class LocalDirichletMixture(AbstractMixture):
         self.sigma_ = float(sigma.mean())
         self.site_weight_draws_ = _flat(draws["site_weight"])[chosen]
         self.training_ = table
+        likelihood = posterior_log_likelihood(table, _flat(draws["log_alpha"]), _flat(sigma))
         kept = {**checked, "field_weight": weight}
         self.posterior_ = posterior.data_tree(
-            {n: q for n, q in kept.items()},
+            kept,
             sample.stats,
             {"y": Quantity(observed(table), ("point",), (sites,))},
             {
@@ -159,7 +161,7 @@ class LocalDirichletMixture(AbstractMixture):
                 "x": Quantity(table.x, ("point", "coordinate"), (sites, table.coords)),
                 "y_err": Quantity(table.y_err, ("point",), (sites,)),
             },
-            Quantity(draws["log_likelihood"], ("point",), (sites,)),
+            Quantity(likelihood.reshape(*sigma.shape, -1), ("point",), (sites,)),
         )
         posterior.warn_unless(verdict, f"{type(self).__name__}(field={self.field!r})")
         self._warn_of_deficit()

@@ -109,8 +109,8 @@ class LocalModel:
             **{f"latent_{n}": p[n] for n in named},
             "hyper": jnp.concatenate([jnp.ravel(p[n]) for n in named if n != "z"]),
             "field_weight": jax.nn.softmax(jnp.where(self.table.known, log_alpha, -jnp.inf)),
+            "log_alpha": log_alpha,
             "site_weight": w,
-            "log_likelihood": self.site_log_likelihood(w, p["log_sigma"]),
         }
 
     def start(self, chains: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
