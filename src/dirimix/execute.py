@@ -11,19 +11,12 @@ import joblib
 from dirimix import storage
 from dirimix.errors import InputError
 from dirimix.fitted import FittedMethod
+from dirimix.jobs import Job, is_done, make_jobs
 from dirimix.problem import Problem, file_sha256
-from dirimix.runner import (
-    Job,
-    Reporter,
-    dask_client,
-    is_done,
-    make_jobs,
-    run_job,
-    run_jobs,
-    run_jobs_on_dask,
-)
+from dirimix.runner import Reporter, dask_client, run_job, run_jobs, run_jobs_on_dask
 from dirimix.study import Study
 from dirimix.summary import Outcome, finish
+from dirimix.tasks import FOLD_FOLDER, METHOD_FOLDER
 
 MODEL_FILE = "model.joblib"
 
@@ -112,13 +105,14 @@ def _prepare(
         raise InputError(f"the folder {str(folder)!r} is not of a run; there is nothing to resume")
     done = [job for job in jobs if work.resume and is_done(job)]
     folder.mkdir(parents=True, exist_ok=True)
-    keep = {storage.MARK, "methods", *(f"posterior-{job.choice.name}.nc" for job in done)}
+    keep = {storage.MARK, *(f"posterior-{job.choice.name}.nc" for job in done)}
+    keep |= {METHOD_FOLDER, FOLD_FOLDER} if work.resume else set()
     for path in folder.iterdir():
-        if path.name not in keep or (path.name == "methods" and not work.resume):
+        if path.name not in keep:
             storage.remove(path)
     storage.mark(folder, "run")
     for job in done:
-        reporter.say(f"{job.choice.name}: already there")
+        reporter.say(f"{job.title}: already there")
     return tuple(job for job in jobs if job not in done)
 
 

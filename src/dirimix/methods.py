@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from dirimix.base import AbstractMixture
 
 CORRECTED = "+gp"  # a method's name with this suffix mixes corrected models
+LABEL = "@"  # what follows it tells two runs of one method apart
 # parameters of an estimator that are not a study's options: set here, or no plain values
 _NOT_OPTIONS = ("self", "coords", "models", "model", "seed", "progress", "noise_prior")
 
@@ -95,34 +97,46 @@ METHODS: dict[str, Method] = {
 
 @dataclass(frozen=True)
 class Choice:
-    """A method as a user names it, with or without the correction of its models."""
+    """A method as a user names it, with or without the correction of its models, and a label."""
 
     name: str
     method: Method
     corrected: bool
+    label: str = ""
 
     @property
     def words(self) -> str:
         """What it is, in a few words."""
-        return self.method.words + (", on GP-corrected models" if self.corrected else "")
+        words = self.method.words + (", on GP-corrected models" if self.corrected else "")
+        return f"{words}, {self.label}" if self.label else words
+
+    @property
+    def unlabelled(self) -> str:
+        """The name without its label."""
+        return self.name.partition(LABEL)[0]
 
 
 def parse_method(name: str) -> Choice:
     """The method that a name stands for.
 
-    >>> parse_method("gbmm-d+gp").corrected
-    True
+    >>> parse_method("gbmm-d+gp").corrected, parse_method("gbmm-d@wide").label
+    (True, 'wide')
 
     Raises:
-        InputError: If there is no such method.
+        InputError: If there is no such method, or its label is no plain word.
     """
-    base = name.removesuffix(CORRECTED)
+    plain, mark, label = name.partition(LABEL)
+    base = plain.removesuffix(CORRECTED)
     if base not in METHODS:
         raise InputError(
             f"unknown method {name!r}{did_you_mean(base, METHODS)}; choose from "
             f"{', '.join(METHODS)}, each also with {CORRECTED}"
         )
-    return Choice(name, METHODS[base], corrected=name != base)
+    if mark and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", label):
+        raise InputError(
+            f"the label of {name!r} is made of small letters, digits and hyphens, not {label!r}"
+        )
+    return Choice(name, METHODS[base], plain != base, label)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -120,7 +120,19 @@ def _pointwise(view: View, y: np.ndarray) -> pd.DataFrame:
             "error": view.law.average() - y,
             "log_score": view.law.log_density(y),
             "crps": crps_values(view.law, y),
+            "pit": view.law.cdf(y),
         }
+    )
+
+
+def point_table(fitted: FittedMethod, problem: Problem, split: str) -> pd.DataFrame:
+    """What each row of a split contributes to the scores of the field weights."""
+    y = problem.parts[split].y
+    assert y is not None
+    return _concatenated(
+        _located(_pointwise(view, y[view.rows]), {"model": view.model, "weights": view.weights})
+        for view in views(fitted, problem, split)
+        if view.weights == "field"
     )
 
 

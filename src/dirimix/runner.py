@@ -1,11 +1,9 @@
 """Run the methods of a study, one folder of results a method, then bring the results together."""
 
-import hashlib
 import importlib
-import json
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +11,6 @@ from typing import Any, Protocol
 
 import joblib
 
-from dirimix._version import __version__
 from dirimix.errors import (
     ConvergenceWarning,
     CorrectionOverlapWarning,
@@ -21,14 +18,11 @@ from dirimix.errors import (
     InputError,
 )
 from dirimix.fitted import FittedMethod, fit_method
-from dirimix.methods import Choice
-from dirimix.outputs import Scoring, method_tables
-from dirimix.problem import Problem, frame_sha256
+from dirimix.jobs import Job
+from dirimix.problem import Problem
 from dirimix.progress import Listener
-from dirimix.storage import read_json, remove, write_json, write_tables
-from dirimix.study import Study
+from dirimix.storage import remove, write_json, write_tables
 
-METHOD_FOLDER = "methods"
 _TOLD = (CorrectionOverlapWarning, DroppedRowsWarning)
 
 
@@ -42,32 +36,6 @@ class Reporter(Protocol):
         """What follows the chains of a method, None to be quiet."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """One method to run.
-
-    Attributes:
-        choice: The method.
-        options: Its options.
-        seed: Its seed.
-        scoring: How it is scored.
-        folder: The study's output folder.
-        key: Says from what the result is made: the same key, the same result.
-    """
-
-    choice: Choice
-    options: Mapping[str, object]
-    seed: int
-    scoring: Scoring
-    folder: Path
-    key: str
-
-    @property
-    def home(self) -> Path:
-        """The method's own folder."""
-        return self.folder / METHOD_FOLDER / self.choice.name
-
-
 @dataclass
 class Told:
     """Warnings about a result, in the order in which they came."""
@@ -75,43 +43,24 @@ class Told:
     lines: list[str] = field(default_factory=list)
 
 
-def make_jobs(study: Study, problem: Problem, folder: Path) -> tuple[Job, ...]:
-    """One job a method."""
-    content = _content(problem)
-    scoring = Scoring(study.n_boot, study.seed)
-    jobs = []
-    for choice in study.choices():
-        options = study.options_of(choice)
-        made_from = [__version__, choice.name, options, study.seed, study.n_boot, content]
-        key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
-        jobs.append(Job(choice, options, study.seed, scoring, folder, key))
-    return tuple(jobs)
-
-
-def is_done(job: Job) -> bool:
-    """Whether the method's folder holds this very result."""
-    facts = job.home / "facts.json"
-    return facts.is_file() and read_json(facts)["key"] == job.key
-
-
 def run_job(job: Job, problem: Problem, reporter: Reporter) -> FittedMethod:
     """Fit a method, score it and write its folder, whole or not at all."""
     begun = time.perf_counter()
-    name = job.choice.name
-    reporter.say(f"{name}: {job.choice.words}")
-    with warnings_told(reporter, name) as told:
-        fitted = fit_method(job.choice, problem, job.options, job.seed, reporter.listener(name))
-        tables = method_tables(fitted, problem, job.scoring)
-    scratch = job.home.with_name(f".{name}.part")
+    reporter.say(f"{job.title}: {job.choice.words}")
+    with warnings_told(reporter, job.title) as told:
+        own = job.task.problem(problem)
+        fitted = fit_method(job.choice, own, job.options, job.seed, reporter.listener(job.title))
+        tables = job.task.tables(fitted, own, job.scoring)
+    scratch = job.home.with_name(f".{job.choice.name}.part")
     remove(scratch)
     scratch.mkdir(parents=True)
     try:
         write_tables(tables, scratch)
-        posterior = _write_posterior(fitted, scratch)
+        posterior = _write_posterior(fitted, scratch) if job.task.keeps_posterior else None
         write_json(_facts(job, fitted, told, time.perf_counter() - begun), scratch / "facts.json")
         remove(job.home)
         if posterior is not None:
-            posterior.replace(job.folder / f"posterior-{name}.nc")
+            posterior.replace(job.folder / f"posterior-{job.choice.name}.nc")
         scratch.replace(job.home)
     finally:
         remove(scratch)
@@ -182,6 +131,7 @@ def _facts(job: Job, fitted: FittedMethod, told: Told, seconds: float) -> dict[s
     priors = {m: dict(e.priors_) for m, e in members if hasattr(e, "priors_")}
     return {
         "method": job.choice.name,
+        "title": job.title,
         "words": job.choice.words,
         "options": dict(job.options),
         "priors": priors.get("") or next(iter(priors.values()), {}),
@@ -200,12 +150,3 @@ def _write_posterior(fitted: FittedMethod, folder: Path) -> Path | None:
             member.posterior_.to_netcdf(path, engine="h5netcdf")
             return path
     return None
-
-
-def _content(problem: Problem) -> list[object]:
-    """What of a problem decides a result."""
-    parts = {
-        split: frame_sha256(rows.frame.assign(__y=rows.y, __y_err=rows.y_err))
-        for split, rows in problem.parts.items()
-    }
-    return [problem.coords, problem.models, problem.target, problem.error, parts]

@@ -20,6 +20,7 @@ OURS = (
     MARK,
     ".*.part",
     "methods",
+    "validation",
     "*.csv",
     "posterior-*.nc",
     "model.joblib",

@@ -24,6 +24,9 @@ n_boot = 2000
 
 [compare]
 pairs = [["gbmm-d+gp", "gbmm-d"], ["raw:a", "gbmm-d"]]
+
+The optional sections stand in `sections`. A method may run a second time under a name with a
+label, "gbmm-d@wide", with the options of the first and those of [options."gbmm-d@wide"].
 """
 
 import tomllib
@@ -32,10 +35,12 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from dirimix import entries, sections
 from dirimix.errors import InputError
 from dirimix.methods import Choice, did_you_mean, parse_method
 
 ROWS = ("complete", "all")
+_SECTIONS = ("title", "seed", "data", "methods", "options", "scores", "compare", "validation")
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ class Study:
         seed: The one seed.
         n_boot: Bootstrap resamples of a score's band.
         title: Title of the report.
+        validation: How rows are left out and predicted.
     """
 
     data: DataChoice
@@ -90,16 +96,25 @@ class Study:
     seed: int = 0
     n_boot: int = 2000
     title: str = "dirimix study"
+    validation: tuple[sections.Scheme, ...] = ()
 
     def choices(self) -> tuple[Choice, ...]:
         """The methods of this study."""
         return tuple(parse_method(name) for name in self.run)
 
     def options_of(self, choice: Choice) -> dict[str, object]:
-        """The options that a method gets: the common ones that it has, then its own."""
+        """The options that a method gets: the common ones that it has, then its own.
+
+        A method with a label starts from the options of the one without.
+        """
         known = choice.method.options()
         common = {k: v for k, v in self.options.items() if k in known}
-        return common | dict(self.overrides.get(choice.name, {}))
+        own = dict(self.overrides.get(choice.name, {}))
+        return common | dict(self.overrides.get(choice.unlabelled, {})) | own
+
+    def validated(self, scheme: sections.Scheme) -> tuple[Choice, ...]:
+        """The methods that a validation scheme tries, of those that this study runs."""
+        return tuple(c for c in self.choices() if c.name in (scheme.methods or self.run))
 
     def only(self, names: Iterable[str]) -> "Study":
         """The same study with some of its methods."""
@@ -138,21 +153,22 @@ def make_study(raw: Mapping[str, Any]) -> Study:
     Raises:
         InputError: If an entry is unknown, missing or of the wrong kind.
     """
-    _known(raw, ("title", "seed", "data", "methods", "options", "scores", "compare"), "the study")
-    parts = {name: _section(raw, name) for name in ("data", "methods", "options", "scores")}
-    _known(parts["methods"], ("run",), "[methods]")
-    _known(parts["scores"], ("n_boot",), "[scores]")
-    run = _strings(parts["methods"].get("run"), "[methods] run")
+    entries.check_known(raw, _SECTIONS, "the study")
+    parts = {name: entries.section(raw, name) for name in ("data", "methods", "options", "scores")}
+    entries.check_known(parts["methods"], ("run",), "[methods]")
+    entries.check_known(parts["scores"], ("n_boot",), "[scores]")
+    run = entries.strings(parts["methods"].get("run"), "[methods] run")
     options, overrides = _options(parts["options"], run)
     return Study(
         data=_data(parts["data"]),
         run=run,
         options=options,
         overrides=overrides,
-        pairs=_pairs(_section(raw, "compare"), run),
-        seed=_number(raw.get("seed", 0), "seed", 0),
-        n_boot=_number(parts["scores"].get("n_boot", 2000), "[scores] n_boot", 2),
-        title=_text(raw.get("title", "dirimix study"), "title"),
+        pairs=_pairs(entries.section(raw, "compare"), run),
+        seed=entries.whole(raw.get("seed", 0), "seed", 0),
+        n_boot=entries.whole(parts["scores"].get("n_boot", 2000), "[scores] n_boot", 2),
+        title=entries.text(raw.get("title", "dirimix study"), "title"),
+        validation=sections.schemes(entries.section(raw, "validation"), run),
     )
 
 
@@ -180,13 +196,15 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 def _data(raw: Mapping[str, Any]) -> DataChoice:
-    _known(raw, [f.name for f in fields(DataChoice)], "[data]")
+    entries.check_known(raw, [f.name for f in fields(DataChoice)], "[data]")
     if "table" not in raw:
         raise InputError("[data] needs a table, a path or 'data:NAME'; add table = ...")
-    given: dict[str, Any] = {k: _text(v, f"[data] {k}") for k, v in raw.items() if k in _TEXTS}
+    given: dict[str, Any] = {
+        k: entries.text(v, f"[data] {k}") for k, v in raw.items() if k in _TEXTS
+    }
     for name in ("coords", "models"):
         if name in raw:
-            given[name] = _strings(raw[name], f"[data] {name}")
+            given[name] = entries.strings(raw[name], f"[data] {name}")
     if given.get("rows", "all") not in ROWS:
         raise InputError(f"[data] rows is {' or '.join(ROWS)}, not {given['rows']!r}")
     fraction = raw.get("test_fraction")
@@ -229,60 +247,19 @@ def _options(
 
 
 def _pairs(raw: Mapping[str, Any], run: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    _known(raw, ("pairs",), "[compare]")
+    entries.check_known(raw, ("pairs",), "[compare]")
     pairs = raw.get("pairs", [])
     if not isinstance(pairs, list):
         raise InputError(f"[compare] pairs is a list of pairs of methods, not {pairs!r}")
     for pair in pairs:
-        names = _strings(pair, "a pair of [compare] pairs")
+        names = entries.strings(pair, "a pair of [compare] pairs")
         if len(names) != 2:
             raise InputError(f"a pair of [compare] pairs has two methods, not {pair!r}")
+        entries.among((name.partition(":")[0] for name in names), run, "[compare] pairs")
         for name in names:
-            if name.partition(":")[0] not in run:
-                raise InputError(
-                    f"[compare] pairs has {name!r}, which [methods] run does not"
-                    f"{did_you_mean(name, run)}; add it there or leave it out"
-                )
-            if name.partition(":")[0] in ("raw", "raw+gp") and ":" not in name:
+            if parse_method(name.partition(":")[0]).method.each_model and ":" not in name:
                 raise InputError(
                     f"[compare] pairs has {name!r}, which is many models; name one as "
                     f"'{name}:MODEL'"
                 )
     return tuple((a, b) for a, b in pairs)
-
-
-def _section(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = raw.get(name, {})
-    if not isinstance(found, dict):
-        raise InputError(f"{name!r} is a section of a study, [{name}], not {found!r}")
-    return found
-
-
-def _known(raw: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    known = list(known)
-    for name in raw:
-        if name not in known:
-            raise InputError(
-                f"unknown entry {name!r} in {where}{did_you_mean(name, known)}; known are "
-                f"{', '.join(known)}"
-            )
-
-
-def _strings(value: object, where: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
-        raise InputError(f"{where} must be a list of names, and it is {value!r}")
-    if len(set(value)) < len(value):
-        raise InputError(f"{where} names something twice: {', '.join(value)}")
-    return tuple(value)
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str):
-        raise InputError(f"{where} must be text in quotes, and it is {value!r}")
-    return value
-
-
-def _number(value: object, where: str, least: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InputError(f"{where} must be a whole number of at least {least}, not {value!r}")
-    return value

@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from dirimix import scores
 from dirimix._version import __version__
+from dirimix.comparison import Resampling, pair_rows, ranking
+from dirimix.jobs import Job
 from dirimix.problem import Problem
-from dirimix.runner import Job
-from dirimix.storage import read_json, read_text_table, records, write_csv, write_json
+from dirimix.storage import DIGITS, read_json, read_text_table, records, write_csv, write_json
 from dirimix.study import Study
+from dirimix.validation import Validation, validate
 
 # an output file that no method has rows for still has its header
 _HEADERS = {
@@ -27,7 +28,6 @@ _HEADERS = {
     "sampling": "method,chains,draws,warmup,divergences,gradients,seconds,converged",
 }
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "jax", "blackjax", "arviz-stats")
-_PAIR_COLUMNS = ("a", "b", "split", "score", "n", "difference", "lo", "hi")
 
 
 @dataclass(frozen=True)
@@ -53,30 +53,24 @@ def finish(
     seconds: float,
     inputs: Mapping[str, str],
 ) -> Outcome:
-    """Write the folder's own files from those of its methods, the manifest last."""
-    facts = [read_json(job.home / "facts.json") for job in jobs]
-    tables = {name: _collated(name, jobs) for name in _HEADERS}
+    """Write the folder's own files from those of its jobs, the manifest last."""
+    every = [read_json(job.home / "facts.json") for job in jobs]
+    whole = [job for job in jobs if job.is_whole]
+    facts = [f for f, job in zip(every, jobs, strict=True) if job.is_whole]
+    validation = validate(study, problem, jobs)
+    tables = {name: _collated(name, whole) for name in _HEADERS}
+    tables["scores"] = _appended(tables["scores"], validation.scores)
+    tables |= _compared(study, validation)
     for name, table in tables.items():
         write_csv(table, folder / f"{name}.csv")
     as_text: Any = {"model": object}  # a column without any model would read as numbers
     numbers = {name: pd.read_csv(folder / f"{name}.csv", dtype=as_text) for name in tables}
-    pairs = compare(study, jobs)
-    write_csv(pairs, folder / "pairs.csv")
-    write_json(_report_numbers(study, problem, facts, numbers, pairs), folder / "scores.json")
+    write_json(_report_numbers(study, problem, facts, numbers), folder / "scores.json")
     manifest = _manifest(study, problem, facts, command=command, seconds=seconds, inputs=inputs)
+    manifest["converged"] = all(f["converged"] for f in every)
     write_json(manifest, folder / "manifest.json")
-    unconverged = {f["method"]: tuple(f["reasons"]) for f in facts if not f["converged"]}
+    unconverged = {f["title"]: tuple(f["reasons"]) for f in every if not f["converged"]}
     return Outcome(unconverged, numbers["scores"])
-
-
-def compare(study: Study, jobs: Sequence[Job]) -> pd.DataFrame:
-    """Paired differences a - b of field-weight scores on the rows that both predict."""
-    points = {job.choice.name: pd.read_csv(job.home / "pointwise.csv") for job in jobs}
-    rows = []
-    for a, b in study.pairs:
-        if a.partition(":")[0] in points and b.partition(":")[0] in points:
-            rows.extend(_pair(a, b, points, study))
-    return pd.DataFrame(rows, columns=pd.Index(_PAIR_COLUMNS))
 
 
 def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
@@ -114,31 +108,21 @@ def _collated(name: str, jobs: Iterable[Job]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True).fillna("")
 
 
-def _pair(
-    a: str, b: str, points: Mapping[str, pd.DataFrame], study: Study
-) -> Iterable[Mapping[str, object]]:
-    both = _field_rows(a, points).merge(_field_rows(b, points), on=["split", "row"])
-    for split, rows in both.groupby("split", sort=False):
-        seeds = study.seed, study.n_boot
-        found = {
-            "rms": scores.paired_rms_difference(
-                rows["error_x"].to_numpy(), rows["error_y"].to_numpy(), *seeds
-            )
-        }
-        for name in ("log_score", "crps"):
-            found[name] = scores.paired_difference(
-                rows[f"{name}_x"].to_numpy(), rows[f"{name}_y"].to_numpy(), *seeds
-            )
-        for name, d in found.items():
-            where = {"a": a, "b": b, "split": split, "score": name, "n": len(rows)}
-            yield where | {"difference": d.mean, "lo": d.lo, "hi": d.hi}
+def _appended(table: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
+    """A table of text with rows of numbers after it."""
+    written = more.map(lambda v: DIGITS % v if isinstance(v, float) else str(v))
+    return pd.concat([table, written], ignore_index=True).fillna("").replace("nan", "")
 
 
-def _field_rows(name: str, points: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    method, _, model = name.partition(":")
-    table = points[method]
-    kept = table["weights"] == "field"
-    return table.loc[kept & (table["model"] == model) if model else kept]
+def _compared(study: Study, validation: Validation) -> dict[str, pd.DataFrame]:
+    """Differences and rankings under every split, and the scores of each fold."""
+    resampling = Resampling(study.seed, study.n_boot)
+    unseen = validation.points.loc[validation.points["split"] != "train"]
+    return {
+        "pairs": pair_rows(study.pairs, validation.points, resampling),
+        "ranking": ranking(unseen, resampling),
+        "folds": validation.folds,
+    }
 
 
 def _report_numbers(
@@ -146,11 +130,10 @@ def _report_numbers(
     problem: Problem,
     facts: Sequence[Mapping[str, Any]],
     tables: Mapping[str, pd.DataFrame],
-    pairs: pd.DataFrame,
 ) -> dict[str, Any]:
     """Every number that the report shows, except times, which differ from run to run."""
     known = ("method", "words", "options", "priors", "converged", "reasons", "warnings")
-    shown = ("scores", "coverage", "evidence")
+    shown = ("scores", "coverage", "evidence", "pairs", "ranking", "folds")
     return {
         "title": study.title,
         "data": _described(problem),
@@ -159,7 +142,6 @@ def _report_numbers(
         "sampling": records(tables["sampling"].drop(columns="seconds")),
         "convergence": records(worst_diagnostics(tables["diagnostics"])),
         "weights": records(weight_summary(tables["weights"])),
-        "pairs": records(pairs),
     }
 
 
@@ -202,6 +184,5 @@ def _manifest(
         "data": _described(problem),
         "sha256": {**inputs, **problem.inputs},
         "seconds": round(seconds, 3),
-        "converged": all(f["converged"] for f in facts),
         "methods": {f["method"]: {k: f[k] for k in shown} for f in facts},
     }

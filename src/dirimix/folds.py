@@ -1,0 +1,172 @@
+"""Which rows are left out together, and which are resampled together.
+
+Neighbouring sites err alike. Rows left out at random are predicted from their neighbours, which
+says how well a method fills gaps; whole blocks and edges of the sites say how well it reaches
+beyond them. For the same reason a band must come from resampling blocks of sites, not sites.
+
+Reference: Roberts et al. (2017), doi 10.1111/ecog.02881.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dirimix.errors import InputError
+from dirimix.problem import Problem
+from dirimix.sections import Scheme
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Training rows that one fit does without.
+
+    Attributes:
+        scheme: Name of the scheme.
+        label: Name of the fold within it, fit for a folder.
+        held: Indices of the rows left out among the training rows, (h,).
+    """
+
+    scheme: str
+    label: str
+    held: np.ndarray
+
+    def problem(self, problem: Problem) -> Problem:
+        """The problem without these rows in training, and with them as the scheme's rows."""
+        rows = problem.parts["train"]
+        mask = np.zeros(len(rows.frame), dtype=bool)
+        mask[self.held] = True
+        return replace(problem, parts={"train": rows.keep(~mask), self.scheme: rows.keep(mask)})
+
+
+def make_folds(scheme: Scheme, problem: Problem, seed: int) -> tuple[Fold, ...]:
+    """The folds of a scheme; none where the table's own split is the scheme.
+
+    Raises:
+        InputError: If the scheme does not suit the table.
+    """
+    _check(scheme, problem)
+    x = problem.parts["train"].frame[list(problem.coords)].to_numpy()
+    held = [(label, rows) for label, rows in _RULES[scheme.kind](scheme, problem, x, seed)]
+    for label, rows in held:
+        if len(rows) == len(x):
+            raise InputError(
+                f"[validation.{scheme.name}] leaves no training row in its fold {label!r}; make "
+                "smaller folds"
+            )
+    return tuple(Fold(scheme.name, label, np.sort(rows)) for label, rows in held)
+
+
+def clusters(scheme: Scheme, problem: Problem) -> np.ndarray:
+    """For every row that a scheme predicts, which cluster it is resampled with, (n,) integers.
+
+    Blocks of `cluster`, else the blocks left out, else the lines at an edge, else single rows.
+    """
+    split = predicted_part(scheme)
+    x = problem.parts[split].frame[list(problem.coords)].to_numpy()
+    size = scheme.cluster or scheme.size
+    if size:
+        return block_of(x, size)
+    if scheme.kind == "edges" and len(problem.coords) > 1:
+        return _line_of(x, problem.coords.index(scheme.along), scheme.lines)
+    return np.arange(len(x))
+
+
+def predicted_part(scheme: Scheme) -> str:
+    """Which rows of the problem a scheme predicts: those of training, or the test rows."""
+    return "test" if scheme.kind == "split" else "train"
+
+
+def block_of(x: np.ndarray, size: Sequence[float]) -> np.ndarray:
+    """The block floor(x / size) of every site, numbered from 0, (n,).
+
+    >>> block_of(np.array([[1.0, 1.0], [1.9, 1.5], [2.1, 1.0]]), (2.0, 2.0))
+    array([0, 0, 1])
+    """
+    corner = np.floor(x / np.asarray(size)).astype(int)
+    return np.unique(corner, axis=0, return_inverse=True)[1].ravel()
+
+
+def _check(scheme: Scheme, problem: Problem) -> None:
+    where, q = f"[validation.{scheme.name}]", len(problem.coords)
+    expected = {"size": q, "cluster": q, "lines": q}
+    for name, count in expected.items():
+        given = getattr(scheme, name)
+        if given and len(given) != count:
+            raise InputError(
+                f"{where} {name} needs one number a coordinate, {count}, not {len(given)}"
+            )
+    if scheme.along and scheme.along not in problem.coords:
+        raise InputError(
+            f"{where} along is one of {', '.join(problem.coords)}, not {scheme.along!r}"
+        )
+    if predicted_part(scheme) not in problem.parts:
+        raise InputError(f"{where} scores the test rows and the table has none; leave it out")
+
+
+Held = Iterator[tuple[str, np.ndarray]]
+
+
+def _blocks(scheme: Scheme, problem: Problem, x: np.ndarray, seed: int) -> Held:
+    """Every block by itself, named by its lower corner."""
+    del problem, seed
+    corner = np.floor(x / np.asarray(scheme.size)).astype(int)
+    for place in np.unique(corner, axis=0):
+        rows = np.flatnonzero((corner == place).all(axis=1))
+        yield "_".join(f"{v:g}" for v in place * np.asarray(scheme.size)), rows
+
+
+def _edges(scheme: Scheme, problem: Problem, x: np.ndarray, seed: int) -> Held:
+    """The first and the last `depth` sites of every line along a coordinate, one fold an end.
+
+    A line too short to keep a site is left whole.
+    """
+    del seed
+    j = problem.coords.index(scheme.along)
+    lines = _line_of(x, j, scheme.lines)
+    orders = [np.flatnonzero(lines == line) for line in np.unique(lines)]
+    orders = [rows[np.argsort(x[rows, j], kind="stable")] for rows in orders]
+    long = [rows for rows in orders if len(rows) > 2 * scheme.depth]
+    if not long:
+        raise InputError(
+            f"[validation.{scheme.name}] finds no line along {scheme.along!r} of more than "
+            f"{2 * scheme.depth} sites; lower depth or give lines, the width of a line"
+        )
+    yield "low", np.concatenate([rows[: scheme.depth] for rows in long])
+    yield "high", np.concatenate([rows[-scheme.depth :] for rows in long])
+
+
+def _line_of(x: np.ndarray, j: int, width: Sequence[float]) -> np.ndarray:
+    """Which sites share all coordinates but the j-th, to within a width if one is given, (n,)."""
+    others = np.delete(x, j, axis=1)
+    if not others.shape[1]:
+        return np.zeros(len(x), dtype=int)
+    if len(width):
+        return block_of(others, [w for i, w in enumerate(width) if i != j])
+    return np.unique(others, axis=0, return_inverse=True)[1].ravel()
+
+
+def _random(scheme: Scheme, problem: Problem, x: np.ndarray, seed: int) -> Held:
+    """Rows dealt out at random, as evenly as can be."""
+    del problem
+    if scheme.folds > len(x):
+        raise InputError(
+            f"[validation.{scheme.name}] folds must not exceed the {len(x)} training rows"
+        )
+    order = np.random.default_rng(seed).permutation(len(x))
+    for i, rows in enumerate(np.array_split(order, scheme.folds)):
+        yield f"{i + 1}", rows
+
+
+def _own_split(scheme: Scheme, problem: Problem, x: np.ndarray, seed: int) -> Held:
+    """No fold: the fit on all training rows predicts the test rows."""
+    del scheme, problem, x, seed
+    return iter(())
+
+
+_RULES: dict[str, Callable[[Scheme, Problem, np.ndarray, int], Held]] = {
+    "blocks": _blocks,
+    "edges": _edges,
+    "k-fold": _random,
+    "split": _own_split,
+}

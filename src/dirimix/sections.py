@@ -1,0 +1,109 @@
+"""The optional sections of a study: what is done beyond fitting and scoring.
+
+[validation.blocks]          # a name of your own; scores come out under it
+scheme = "blocks"            # or "edges", "k-fold", "split"
+size = [18, 24]              # blocks: their size along each coordinate
+along = "N"                  # edges: the coordinate whose two ends are left out
+depth = 2                    # edges: how many sites at each end of each line
+lines = [1, 1]               # edges: sites closer than this are of one line, by default equal ones
+folds = 5                    # k-fold: how many
+cluster = [18, 24]           # sites that are resampled together, in blocks of this size
+methods = ["gbmm-d"]         # by default all
+options = { draws = 500 }    # where the folds need others than the whole
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dirimix import entries
+from dirimix.errors import InputError
+from dirimix.methods import did_you_mean, parse_method
+
+# what each scheme needs, and what it may have
+SCHEMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "blocks": (("size",), ()),
+    "edges": (("along",), ("depth", "lines")),
+    "k-fold": (("folds",), ()),
+    "split": ((), ()),
+}
+RESERVED = ("train", "test", "landscape", "psis-loo")  # what scores call other rows
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How rows are left out, fitted without and predicted.
+
+    Attributes:
+        name: What the scores call it.
+        kind: A key of `SCHEMES`.
+        size: Size of the blocks along each coordinate.
+        along: The coordinate whose two ends are left out.
+        depth: Sites left out at each end of each line.
+        lines: Sites closer than this along the other coordinates are of one line.
+        folds: Number of random folds.
+        cluster: Size of the blocks of sites that are resampled together.
+        methods: Whom it tries; empty is every method of the study.
+        options: Options of the fits, over those of the study.
+    """
+
+    name: str
+    kind: str
+    size: tuple[float, ...] = ()
+    along: str = ""
+    depth: int = 1
+    lines: tuple[float, ...] = ()
+    folds: int = 0
+    cluster: tuple[float, ...] = ()
+    methods: tuple[str, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+def schemes(raw: Mapping[str, Any], run: tuple[str, ...]) -> tuple[Scheme, ...]:
+    """The validation schemes of a study that runs these methods."""
+    return tuple(_scheme(name, entries.section(raw, name), run) for name in raw)
+
+
+def _scheme(name: str, raw: Mapping[str, Any], run: tuple[str, ...]) -> Scheme:
+    where = f"[validation.{name}]"
+    if name in RESERVED:
+        raise InputError(f"{where} bears a name that other rows have; choose another")
+    kind = entries.text(raw.get("scheme"), f"{where} scheme")
+    if kind not in SCHEMES:
+        raise InputError(
+            f"{where} scheme is one of {', '.join(SCHEMES)}, not {kind!r}"
+            f"{did_you_mean(kind, SCHEMES)}"
+        )
+    needed, allowed = SCHEMES[kind]
+    known = ("scheme", *needed, *allowed, "cluster", "methods", "options")
+    entries.check_known(raw, known, where)
+    for entry in needed:
+        if entry not in raw:
+            raise InputError(f"{where} needs {entry}; a scheme of {kind} is made by it")
+    given: dict[str, Any] = {
+        k: _VALUES[k](raw[k], f"{where} {k}") for k in known if k in raw and k in _VALUES
+    }
+    entries.among(given.get("methods", ()), run, f"{where} methods")
+    options = entries.section(raw, "options")
+    _check_options(options, given.get("methods") or run, where)
+    return Scheme(name, kind, **given, options=dict(options))
+
+
+_VALUES: dict[str, Callable[[object, str], Any]] = {
+    "size": entries.numbers,
+    "along": entries.text,
+    "depth": lambda value, where: entries.whole(value, where, 1),
+    "lines": entries.numbers,
+    "folds": lambda value, where: entries.whole(value, where, 2),
+    "cluster": entries.numbers,
+    "methods": entries.strings,
+}
+
+
+def _check_options(options: Mapping[str, object], methods: tuple[str, ...], where: str) -> None:
+    known = {name for method in methods for name in parse_method(method).method.options()}
+    for name in options:
+        if name not in known:
+            raise InputError(
+                f"none of the methods of {where} has the option {name!r}{did_you_mean(name, known)}"
+            )

@@ -1,0 +1,95 @@
+"""What a job fits a method to, and which tables it leaves behind."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import pandas as pd
+
+from dirimix.fitted import FittedMethod
+from dirimix.folds import Fold
+from dirimix.outputs import Scoring, method_tables, point_table
+from dirimix.problem import Problem
+
+METHOD_FOLDER = "methods"
+FOLD_FOLDER = "validation"
+Tables = dict[str, pd.DataFrame]
+
+
+class AbstractTask(ABC):
+    """A problem made from the study's, and what is measured on it."""
+
+    keeps_posterior = False
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """The folder, inside that of the study, that holds one folder a method."""
+
+    @abstractmethod
+    def title(self, method: str) -> str:
+        """The job in a few words."""
+
+    @abstractmethod
+    def content(self) -> object:
+        """What of the task decides the result, beyond the problem; plain values."""
+
+    @abstractmethod
+    def problem(self, problem: Problem) -> Problem:
+        """The problem to fit, made from the study's."""
+
+    @abstractmethod
+    def tables(self, fitted: FittedMethod, problem: Problem, scoring: Scoring) -> Tables:
+        """The tables by name."""
+
+
+@dataclass(frozen=True)
+class Whole(AbstractTask):
+    """The method on all training rows: everything that the output folder shows."""
+
+    keeps_posterior = True
+
+    @property
+    def place(self) -> str:
+        return METHOD_FOLDER
+
+    def title(self, method: str) -> str:
+        return method
+
+    def content(self) -> object:
+        return None
+
+    def problem(self, problem: Problem) -> Problem:
+        return problem
+
+    def tables(self, fitted: FittedMethod, problem: Problem, scoring: Scoring) -> Tables:
+        return method_tables(fitted, problem, scoring)
+
+
+@dataclass(frozen=True)
+class HeldOut(AbstractTask):
+    """The method without the rows of a fold, which it then predicts.
+
+    Attributes:
+        fold: The rows.
+    """
+
+    fold: Fold
+
+    @property
+    def place(self) -> str:
+        return f"{FOLD_FOLDER}/{self.fold.scheme}/{self.fold.label}"
+
+    def title(self, method: str) -> str:
+        return f"{method} without {self.fold.scheme} {self.fold.label}"
+
+    def content(self) -> object:
+        return [self.fold.scheme, self.fold.label, self.fold.held.tolist()]
+
+    def problem(self, problem: Problem) -> Problem:
+        return self.fold.problem(problem)
+
+    def tables(self, fitted: FittedMethod, problem: Problem, scoring: Scoring) -> Tables:
+        del scoring  # the folds are scored together
+        points = point_table(fitted, problem, self.fold.scheme)
+        rows = self.fold.held[points["row"].to_numpy()]
+        return {"pointwise": points.assign(method=fitted.name, row=rows)}
