@@ -66,13 +66,11 @@ class Resampling:
 
 def score_rows(points: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
     """All scores of every method, model, split and weights, each with its band."""
-    groups = points.groupby(["method", "model", "split", "weights"], sort=False)
-    rows = [
-        {"method": method, "model": model, "split": split, "weights": weights}
-        | score_row(group, resampling)
-        for (method, model, split, weights), group in groups
-    ]
-    return pd.DataFrame(rows)
+    keys = ["method", "model", "split", "weights"]
+    groups = [rows for _, rows in points.groupby(keys, sort=False)]
+    return pd.DataFrame(
+        [{k: rows[k].iloc[0] for k in keys} | score_row(rows, resampling) for rows in groups]
+    )
 
 
 def score_row(points: pd.DataFrame, resampling: Resampling) -> Row:

@@ -8,8 +8,9 @@ import pandas as pd
 from dirimix.base import AbstractMixture
 from dirimix.errors import DroppedRowsWarning
 from dirimix.fitted import FittedMethod
-from dirimix.outputs import site_weights, summarise_law
+from dirimix.outputs import summarise_law
 from dirimix.table import make_table
+from dirimix.weight_tables import site_weights
 
 
 def forecast(fitted: FittedMethod, frame: pd.DataFrame) -> pd.DataFrame:

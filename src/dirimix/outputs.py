@@ -1,18 +1,18 @@
 """The tables that a fitted method gives: scores, predictions, weights and how it was sampled."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from dirimix import scores
-from dirimix.base import AbstractMixture
 from dirimix.crps import crps_values
 from dirimix.fitted import FittedMethod, View, views
-from dirimix.methods import parse_method
+from dirimix.loo import loo_tables
 from dirimix.predictive import NormalMixture
 from dirimix.problem import Problem
+from dirimix.weight_tables import weight_tables
 
 QUANTILES = {
     "q025": 0.025,
@@ -24,7 +24,6 @@ QUANTILES = {
     "q975": 0.975,
 }
 LEVELS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2))  # of the coverage curve
-_SITES = 512  # whose weight draws are held at once: 150 MB for 4,000 draws of 9 models
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,11 @@ def method_tables(
 ) -> dict[str, pd.DataFrame]:
     """Every table of a fitted method, by name; those that it has no rows for are left out.
 
-    Names: scores, coverage, pointwise, predictions, weights, evidence, diagnostics, sampling.
+    Names: scores, coverage, pointwise, predictions, evidence, diagnostics, sampling, and those
+    of `weight_tables` and `loo_tables`.
     """
     found = _law_tables(fitted, problem, scoring)
-    found["weights"] = _weights(fitted, problem)
+    found |= weight_tables(fitted, problem) | loo_tables(fitted, problem)
     for name in ("evidence", "diagnostics"):
         found[name] = _concatenated(
             getattr(member, f"{name}_").assign(model=model)
@@ -142,55 +142,6 @@ def _predictions(view: View, problem: Problem, split: str) -> pd.DataFrame:
     observed = np.full(len(view.rows), np.nan) if rows.y is None else rows.y[view.rows]
     table = coords.assign(observed=observed, **summarise_law(view.law))
     return _located(table, {"model": view.model, "split": split})
-
-
-def _weights(fitted: FittedMethod, problem: Problem) -> pd.DataFrame:
-    """Field weights of a mixture; a global one has one row a model and split, without site."""
-    method = parse_method(fitted.name).method
-    if method.each_model:
-        return pd.DataFrame()
-    member = fitted.members[""]
-    tables = []
-    for split, rows in problem.parts.items():
-        frame = fitted.prepared(rows.frame)
-        if method.local:
-            found = site_weights(member, frame, problem.coords)
-        else:
-            found = global_weights(member, frame, problem.coords)
-        tables.append(_located(found, {"split": split}))
-    return _concatenated(iter(tables))
-
-
-def site_weights(
-    member: AbstractMixture, frame: pd.DataFrame, coords: Sequence[str]
-) -> pd.DataFrame:
-    """Field weights at every site: coordinates, model, mean, sd, q05, q95; m times K rows."""
-    blocks = (frame.iloc[at : at + _SITES] for at in range(0, len(frame), _SITES))
-    return _concatenated(_summarised(member, block, coords) for block in blocks)
-
-
-def global_weights(
-    member: AbstractMixture, frame: pd.DataFrame, coords: Sequence[str]
-) -> pd.DataFrame:
-    """The weights that hold wherever all models are known; K rows with empty coordinates."""
-    anywhere = frame.iloc[:1].fillna(0.0)
-    return _summarised(member, anywhere, coords).assign(**dict.fromkeys(coords, np.nan))
-
-
-def _summarised(
-    member: AbstractMixture, frame: pd.DataFrame, coords: Sequence[str]
-) -> pd.DataFrame:
-    draws = member.sample_weights(frame)
-    models = list(member.models)
-    sites = frame[list(coords)].iloc[np.repeat(np.arange(len(frame)), len(models))]
-    low, high = np.quantile(draws, [0.05, 0.95], axis=0)
-    return sites.reset_index(drop=True).assign(
-        model=models * len(frame),
-        mean=draws.mean(axis=0).ravel(),
-        sd=draws.std(axis=0).ravel(),
-        q05=low.ravel(),
-        q95=high.ravel(),
-    )
 
 
 def _sampling(fitted: FittedMethod) -> pd.DataFrame:
