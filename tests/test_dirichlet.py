@@ -148,8 +148,17 @@ def test_means_need_no_draws_and_do_not_overflow():
 
 
 def test_log_gamma_is_scipys():
-    a = np.geomspace(1e-9, 1e8, 2001)
+    a = np.geomspace(1e-9, 1e300, 4001)
     with jax.enable_x64(True):
         found = np.asarray(dirichlet.log_gamma_1p(jnp.asarray(a)))
     exact = gammaln(a + 1)
     assert np.max(np.abs(found - exact) / np.maximum(np.abs(exact), 1)) < 2e-14
+
+
+def test_no_place_has_infinite_density():
+    far = np.random.default_rng(3).normal(0, 200, (3, 10_000))
+    with jax.enable_x64(True):
+        alpha, v, b = jnp.exp(far[0]), *jnp.asarray(far[1:])
+        found = np.asarray(dirichlet.latent_log_density(alpha, v, b))
+    assert not np.any(found == np.inf)
+    assert np.isfinite(found).sum() > 1000

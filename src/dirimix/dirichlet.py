@@ -27,15 +27,15 @@ def log_gamma_1p(a: Float[Array, "..."]) -> Float[Array, "..."]:
     3.178053830348
     """
     x = a + 1 + _SHIFT
-    product = jnp.prod(jnp.stack([a + 1 + i for i in range(_SHIFT)]), axis=0)
     inverse = 1 / x
+    # factors below one: a plain product would overflow, and a far trajectory find infinite density
+    product = jnp.prod(jnp.stack([(a + 1 + i) * inverse for i in range(_SHIFT)]), axis=0)
     square = inverse * inverse
     series = jnp.zeros_like(x)
     for c in reversed(_STIRLING):
         series = series * square + c
-    return (
-        (x - 0.5) * jnp.log(x) - x + 0.5 * jnp.log(2 * jnp.pi) + series * inverse - jnp.log(product)
-    )
+    stirling = (x - 0.5 - _SHIFT) * jnp.log(x) - x + 0.5 * jnp.log(2 * jnp.pi) + series * inverse
+    return stirling - jnp.log(product)
 
 
 def latent_log_density(
