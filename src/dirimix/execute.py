@@ -12,11 +12,12 @@ from dirimix import storage
 from dirimix.errors import InputError
 from dirimix.fitted import FittedMethod
 from dirimix.jobs import Job, is_done, make_jobs
+from dirimix.preselection import preselect
 from dirimix.problem import Problem, file_sha256
 from dirimix.runner import Reporter, dask_client, run_job, run_jobs, run_jobs_on_dask
 from dirimix.study import Study
-from dirimix.summary import Outcome, finish
-from dirimix.tasks import FOLD_FOLDER, METHOD_FOLDER
+from dirimix.summary import Finished, Outcome, finish
+from dirimix.tasks import FOLDERS
 
 MODEL_FILE = "model.joblib"
 
@@ -53,7 +54,9 @@ def run_study(
         InputError: If the folder holds anything else, or a method cannot use the table.
     """
     begun = time.perf_counter()
-    jobs = make_jobs(study, problem, folder)
+    storage.check_target(folder)
+    selection = preselect(study, problem)
+    jobs = make_jobs(study, problem, folder, selection.kept if selection else ())
     with dask_client(work.dask) if work.dask else nullcontext() as client:
         waiting = _prepare(folder, jobs, work, reporter)
         if client is not None:
@@ -61,7 +64,8 @@ def run_study(
         else:
             run_jobs(waiting, problem, reporter, processes=work.processes)
     seconds = time.perf_counter() - begun
-    return finish(study, problem, jobs, folder, command="run", seconds=seconds, inputs=inputs)
+    done = Finished(study, problem, jobs, selection)
+    return finish(done, folder, command="run", seconds=seconds, inputs=inputs)
 
 
 def fit_one(study: Study, problem: Problem, folder: Path, reporter: Reporter) -> Outcome:
@@ -74,7 +78,8 @@ def fit_one(study: Study, problem: Problem, folder: Path, reporter: Reporter) ->
         joblib.dump(fitted, fresh / MODEL_FILE, compress=3)
         inputs = {MODEL_FILE: file_sha256(fresh / MODEL_FILE)}
         seconds = time.perf_counter() - begun
-        return finish(study, problem, (job,), fresh, command="fit", seconds=seconds, inputs=inputs)
+        done = Finished(study, problem, (job,))
+        return finish(done, fresh, command="fit", seconds=seconds, inputs=inputs)
 
 
 def load_fitted(folder: Path) -> FittedMethod:
@@ -100,13 +105,12 @@ def _prepare(
     folder: Path, jobs: tuple[Job, ...], work: Work, reporter: Reporter
 ) -> tuple[Job, ...]:
     """Make or clear the folder; the jobs that are still to be done."""
-    storage.check_target(folder)
     if work.resume and storage.kind_of(folder) not in (None, "run"):
         raise InputError(f"the folder {str(folder)!r} is not of a run; there is nothing to resume")
     done = [job for job in jobs if work.resume and is_done(job)]
     folder.mkdir(parents=True, exist_ok=True)
     keep = {storage.MARK, *(f"posterior-{job.choice.name}.nc" for job in done)}
-    keep |= {METHOD_FOLDER, FOLD_FOLDER} if work.resume else set()
+    keep |= set(FOLDERS) if work.resume else set()
     for path in folder.iterdir():
         if path.name not in keep:
             storage.remove(path)

@@ -13,7 +13,7 @@ from dirimix.outputs import Scoring
 from dirimix.problem import Problem, frame_sha256
 from dirimix.storage import read_json
 from dirimix.study import Study
-from dirimix.tasks import AbstractTask, HeldOut, Whole
+from dirimix.tasks import AbstractTask, Fewer, HeldOut, Whole
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,21 @@ class Job:
         return isinstance(self.task, Whole)
 
 
-def make_jobs(study: Study, problem: Problem, folder: Path) -> tuple[Job, ...]:
-    """One job a method on all training rows, then those of the validation schemes."""
+def make_jobs(
+    study: Study, problem: Problem, folder: Path, kept: tuple[str, ...] = ()
+) -> tuple[Job, ...]:
+    """One job a method on all training rows, then those of the validation schemes.
+
+    Args:
+        study: What is to be run.
+        problem: What it is run on.
+        folder: The output folder.
+        kept: The models that a preselection kept; methods that confirm it are run with them.
+    """
     content = _content(problem)
     scoring = Scoring(study.n_boot, study.seed)
     jobs = []
-    for choice, task, more in _work(study, problem):
+    for choice, task, more in _work(study, problem, kept):
         options = study.options_of(choice) | dict(more)
         made_from = [
             __version__, choice.name, options, study.seed, study.n_boot, content, task.content(),
@@ -76,7 +85,7 @@ def is_done(job: Job) -> bool:
 
 
 def _work(
-    study: Study, problem: Problem
+    study: Study, problem: Problem, kept: tuple[str, ...]
 ) -> Iterator[tuple[Choice, AbstractTask, Mapping[str, object]]]:
     """Method, task and options over those of the study, of every job."""
     for choice in study.choices():
@@ -88,6 +97,10 @@ def _work(
             more = {k: v for k, v in scheme.options.items() if k in known}
             for fold in folds:
                 yield choice, HeldOut(fold), more
+    if kept and study.preselection is not None:
+        for choice in study.choices():
+            if choice.name in study.preselection.confirm:
+                yield choice, Fewer(kept), {}
 
 
 def _content(problem: Problem) -> list[object]:

@@ -10,6 +10,12 @@ folds = 5                    # k-fold: how many
 cluster = [18, 24]           # sites that are resampled together, in blocks of this size
 methods = ["gbmm-d"]         # by default all
 options = { draws = 500 }    # where the folds need others than the whole
+
+[preselection]
+scheme = "blocks"            # the folds that score a set of models
+method = "simplex-ls"        # the fast method that is refitted to them
+keep = 4                     # by default as few as cost nothing
+confirm = ["lbmm-gpd"]       # methods refitted with the models that were kept
 """
 
 from collections.abc import Callable, Mapping
@@ -107,3 +113,45 @@ def _check_options(options: Mapping[str, object], methods: tuple[str, ...], wher
             raise InputError(
                 f"none of the methods of {where} has the option {name!r}{did_you_mean(name, known)}"
             )
+
+
+@dataclass(frozen=True)
+class Preselection:
+    """How models are left out one by one.
+
+    Attributes:
+        method: A fast global method, the criterion.
+        scheme: Name of the validation scheme whose folds score it.
+        keep: How many models to keep; None is as few as cost nothing.
+        confirm: Methods that are refitted with the kept models.
+    """
+
+    method: str
+    scheme: str
+    keep: int | None = None
+    confirm: tuple[str, ...] = ()
+
+
+def preselection(
+    raw: Mapping[str, Any], run: tuple[str, ...], tried: tuple[Scheme, ...]
+) -> Preselection | None:
+    """The section [preselection], None where it is empty."""
+    if not raw:
+        return None
+    where = "[preselection]"
+    entries.check_known(raw, ("method", "scheme", "keep", "confirm"), where)
+    method = entries.text(raw.get("method", "simplex-ls"), f"{where} method")
+    kind = parse_method(method).method
+    if kind.each_model or kind.local:
+        raise InputError(f"{where} method is a global mixture, not {method!r}; try 'simplex-ls'")
+    scheme = entries.text(raw.get("scheme"), f"{where} scheme")
+    usable = [s.name for s in tried if s.kind != "split"]
+    if scheme not in usable:
+        raise InputError(
+            f"{where} scheme is one of the [validation] that leave rows out "
+            f"({', '.join(usable) or 'there are none'}), not {scheme!r}"
+        )
+    keep = entries.whole(raw["keep"], f"{where} keep", 2) if "keep" in raw else None
+    confirm = entries.strings(raw["confirm"], f"{where} confirm") if "confirm" in raw else ()
+    entries.among(confirm, run, f"{where} confirm")
+    return Preselection(method, scheme, keep, confirm)

@@ -21,6 +21,7 @@ OURS = (
     ".*.part",
     "methods",
     "validation",
+    "preselection",
     "*.csv",
     "posterior-*.nc",
     "model.joblib",

@@ -40,7 +40,10 @@ from dirimix.errors import InputError
 from dirimix.methods import Choice, did_you_mean, parse_method
 
 ROWS = ("complete", "all")
-_SECTIONS = ("title", "seed", "data", "methods", "options", "scores", "compare", "validation")
+_SECTIONS = (
+    "title", "seed", "data", "methods", "options", "scores", "compare", "validation",
+    "preselection",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class Study:
         n_boot: Bootstrap resamples of a score's band.
         title: Title of the report.
         validation: How rows are left out and predicted.
+        preselection: How models are left out, if at all.
     """
 
     data: DataChoice
@@ -97,6 +101,7 @@ class Study:
     n_boot: int = 2000
     title: str = "dirimix study"
     validation: tuple[sections.Scheme, ...] = ()
+    preselection: sections.Preselection | None = None
 
     def choices(self) -> tuple[Choice, ...]:
         """The methods of this study."""
@@ -159,6 +164,7 @@ def make_study(raw: Mapping[str, Any]) -> Study:
     entries.check_known(parts["scores"], ("n_boot",), "[scores]")
     run = entries.strings(parts["methods"].get("run"), "[methods] run")
     options, overrides = _options(parts["options"], run)
+    validation = sections.schemes(entries.section(raw, "validation"), run)
     return Study(
         data=_data(parts["data"]),
         run=run,
@@ -168,7 +174,8 @@ def make_study(raw: Mapping[str, Any]) -> Study:
         seed=entries.whole(raw.get("seed", 0), "seed", 0),
         n_boot=entries.whole(parts["scores"].get("n_boot", 2000), "[scores] n_boot", 2),
         title=entries.text(raw.get("title", "dirimix study"), "title"),
-        validation=sections.schemes(entries.section(raw, "validation"), run),
+        validation=validation,
+        preselection=sections.preselection(entries.section(raw, "preselection"), run, validation),
     )
 
 

@@ -12,10 +12,11 @@ import pandas as pd
 from dirimix._version import __version__
 from dirimix.comparison import Resampling, pair_rows, ranking
 from dirimix.jobs import Job
+from dirimix.preselection import COLUMNS, Selection
 from dirimix.problem import Problem
 from dirimix.storage import DIGITS, read_json, read_text_table, records, write_csv, write_json
 from dirimix.study import Study
-from dirimix.validation import Validation, validate
+from dirimix.validation import confirmed, validate
 
 # an output file that no method has rows for still has its header
 _HEADERS = {
@@ -31,6 +32,11 @@ _HEADERS = {
     "diagnostics": "method,parameter,mean,sd,ess_bulk,ess_tail,rhat",
     "sampling": "method,chains,draws,warmup,divergences,gradients,seconds,converged",
 }
+# whose rows stand in the report as they are
+_SHOWN = (
+    "scores", "coverage", "evidence", "pairs", "ranking", "folds", "loo", "correlations",
+    "preselection", "preselection_confirmed",
+)  # fmt: skip
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "jax", "blackjax", "arviz-stats")
 
 
@@ -47,33 +53,48 @@ class Outcome:
     scores: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A study whose jobs are done.
+
+    Attributes:
+        study: What was run.
+        problem: On what.
+        jobs: Every job, each with its folder.
+        selection: The preselection of models, if one was asked for.
+    """
+
+    study: Study
+    problem: Problem
+    jobs: Sequence[Job]
+    selection: Selection | None = None
+
+    @property
+    def whole(self) -> list[Job]:
+        """The fits to all training rows, one a method."""
+        return [job for job in self.jobs if job.is_whole]
+
+    def facts(self, jobs: Iterable[Job]) -> list[dict[str, Any]]:
+        """What some of the jobs say of themselves."""
+        return [read_json(job.home / "facts.json") for job in jobs]
+
+
 def finish(
-    study: Study,
-    problem: Problem,
-    jobs: Sequence[Job],
-    folder: Path,
-    *,
-    command: str,
-    seconds: float,
-    inputs: Mapping[str, str],
+    done: Finished, folder: Path, *, command: str, seconds: float, inputs: Mapping[str, str]
 ) -> Outcome:
     """Write the folder's own files from those of its jobs, the manifest last."""
-    every = [read_json(job.home / "facts.json") for job in jobs]
-    whole = [job for job in jobs if job.is_whole]
-    facts = [f for f, job in zip(every, jobs, strict=True) if job.is_whole]
-    validation = validate(study, problem, jobs)
-    tables = {name: _collated(name, whole) for name in _HEADERS}
-    tables["scores"] = _appended(tables["scores"], validation.scores)
-    tables |= _compared(study, validation)
+    tables = {name: _collated(name, done.whole) for name in _HEADERS} | _compared(done)
+    tables["scores"] = _appended(tables["scores"], tables.pop("scheme_scores"))
     for name, table in tables.items():
         write_csv(table, folder / f"{name}.csv")
     as_text: Any = {"model": object}  # a column without any model would read as numbers
     numbers = {name: pd.read_csv(folder / f"{name}.csv", dtype=as_text) for name in tables}
-    write_json(_report_numbers(study, problem, facts, numbers), folder / "scores.json")
-    manifest = _manifest(study, problem, facts, command=command, seconds=seconds, inputs=inputs)
-    manifest["converged"] = all(f["converged"] for f in every)
+    write_json(_report_numbers(done, numbers), folder / "scores.json")
+    manifest = _manifest(done, command=command, seconds=seconds, inputs=inputs)
     write_json(manifest, folder / "manifest.json")
-    unconverged = {f["title"]: tuple(f["reasons"]) for f in every if not f["converged"]}
+    unconverged = {
+        f["title"]: tuple(f["reasons"]) for f in done.facts(done.jobs) if not f["converged"]
+    }
     return Outcome(unconverged, numbers["scores"])
 
 
@@ -118,31 +139,31 @@ def _appended(table: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, written], ignore_index=True).fillna("").replace("nan", "")
 
 
-def _compared(study: Study, validation: Validation) -> dict[str, pd.DataFrame]:
-    """Differences and rankings under every split, and the scores of each fold."""
+def _compared(done: Finished) -> dict[str, pd.DataFrame]:
+    """Everything that looks at several jobs at once."""
+    study, selection = done.study, done.selection
     resampling = Resampling(study.seed, study.n_boot)
-    unseen = validation.points.loc[validation.points["split"] != "train"]
+    found = validate(study, done.problem, done.jobs)
+    unseen = found.points.loc[found.points["split"] != "train"]
     return {
-        "pairs": pair_rows(study.pairs, validation.points, resampling),
+        "scheme_scores": found.scores,
+        "pairs": pair_rows(study.pairs, found.points, resampling),
         "ranking": ranking(unseen, resampling),
-        "folds": validation.folds,
+        "folds": found.folds,
+        "preselection": selection.path if selection else pd.DataFrame(columns=pd.Index(COLUMNS)),
+        "preselection_confirmed": confirmed(study, done.jobs, found.points),
     }
 
 
-def _report_numbers(
-    study: Study,
-    problem: Problem,
-    facts: Sequence[Mapping[str, Any]],
-    tables: Mapping[str, pd.DataFrame],
-) -> dict[str, Any]:
+def _report_numbers(done: Finished, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Every number that the report shows, except times, which differ from run to run."""
     known = ("method", "words", "options", "priors", "converged", "reasons", "warnings")
-    shown = ("scores", "coverage", "evidence", "pairs", "ranking", "folds")
+    facts = done.facts(done.whole)
     return {
-        "title": study.title,
-        "data": _described(problem),
+        "title": done.study.title,
+        "data": _described(done.problem),
         "methods": [{k: f[k] for k in known} for f in facts],
-        **{name: records(tables[name]) for name in shown},
+        **{name: records(tables[name]) for name in _SHOWN},
         "sampling": records(tables["sampling"].drop(columns="seconds")),
         "convergence": records(worst_diagnostics(tables["diagnostics"])),
         "weights": records(weight_summary(tables["weights"])),
@@ -168,13 +189,7 @@ def _described(problem: Problem) -> dict[str, Any]:
 
 
 def _manifest(
-    study: Study,
-    problem: Problem,
-    facts: Sequence[Mapping[str, Any]],
-    *,
-    command: str,
-    seconds: float,
-    inputs: Mapping[str, str],
+    done: Finished, *, command: str, seconds: float, inputs: Mapping[str, str]
 ) -> dict[str, Any]:
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
     shown = ("converged", "reasons", "warnings", "options", "priors", "seconds")
@@ -183,10 +198,11 @@ def _manifest(
         "command": command,
         "versions": {"dirimix": __version__, "python": platform.python_version(), **packages},
         "platform": platform.platform(),
-        "seed": study.seed,
-        "study": asdict(study),
-        "data": _described(problem),
-        "sha256": {**inputs, **problem.inputs},
+        "seed": done.study.seed,
+        "study": asdict(done.study),
+        "data": _described(done.problem),
+        "sha256": {**inputs, **done.problem.inputs},
         "seconds": round(seconds, 3),
-        "methods": {f["method"]: {k: f[k] for k in shown} for f in facts},
+        "converged": all(f["converged"] for f in done.facts(done.jobs)),
+        "methods": {f["method"]: {k: f[k] for k in shown} for f in done.facts(done.whole)},
     }

@@ -1,17 +1,20 @@
 """What a job fits a method to, and which tables it leaves behind."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from dirimix.fitted import FittedMethod
 from dirimix.folds import Fold
+from dirimix.loo import loo_tables
 from dirimix.outputs import Scoring, method_tables, point_table
 from dirimix.problem import Problem
 
 METHOD_FOLDER = "methods"
 FOLD_FOLDER = "validation"
+FEWER_FOLDER = "preselection"
+FOLDERS = (METHOD_FOLDER, FOLD_FOLDER, FEWER_FOLDER)
 Tables = dict[str, pd.DataFrame]
 
 
@@ -93,3 +96,34 @@ class HeldOut(AbstractTask):
         points = point_table(fitted, problem, self.fold.scheme)
         rows = self.fold.held[points["row"].to_numpy()]
         return {"pointwise": points.assign(method=fitted.name, row=rows)}
+
+
+@dataclass(frozen=True)
+class Fewer(AbstractTask):
+    """The method with some of the models: what it predicts, and its leave-one-out scores.
+
+    Attributes:
+        models: Those that it may use.
+    """
+
+    models: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        return FEWER_FOLDER
+
+    def title(self, method: str) -> str:
+        return f"{method} with {len(self.models)} models"
+
+    def content(self) -> object:
+        return ["fewer", *self.models]
+
+    def problem(self, problem: Problem) -> Problem:
+        return replace(problem, models=self.models)
+
+    def tables(self, fitted: FittedMethod, problem: Problem, scoring: Scoring) -> Tables:
+        del scoring  # it is compared with the fit to all models later
+        tables = loo_tables(fitted, problem)
+        if "test" in problem.parts:
+            tables["pointwise"] = point_table(fitted, problem, "test").assign(split="test")
+        return {name: table.assign(method=fitted.name) for name, table in tables.items()}

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from dirimix.comparison import Resampling, score_row, score_rows
+from dirimix.comparison import Resampling, pair_rows, score_row, score_rows
 from dirimix.folds import clusters, predicted_part
 from dirimix.jobs import Job
 from dirimix.problem import Problem
 from dirimix.sections import Scheme
 from dirimix.storage import read_json
 from dirimix.study import Study
-from dirimix.tasks import HeldOut
+from dirimix.tasks import Fewer, HeldOut
 
 LEAVE_ONE_OUT = "psis-loo"
+_KEPT = ", kept models"
 FOLD_COLUMNS = ("split", "fold", "method", "model", "n", "rms", "crps", "log_score", "converged")
 _COLUMNS = (
     "method", "model", "split", "weights", "row", "cluster", "error", "log_score", "crps", "pit",
@@ -41,7 +42,7 @@ def validate(study: Study, problem: Problem, jobs: Sequence[Job]) -> Validation:
     """Collect the points of all jobs and score those of the schemes."""
     resampling = Resampling(study.seed, study.n_boot)
     whole = _own_points(job for job in jobs if job.is_whole)
-    parts, folds = [whole, _leave_one_out(jobs)], []
+    parts, folds = [whole, _leave_one_out(job for job in jobs if job.is_whole)], []
     for scheme in study.validation:
         held = [job for job in jobs if _scheme_of(job) == scheme.name]
         found = _of_split(scheme, whole, study) if scheme.kind == "split" else _of_folds(held)
@@ -56,6 +57,20 @@ def validate(study: Study, problem: Problem, jobs: Sequence[Job]) -> Validation:
         score_rows(scored, resampling),
         pd.DataFrame(folds, columns=pd.Index(FOLD_COLUMNS)),
     )
+
+
+def confirmed(study: Study, jobs: Sequence[Job], points: pd.DataFrame) -> pd.DataFrame:
+    """What each method that confirms a preselection loses: all models less the kept ones.
+
+    Paired differences on the test rows and, of sampled methods, by leave-one-out.
+    """
+    fewer = [job for job in jobs if isinstance(job.task, Fewer)]
+    found = _joined([_joined(_read(job, "pointwise") for job in fewer), _leave_one_out(fewer)])
+    found["method"] = found["method"].astype(str) + _KEPT
+    pairs = [(job.choice.name, job.choice.name + _KEPT) for job in fewer]
+    unseen = points.loc[points["split"].isin(["test", LEAVE_ONE_OUT])]
+    both = _joined([unseen, found])
+    return pair_rows(pairs, both, Resampling(study.seed, study.n_boot))
 
 
 def _scheme_of(job: Job) -> str:
@@ -88,7 +103,7 @@ def _leave_one_out(jobs: Iterable[Job]) -> pd.DataFrame:
     found = _joined(
         table.rename(columns={"elpd": "log_score"})
         for job in jobs
-        if job.is_whole and len(table := _read(job, "loo_pointwise"))
+        if len(table := _read(job, "loo_pointwise"))
     )
     return found.assign(model="", split=LEAVE_ONE_OUT, weights="field", cluster=found["row"])
 

@@ -1,0 +1,132 @@
+"""Which models can be left out: backward elimination at a known cost in log score.
+
+Starting from all models, one is removed at a time: the one without which a fast method predicts
+left-out rows best. Every candidate is refitted on every fold, so the others may take over its
+weight. A global method serves as the criterion because hundreds of fits are needed; what it
+cannot see, a model that is good in one region only, is what `confirm` is for: slow methods are
+refitted once with the models that were kept, and compared with themselves on all models.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from dirimix.clusters import band_of, resampled_means
+from dirimix.fitted import fit_method
+from dirimix.folds import Fold, clusters, make_folds
+from dirimix.methods import parse_method
+from dirimix.problem import Problem
+from dirimix.study import Study
+
+_FEWEST = 2  # models that a mixture needs
+COLUMNS = (
+    "method", "split", "models", "removed", "kept", "log_score", "n", "clusters", "cost",
+    "cost_lo", "cost_hi", "chosen",
+)  # fmt: skip
+Models = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A set of models, the one that was removed to make it, and the log score of every row."""
+
+    removed: str
+    kept: Models
+    points: np.ndarray
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The elimination and where it was stopped.
+
+    Attributes:
+        path: One row a number of models, from all to two; `cost` is the mean log score lost
+            against all models, with a band that resamples clusters.
+        kept: The models of the chosen row.
+    """
+
+    path: pd.DataFrame
+    kept: Models
+
+
+def preselect(study: Study, problem: Problem) -> Selection | None:
+    """The elimination that a study asks for, None if it asks for none."""
+    wanted = study.preselection
+    if wanted is None:
+        return None
+    scheme = next(s for s in study.validation if s.name == wanted.scheme)
+    folds = make_folds(scheme, problem, study.seed)
+    held = np.sort(np.concatenate([fold.held for fold in folds]))
+
+    def score(models: Models) -> np.ndarray:
+        found = np.full(len(problem.parts["train"].frame), np.nan)
+        for fold in folds:
+            found[fold.held] = _log_scores(fold, models, study, problem)
+        return found[held]
+
+    steps = eliminate(problem.models, score)
+    rows = _path(steps, clusters(scheme, problem)[held], study)
+    chosen = _chosen(rows, wanted.keep)
+    rows = rows.assign(method=wanted.method, split=scheme.name, chosen=rows.index == chosen)
+    return Selection(rows.loc[:, list(COLUMNS)], steps[chosen].kept)
+
+
+def eliminate(models: Models, score: Callable[[Models], np.ndarray]) -> list[Step]:
+    """Remove one model at a time, that without which the mean score is highest, down to two.
+
+    >>> worth = {"a": 1.0, "b": 3.0, "c": 2.0}
+    >>> steps = eliminate(("a", "b", "c"), lambda kept: np.array([sum(worth[m] for m in kept)]))
+    >>> [step.removed for step in steps]
+    ['', 'a']
+    """
+    steps = [Step("", models, score(models))]
+    while len(steps[-1].kept) > _FEWEST:
+        smaller = {m: tuple(k for k in steps[-1].kept if k != m) for m in steps[-1].kept}
+        tried = [Step(m, kept, score(kept)) for m, kept in smaller.items()]
+        steps.append(max(tried, key=lambda step: step.points.mean()))
+    return steps
+
+
+def _log_scores(fold: Fold, models: Models, study: Study, problem: Problem) -> np.ndarray:
+    """Log score of every row of a fold, by the fast method on some of the models."""
+    assert study.preselection is not None
+    choice = parse_method(study.preselection.method)
+    part = replace(fold.problem(problem), models=models)
+    fitted = fit_method(choice, part, study.options_of(choice), study.seed)
+    rows = part.parts[fold.scheme]
+    assert rows.y is not None
+    law = fitted.members[""].predictive(fitted.prepared(rows.frame), rows.y_err)
+    return law.log_density(rows.y)
+
+
+def _path(steps: Sequence[Step], labels: np.ndarray, study: Study) -> pd.DataFrame:
+    """One row a step, with its cost against the first."""
+    rows = []
+    for step in steps:
+        lost = steps[0].points - step.points
+        means = resampled_means(lost[:, None], labels, study.seed, study.n_boot)
+        band = band_of(means[:, 0])
+        rows.append(
+            {
+                "models": len(step.kept),
+                "removed": step.removed,
+                "kept": " ".join(step.kept),
+                "log_score": step.points.mean(),
+                "n": len(lost),
+                "clusters": len(np.unique(labels)),
+                "cost": lost.mean(),
+                "cost_lo": band.lo,
+                "cost_hi": band.hi,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _chosen(rows: pd.DataFrame, keep: int | None) -> int:
+    """The row with the asked number of models, or the last before the cost is clearly above 0."""
+    if keep is not None:
+        return int(np.argmax(rows["models"] == keep))
+    costly = np.flatnonzero(rows["cost_lo"] > 0)
+    return int(costly[0]) - 1 if len(costly) else len(rows) - 1
