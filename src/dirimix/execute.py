@@ -11,7 +11,7 @@ import joblib
 from dirimix import storage
 from dirimix.errors import InputError
 from dirimix.fitted import FittedMethod
-from dirimix.jobs import Job, is_done, make_jobs
+from dirimix.jobs import Job, Setup, is_done, make_jobs
 from dirimix.preselection import preselect
 from dirimix.problem import Problem, file_sha256
 from dirimix.runner import Reporter, dask_client, run_job, run_jobs, run_jobs_on_dask
@@ -38,12 +38,7 @@ class Work:
 
 
 def run_study(
-    study: Study,
-    problem: Problem,
-    folder: Path,
-    reporter: Reporter,
-    work: Work,
-    inputs: Mapping[str, str],
+    setup: Setup, folder: Path, reporter: Reporter, work: Work, inputs: Mapping[str, str]
 ) -> Outcome:
     """Run every method of a study and write its output folder.
 
@@ -55,8 +50,9 @@ def run_study(
     """
     begun = time.perf_counter()
     storage.check_target(folder)
-    selection = preselect(study, problem)
-    jobs = make_jobs(study, problem, folder, selection.kept if selection else ())
+    problem = setup.problem
+    setup = replace(setup, selection=preselect(setup.study, problem))
+    jobs = make_jobs(setup, folder)
     with dask_client(work.dask) if work.dask else nullcontext() as client:
         waiting = _prepare(folder, jobs, work, reporter)
         if client is not None:
@@ -64,7 +60,7 @@ def run_study(
         else:
             run_jobs(waiting, problem, reporter, processes=work.processes)
     seconds = time.perf_counter() - begun
-    done = Finished(study, problem, jobs, selection)
+    done = Finished(setup, jobs)
     return finish(done, folder, command="run", seconds=seconds, inputs=inputs)
 
 
@@ -73,12 +69,13 @@ def fit_one(study: Study, problem: Problem, folder: Path, reporter: Reporter) ->
     begun = time.perf_counter()
     with storage.whole_folder(folder) as fresh:
         storage.mark(fresh, "fit")
-        (job,) = make_jobs(study, problem, fresh)
+        setup = Setup(study, problem)
+        (job,) = make_jobs(setup, fresh)
         fitted = run_job(job, problem, reporter)
         joblib.dump(fitted, fresh / MODEL_FILE, compress=3)
         inputs = {MODEL_FILE: file_sha256(fresh / MODEL_FILE)}
         seconds = time.perf_counter() - begun
-        done = Finished(study, problem, (job,))
+        done = Finished(setup, (job,))
         return finish(done, fresh, command="fit", seconds=seconds, inputs=inputs)
 
 

@@ -3,17 +3,19 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dirimix._version import __version__
 from dirimix.folds import make_folds
 from dirimix.methods import Choice
 from dirimix.outputs import Scoring
+from dirimix.preselection import Selection
 from dirimix.problem import Problem, frame_sha256
+from dirimix.sections import Scheme
 from dirimix.storage import read_json
 from dirimix.study import Study
-from dirimix.tasks import AbstractTask, Fewer, HeldOut, Whole
+from dirimix.tasks import AbstractTask, Elsewhere, Fewer, HeldOut, Whole
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,29 @@ class Job:
         return isinstance(self.task, Whole)
 
 
-def make_jobs(
-    study: Study, problem: Problem, folder: Path, kept: tuple[str, ...] = ()
-) -> tuple[Job, ...]:
-    """One job a method on all training rows, then those of the validation schemes.
+@dataclass(frozen=True)
+class Setup:
+    """All that is known before the first fit.
 
-    Args:
+    Attributes:
         study: What is to be run.
-        problem: What it is run on.
-        folder: The output folder.
-        kept: The models that a preselection kept; methods that confirm it are run with them.
+        problem: On what.
+        others: Other tables of the same sites, by the name that [threshold.along] gives them.
+        selection: The models that a preselection kept, if one was asked for.
     """
-    content = _content(problem)
+
+    study: Study
+    problem: Problem
+    others: Mapping[str, Problem] = field(default_factory=dict)
+    selection: Selection | None = None
+
+
+def make_jobs(setup: Setup, folder: Path) -> tuple[Job, ...]:
+    """One job a method on all training rows, then all that the optional sections ask for."""
+    study, content = setup.study, content_of(setup.problem)
     scoring = Scoring(study.n_boot, study.seed)
     jobs = []
-    for choice, task, more in _work(study, problem, kept):
+    for choice, task, more in _work(setup):
         options = study.options_of(choice) | dict(more)
         made_from = [
             __version__, choice.name, options, study.seed, study.n_boot, content, task.content(),
@@ -84,29 +94,54 @@ def is_done(job: Job) -> bool:
     return facts.is_file() and read_json(facts)["key"] == job.key
 
 
-def _work(
-    study: Study, problem: Problem, kept: tuple[str, ...]
-) -> Iterator[tuple[Choice, AbstractTask, Mapping[str, object]]]:
+Work = Iterator[tuple[Choice, AbstractTask, Mapping[str, object]]]
+
+
+def _work(setup: Setup) -> Work:
     """Method, task and options over those of the study, of every job."""
+    study = setup.study
     for choice in study.choices():
-        yield choice, Whole(), {}
+        yield choice, _whole(choice, study), {}
     for scheme in study.validation:
-        folds = make_folds(scheme, problem, study.seed)
-        for choice in study.validated(scheme):
-            known = choice.method.options()
-            more = {k: v for k, v in scheme.options.items() if k in known}
-            for fold in folds:
-                yield choice, HeldOut(fold), more
-    if kept and study.preselection is not None:
+        yield from _held_out(scheme, setup)
+    if setup.selection is not None and study.preselection is not None:
         for choice in study.choices():
             if choice.name in study.preselection.confirm:
-                yield choice, Fewer(kept), {}
+                yield choice, Fewer(setup.selection.kept), {}
+    yield from _elsewhere(setup)
 
 
-def _content(problem: Problem) -> list[object]:
-    """What of a problem decides a result."""
+def _whole(choice: Choice, study: Study) -> Whole:
+    wanted = study.threshold
+    if wanted is None or choice.name not in wanted.methods:
+        return Whole(study.reversion)
+    return Whole(study.reversion, wanted, wanted.along[study.data.table])
+
+
+def _held_out(scheme: Scheme, setup: Setup) -> Work:
+    folds = make_folds(scheme, setup.problem, setup.study.seed)
+    for choice in setup.study.validated(scheme):
+        known = choice.method.options()
+        more = {k: v for k, v in scheme.options.items() if k in known}
+        for fold in folds:
+            yield choice, HeldOut(fold), more
+
+
+def _elsewhere(setup: Setup) -> Work:
+    wanted = setup.study.threshold
+    for table, other in setup.others.items():
+        assert wanted is not None
+        digest = json.dumps(content_of(other))
+        for choice in setup.study.choices():
+            if choice.name in wanted.methods:
+                yield choice, Elsewhere(other, wanted, wanted.along[table], digest), {}
+
+
+def content_of(problem: Problem) -> list[object]:
+    """What of a problem decides a result, as plain values."""
     parts = {
         split: frame_sha256(rows.frame.assign(__y=rows.y, __y_err=rows.y_err))
         for split, rows in problem.parts.items()
     }
+    parts["everywhere"] = frame_sha256(problem.everywhere)
     return [problem.coords, problem.models, problem.target, problem.error, parts]

@@ -48,6 +48,7 @@ class Problem:
         target: Column of the observations.
         error: Column of the measurement errors, if any.
         parts: The rows by split; 'train' is always there.
+        everywhere: Coordinates and models of every row of the table, used or not.
         notes: What was left out or chosen here, line by line.
         remarks: What the dataset says of itself, line by line.
         inputs: sha256 of every input, by name.
@@ -70,6 +71,7 @@ class Problem:
     units: dict[str, str] = field(default_factory=dict)
     label: str = ""
     citation: str = ""
+    everywhere: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def load_problem(choice: DataChoice, seed: int, data_dir: str | None = None) -> Problem:
@@ -88,9 +90,12 @@ def load_problem(choice: DataChoice, seed: int, data_dir: str | None = None) -> 
     marks = _marks(frame, split, choice.test_fraction, seed)
     _check_columns(problem, frame, marks)
     parts = {s: _rows(problem, frame.loc[marks == s], s) for s in SPLITS if np.any(marks == s)}
-    problem = replace(problem, parts=parts)
+    every = pd.concat([rows.frame for rows in parts.values()], ignore_index=True)
+    problem = replace(problem, parts=parts, everywhere=every)
     if choice.rows == "complete":
         problem = _complete(problem)
+    if choice.n_train is not None:
+        problem = _fewer(problem, choice.n_train, seed)
     _check_parts(problem)
     return problem
 
@@ -257,6 +262,18 @@ def _left_out(split: str, known: pd.DataFrame, kept: np.ndarray) -> str:
         f"{int((~kept).sum())} of {len(kept)} {split} rows are left out, those where some model "
         f"has no value ({which})"
     )
+
+
+def _fewer(problem: Problem, n: int, seed: int) -> Problem:
+    """Keep some training rows, drawn with the seed, and say so."""
+    rows = problem.parts["train"]
+    total = len(rows.frame)
+    if n >= total:
+        return problem
+    mask = np.isin(np.arange(total), np.random.default_rng(seed).permutation(total)[:n])
+    note = f"{n} of {total} train rows are used, drawn with the seed"
+    parts = {**problem.parts, "train": rows.keep(mask)}
+    return replace(problem, parts=parts, notes=(*problem.notes, note))
 
 
 def _check_parts(problem: Problem) -> None:

@@ -16,6 +16,19 @@ scheme = "blocks"            # the folds that score a set of models
 method = "simplex-ls"        # the fast method that is refitted to them
 keep = 4                     # by default as few as cost nothing
 confirm = ["lbmm-gpd"]       # methods refitted with the models that were kept
+
+[threshold]
+level = 0.0                  # P(y > level), and the last site of each line where y > level
+methods = ["gbmm-d"]
+draws = 1000                 # coherent over the sites
+ended = "below"              # what the end of a model's table along a line means; else "unknown"
+[threshold.along]            # the coordinate of the lines, by table; tables other than that of
+"data:nuclear-s2n" = "N"     # [data] are fitted by the same methods, for this only
+"data:nuclear-s2p" = "Z"
+
+[reversion]
+tolerance = 0.05             # of a weight against its far-field value
+share = 0.95                 # of the sites of a stretch that must be within it
 """
 
 from collections.abc import Callable, Mapping
@@ -155,3 +168,65 @@ def preselection(
     confirm = entries.strings(raw["confirm"], f"{where} confirm") if "confirm" in raw else ()
     entries.among(confirm, run, f"{where} confirm")
     return Preselection(method, scheme, keep, confirm)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Where predictions stay above a level.
+
+    Attributes:
+        level: In the unit of the target.
+        methods: Mixtures that say so.
+        along: The coordinate of the lines, by table as the study file names it.
+        draws: Coherent draws of y.
+        ended: A model whose table ends along a line is below the level beyond its end.
+    """
+
+    level: float
+    methods: tuple[str, ...]
+    along: Mapping[str, str]
+    draws: int = 1000
+    ended: bool = False
+
+
+def threshold(raw: Mapping[str, Any], run: tuple[str, ...], table: str) -> Threshold | None:
+    """The section [threshold] of a study of a table, None where it is empty."""
+    if not raw:
+        return None
+    where = "[threshold]"
+    entries.check_known(raw, ("level", "methods", "along", "draws", "ended"), where)
+    methods = entries.strings(raw.get("methods"), f"{where} methods")
+    entries.among(methods, run, f"{where} methods")
+    for name in methods:
+        if parse_method(name).method.each_model:
+            raise InputError(f"{where} methods are mixtures, and {name!r} mixes nothing")
+    along = entries.section(raw, "along")
+    if table not in along:
+        raise InputError(f"[threshold.along] needs a line for {table!r}, the study's own table")
+    ended = entries.text(raw.get("ended", "unknown"), f"{where} ended")
+    if ended not in ("below", "unknown"):
+        raise InputError(f"{where} ended is 'below' or 'unknown', not {ended!r}")
+    return Threshold(
+        entries.real(raw.get("level", 0.0), f"{where} level"),
+        methods,
+        {t: entries.text(c, f"[threshold.along] {t}") for t, c in along.items()},
+        entries.whole(raw.get("draws", 1000), f"{where} draws", 100),
+        ended == "below",
+    )
+
+
+@dataclass(frozen=True)
+class Reversion:
+    """When a local weight counts as gone back to its far field."""
+
+    tolerance: float = 0.05
+    share: float = 0.95
+
+
+def reversion(raw: Mapping[str, Any]) -> Reversion:
+    """The section [reversion]."""
+    entries.check_known(raw, ("tolerance", "share"), "[reversion]")
+    found = {k: entries.positive(v, f"[reversion] {k}") for k, v in raw.items()}
+    if any(v >= 1 for v in found.values()):
+        raise InputError("[reversion] tolerance and share lie between 0 and 1")
+    return Reversion(**found)

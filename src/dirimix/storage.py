@@ -22,6 +22,7 @@ OURS = (
     "methods",
     "validation",
     "preselection",
+    "threshold",
     "*.csv",
     "posterior-*.nc",
     "model.joblib",

@@ -10,6 +10,7 @@ coords = ["x"]
 models = ["a", "b"]
 split = "part"               # a column of train / test / landscape, or test_fraction = 0.2
 rows = "complete"            # or "all": also rows where some model has no value
+n_train = 100                # at most so many training rows, drawn with the seed
 
 [methods]
 run = ["raw", "gbmm-d", "gbmm-d+gp"]
@@ -31,48 +32,20 @@ label, "gbmm-d@wide", with the options of the first and those of [options."gbmm-
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dirimix import entries, sections
+from dirimix.data_choice import DataChoice, data_choice
 from dirimix.errors import InputError
 from dirimix.methods import Choice, did_you_mean, parse_method
 
-ROWS = ("complete", "all")
 _SECTIONS = (
     "title", "seed", "data", "methods", "options", "scores", "compare", "validation",
-    "preselection",
+    "preselection", "threshold", "reversion",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class DataChoice:
-    """Which table, which columns, which rows.
-
-    Attributes:
-        table: A path or 'data:NAME'.
-        target: Column of the observations.
-        coords: Columns of the coordinates.
-        models: Columns of the models.
-        error: Column of the measurement errors.
-        split: Column that says 'train', 'test' or 'landscape'.
-        test_fraction: Share of the rows drawn for testing where there is no split column.
-        rows: 'complete' (where every model has a value) or 'all'.
-        label: What the target is, for the axes.
-        unit: The unit of the target.
-    """
-
-    table: str
-    target: str | None = None
-    coords: tuple[str, ...] | None = None
-    models: tuple[str, ...] | None = None
-    error: str | None = None
-    split: str | None = None
-    test_fraction: float | None = None
-    rows: str = "all"
-    label: str | None = None
-    unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +63,8 @@ class Study:
         title: Title of the report.
         validation: How rows are left out and predicted.
         preselection: How models are left out, if at all.
+        threshold: Above which level predictions are followed, if any.
+        reversion: When a local weight has gone back to its far field.
     """
 
     data: DataChoice
@@ -102,6 +77,8 @@ class Study:
     title: str = "dirimix study"
     validation: tuple[sections.Scheme, ...] = ()
     preselection: sections.Preselection | None = None
+    threshold: sections.Threshold | None = None
+    reversion: sections.Reversion = sections.Reversion()
 
     def choices(self) -> tuple[Choice, ...]:
         """The methods of this study."""
@@ -121,6 +98,15 @@ class Study:
         """The methods that a validation scheme tries, of those that this study runs."""
         return tuple(c for c in self.choices() if c.name in (scheme.methods or self.run))
 
+    def other_data(self) -> dict[str, DataChoice]:
+        """The other tables of [threshold.along], read as that of the study is."""
+        own = {} if self.threshold is None else self.threshold.along
+        return {
+            table: replace(self.data, table=table, **_of_dataset(table))
+            for table in own
+            if table != self.data.table
+        }
+
     def only(self, names: Iterable[str]) -> "Study":
         """The same study with some of its methods."""
         names = tuple(names)
@@ -131,6 +117,12 @@ class Study:
                     f"{', '.join(self.run)}"
                 )
         return replace(self, run=tuple(n for n in self.run if n in names))
+
+
+def _of_dataset(table: str) -> dict[str, None]:
+    """What a data set knows better than the study of another."""
+    known = ("target", "error", "label", "unit")
+    return dict.fromkeys(known) if table.startswith("data:") else {}
 
 
 def read_study(path: Path) -> Study:
@@ -146,10 +138,17 @@ def read_study(path: Path) -> Study:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"the study {str(path)!r} is not valid TOML: {error}") from error
     study = make_study(raw)
-    if study.data.table.startswith("data:"):
-        return study
-    table = str(path.parent / study.data.table)
-    return replace(study, data=replace(study.data, table=table))
+    here = partial(_beside, path)
+    data = replace(study.data, table=here(study.data.table))
+    if study.threshold is None:
+        return replace(study, data=data)
+    along = {here(table): coord for table, coord in study.threshold.along.items()}
+    return replace(study, data=data, threshold=replace(study.threshold, along=along))
+
+
+def _beside(path: Path, table: str) -> str:
+    """A table as the study file at a path names it: a data set, or a file beside it."""
+    return table if table.startswith("data:") else str(path.parent / table)
 
 
 def make_study(raw: Mapping[str, Any]) -> Study:
@@ -165,8 +164,9 @@ def make_study(raw: Mapping[str, Any]) -> Study:
     run = entries.strings(parts["methods"].get("run"), "[methods] run")
     options, overrides = _options(parts["options"], run)
     validation = sections.schemes(entries.section(raw, "validation"), run)
+    data = data_choice(parts["data"])
     return Study(
-        data=_data(parts["data"]),
+        data=data,
         run=run,
         options=options,
         overrides=overrides,
@@ -176,6 +176,8 @@ def make_study(raw: Mapping[str, Any]) -> Study:
         title=entries.text(raw.get("title", "dirimix study"), "title"),
         validation=validation,
         preselection=sections.preselection(entries.section(raw, "preselection"), run, validation),
+        threshold=sections.threshold(entries.section(raw, "threshold"), run, data.table),
+        reversion=sections.reversion(entries.section(raw, "reversion")),
     )
 
 
@@ -200,29 +202,6 @@ def _check_kind(method: str, name: str, value: object, default: object) -> None:
 
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-
-
-def _data(raw: Mapping[str, Any]) -> DataChoice:
-    entries.check_known(raw, [f.name for f in fields(DataChoice)], "[data]")
-    if "table" not in raw:
-        raise InputError("[data] needs a table, a path or 'data:NAME'; add table = ...")
-    given: dict[str, Any] = {
-        k: entries.text(v, f"[data] {k}") for k, v in raw.items() if k in _TEXTS
-    }
-    for name in ("coords", "models"):
-        if name in raw:
-            given[name] = entries.strings(raw[name], f"[data] {name}")
-    if given.get("rows", "all") not in ROWS:
-        raise InputError(f"[data] rows is {' or '.join(ROWS)}, not {given['rows']!r}")
-    fraction = raw.get("test_fraction")
-    if fraction is not None and not (isinstance(fraction, float) and 0 < fraction < 1):
-        raise InputError(f"[data] test_fraction lies between 0 and 1, not {fraction!r}")
-    if fraction is not None and "split" in raw:
-        raise InputError("[data] has both split and test_fraction; keep one of them")
-    return DataChoice(**given, test_fraction=fraction)
-
-
-_TEXTS = ("table", "target", "error", "split", "rows", "label", "unit")
 
 
 def _options(

@@ -11,11 +11,12 @@ import pandas as pd
 
 from dirimix._version import __version__
 from dirimix.comparison import Resampling, pair_rows, ranking
-from dirimix.jobs import Job
-from dirimix.preselection import COLUMNS, Selection
+from dirimix.jobs import Job, Setup
+from dirimix.preselection import COLUMNS
 from dirimix.problem import Problem
 from dirimix.storage import DIGITS, read_json, read_text_table, records, write_csv, write_json
-from dirimix.study import Study
+from dirimix.tasks import Elsewhere, Whole
+from dirimix.threshold import joint
 from dirimix.validation import confirmed, validate
 
 # an output file that no method has rows for still has its header
@@ -27,6 +28,11 @@ _HEADERS = {
     "correlations": "method,model_a,model_b,of_mean,at_site",
     "loo": "method,n,elpd,se,p_loo,elpd_mean,high_k,share_high_k,max_k,note",
     "loo_pointwise": "method,row,elpd,pareto_k",
+    "reversion": "method,model,far_field,at_gamma,tolerance,share,distance,farthest",
+    "reversion_sites": "method,distance,standardised,model,weight,far_field,reverted",
+    "threshold": "method,target,models,probability",
+    "limits": "method,target,along,sites,mean,sd,q05,q50,q95,beyond,none",
+    "above": "method,target,sites,mean,sd,q05,q95",
     "coverage": "method,model,split,weights,n,level,coverage,nominal_lo,nominal_hi",
     "evidence": "method,model,log_evidence,std_error,probability",
     "diagnostics": "method,parameter,mean,sd,ess_bulk,ess_tail,rhat",
@@ -58,16 +64,12 @@ class Finished:
     """A study whose jobs are done.
 
     Attributes:
-        study: What was run.
-        problem: On what.
+        setup: What was run, and on what.
         jobs: Every job, each with its folder.
-        selection: The preselection of models, if one was asked for.
     """
 
-    study: Study
-    problem: Problem
+    setup: Setup
     jobs: Sequence[Job]
-    selection: Selection | None = None
 
     @property
     def whole(self) -> list[Job]:
@@ -83,7 +85,7 @@ def finish(
     done: Finished, folder: Path, *, command: str, seconds: float, inputs: Mapping[str, str]
 ) -> Outcome:
     """Write the folder's own files from those of its jobs, the manifest last."""
-    tables = {name: _collated(name, done.whole) for name in _HEADERS} | _compared(done)
+    tables = {name: collated(name, done.whole) for name in _HEADERS} | _compared(done)
     tables["scores"] = _appended(tables["scores"], tables.pop("scheme_scores"))
     for name, table in tables.items():
         write_csv(table, folder / f"{name}.csv")
@@ -124,7 +126,7 @@ def worst_diagnostics(diagnostics: pd.DataFrame) -> pd.DataFrame:
     return summary.reset_index()
 
 
-def _collated(name: str, jobs: Iterable[Job]) -> pd.DataFrame:
+def collated(name: str, jobs: Iterable[Job]) -> pd.DataFrame:
     """One table of all methods, every value as the text that the methods wrote."""
     paths = [job.home / f"{name}.csv" for job in jobs]
     tables = [read_text_table(path) for path in paths if path.is_file()]
@@ -141,18 +143,29 @@ def _appended(table: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
 
 def _compared(done: Finished) -> dict[str, pd.DataFrame]:
     """Everything that looks at several jobs at once."""
-    study, selection = done.study, done.selection
+    study, selection = done.setup.study, done.setup.selection
     resampling = Resampling(study.seed, study.n_boot)
-    found = validate(study, done.problem, done.jobs)
+    found = validate(study, done.setup.problem, done.jobs)
     unseen = found.points.loc[found.points["split"] != "train"]
     return {
         "scheme_scores": found.scores,
         "pairs": pair_rows(study.pairs, found.points, resampling),
         "ranking": ranking(unseen, resampling),
         "folds": found.folds,
+        **_above(done),
         "preselection": selection.path if selection else pd.DataFrame(columns=pd.Index(COLUMNS)),
         "preselection_confirmed": confirmed(study, done.jobs, found.points),
     }
+
+
+def _above(done: Finished) -> dict[str, pd.DataFrame]:
+    """Where each target, and all of them at once, are above the level of [threshold]."""
+    jobs = [job for job in done.jobs if isinstance(job.task, Whole | Elsewhere)]
+    tables = {name: collated(name, jobs) for name in ("threshold", "limits", "above")}
+    known = tables["threshold"].astype({"probability": float})
+    coords = list(done.setup.problem.coords)
+    both = joint(known, coords) if done.setup.others else pd.DataFrame()
+    return {**tables, "joint": both.reindex(columns=["method", *coords, "probability"])}
 
 
 def _report_numbers(done: Finished, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
@@ -160,8 +173,8 @@ def _report_numbers(done: Finished, tables: Mapping[str, pd.DataFrame]) -> dict[
     known = ("method", "words", "options", "priors", "converged", "reasons", "warnings")
     facts = done.facts(done.whole)
     return {
-        "title": done.study.title,
-        "data": _described(done.problem),
+        "title": done.setup.study.title,
+        "data": _described(done.setup.problem),
         "methods": [{k: f[k] for k in known} for f in facts],
         **{name: records(tables[name]) for name in _SHOWN},
         "sampling": records(tables["sampling"].drop(columns="seconds")),
@@ -191,6 +204,7 @@ def _described(problem: Problem) -> dict[str, Any]:
 def _manifest(
     done: Finished, *, command: str, seconds: float, inputs: Mapping[str, str]
 ) -> dict[str, Any]:
+    others = {k: v for other in done.setup.others.values() for k, v in other.inputs.items()}
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
     shown = ("converged", "reasons", "warnings", "options", "priors", "seconds")
     return {
@@ -198,10 +212,10 @@ def _manifest(
         "command": command,
         "versions": {"dirimix": __version__, "python": platform.python_version(), **packages},
         "platform": platform.platform(),
-        "seed": done.study.seed,
-        "study": asdict(done.study),
-        "data": _described(done.problem),
-        "sha256": {**inputs, **done.problem.inputs},
+        "seed": done.setup.study.seed,
+        "study": asdict(done.setup.study),
+        "data": _described(done.setup.problem),
+        "sha256": {**inputs, **others, **done.setup.problem.inputs},
         "seconds": round(seconds, 3),
         "converged": all(f["converged"] for f in done.facts(done.jobs)),
         "methods": {f["method"]: {k: f[k] for k in shown} for f in done.facts(done.whole)},

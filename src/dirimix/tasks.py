@@ -1,7 +1,7 @@
 """What a job fits a method to, and which tables it leaves behind."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import pandas as pd
 
@@ -10,11 +10,15 @@ from dirimix.folds import Fold
 from dirimix.loo import loo_tables
 from dirimix.outputs import Scoring, method_tables, point_table
 from dirimix.problem import Problem
+from dirimix.reversion import reversion_tables
+from dirimix.sections import Reversion, Threshold
+from dirimix.threshold import threshold_tables
 
 METHOD_FOLDER = "methods"
 FOLD_FOLDER = "validation"
 FEWER_FOLDER = "preselection"
-FOLDERS = (METHOD_FOLDER, FOLD_FOLDER, FEWER_FOLDER)
+ELSEWHERE_FOLDER = "threshold"
+FOLDERS = (METHOD_FOLDER, FOLD_FOLDER, FEWER_FOLDER, ELSEWHERE_FOLDER)
 Tables = dict[str, pd.DataFrame]
 
 
@@ -47,8 +51,17 @@ class AbstractTask(ABC):
 
 @dataclass(frozen=True)
 class Whole(AbstractTask):
-    """The method on all training rows: everything that the output folder shows."""
+    """The method on all training rows: everything that the output folder shows.
 
+    Attributes:
+        reversion: When a local weight has gone back to its far field.
+        threshold: The level that its predictions are followed above, if any.
+        along: The coordinate of the lines on which they are.
+    """
+
+    reversion: Reversion = field(default_factory=Reversion)
+    threshold: Threshold | None = None
+    along: str = ""
     keeps_posterior = True
 
     @property
@@ -59,13 +72,17 @@ class Whole(AbstractTask):
         return method
 
     def content(self) -> object:
-        return None
+        return ["whole", asdict(self.reversion), self.threshold and asdict(self.threshold)]
 
     def problem(self, problem: Problem) -> Problem:
         return problem
 
     def tables(self, fitted: FittedMethod, problem: Problem, scoring: Scoring) -> Tables:
-        return method_tables(fitted, problem, scoring)
+        found = reversion_tables(fitted, problem, self.reversion)
+        if self.threshold is not None:
+            found |= threshold_tables(fitted, problem, self.threshold, self.along)
+        named = {name: table.assign(method=fitted.name) for name, table in found.items()}
+        return method_tables(fitted, problem, scoring) | named
 
 
 @dataclass(frozen=True)
@@ -127,3 +144,39 @@ class Fewer(AbstractTask):
         if "test" in problem.parts:
             tables["pointwise"] = point_table(fitted, problem, "test").assign(split="test")
         return {name: table.assign(method=fitted.name) for name, table in tables.items()}
+
+
+@dataclass(frozen=True)
+class Elsewhere(AbstractTask):
+    """The method on another table of the same sites, only to see where that is above a level.
+
+    Attributes:
+        other: What the other table holds.
+        threshold: The level.
+        along: The coordinate of the lines there.
+        digest: Says what the other table holds.
+    """
+
+    other: Problem
+    threshold: Threshold
+    along: str
+    digest: str
+
+    @property
+    def place(self) -> str:
+        return f"{ELSEWHERE_FOLDER}/{self.other.target}"
+
+    def title(self, method: str) -> str:
+        return f"{method} of {self.other.target}"
+
+    def content(self) -> object:
+        return ["elsewhere", asdict(self.threshold), self.digest]
+
+    def problem(self, problem: Problem) -> Problem:
+        del problem
+        return self.other
+
+    def tables(self, fitted: FittedMethod, problem: Problem, scoring: Scoring) -> Tables:
+        del scoring  # the other table is scored in its own study
+        found = threshold_tables(fitted, problem, self.threshold, self.along)
+        return {name: table.assign(method=fitted.name) for name, table in found.items()}

@@ -38,6 +38,7 @@ def _run(arguments: argparse.Namespace) -> bool:
         study = study.only(options.names(arguments.only, "--only"))
     # a study that is not valid is refused before the heavy imports
     from dirimix.execute import Work, run_study
+    from dirimix.jobs import Setup
     from dirimix.problem import file_sha256, load_problem
     from dirimix.runner import warnings_told
     from dirimix.storage import check_target
@@ -46,9 +47,13 @@ def _run(arguments: argparse.Namespace) -> bool:
     check_target(folder)
     with warnings_told(teller, study.data.table):
         problem = load_problem(study.data, study.seed, arguments.data_dir)
+        others = {
+            name: load_problem(choice, study.seed, arguments.data_dir)
+            for name, choice in study.other_data().items()
+        }
     teller.describe(problem)
     work = Work(arguments.jobs, arguments.dask, arguments.resume)
     inputs = {Path(arguments.study).name: file_sha256(Path(arguments.study))}
-    outcome = run_study(study, problem, folder, teller, work, inputs)
+    outcome = run_study(Setup(study, problem, others), folder, teller, work, inputs)
     teller.finish(outcome, arguments.out)
     return not outcome.unconverged

@@ -1,0 +1,139 @@
+"""Where a map of weights stops knowing: how far from the data it has gone back to its far field.
+
+A Gaussian-process field forgets its data over a few length scales. From there on the mean weight
+of a model is its far-field value: the mean of alpha_k / alpha_0 with every log alpha_k at its mean
+gamma_k and its own prior deviation about it. (With log alpha at gamma exactly, `at_gamma`, the
+weights are a little more unequal, because the mean of a softmax is not the softmax of a mean.)
+
+Distances are from a site to the nearest training site: in length scales, each coordinate over the
+posterior mean of its rho, or standardised, each over the standard deviation of the training sites.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+from scipy.special import softmax
+
+from dirimix.base import AbstractMixture
+from dirimix.fitted import FittedMethod
+from dirimix.problem import Problem
+from dirimix.sections import Reversion
+from dirimix.weight_tables import summarise
+
+_FAR = 1e4  # extents of the data away
+_COPIES = 16  # far sites, to average their own prior deviations
+_STRETCH = 20  # sites, next to one another in distance, that are judged together
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The distance beyond which weights are at their far field, NaN if the sites end before."""
+
+    distance: float
+    farthest: float
+
+
+def reversion_tables(
+    fitted: FittedMethod, problem: Problem, wanted: Reversion
+) -> dict[str, pd.DataFrame]:
+    """Tables reversion and reversion_sites of a method with a Gaussian-process field.
+
+    reversion, a row a model: far_field, at_gamma, tolerance, share, distance (length scales),
+    standardised (the same rule on standardised distances), farthest (length scales).
+    reversion_sites: the coordinates, distance, standardised, model, weight, far_field, reverted.
+    """
+    member = fitted.members.get("")
+    tree = getattr(member, "posterior_", None)
+    if member is None or tree is None or "rho" not in tree["posterior"]:
+        return {}
+    rho = tree["posterior"]["rho"].mean(("chain", "draw")).to_numpy()
+    # a site where some model has no value is as far from the data as any
+    frame = fitted.prepared(problem.everywhere.fillna(0.0))
+    train = problem.parts["train"].frame.loc[:, list(problem.coords)].to_numpy()
+    x = frame.loc[:, list(problem.coords)].to_numpy()
+    distances = {
+        "distance": nearest(x, train, rho),
+        "standardised": nearest(x, train, train.std(0)),
+    }
+    weight = summarise(member, frame).mean
+    far = far_field(member, frame, train, problem)
+    gone = np.abs(weight - far) <= wanted.tolerance
+    reaches = {k: [reach(d, g, wanted.share) for g in gone.T] for k, d in distances.items()}
+    gamma = tree["posterior"]["gamma"].to_numpy().reshape(-1, len(problem.models))
+    models = pd.DataFrame(
+        {
+            "model": problem.models,
+            "far_field": far,
+            "at_gamma": softmax(gamma, axis=1).mean(axis=0),
+            "tolerance": wanted.tolerance,
+            "share": wanted.share,
+            **{k: [r.distance for r in found] for k, found in reaches.items()},
+            "farthest": reaches["distance"][0].farthest,
+        }
+    )
+    sites = problem.everywhere.loc[:, list(problem.coords)].assign(**distances)
+    return {"reversion": models, "reversion_sites": _long(sites, weight, far, gone, problem)}
+
+
+def nearest(x: np.ndarray, train: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Distance of every site (m, q) to the nearest of train (n, q), coordinates over a scale, (m,).
+
+    >>> nearest(np.array([[4.0, 0.0]]), np.array([[0.0, 0.0], [0.0, 9.0]]), np.array([2.0, 3.0]))
+    array([2.])
+    """
+    return np.asarray(cKDTree(train / scale).query(x / scale)[0])
+
+
+def far_field(
+    member: AbstractMixture, frame: pd.DataFrame, train: np.ndarray, problem: Problem
+) -> np.ndarray:
+    """Mean weights (K,) at sites far from the data and from one another."""
+    extent = np.ptp(train, axis=0)
+    steps = _FAR * (1 + np.arange(_COPIES))[:, None]
+    places = pd.DataFrame(train.max(axis=0) + steps * extent, columns=pd.Index(problem.coords))
+    known = frame.loc[:, list(problem.models)].iloc[[0] * _COPIES].reset_index(drop=True)
+    return summarise(member, pd.concat([places, known], axis=1)).mean.mean(axis=0)
+
+
+def reach(distance: np.ndarray, gone: np.ndarray, share: float) -> Reach:
+    """The distance of the farthest site where the map still knows something.
+
+    Seen from far away, the first stretch of sites of which too few have gone back to the far
+    field; a straggler alone does not count.
+
+    Args:
+        distance: Of every site, (m,).
+        gone: Whether the weight there is within the tolerance of its far field, (m,).
+        share: Of a stretch of `_STRETCH` sites, next to one another in distance, that must be.
+
+    >>> at = np.arange(100.0)
+    >>> reach(at, at > 40, 0.95).distance
+    40.0
+    """
+    order = np.argsort(distance, kind="stable")[::-1]
+    farthest = float(distance.max())
+    if len(order) < _STRETCH:
+        return Reach(np.nan, farthest)
+    stretches = np.lib.stride_tricks.sliding_window_view(gone[order], _STRETCH)
+    failed = np.flatnonzero(stretches.mean(axis=1) < share)
+    if not len(failed):
+        return Reach(0.0, farthest)
+    first = int(failed[0])
+    if first == 0:
+        return Reach(np.nan, farthest)
+    return Reach(float(distance[order[first + np.argmin(stretches[first])]]), farthest)
+
+
+def _long(
+    sites: pd.DataFrame, weight: np.ndarray, far: np.ndarray, gone: np.ndarray, problem: Problem
+) -> pd.DataFrame:
+    k = len(problem.models)
+    table = sites.iloc[np.repeat(np.arange(len(sites)), k)].reset_index(drop=True)
+    return table.assign(
+        model=list(problem.models) * len(sites),
+        weight=weight.ravel(),
+        far_field=np.tile(far, len(sites)),
+        reverted=gone.ravel(),
+    )

@@ -1,0 +1,144 @@
+"""Where a prediction stays above a threshold: how likely at each site, and how far along a line.
+
+P(y > level) at a site is exact under the predictive law, noise included. The limit of a line is
+the last of its sites with y > level, and its distribution comes from draws of y that are coherent
+over the sites: one draw of weights and noise level a chart.
+
+Tables of models often end where the model falls below the threshold. To leave such a model out
+beyond its end would keep only those that are still above, and push the limit outwards. With
+`ended = "below"` a model that ends along a line counts with the threshold itself beyond its end:
+the highest value that it can have there.
+
+Reference: Neufcourt et al. (2020), doi 10.1103/PhysRevC.101.044307.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from dirimix.base import AbstractMixture
+from dirimix.fitted import FittedMethod
+from dirimix.predictive import NormalMixture
+from dirimix.problem import Problem
+from dirimix.sections import Threshold
+
+_SITES = 512  # whose predictive law is made at once
+_QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+
+
+def threshold_tables(
+    fitted: FittedMethod, problem: Problem, wanted: Threshold, along: str
+) -> dict[str, pd.DataFrame]:
+    """Tables threshold, limits and above of a mixture, over every row of the table.
+
+    threshold: target, the coordinates, models (with a value of their own), probability.
+    limits: target, along, the coordinates (empty along the line), sites, mean, sd, q05 to q95 of
+    the last site above, beyond (share of draws that are above at the last site of the line, so
+    that the limit lies further), none (share of draws that are above nowhere).
+    above: target, sites, mean, sd, q05, q95 of the number of sites above.
+
+    Args:
+        fitted: The method.
+        problem: Its `everywhere` is predicted.
+        wanted: The level, how many draws, and what the end of a model's table means.
+        along: The coordinate along which lines run.
+    """
+    frame = problem.everywhere
+    filled = fill_ended(frame, problem, along, wanted.level) if wanted.ended else frame
+    member = fitted.members[""]
+    law = _law(member, fitted.prepared(filled))
+    sites = frame.loc[:, list(problem.coords)]
+    y = law.sample(wanted.draws, np.random.default_rng([member.seed, 0]))
+    found = {
+        "threshold": sites.assign(
+            models=frame[list(problem.models)].notna().sum(axis=1),
+            probability=1 - law.cdf(np.full(len(frame), wanted.level)),
+        ),
+        "limits": limits(y > wanted.level, sites, along),
+        "above": _count(y > wanted.level),
+    }
+    for table in found.values():
+        table.insert(0, "target", problem.target)
+    return found
+
+
+def fill_ended(frame: pd.DataFrame, problem: Problem, along: str, level: float) -> pd.DataFrame:
+    """The frame with the level where a model's values have ended along their line.
+
+    Gaps, and what lies before a model's first value, stay empty.
+    """
+    filled = frame.copy()
+    for rows in _lines(frame.loc[:, list(problem.coords)], along):
+        for model in problem.models:
+            known = np.flatnonzero(frame[model].to_numpy()[rows] == frame[model].to_numpy()[rows])
+            if len(known):
+                filled.loc[filled.index[rows[known[-1] + 1 :]], model] = level
+    return filled
+
+
+def limits(above: np.ndarray, sites: pd.DataFrame, along: str) -> pd.DataFrame:
+    """The last place above the threshold on every line, over draws.
+
+    Args:
+        above: (s, m) booleans.
+        sites: Coordinates, m rows.
+        along: The coordinate along which lines run.
+    """
+    place = sites[along].to_numpy()
+    rows = []
+    for line in _lines(sites, along):
+        reached = above[:, line]
+        some = reached.any(axis=1)
+        last = place[line][reached.shape[1] - 1 - np.argmax(reached[:, ::-1], axis=1)][some]
+        numbers = dict.fromkeys(("mean", "sd", *_QUANTILES), np.nan)
+        if len(last):
+            spread = np.quantile(last, list(_QUANTILES.values()), method="inverted_cdf")
+            numbers = {"mean": last.mean(), "sd": last.std()} | dict(
+                zip(_QUANTILES, spread, strict=True)
+            )
+        here = sites.iloc[line[0]].to_dict() | {along: np.nan}
+        shares = {"beyond": reached[:, -1].mean(), "none": 1 - some.mean()}
+        rows.append({"along": along, **here, "sites": len(line), **numbers, **shares})
+    return pd.DataFrame(rows)
+
+
+def joint(table: pd.DataFrame, coords: Sequence[str]) -> pd.DataFrame:
+    """P(all targets are above) at the sites that all of them predict, by method.
+
+    The targets are fitted apart, so their probabilities are multiplied.
+    """
+    n = table["target"].nunique()
+    groups = table.groupby(["method", *coords], sort=False)["probability"]
+    found = groups.agg(["size", "prod"]).reset_index()
+    both = found.loc[found["size"] == n].rename(columns={"prod": "probability"})
+    return both.drop(columns="size").reset_index(drop=True)
+
+
+def _lines(sites: pd.DataFrame, along: str) -> list[np.ndarray]:
+    """Row numbers of every line, in order along it."""
+    others = [c for c in sites if c != along]
+    place = sites[along].to_numpy()
+    if not others:
+        return [np.argsort(place, kind="stable")]
+    lines = sites.groupby(others, sort=True).indices.values()
+    return [rows[np.argsort(place[rows], kind="stable")] for rows in lines]
+
+
+def _law(member: AbstractMixture, frame: pd.DataFrame) -> NormalMixture:
+    """The predictive law at many sites, made block by block: weights are large on the way."""
+    blocks = (frame.iloc[at : at + _SITES] for at in range(0, len(frame), _SITES))
+    laws = [member.predictive(block) for block in blocks]
+    weight = [law.weight for law in laws]
+    return NormalMixture(
+        np.concatenate([law.mean for law in laws], axis=1),
+        np.concatenate([law.sd for law in laws], axis=1),
+        weight[0] if weight[0].ndim == 1 else np.concatenate(weight, axis=1),
+    )
+
+
+def _count(above: np.ndarray) -> pd.DataFrame:
+    counts = above.sum(axis=1)
+    low, high = np.quantile(counts, [0.05, 0.95])
+    row = {"sites": above.shape[1], "mean": counts.mean(), "sd": counts.std()}
+    return pd.DataFrame([{**row, "q05": low, "q95": high}])
