@@ -1,10 +1,13 @@
 """gBMM+L and gBMM+D: sampled weights that are the same everywhere."""
 
 import copy
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
+import xarray as xr
+from scipy.stats import halfnorm
 
 from dirimix import convergence, posterior, sampler
 from dirimix.base import AbstractMixture, pool, renormalise
@@ -29,6 +32,10 @@ class AbstractGlobalMixture(AbstractMixture):
     noise_prior: GammaNoise | None
     y_scale: float
     progress: Listener | None
+
+    @abstractmethod
+    def _log_priors(self, sample: sampler.Sample) -> dict[str, np.ndarray]:
+        """Log prior density of each prior's parameters, draw by draw, (chains, draws) each."""
 
     def _noise(self) -> GammaNoise:
         return (self.noise_prior or GammaNoise()).scaled(self.y_scale)
@@ -65,6 +72,8 @@ class AbstractGlobalMixture(AbstractMixture):
             },
             Quantity(sample.draws["log_likelihood"], ("point",)),
         )
+        log_prior = {n: (("chain", "draw"), v) for n, v in self._log_priors(sample).items()}
+        self.posterior_["log_prior"] = xr.DataTree(xr.Dataset(log_prior))
         posterior.warn_unless(verdict, type(self).__name__)
         self.weight_draws_ = _flat(sample.draws["weights"])
         self.sigma_draws_ = _flat(sample.draws["sigma"])
@@ -139,6 +148,9 @@ class LinearMixture(AbstractGlobalMixture):
         self.free_draws_ = free
         self.weight_draws_ = free / free.sum(axis=1, keepdims=True)
         self.weights_ = self.weight_draws_.mean(axis=0)
+
+    def _log_priors(self, sample: sampler.Sample) -> dict[str, np.ndarray]:
+        return {"sigma": self._noise().log_density(sample.draws["sigma"])}
 
     def unprojected(self) -> Self:
         """The same fit with the weights as sampled, before the projection."""
@@ -216,6 +228,10 @@ class DirichletMixture(AbstractGlobalMixture):
         table = table.rows(complete_rows(table))
         self._sample(DirichletModel(table, self._noise(), self.alpha_scale))
         self.weights_ = self.weight_draws_.mean(axis=0)
+
+    def _log_priors(self, sample: sampler.Sample) -> dict[str, np.ndarray]:
+        alpha = halfnorm.logpdf(sample.draws["alpha"], scale=self.alpha_scale).sum(axis=-1)
+        return {"alpha": alpha, "sigma": self._noise().log_density(sample.draws["sigma"])}
 
 
 def _flat(draws: np.ndarray) -> np.ndarray:

@@ -14,10 +14,11 @@ from dirimix.comparison import Resampling, pair_rows, ranking
 from dirimix.jobs import Job, Setup
 from dirimix.preselection import COLUMNS
 from dirimix.problem import Problem
-from dirimix.storage import DIGITS, read_json, read_text_table, records, write_csv, write_json
+from dirimix.storage import DIGITS, read_json, read_text_table, records, write_json, write_tables
 from dirimix.tasks import Elsewhere, Whole
 from dirimix.threshold import joint
 from dirimix.validation import confirmed, validate
+from dirimix.variants import variant_pairs, weight_changes
 
 # an output file that no method has rows for still has its header
 _HEADERS = {
@@ -28,15 +29,20 @@ _HEADERS = {
     "correlations": "method,model_a,model_b,of_mean,at_site",
     "loo": "method,n,elpd,se,p_loo,elpd_mean,high_k,share_high_k,max_k,note",
     "loo_pointwise": "method,row,elpd,pareto_k",
+    "sensitivity": "method,prior,parameter,prior_sensitivity,likelihood_sensitivity,reading",
+    "power_scaling": "method,prior,power,parameter,mean,scaled_mean,shift,pareto_k",
     "reversion": "method,model,far_field,at_gamma,tolerance,share,distance,farthest",
     "reversion_sites": "method,distance,standardised,model,weight,far_field,reverted",
-    "threshold": "method,target,models,probability",
-    "limits": "method,target,along,sites,mean,sd,q05,q50,q95,beyond,none",
-    "above": "method,target,sites,mean,sd,q05,q95",
     "coverage": "method,model,split,weights,n,level,coverage,nominal_lo,nominal_hi",
     "evidence": "method,model,log_evidence,std_error,probability",
     "diagnostics": "method,parameter,mean,sd,ess_bulk,ess_tail,rhat",
     "sampling": "method,chains,draws,warmup,divergences,gradients,seconds,converged",
+}
+# these come from fits to other tables, too
+_ABOVE = {
+    "threshold": "method,target,models,probability",
+    "limits": "method,target,along,sites,mean,sd,q05,q50,q95,beyond,none",
+    "above": "method,target,sites,mean,sd,q05,q95",
 }
 # whose rows stand in the report as they are
 _SHOWN = (
@@ -76,6 +82,11 @@ class Finished:
         """The fits to all training rows, one a method."""
         return [job for job in self.jobs if job.is_whole]
 
+    @property
+    def following(self) -> list[Job]:
+        """The fits whose predictions may be followed to a threshold."""
+        return [job for job in self.jobs if isinstance(job.task, Whole | Elsewhere)]
+
     def facts(self, jobs: Iterable[Job]) -> list[dict[str, Any]]:
         """What some of the jobs say of themselves."""
         return [read_json(job.home / "facts.json") for job in jobs]
@@ -85,12 +96,15 @@ def finish(
     done: Finished, folder: Path, *, command: str, seconds: float, inputs: Mapping[str, str]
 ) -> Outcome:
     """Write the folder's own files from those of its jobs, the manifest last."""
-    tables = {name: collated(name, done.whole) for name in _HEADERS} | _compared(done)
+    tables = {name: _collated(name, done.whole) for name in _HEADERS} | _compared(done)
+    tables |= {name: _collated(name, done.following) for name in _ABOVE}
     tables["scores"] = _appended(tables["scores"], tables.pop("scheme_scores"))
-    for name, table in tables.items():
-        write_csv(table, folder / f"{name}.csv")
+    write_tables(tables, folder)
     as_text: Any = {"model": object}  # a column without any model would read as numbers
     numbers = {name: pd.read_csv(folder / f"{name}.csv", dtype=as_text) for name in tables}
+    derived = _derived(done, numbers)
+    write_tables(derived, folder)
+    numbers |= derived
     write_json(_report_numbers(done, numbers), folder / "scores.json")
     manifest = _manifest(done, command=command, seconds=seconds, inputs=inputs)
     write_json(manifest, folder / "manifest.json")
@@ -126,12 +140,12 @@ def worst_diagnostics(diagnostics: pd.DataFrame) -> pd.DataFrame:
     return summary.reset_index()
 
 
-def collated(name: str, jobs: Iterable[Job]) -> pd.DataFrame:
+def _collated(name: str, jobs: Iterable[Job]) -> pd.DataFrame:
     """One table of all methods, every value as the text that the methods wrote."""
     paths = [job.home / f"{name}.csv" for job in jobs]
     tables = [read_text_table(path) for path in paths if path.is_file()]
     if not tables:
-        return pd.DataFrame(columns=_HEADERS[name].split(","))
+        return pd.DataFrame(columns=(_HEADERS | _ABOVE)[name].split(","))
     return pd.concat(tables, ignore_index=True).fillna("")
 
 
@@ -149,23 +163,23 @@ def _compared(done: Finished) -> dict[str, pd.DataFrame]:
     unseen = found.points.loc[found.points["split"] != "train"]
     return {
         "scheme_scores": found.scores,
-        "pairs": pair_rows(study.pairs, found.points, resampling),
+        "pairs": pair_rows((*study.pairs, *variant_pairs(study)), found.points, resampling),
         "ranking": ranking(unseen, resampling),
         "folds": found.folds,
-        **_above(done),
         "preselection": selection.path if selection else pd.DataFrame(columns=pd.Index(COLUMNS)),
         "preselection_confirmed": confirmed(study, done.jobs, found.points),
     }
 
 
-def _above(done: Finished) -> dict[str, pd.DataFrame]:
-    """Where each target, and all of them at once, are above the level of [threshold]."""
-    jobs = [job for job in done.jobs if isinstance(job.task, Whole | Elsewhere)]
-    tables = {name: collated(name, jobs) for name in ("threshold", "limits", "above")}
-    known = tables["threshold"].astype({"probability": float})
+def _derived(done: Finished, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """What follows from other tables alone."""
     coords = list(done.setup.problem.coords)
-    both = joint(known, coords) if done.setup.others else pd.DataFrame()
-    return {**tables, "joint": both.reindex(columns=["method", *coords, "probability"])}
+    both = joint(tables["threshold"], coords) if done.setup.others else pd.DataFrame()
+    pairs = variant_pairs(done.setup.study)
+    return {
+        "joint": both.reindex(columns=["method", *coords, "probability"]),
+        "variants": weight_changes(pairs, tables["weights"], coords),
+    }
 
 
 def _report_numbers(done: Finished, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:

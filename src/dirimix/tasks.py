@@ -12,6 +12,7 @@ from dirimix.outputs import Scoring, method_tables, point_table
 from dirimix.problem import Problem
 from dirimix.reversion import reversion_tables
 from dirimix.sections import Reversion, Threshold
+from dirimix.sensitivity import sensitivity_tables
 from dirimix.threshold import threshold_tables
 
 METHOD_FOLDER = "methods"
@@ -78,7 +79,7 @@ class Whole(AbstractTask):
         return problem
 
     def tables(self, fitted: FittedMethod, problem: Problem, scoring: Scoring) -> Tables:
-        found = reversion_tables(fitted, problem, self.reversion)
+        found = reversion_tables(fitted, problem, self.reversion) | sensitivity_tables(fitted)
         if self.threshold is not None:
             found |= threshold_tables(fitted, problem, self.threshold, self.along)
         named = {name: table.assign(method=fitted.name) for name, table in found.items()}

@@ -1,0 +1,59 @@
+"""What a changed option changes: a method with a label beside the same method without."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from dirimix.study import Study
+
+COLUMNS = ("method", "base", "split", "model", "sites", "mean_change", "mean_size", "largest")
+
+
+def variant_pairs(study: Study) -> tuple[tuple[str, str], ...]:
+    """Every method with a label, and the one that it is a variant of, where both mix models."""
+    choices = study.choices()
+    return tuple(
+        (c.name, c.unlabelled)
+        for c in choices
+        if c.label and c.unlabelled in study.run and not c.method.each_model
+    )
+
+
+def weight_changes(
+    pairs: Sequence[tuple[str, str]], weights: pd.DataFrame, coords: Sequence[str]
+) -> pd.DataFrame:
+    """How far the mean field weights move, by variant, split and model.
+
+    Args:
+        pairs: Methods, each with the one that it is compared with.
+        weights: The table of weights of all methods; coordinates are empty for a global one.
+        coords: Columns of the coordinates.
+
+    Returns:
+        sites; mean_change, mean_size (of the absolute change) and largest (absolute change).
+    """
+    rows = [row for pair in pairs for row in _changes(*pair, weights, list(coords))]
+    return pd.DataFrame(rows, columns=pd.Index(COLUMNS))
+
+
+def _changes(
+    variant: str, base: str, weights: pd.DataFrame, coords: list[str]
+) -> Iterator[dict[str, object]]:
+    where = ["split", *coords, "model"]
+    one, other = (
+        weights.loc[weights["method"] == m].reset_index(drop=True) for m in (variant, base)
+    )
+    # every method writes the sites of a problem in the same order
+    assert one[where].equals(other[where])
+    change = one["mean"] - other["mean"]
+    for (split, model), found in change.groupby([one["split"], one["model"]], sort=False):
+        yield {
+            "method": variant,
+            "base": base,
+            "split": split,
+            "model": model,
+            "sites": len(found),
+            "mean_change": found.mean(),
+            "mean_size": found.abs().mean(),
+            "largest": found.abs().max(),
+        }
