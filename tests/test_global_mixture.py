@@ -1,0 +1,210 @@
+"""gBMM+L and gBMM+D: the posterior against quadrature, its limits, and what a fit leaves behind."""
+
+import warnings
+
+import arviz_stats
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+from scipy.special import betaln, expit
+
+from dirimix import DirichletMixture, LinearMixture
+from dirimix.errors import ConvergenceWarning, DroppedRowsWarning, InputError
+from monte_carlo import LIMIT, Law, apart, far_from, scalars
+
+ERROR = 0.2
+LENGTH = {"chains": 4, "draws": 1500, "warmup": 500}
+HURRIED = {"chains": 2, "draws": 20, "warmup": 20}
+CLASSES = {"gbmm-l": LinearMixture, "gbmm-d": DirichletMixture}
+every_class = pytest.mark.parametrize("kind", CLASSES.values(), ids=list(CLASSES))
+
+
+def frame(truth, n: int, noise: float = 0.5, seed: int = 0) -> pd.DataFrame:
+    """Independent models a, b, ... and y, their mixture with the true weights, and noise."""
+    rng = np.random.default_rng(seed)
+    f = rng.normal(0, 1, (n, len(truth)))
+    columns = dict(zip("abc", f.T, strict=False))
+    return pd.DataFrame(columns | {"y": f @ truth + rng.normal(0, noise, n)})
+
+
+def fitted(kind, table: pd.DataFrame, models, **options):
+    """A fit whose convergence is not the question."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture = kind(models=list(models), **(LENGTH | options))
+        return mixture.fit(table, table["y"], ERROR)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return frame([0.65, 0.35], 12, seed=2)
+
+
+@pytest.fixture(scope="module")
+def trio():
+    return frame([0.6, 0.3, 0.1], 30)
+
+
+@pytest.fixture(scope="module")
+def of_trio(trio):
+    return fitted(DirichletMixture, trio, "abc", seed=1)
+
+
+def _likelihood(table: pd.DataFrame, sums: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """exp of the log likelihood, scaled, for sums of squares (..., 1) and sigma (s,)."""
+    variance = sigma**2 + ERROR**2
+    log = -0.5 * (len(table) * np.log(variance) + sums / variance)
+    return np.exp(log - log.max())
+
+
+SIGMA = np.geomspace(0.02, 4, 160)
+
+
+def dirichlet_by_quadrature(table: pd.DataFrame, alpha_scale=1.0, rate=10.0) -> dict[str, Law]:
+    """Two models: sums over logit w, log alpha of both and log sigma."""
+    u, alpha = np.linspace(-10, 10, 401), np.geomspace(1e-5, 6 * alpha_scale, 120)
+    t = np.sinh(u)  # a small alpha spreads logit w over thousands
+    log_w, log_rest, w = -np.logaddexp(0, -t), -np.logaddexp(0, t), expit(t)
+    mean = np.outer(w, table["a"]) + np.outer(1 - w, table["b"])
+    sums = np.sum((table["y"].to_numpy() - mean) ** 2, axis=1)[:, None]
+    noise = stats.gamma(5, scale=1 / rate).pdf(SIGMA) * SIGMA
+    of_w_sigma = _likelihood(table, sums, SIGMA) * noise
+    prior = stats.halfnorm(0, alpha_scale).pdf(alpha) * alpha
+    log_beta = betaln(alpha[:, None], alpha)
+    first, second = np.exp(np.outer(log_w, alpha)), np.exp(np.outer(log_rest, alpha))
+    of_alpha = prior[:, None] * prior * np.exp(-log_beta)
+    of_w = np.cosh(u) * np.einsum("ta,tb,ab->t", first, second, of_alpha, optimize=True)
+    likelihood = np.cosh(u) * of_w_sigma.sum(axis=1)
+    mass = np.einsum("ta,tb,t->ab", first, second, likelihood, optimize=True) * of_alpha
+    return {
+        "weights[a]": Law.of_grid(of_w * of_w_sigma.sum(axis=1), w),
+        "alpha[a]": Law.of_grid(mass.sum(axis=1), alpha),
+        "alpha[b]": Law.of_grid(mass.sum(axis=0), alpha),
+        "sigma": Law.of_grid(of_w @ of_w_sigma, SIGMA),
+    }
+
+
+def linear_by_quadrature(table: pd.DataFrame, rate=10.0) -> dict[str, Law]:
+    """Two models: sums over both weights and log sigma."""
+    w = (np.arange(200) + 0.5) / 200
+    y, a, b = (table[c].to_numpy() for c in "yab")
+    residual = y - w[:, None, None] * a - w[None, :, None] * b
+    sums = np.sum(residual**2, axis=-1)[..., None]
+    noise = stats.gamma(5, scale=1 / rate).pdf(SIGMA) * SIGMA
+    mass = _likelihood(table, sums, SIGMA) * noise
+    return {
+        "weights[a]": Law.of_grid(mass.sum(axis=(1, 2)), w),
+        "weights[b]": Law.of_grid(mass.sum(axis=(0, 2)), w),
+        "sigma": Law.of_grid(mass.sum(axis=(0, 1)), SIGMA),
+    }
+
+
+def test_the_dirichlet_posterior_is_that_of_quadrature(pair):
+    found = scalars(fitted(DirichletMixture, pair, "ab", draws=3000).posterior_)
+    assert far_from(found, dirichlet_by_quadrature(pair)) < LIMIT
+    assert far_from(found, dirichlet_by_quadrature(pair, alpha_scale=1.2)) > 2 * LIMIT
+    assert far_from(found, dirichlet_by_quadrature(pair, rate=12)) > 2 * LIMIT
+
+
+def test_the_linear_posterior_is_that_of_quadrature(pair):
+    mixture = fitted(LinearMixture, pair, "ab", draws=3000)
+    assert far_from(scalars(mixture.posterior_), linear_by_quadrature(pair)) < LIMIT
+    assert far_from(scalars(mixture.posterior_), linear_by_quadrature(pair, rate=12)) > 2 * LIMIT
+
+
+@every_class
+def test_a_perfect_model_takes_nearly_all_weight(kind):
+    table = frame([0.0, 1.0, 0.0], 400, noise=0.05)
+    mixture = fitted(kind, table, "abc", draws=200)
+    # an error of 0.2 leaves sd(weight) = 0.01
+    assert mixture.weights_[1] > 0.95
+
+
+def test_names_of_models_do_not_matter(trio, of_trio):
+    other = scalars(fitted(DirichletMixture, trio, "cab", seed=2).posterior_)
+    expected = scalars(of_trio.posterior_)
+    assert apart(other, expected) < LIMIT
+    swapped = {name.translate(str.maketrans("ab", "ba")): d for name, d in expected.items()}
+    assert apart({"weights[a]": other["weights[a]"]}, swapped) > 2 * LIMIT
+
+
+def test_a_constant_in_all_models_and_y_changes_no_answer(trio, of_trio):
+    mixture = fitted(DirichletMixture, trio + 50, "abc", seed=2)
+    assert apart(scalars(mixture.posterior_), scalars(of_trio.posterior_)) < LIMIT
+
+
+def test_the_posterior_holds_what_arviz_needs(of_trio, tmp_path):
+    of_trio.posterior_.to_netcdf(tmp_path / "p.nc", engine="h5netcdf")
+    with xr.open_datatree(tmp_path / "p.nc", engine="h5netcdf") as tree:
+        groups = {"posterior", "sample_stats", "log_likelihood", "observed_data", "constant_data"}
+        assert set(tree.children) == groups
+        summary = arviz_stats.summary(tree, round_to="none")
+        own = of_trio.diagnostics_.set_index("parameter")
+        assert set(own.index) == set(summary.index)
+        for theirs, ours in (("mean", "mean"), ("ess_bulk", "ess_bulk"), ("r_hat", "rhat")):
+            np.testing.assert_allclose(summary.loc[own.index, theirs].astype(float), own[ours])
+        assert np.isfinite(arviz_stats.loo(tree).elpd)
+
+
+def test_the_log_likelihood_is_that_of_the_draws(trio, of_trio):
+    groups = of_trio.posterior_
+    w, sigma = (groups["posterior"][n].to_numpy() for n in ("weights", "sigma"))
+    mean = w @ trio[list("abc")].to_numpy().T
+    expected = stats.norm(mean, np.hypot(sigma, ERROR)[..., None]).logpdf(trio["y"])
+    np.testing.assert_allclose(groups["log_likelihood"]["y"], expected, atol=1e-9)
+
+
+def test_diagnostics_and_sampling_have_the_columns_that_are_written(of_trio):
+    columns = ["parameter", "mean", "sd", "ess_bulk", "ess_tail", "rhat"]
+    assert list(of_trio.diagnostics_.columns) == columns
+    assert {f"alpha[{m}]" for m in "abc"} < set(of_trio.diagnostics_["parameter"])
+    assert {"chains", "draws", "warmup", "divergences", "gradients", "seconds"} < set(
+        of_trio.sampling_
+    )
+    assert (of_trio.posterior_["posterior"]["alpha"] > 0).all()
+    np.testing.assert_allclose(of_trio.weight_draws_.sum(axis=1), 1)
+    assert (of_trio.weight_draws_ >= 0).all()
+
+
+def test_the_verdict_is_that_of_the_gate(of_trio):
+    own = of_trio.diagnostics_
+    diverging = float(of_trio.posterior_["sample_stats"]["diverging"].mean())
+    passed = own["rhat"].max() <= 1.01 and own[["ess_bulk", "ess_tail"]].min().min() >= 400
+    assert of_trio.converged_ == (passed and diverging <= 0.001)
+    assert of_trio.sampling_["converged"] == of_trio.converged_
+
+
+def test_the_seed_decides_the_draws(trio):
+    first, again, other = (
+        fitted(DirichletMixture, trio, "abc", **HURRIED, seed=seed) for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(first.weight_draws_, again.weight_draws_)
+    xr.testing.assert_identical(first.posterior_, again.posterior_)
+    assert not np.any(first.weight_draws_ == other.weight_draws_)
+
+
+def test_a_run_that_is_too_short_says_so(trio):
+    with pytest.warns(ConvergenceWarning, match="DirichletMixture has not .*ess_bulk below 400"):
+        mixture = DirichletMixture(models=list("abc"), **HURRIED).fit(trio, trio["y"], ERROR)
+    assert not mixture.converged_
+    assert not mixture.sampling_["converged"]
+    assert any("ess_tail below 400" in reason for reason in mixture.sampling_["reasons"])
+
+
+def test_rows_without_some_model_are_left_out_of_the_fit_and_predicted_by_the_others(trio):
+    holed = trio.copy()
+    holed.loc[[3, 7], "b"] = np.nan
+    with pytest.warns(DroppedRowsWarning, match="fitting on 28 of 30 rows"):
+        mixture = fitted(LinearMixture, holed, "abc", **HURRIED)
+    weights = mixture.predict_weights(holed).to_numpy()
+    assert np.all(weights[[3, 7], 1] == 0)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    assert np.isfinite(mixture.predict(holed)).all()
+    free = mixture.unprojected()
+    np.testing.assert_allclose(
+        free.weight_draws_ / free.weight_draws_.sum(axis=1, keepdims=True), mixture.weight_draws_
+    )
+    with pytest.raises(InputError, match=r"unprojected\(\) needs a fitted LinearMixture"):
+        LinearMixture(models=list("abc")).unprojected()
