@@ -3,7 +3,6 @@ import sys
 
 import numpy as np
 import pandas as pd
-import pooch
 import pytest
 import xarray as xr
 
@@ -11,7 +10,7 @@ import dirimix
 from dirimix.cli import VERBS, main
 from dirimix.cli.options import names, setting
 from dirimix.cli.progress import LiveLines, PlainLines, chain_line
-from dirimix.datasets import DATASETS, files
+from dirimix.datasets import DATASETS
 from dirimix.errors import InputError
 from dirimix.progress import ChainProgress
 from stand_ins import COLUMNS, STUDY, SampledStandIn, frame, register, train_frame, write_study
@@ -22,12 +21,6 @@ def fit(folder, table, *more, method="equal") -> int:
     table.to_csv(path, index=False)
     out = folder / "out"
     return main(["fit", str(path), *COLUMNS, "--method", method, "--out", str(out), *more])
-
-
-def altered(column, row, value):
-    table = train_frame().astype({column: object})
-    table.loc[row, column] = value
-    return table
 
 
 def test_help_imports_nothing_heavy():
@@ -63,104 +56,6 @@ def test_data_list_names_every_dataset(capsys):
 def test_data_fetch_of_an_embedded_dataset_says_where_it_is(capsys):
     assert main(["data", "fetch", "liquid-drop"]) == 0
     assert "datasets" in capsys.readouterr().out
-
-
-BAD_TABLES = {
-    "missing column": (train_frame().drop(columns="b"), "'b'"),
-    "text in a number column": (altered("a", 2, "oops"), "has the text 'oops' at row 3"),
-    "NaN in target": (altered("y", 4, np.nan), "target 'y' must be finite everywhere"),
-    "infinity in target": (altered("y", 4, np.inf), "inf at row 5"),
-    "NaN in coordinate": (altered("x", 4, np.nan), "coordinate 'x' must be finite"),
-    "infinity in coordinate": (altered("x", 4, np.inf), "inf at row 5"),
-    "model missing everywhere": (train_frame().assign(c=np.nan), "'c'"),
-    "duplicate rows": (pd.concat([train_frame(), train_frame().iloc[[3]]]), "rows 4 and 31"),
-    "constant coordinate": (train_frame().assign(z=1.0), "'z'"),
-    "empty table": (train_frame().iloc[:0], "no rows"),
-    "fewer rows than models": (train_frame().iloc[:2], "2 rows"),
-}
-
-
-@pytest.mark.parametrize(("table", "message"), BAD_TABLES.values(), ids=list(BAD_TABLES))
-def test_a_bad_table_ends_in_one_sentence(tmp_path, capsys, table, message):
-    assert fit(tmp_path, table, "--quiet") == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.startswith("dirimix: ")
-    assert error.count("\n") == 1
-    assert [p.name for p in tmp_path.iterdir()] == ["t.csv"]
-
-
-BAD_COMMANDS = {
-    "negative error": (["--error", "u"], "error 'u' must be finite and not negative"),
-    "missing target": (["--target", "yy"], "'yy' is not in the table (did you mean 'y'?)"),
-    "one model": (["--models", "a"], "at least 2 model columns are needed"),
-    "model named twice": (["--models", "a,a"], "'a' is named 2 times"),
-    "target among models": (["--models", "a,y"], "also named as a coordinate or a model"),
-    "empty name": (["--models", "a,,b"], "--models takes names separated by commas"),
-    "unknown method": (["--method", "gbmm-x"], "unknown method 'gbmm-x'"),
-    "unknown option": (["--option", "n_draw=3"], "equal has no option 'n_draw'"),
-    "no value": (["--option", "n_draw"], "--option takes NAME=VALUE"),
-    "no sampling": (["--draws", "0"], "--draws must be positive, not 0"),
-}
-
-
-@pytest.mark.parametrize(("more", "message"), BAD_COMMANDS.values(), ids=list(BAD_COMMANDS))
-def test_a_bad_command_ends_in_one_sentence(tmp_path, capsys, more, message):
-    table = train_frame()
-    table.loc[2, "u"] = -0.1
-    assert fit(tmp_path, table, "--quiet", *more) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
-    assert not (tmp_path / "out").exists()
-
-
-def test_columns_must_be_named_for_a_file(tmp_path, capsys):
-    train_frame().to_csv(tmp_path / "t.csv", index=False)
-    arguments = ["fit", str(tmp_path / "t.csv"), "--method", "equal", "--out", str(tmp_path / "o")]
-    assert main(arguments) == 2
-    assert "is a file, so target must be given" in capsys.readouterr().err
-
-
-def test_unreadable_files_are_refused(tmp_path, capsys):
-    train_frame().to_parquet(tmp_path / "t.parquet")
-    content = (tmp_path / "t.parquet").read_bytes()
-    (tmp_path / "t.parquet").write_bytes(content[: len(content) // 2])
-    (tmp_path / "t.csv").write_text("x,x,y,a,b,c\n1,2,3,4,5,6\n")
-    (tmp_path / "t.xls").write_text("")
-    messages = {
-        "t.parquet": "cannot be read as Parquet",
-        "t.csv": "names the column 'x' 2 times",
-        "t.xls": "only .csv, .parquet, .nc are known",
-        "gone.csv": "there is no file",
-    }
-    for name, message in messages.items():
-        arguments = [str(tmp_path / name), *COLUMNS, "--method", "equal", "--out", "never"]
-        assert main(["fit", *arguments]) == 2
-        assert message in capsys.readouterr().err
-
-
-def test_a_dataset_with_a_wrong_checksum_is_refused(tmp_path, capsys):
-    for file in DATASETS["nuclear-s2n"].files:
-        (tmp_path / file.path).parent.mkdir(exist_ok=True)
-        (tmp_path / file.path).write_text("altered")
-    arguments = ["fit", "data:nuclear-s2n", "--method", "equal", "--out", str(tmp_path / "o")]
-    assert main([*arguments, "--data-dir", str(tmp_path)]) == 2
-    assert "expected sha256" in capsys.readouterr().err
-
-
-def test_no_network_and_no_folder_is_said(tmp_path, capsys, monkeypatch):
-    def unreachable(*_arguments, **_options):
-        raise OSError("the network is unreachable")
-
-    monkeypatch.delenv(files.VARIABLE, raising=False)
-    monkeypatch.setattr(files, "_cache", lambda: tmp_path / "cache")
-    monkeypatch.setattr(pooch, "retrieve", unreachable)
-    arguments = ["fit", "data:nuclear-s2n", "--method", "equal", "--out", str(tmp_path / "o")]
-    assert main(arguments) == 2
-    error = capsys.readouterr().err
-    assert "cannot download https://" in error
-    assert "DIRIMIX_DATA_DIR or --data-dir" in error
 
 
 def test_somebody_elses_folder_is_left_alone(tmp_path, capsys):

@@ -301,11 +301,6 @@ def test_a_bad_value_is_named_by_its_row_in_the_file(tmp_path, capsys, column, v
     assert not (tmp_path / "out").exists()
 
 
-def test_only_names_what_the_study_runs(tmp_path, capsys):
-    assert run(write_study(tmp_path), tmp_path / "out", "--only", "equals") == 2
-    assert "does not run 'equals' (did you mean 'equal'?)" in capsys.readouterr().err
-
-
 def test_the_shipped_studies_are_valid():
     pytest.importorskip("dirimix.global_mixture")
     pytest.importorskip("dirimix.local_mixture")

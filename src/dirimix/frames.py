@@ -124,6 +124,10 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    # pandas reads no file that repeats a name, and does not say so
+    _check_names(path, pq.read_schema(path).names)
     frame = pd.read_parquet(path)
     return frame if frame.index.names == [None] else frame.reset_index()
 

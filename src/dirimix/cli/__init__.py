@@ -18,6 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 is success, 2 bad input, 3 a result that has not converged, 130 an interruption.
     """
     arguments = _parser().parse_args(argv)
+    if arguments.quiet:
+        _silence_downloads()
     try:
         converged = arguments.act(arguments)
     except InputError as error:
@@ -29,6 +31,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return INTERRUPTED
     return 0 if converged or arguments.allow_unconverged else NOT_CONVERGED
+
+
+def _silence_downloads() -> None:
+    """Keep the downloader's own lines off the terminal."""
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")
 
 
 def _parser() -> argparse.ArgumentParser:

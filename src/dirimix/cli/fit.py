@@ -84,10 +84,10 @@ def _columns(text: str | None, flag: str) -> tuple[str, ...] | None:
 def _flags(arguments: argparse.Namespace, choice: Choice, teller: Teller) -> dict[str, object]:
     """Options given by flags, those that the method has; a line about the others."""
     given = {n: getattr(arguments, n) for n in _SAMPLING if getattr(arguments, n) is not None}
-    known = choice.method.options()
-    for name in [n for n in given if n not in known]:
-        teller.say(f"{choice.name} has no {name}; --{name.replace('_', '-')} is not used")
     for name, value in given.items():
         if name != "kernel" and value <= 0:
             raise InputError(f"--{name.replace('_', '-')} must be positive, not {value}")
+    known = choice.method.options()
+    for name in [n for n in given if n not in known]:
+        teller.say(f"{choice.name} has no {name}; --{name.replace('_', '-')} is not used")
     return {name: value for name, value in given.items() if name in known}
