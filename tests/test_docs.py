@@ -1,0 +1,281 @@
+"""What the documentation says, checked against what the code does."""
+
+import argparse
+import inspect
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dirimix
+from dirimix import datasets, sampler
+from dirimix.cli import _parser, main
+from dirimix.datasets.files import VARIABLE
+from dirimix.methods import METHODS
+from dirimix.study import DataChoice
+from pages import (
+    ALL_PAGES,
+    PAGES,
+    ROOT,
+    Block,
+    blocks,
+    commands,
+    dead_links,
+    quoted,
+    replaced,
+    rows,
+    run_commands,
+    run_page,
+    sections,
+    without_blocks,
+)
+
+DOCS = ROOT / "docs"
+MODELS = ("classical", "expansion", "wien")
+SPEED = [False, pytest.param(True, marks=pytest.mark.slow)]
+
+# every part of a study that writes a file, with methods that cost little
+STUDY = """
+[data]
+table = "docs/example/table.csv"
+target = "energy"
+coords = ["x"]
+models = ["classical", "expansion", "wien"]
+error = "error"
+split = "part"
+[methods]
+run = ["raw", "ols", "bma-laplace", "gbmm-d", "ridge-stacking", "ridge-stacking@few"]
+[options]
+y_scale = 0.1
+chains = 2
+draws = 60
+warmup = 40
+[options."ridge-stacking@few"]
+n_draws = 100
+[scores]
+n_boot = 50
+[compare]
+pairs = [["gbmm-d", "ridge-stacking"]]
+[validation.random]
+scheme = "k-fold"
+folds = 2
+methods = ["raw", "ridge-stacking"]
+[preselection]
+scheme = "random"
+confirm = ["ridge-stacking"]
+[threshold]
+level = 0.5
+methods = ["ridge-stacking"]
+[threshold.along]
+"docs/example/table.csv" = "x"
+"""
+
+
+@pytest.fixture(name="clone")
+def _clone(tmp_path, monkeypatch):
+    """A folder that looks to a page's commands like a clone of the repository."""
+    if VARIABLE in os.environ:
+        monkeypatch.setenv(VARIABLE, str(Path(os.environ[VARIABLE]).absolute()))
+    shutil.copytree(DOCS / "example", tmp_path / "docs/example")
+    shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("clone")
+@pytest.mark.parametrize("as_written", SPEED)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page_runs(page, as_written):
+    left = run_page(page, fast=not as_written)
+    if left:
+        pytest.skip(f"needs {VARIABLE}: {left}; the rest of the page ran")
+
+
+def test_example_is_the_tutorials_table(clone):
+    exec(next(b for b in blocks(DOCS / "tutorial.md") if b.language == "python").text, {})
+    for name in ("table.csv", "new.csv"):
+        assert (clone / name).read_text() == (DOCS / "example" / name).read_text()
+
+
+@pytest.mark.usefixtures("clone")
+@pytest.mark.parametrize("text", ["dirimix data fetch nothing", "rm -r data"])
+def test_commands_that_fail_are_noticed(text):
+    with pytest.raises(AssertionError, match="exit code 2|unknown command"):
+        run_commands(text)
+
+
+def test_marks_that_replace_nothing_are_noticed():
+    block = Block(ROOT / "README.md", 1, "python", "", ("draws=2",), "fit(warmup=3)")
+    with pytest.raises(AssertionError, match="README.md:1 has no draws"):
+        replaced(block)
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    assert not dead_links(page, without_blocks(page))
+    assert dead_links(page, "[a](nowhere.md) [b](#no-heading)") == ["nowhere.md", "#no-heading"]
+
+
+def test_make_targets_exist():
+    made = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    shown = [b.text for page in PAGES for b in blocks(page) if b.language == "sh"]
+    asked = {words[1] for text in shown for words in commands(text) if words[0] == "make"}
+    spoken = set(re.findall(r"`make ([a-z]+)`", "".join(p.read_text() for p in ALL_PAGES)))
+    assert {"demo", "test"} <= asked
+    assert asked | spoken <= set(made)
+
+
+def test_readme_lists_the_methods():
+    listed = {
+        quoted(name)[0]: words for name, words in rows(sections(ROOT / "README.md")["Methods"])
+    }
+    assert listed == {name: method.words for name, method in METHODS.items()}
+
+
+def test_every_method_is_described():
+    assert [name for name in sections(DOCS / "methods.md") if name in METHODS] == list(METHODS)
+
+
+def test_options_are_those_of_the_methods():
+    listed = {}
+    for name, default, of, _ in rows(sections(DOCS / "methods.md")["Options"]):
+        methods = METHODS if of == "every method" else quoted(of)
+        for method in methods:
+            listed[method, quoted(name)[0]] = quoted(default)[0] if quoted(default) else "None"
+    known = {(m, n): str(v) for m, method in METHODS.items() for n, v in method.options().items()}
+    assert listed == known
+
+
+class _Stop(Exception):
+    """Raised in the place of sampling, which priors come before."""
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_priors_are_those_in_use(name, monkeypatch):
+    def stop(*_: object) -> None:
+        raise _Stop
+
+    monkeypatch.setattr(sampler, "sample", stop)
+    table = pd.read_csv(DOCS / "example/table.csv")
+    member = next(iter(METHODS[name].build(("x",), MODELS, {"y_scale": 0.3}, 0).values()))
+    try:
+        # measurement errors would leave the closed-form evidence no closed form
+        member.fit(table, table["energy"])
+    except _Stop:
+        pass
+    texts = sections(DOCS / "methods.md")
+    same = "The same priors." in texts[name]
+    listed = rows(texts["bma-closed-form" if same else name])
+    patterns = {quoted(p)[0]: re.escape(quoted(t)[0]).replace("…", ".+") for p, t in listed}
+    assert set(patterns) == set(member.priors_)
+    for parameter, text in member.priors_.items():
+        assert re.fullmatch(patterns[parameter], text), (parameter, text)
+
+
+def _long_options(parser: argparse.ArgumentParser) -> set[str]:
+    return {o for action in parser._actions for o in action.option_strings if o.startswith("--")}
+
+
+def _verbs() -> dict[str, argparse.ArgumentParser]:
+    """Every command's parser by its words; `data` has two, of which one has options of its own."""
+    found = {}
+    for action in _parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found = dict(action.choices)
+    inner = next(a for a in found["data"]._actions if isinstance(a, argparse._SubParsersAction))
+    return found | {"data": inner.choices["fetch"]}
+
+
+@pytest.mark.parametrize("verb", ["data", "fit", "predict", "run", "report"])
+def test_options_of_commands(verb):
+    common = {"--help", "--seed", "--quiet"}
+    listed = {o.split()[0] for cell in rows(sections(DOCS / "command-line.md")[f"dirimix {verb}"])
+              for o in quoted(cell[0])}  # fmt: skip
+    assert listed | common == _long_options(_verbs()[verb])
+
+
+def test_no_page_names_an_option_that_is_not():
+    known = {o for parser in _verbs().values() for o in _long_options(parser)}
+    for page in ALL_PAGES:
+        named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text()))
+        assert named <= known, page
+
+
+def test_study_entries_are_described():
+    listed = rows(sections(DOCS / "command-line.md")["A study file"])
+    data = {name for cells in listed if cells[0] == "`[data]`" for name in quoted(cells[1])}
+    assert data == set(inspect.signature(DataChoice).parameters)
+
+
+def test_output_files_are_described(clone):
+    (clone / "study.toml").write_text(STUDY)
+    assert main(["run", "study.toml", "--out", "out", "--allow-unconverged", "--quiet"]) == 0
+    listed = {
+        name: {column for cells in rows(text) for column in quoted(cells[0])}
+        for name, text in sections(DOCS / "files.md").items()
+        if name.endswith(".csv")
+    }
+    written = {path.name: pd.read_csv(path) for path in (clone / "out").glob("*.csv")}
+    assert set(listed) == set(written)
+    empty = {name for name, table in written.items() if not len(table)}
+    assert empty <= {"reversion.csv", "reversion_sites.csv", "sensitivity.csv", "power_scaling.csv",
+                     "joint.csv"}  # fmt: skip
+    for name, table in written.items():
+        columns = set(table.columns) - {"x"}
+        assert columns <= listed[name] if name in empty else columns == listed[name], name
+
+
+@pytest.mark.usefixtures("clone")
+def test_predictions_are_described():
+    fit = "docs/example/table.csv --target energy --coords x --method equal --out out --quiet"
+    assert main(["fit", *fit.split(), "--models", ",".join(MODELS)]) == 0
+    assert main(["predict", "out", "docs/example/new.csv", "--out", "p.csv", "--quiet"]) == 0
+    cells = [cells[0] for cells in rows(sections(DOCS / "files.md")["predicted"])]
+    listed = {column for cell in cells for column in quoted(cell)} - {"w_MODEL"}
+    assert listed | {"x"} | {f"w_{m}" for m in MODELS} == set(pd.read_csv("p.csv").columns)
+
+
+@pytest.mark.usefixtures("clone")
+def test_manifest_vouches_for_the_model():
+    fit = "docs/example/table.csv --target energy --coords x --method equal --out out --quiet"
+    assert main(["fit", *fit.split(), "--models", ",".join(MODELS)]) == 0
+    assert "model.joblib" in json.loads(Path("out/manifest.json").read_text())["sha256"]
+
+
+def test_names_of_the_notation_are_in_the_code():
+    source = "".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.py")))
+    for text in sections(DOCS / "notation.md").values():
+        for cells in rows(text):
+            for name in (n for cell in cells[1:] for n in quoted(cell)):
+                assert re.search(rf"\b{re.escape(name.split('(')[0])}", source), name
+
+
+@pytest.mark.parametrize("name", ["liquid-drop", "nuclear-s2n"])
+def test_check_values_of_the_data(name):
+    if name != "liquid-drop" and VARIABLE not in os.environ:
+        pytest.skip(f"needs {VARIABLE}")
+    data = datasets.load(name)
+    listed = {quoted(cells[0])[0]: cells[1:] for cells in rows(sections(DOCS / "data.md")[name])
+              if len(cells) == 4}  # fmt: skip
+    assert tuple(listed) == data.models
+    for model, (label, *values) in listed.items():
+        assert label == data.labels[model]
+        assert values == [f"{_rms(data, model, split):.3f}" for split in ("train", "test")]
+
+
+def _rms(data: datasets.Dataset, model: str, split: str) -> float:
+    part = data.part(split).dropna(subset=list(data.models))
+    return float(np.sqrt(np.mean((part[model] - part[data.target]) ** 2)))
+
+
+def test_citation_file_agrees():
+    lines = (ROOT / "CITATION.cff").read_text().splitlines()
+    top = dict(line.split(": ", 1) for line in lines if re.match(r"\w[\w-]*: ", line))
+    assert top["version"] == dirimix.__version__
+    assert top["license"] in (ROOT / "LICENSE").read_text()
+    assert "    doi: 10.1038/s41598-023-46568-0" in lines
