@@ -38,11 +38,11 @@ class Falling:
 
 
 def problem(n=20):
-    """Two lines, z = 0 and 1; both models fall along x, b's table ends half way at z = 1."""
+    """Two lines, z = 0 and 1; both models fall along x, b's table ends at 0, at z = 1 before."""
     x, z = (v.ravel() for v in np.meshgrid(np.arange(float(n)), [0.0, 1.0]))
     value = 5.25 - 0.5 * x
     frame = pd.DataFrame({"z": z, "x": x, "a": value, "b": value})
-    frame.loc[(z == 1) & (x >= n / 2), "b"] = np.nan
+    frame.loc[(value < 0) | ((z == 1) & (x >= n / 2)), "b"] = np.nan
     frame = frame.sample(frac=1, random_state=0).reset_index(drop=True)
     rows = Rows(frame, np.zeros(len(frame)), None)
     return Problem("t", ("z", "x"), ("a", "b"), "y", None, {"train": rows}, everywhere=frame)
@@ -99,14 +99,21 @@ def test_a_line_that_ends_above_says_so():
     assert np.isnan(nowhere["mean"])
 
 
-def test_only_what_has_ended_is_filled():
+def test_only_what_has_ended_above_the_level_is_filled():
+    """Two lines: a ends on the first and reaches its table's last place on the second."""
     frame = pd.DataFrame(
-        {"z": 0.0, "x": [3.0, 1.0, 0.0, 2.0, 4.0], "a": [np.nan, 2, np.nan, 1, np.nan]}
-    ).assign(b=np.nan)
-    one = Problem("t", ("z", "x"), ("a", "b"), "y", None, {}, everywhere=frame)
-    filled = fill_ended(frame, one, "x", -7.0).sort_values("x")
-    np.testing.assert_array_equal(filled["a"], [np.nan, 2, 1, -7, -7])
+        {
+            "z": [0.0] * 5 + [1.0] * 2,
+            "x": [3.0, 1, 0, 2, 4, 2, 3],
+            "a": [np.nan, 2, np.nan, 1, np.nan, 5, 6],
+        }
+    ).assign(b=np.nan, c=lambda t: t["a"] - 9)
+    one = Problem("t", ("z", "x"), ("a", "b", "c"), "y", None, {}, everywhere=frame)
+    filled = fill_ended(frame, one, "x", -1.0).sort_values(["z", "x"])
+    np.testing.assert_array_equal(filled["a"], [np.nan, 2, 1, -1, -1, 5, 6])
     assert filled["b"].isna().all()
+    # c goes on below the level: where its table ends says nothing
+    assert filled["c"].isna().sum() == 3
     assert frame["a"].isna().sum() == 3
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dirimix.methods import CORRECTED
+from dirimix.methods import CORRECTED, LABEL
 
 INK = "#555b66"  # text and frames
 QUIET = "#8a8f98"  # what is there for comparison
@@ -52,8 +52,14 @@ class Names:
 
 def colour(method: str) -> str:
     """The colour of a method, the same in every picture."""
-    base = method.removesuffix(CORRECTED)
+    base = method.partition(LABEL)[0].removesuffix(CORRECTED)
     return _COLOURS.get(base) or SERIES[sum(map(ord, base)) % len(SERIES)]
+
+
+def line_style(method: str) -> str:
+    """Solid for a method, dashed on corrected models, dotted under a label."""
+    plain, label, _ = method.partition(LABEL)
+    return ":" if label else "--" if plain.endswith(CORRECTED) else "-"
 
 
 def dress(axes: Axes) -> Axes:

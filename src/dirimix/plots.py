@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
 
-from dirimix.methods import CORRECTED
-from dirimix.plot_style import INK, QUIET, SERIES, Names, colour, dress, panels
+from dirimix.plane import draw_outline, draw_values, half_steps
+from dirimix.plot_style import INK, QUIET, SERIES, Names, colour, dress, line_style, panels
 
 _LOCAL = colour("lbmm-gpd")
 
@@ -30,7 +29,7 @@ def coverage_curves(coverage: pd.DataFrame, axes: Axes) -> Axes:
     )
     axes.plot([0, 1], [0, 1], color=QUIET, lw=1)
     for method, rows in coverage.groupby("method", sort=False):
-        style = "--" if str(method).endswith(CORRECTED) else "-"
+        style = line_style(str(method))
         axes.plot(rows["level"], rows["coverage"], style, color=colour(str(method)), label=method)
     axes.set(xlabel="nominal level", ylabel="share of observations inside", xlim=(0, 1))
     axes.set_ylim(0, 1)
@@ -142,33 +141,10 @@ def _weight_line(rows: pd.DataFrame, coords: Sequence[str], axes: Axes) -> None:
 
 
 def _weight_map(rows: pd.DataFrame, coords: Sequence[str], axes: Axes) -> None:
-    # the last coordinate runs along the page, as charts of two coordinates usually do
-    x, y = rows[coords[1]].to_numpy(dtype=float), rows[coords[0]].to_numpy(dtype=float)
-    seen = (rows["split"] == "train").to_numpy()
-    columns, lines = np.unique(x), np.unique(y)
-    scale = {"cmap": "viridis", "clim": (0, 1), "rasterized": True}
-    if len(columns) * len(lines) > 20 * len(x):
-        marks = axes.scatter(x, y, c=rows["mean"], s=14, lw=0, **scale)
-        marks.set_edgecolors(np.where(seen, INK, "none").tolist())
-        marks.set_linewidths(0.8)
-        return
-    half = np.array([np.diff(columns).min(), np.diff(lines).min()]) / 2
-    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
-    cells = np.column_stack([x, y])[:, None] + corners
-    axes.add_collection(PolyCollection(list(cells), array=rows["mean"].to_numpy(), lw=0, **scale))
-    axes.add_collection(LineCollection(list(_outline(cells[seen])), colors="white", lw=0.9))
-    axes.autoscale_view()
-
-
-def _outline(cells: np.ndarray) -> np.ndarray:
-    """The edges that belong to one cell only, (e, 2, 2), of rectangles (n, 4, 2)."""
-    edges = np.stack([cells, np.roll(cells, -1, axis=1)], axis=2).reshape(-1, 2, 2)
-    # the same edge of two neighbours runs in opposite directions
-    alike = np.sort(edges.round(9).view([("x", float), ("y", float)]), axis=1)
-    _, first, counts = np.unique(
-        alike.view(float).reshape(-1, 4), axis=0, return_index=True, return_counts=True
-    )
-    return edges[first[counts == 1]]
+    sites = rows[list(coords[:2])].to_numpy(dtype=float)
+    seen = sites[(rows["split"] == "train").to_numpy()]
+    draw_values(axes, sites, rows["mean"].to_numpy(), cmap="viridis", clim=(0, 1))
+    draw_outline(axes, seen, half_steps(sites), colors="white", lw=0.9)
 
 
 def _weight_scale(grid: np.ndarray) -> None:

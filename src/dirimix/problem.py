@@ -14,6 +14,7 @@ from dirimix.study import DataChoice
 from dirimix.table import make_table
 
 SPLITS = ("train", "test", "landscape")
+_LOST = "lost"  # rows that no model knows
 DATASET = "data:"  # a table with this prefix is a dataset's name
 
 
@@ -88,6 +89,9 @@ def load_problem(choice: DataChoice, seed: int, data_dir: str | None = None) -> 
     is_dataset = choice.table.startswith(DATASET)
     problem, frame, split = _dataset(choice, data_dir) if is_dataset else _file(choice)
     marks = _marks(frame, split, choice.test_fraction, seed)
+    _check_names(problem)
+    if choice.rows == "complete":
+        problem, marks = _known_to_some(problem, frame, marks)
     _check_columns(problem, frame, marks)
     parts = {s: _rows(problem, frame.loc[marks == s], s) for s in SPLITS if np.any(marks == s)}
     every = pd.concat([rows.frame for rows in parts.values()], ignore_index=True)
@@ -199,15 +203,15 @@ def _need(frame: pd.DataFrame, column: str, role: str) -> None:
 
 def _check_columns(problem: Problem, frame: pd.DataFrame, marks: np.ndarray) -> None:
     """Check all rows at once, so that messages count rows as the file does."""
-    _check_names(problem)
     for column, role in ((problem.target, "target"), (problem.error, "error")):
         if column is not None:
             _need(frame, column, role)
     # landscape rows need no observation
-    seen = marks != "landscape"
+    seen = ~np.isin(marks, ("landscape", _LOST))
     y = frame[problem.target].where(seen, 0.0)
     y_err = None if problem.error is None else frame[problem.error].where(seen, 0.0)
-    make_table(frame, problem.coords, problem.models, y, y_err, min_models=2)
+    lost = {m: frame[m].where(marks != _LOST, 0.0) for m in problem.models if m in frame}
+    make_table(frame.assign(**lost), problem.coords, problem.models, y, y_err, min_models=2)
 
 
 def _check_names(problem: Problem) -> None:
@@ -235,6 +239,18 @@ def _rows(problem: Problem, frame: pd.DataFrame, split: str) -> Rows:
     )
     numbers = pd.DataFrame(np.column_stack([table.x, table.f]), columns=pd.Index(columns))
     return Rows(numbers, table.y, table.y_err if known and problem.error else None)
+
+
+def _known_to_some(
+    problem: Problem, frame: pd.DataFrame, marks: np.ndarray
+) -> tuple[Problem, np.ndarray]:
+    """Leave out the rows where no model has a value, of a table whose complete rows are wanted."""
+    columns = [m for m in problem.models if m in frame]
+    lost = frame[columns].isna().all(axis=1).to_numpy()
+    if not lost.any() or lost.all():
+        return problem, marks
+    note = f"{lost.sum()} of {len(frame)} rows are left out, those where no model has a value"
+    return replace(problem, notes=(*problem.notes, note)), np.where(lost, _LOST, marks)
 
 
 def _complete(problem: Problem) -> Problem:

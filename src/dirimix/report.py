@@ -1,6 +1,7 @@
 """The report of an output folder: one HTML page that needs nothing but itself.
 
 Every number of its tables stands in the folder's `scores.json`; the pictures read the CSV files.
+Tables and figures that the study asks for are also written as files of their own (`exhibits`).
 """
 
 from collections.abc import Mapping
@@ -9,9 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from dirimix import report_figures, storage
+from dirimix import report_checks, report_figures, storage
 from dirimix.errors import InputError
+from dirimix.exhibits import Output, read_choices, write_exhibits
 from dirimix.plots import row_name
+from dirimix.report_exhibits import exhibits
 from dirimix.report_html import bullets, folded, number, section, table, text, with_band
 from dirimix.report_style import STYLE
 
@@ -20,11 +23,18 @@ _LEVELS = (50, 68, 80, 90, 95)
 _SECTIONS = {
     "scores": "Scores",
     "comparisons": "Comparisons",
+    "exhibits": "Tables and figures",
+    "validation": "Rows left out",
+    "leave-one-out": "Leave-one-out",
     "calibration": "Calibration",
     "weights": "Weights",
+    "far-field": "Far field",
+    "redundancy": "Redundancy",
+    "above": "Above the threshold",
     "residuals": "Residuals",
     "evidence": "Evidence",
     "sampling": "Sampling",
+    "sensitivity": "Sensitivity to priors",
     "priors": "Priors and options",
     "data": "Data",
     "manifest": "Provenance",
@@ -34,7 +44,7 @@ _ERRORS = ("rms", "crps")
 
 
 def write_report(folder: Path) -> Path:
-    """Write `report.html` into an output folder and return its path.
+    """Write `report.html`, and the files of the study's exhibits, into an output folder.
 
     Raises:
         InputError: If the folder is no finished output of `run` or `fit`.
@@ -59,11 +69,18 @@ def _page(numbers: Numbers, manifest: Numbers, folder: Path) -> str:
     content = {
         "scores": _scores(numbers),
         "comparisons": _comparisons(numbers),
+        "exhibits": exhibits(write_exhibits(Output(folder, numbers), read_choices(manifest))),
+        "validation": report_checks.validation(numbers),
+        "leave-one-out": report_checks.leave_one_out(numbers),
         "calibration": report_figures.calibration(numbers),
         "weights": _weights(numbers) + report_figures.weights(numbers, weights),
+        "far-field": report_checks.far_field(numbers),
+        "redundancy": report_checks.redundancy(numbers),
+        "above": report_checks.above(numbers),
         "residuals": report_figures.residuals(numbers, predictions),
         "evidence": _evidence(numbers),
         "sampling": _sampling(numbers) + report_figures.chains(folder),
+        "sensitivity": report_checks.sensitivity(numbers),
         "priors": _priors(numbers),
         "data": _data(numbers),
         "manifest": _provenance(manifest),

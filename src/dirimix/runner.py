@@ -36,6 +36,16 @@ class Reporter(Protocol):
         """What follows the chains of a method, None to be quiet."""
 
 
+class _Silent:
+    """Says nothing."""
+
+    def say(self, text: str) -> None:
+        """Not a line."""
+
+    def listener(self, method: str) -> Listener | None:
+        """Follow no chain."""
+
+
 @dataclass
 class Told:
     """Warnings about a result, in the order in which they came."""
@@ -46,8 +56,9 @@ class Told:
 def run_job(job: Job, problem: Problem, reporter: Reporter) -> FittedMethod:
     """Fit a method, score it and write its folder, whole or not at all."""
     begun = time.perf_counter()
-    reporter.say(f"{job.title}: {job.choice.words}")
-    with warnings_told(reporter, job.title) as told:
+    reporter.say(f"{job.title}: {job.choice.words}" if job.is_whole else job.title)
+    # what a fit to fewer rows warns of, that to all rows has said
+    with warnings_told(reporter if job.is_whole else _Silent(), job.title) as told:
         own = job.task.problem(problem)
         fitted = fit_method(job.choice, own, job.options, job.seed, reporter.listener(job.title))
         tables = job.task.tables(fitted, own, job.scoring)
@@ -134,6 +145,7 @@ def _facts(job: Job, fitted: FittedMethod, told: Told, seconds: float) -> dict[s
         "title": job.title,
         "words": job.choice.words,
         "options": dict(job.options),
+        "sigma": {m: e.sigma_ for m, e in members if isinstance(getattr(e, "sigma_", None), float)},
         "priors": priors.get("") or next(iter(priors.values()), {}),
         "converged": not reasons,
         "reasons": list(reasons),

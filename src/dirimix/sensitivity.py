@@ -21,10 +21,10 @@ from arviz_stats.base.array import array_stats
 from arviz_stats.psense import psense
 
 from dirimix.fitted import FittedMethod
+from dirimix.posterior_entries import SAMPLE, scalars
 
 _POWERS = (0.5, 2.0)
 _MATTERS = 0.05
-_SAMPLE = ("chain", "draw")
 
 
 def sensitivity_tables(fitted: FittedMethod) -> dict[str, pd.DataFrame]:
@@ -56,10 +56,10 @@ def short_parameters(posterior: xr.Dataset) -> xr.Dataset:
 
 
 def _sensitivity(tree: xr.DataTree) -> pd.DataFrame:
-    likelihood = _scalars(_psense(tree, "likelihood"))
+    likelihood = scalars(_psense(tree, "likelihood"))
     tables = []
     for prior in tree["log_prior"].data_vars:
-        found = _scalars(_psense(tree, "prior", str(prior)))
+        found = scalars(_psense(tree, "prior", str(prior)))
         table = pd.DataFrame(
             {
                 "prior": prior,
@@ -88,12 +88,12 @@ def _reading(row: Mapping[str, float]) -> str:
 
 
 def _power_scaling(tree: xr.DataTree) -> pd.DataFrame:
-    draws = {k: v.reshape(-1) for k, v in _scalars(tree["posterior"].to_dataset()).items()}
+    draws = {k: v.reshape(-1) for k, v in scalars(tree["posterior"].to_dataset()).items()}
     values = np.stack(list(draws.values()), axis=1)
     mean, sd = values.mean(axis=0), values.std(axis=0)
     tables = []
     for prior, density in tree["log_prior"].data_vars.items():
-        flat = density.transpose(*_SAMPLE).to_numpy().reshape(-1)
+        flat = density.transpose(*SAMPLE).to_numpy().reshape(-1)
         for power in _POWERS:
             # the function takes log likelihoods, whose weights are the inverse
             log_weight, k = array_stats.psislw((1 - power) * flat)
@@ -104,18 +104,3 @@ def _power_scaling(tree: xr.DataTree) -> pd.DataFrame:
             rest = {"scaled_mean": scaled, "shift": shift, "pareto_k": float(k)}
             tables.append(pd.DataFrame(where | rest))
     return pd.concat(tables, ignore_index=True)
-
-
-def _scalars(dataset: xr.Dataset) -> dict[str, np.ndarray]:
-    """One readable name a scalar, such as 'eta[HFB24]', with its draws or its one value."""
-    found: dict[str, np.ndarray] = {}
-    for name, array in dataset.data_vars.items():
-        own = [d for d in array.dims if d not in _SAMPLE]
-        if not own:
-            found[str(name)] = array.to_numpy()
-            continue
-        stacked = array.stack(entry=own).transpose("entry", ...)
-        for i, labels in enumerate(stacked["entry"].to_numpy()):
-            label = ", ".join(map(str, labels if isinstance(labels, tuple) else (labels,)))
-            found[f"{name}[{label}]"] = stacked.isel(entry=i).to_numpy()
-    return found

@@ -23,6 +23,7 @@ OURS = (
     "validation",
     "preselection",
     "threshold",
+    "figures",
     "*.csv",
     "posterior-*.nc",
     "model.joblib",

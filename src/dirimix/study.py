@@ -26,8 +26,9 @@ n_boot = 2000
 [compare]
 pairs = [["gbmm-d+gp", "gbmm-d"], ["raw:a", "gbmm-d"]]
 
-The optional sections stand in `sections`. A method may run a second time under a name with a
-label, "gbmm-d@wide", with the options of the first and those of [options."gbmm-d@wide"].
+The optional sections stand in `sections` and `exhibit_choice`. A method may run a second time under
+a name with a label, "gbmm-d@wide", with the options of the first and those of
+[options."gbmm-d@wide"].
 """
 
 import tomllib
@@ -40,11 +41,12 @@ from typing import Any
 from dirimix import entries, sections
 from dirimix.data_choice import DataChoice, data_choice
 from dirimix.errors import InputError
+from dirimix.exhibit_choice import ExhibitChoice, exhibits
 from dirimix.methods import Choice, did_you_mean, parse_method
 
 _SECTIONS = (
     "title", "seed", "data", "methods", "options", "scores", "compare", "validation",
-    "preselection", "threshold", "reversion",
+    "preselection", "threshold", "reversion", "exhibits",
 )  # fmt: skip
 
 
@@ -65,6 +67,7 @@ class Study:
         preselection: How models are left out, if at all.
         threshold: Above which level predictions are followed, if any.
         reversion: When a local weight has gone back to its far field.
+        exhibits: Tables and figures that the report makes files of.
     """
 
     data: DataChoice
@@ -79,6 +82,7 @@ class Study:
     preselection: sections.Preselection | None = None
     threshold: sections.Threshold | None = None
     reversion: sections.Reversion = sections.Reversion()
+    exhibits: tuple[ExhibitChoice, ...] = ()
 
     def choices(self) -> tuple[Choice, ...]:
         """The methods of this study."""
@@ -178,6 +182,7 @@ def make_study(raw: Mapping[str, Any]) -> Study:
         preselection=sections.preselection(entries.section(raw, "preselection"), run, validation),
         threshold=sections.threshold(entries.section(raw, "threshold"), run, data.table),
         reversion=sections.reversion(entries.section(raw, "reversion")),
+        exhibits=exhibits(entries.section(raw, "exhibits"), run),
     )
 
 

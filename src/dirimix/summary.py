@@ -47,7 +47,7 @@ _ABOVE = {
 # whose rows stand in the report as they are
 _SHOWN = (
     "scores", "coverage", "evidence", "pairs", "ranking", "folds", "loo", "correlations",
-    "preselection", "preselection_confirmed",
+    "preselection", "preselection_confirmed", "sensitivity", "variants", "reversion", "above",
 )  # fmt: skip
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "jax", "blackjax", "arviz-stats")
 
@@ -128,6 +128,11 @@ def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
     return summary.reset_index()
 
 
+def overall(effective: pd.DataFrame, coords: Sequence[str]) -> pd.DataFrame:
+    """The rows that speak of all sites of a split at once."""
+    return effective.loc[effective.reindex(columns=list(coords)).isna().all(axis=1)]
+
+
 def worst_diagnostics(diagnostics: pd.DataFrame) -> pd.DataFrame:
     """How many quantities each method's checks looked at, and the worst of each check."""
     groups = diagnostics.groupby("method", sort=False)
@@ -184,7 +189,7 @@ def _derived(done: Finished, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd
 
 def _report_numbers(done: Finished, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """Every number that the report shows, except times, which differ from run to run."""
-    known = ("method", "words", "options", "priors", "converged", "reasons", "warnings")
+    known = ("method", "words", "options", "priors", "sigma", "converged", "reasons", "warnings")
     facts = done.facts(done.whole)
     return {
         "title": done.setup.study.title,
@@ -194,6 +199,7 @@ def _report_numbers(done: Finished, tables: Mapping[str, pd.DataFrame]) -> dict[
         "sampling": records(tables["sampling"].drop(columns="seconds")),
         "convergence": records(worst_diagnostics(tables["diagnostics"])),
         "weights": records(weight_summary(tables["weights"])),
+        "effective": records(overall(tables["effective"], done.setup.problem.coords)),
     }
 
 

@@ -6,8 +6,10 @@ over the sites: one draw of weights and noise level a chart.
 
 Tables of models often end where the model falls below the threshold. To leave such a model out
 beyond its end would keep only those that are still above, and push the limit outwards. With
-`ended = "below"` a model that ends along a line counts with the threshold itself beyond its end:
-the highest value that it can have there.
+`ended = "below"` a model whose table holds hardly a value below the threshold counts with the
+threshold itself where it has ended along a line: the highest value that it can have there, so that
+the probability is an upper bound. A line that reaches the last place of the model's whole table
+has not ended: there the table does.
 
 Reference: Neufcourt et al. (2020), doi 10.1103/PhysRevC.101.044307.
 """
@@ -24,6 +26,7 @@ from dirimix.problem import Problem
 from dirimix.sections import Threshold
 
 _SITES = 512  # whose predictive law is made at once
+_HARDLY = 0.01  # share of a model's values below the level, of a table that ends there
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 
@@ -64,16 +67,24 @@ def threshold_tables(
 
 
 def fill_ended(frame: pd.DataFrame, problem: Problem, along: str, level: float) -> pd.DataFrame:
-    """The frame with the level where a model's values have ended along their line.
+    """The frame with the level where a model has ended along its line because it fell below.
 
-    Gaps, and what lies before a model's first value, stay empty.
+    Gaps, what lies before a model's first value, and models whose tables go on below the level
+    stay as they are.
     """
     filled = frame.copy()
-    for rows in _lines(frame.loc[:, list(problem.coords)], along):
-        for model in problem.models:
-            known = np.flatnonzero(frame[model].to_numpy()[rows] == frame[model].to_numpy()[rows])
-            if len(known):
-                filled.loc[filled.index[rows[known[-1] + 1 :]], model] = level
+    place = frame[along].to_numpy()
+    lines = _lines(frame.loc[:, list(problem.coords)], along)
+    for model in problem.models:
+        values = frame[model].to_numpy()
+        known = ~np.isnan(values)
+        if not known.any() or np.mean(values[known] < level) > _HARDLY:
+            continue
+        last = place[known].max()
+        for line in lines:
+            own = np.flatnonzero(known[line])
+            if len(own) and place[line[own[-1]]] < last:
+                filled.loc[filled.index[line[own[-1] + 1 :]], model] = level
     return filled
 
 

@@ -1,0 +1,234 @@
+"""Exhibits that are curves, bars and grids of numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.tri as mtri
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from scipy.stats import dirichlet
+
+from dirimix import plots
+from dirimix.exhibits import Drawn, Maker, Output
+from dirimix.plot_style import INK, QUIET, SERIES, colour, dress, panels
+from dirimix.posterior_entries import scalars
+
+Options = Mapping[str, Any]
+_STEPS = 120  # of the simplex along a side
+_MOST = 6  # parameters of a trace plot
+_CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
+
+
+def dirichlet_densities(output: Output, options: Options) -> Drawn:
+    """The density of a Dirichlet law over the simplex of three weights, one panel a law."""
+    del output
+    laws = options["concentrations"]
+    tables = [_density(tuple(law)) for law in laws]
+    grid = panels(1, len(laws), 3.4, 3.0)
+    for axes, law, table in zip(grid[0], laws, tables, strict=True):
+        points = table[["w1", "w2", "w3"]].to_numpy() @ _CORNERS
+        density = table["density"].to_numpy()
+        drawn = axes.tripcolor(
+            mtri.Triangulation(points[:, 0], points[:, 1]), density, cmap="viridis",
+            norm=LogNorm(max(density.min(), 1e-3), density.max()), rasterized=True,
+        )  # fmt: skip
+        bar = axes.figure.colorbar(drawn, ax=axes, shrink=0.8)
+        bar.ax.tick_params(which="both", colors=INK, labelsize=8)
+        axes.set_title(f"({', '.join(f'{a:g}' for a in law)})")
+        axes.set_aspect("equal")
+        dress(axes).set_axis_off()
+    words = (
+        "Density of Dirichlet laws over the weights of three models, one corner a model: below 1 "
+        "a law is close to the choice of one model, above 1 it mixes."
+    )
+    return Drawn(words, pd.concat(tables, ignore_index=True), grid[0, 0].figure)
+
+
+def _density(law: Sequence[float]) -> pd.DataFrame:
+    """The density on a triangular grid inside the simplex, whose edges may be infinite."""
+    i, j = (a.ravel() for a in np.meshgrid(np.arange(_STEPS), np.arange(_STEPS)))
+    inside = i + j < _STEPS
+    first, second = (i[inside] + 1 / 3) / _STEPS, (j[inside] + 1 / 3) / _STEPS
+    weights = np.stack([first, second, 1 - first - second], axis=1)
+    density = dirichlet.pdf(weights.T, law)
+    columns = dict(zip(("w1", "w2", "w3"), weights.T, strict=True))
+    return pd.DataFrame({"concentrations": " ".join(f"{a:g}" for a in law), **columns}).assign(
+        density=density
+    )
+
+
+def coverage(output: Output, options: Options) -> Drawn | None:
+    """Empirical coverage against nominal of all methods, with the binomial band."""
+    table = output.table("coverage")
+    split = "test" if "test" in set(table["split"]) else "train"
+    table = table.loc[(table["split"] == split) & (table["weights"] == "field")]
+    table = table.loc[table["method"].isin(options.get("methods", output.methods))]
+    mixed = table.loc[table["model"] == ""]
+    if mixed.empty:
+        return None
+    axes = panels(1, 1, 6.6, 4.4)[0, 0]
+    single = table.loc[table["model"] != ""]
+    for _, rows in single.groupby(["method", "model"], sort=False):
+        axes.plot(rows["level"], rows["coverage"], color=QUIET, lw=0.6)
+    plots.coverage_curves(mixed, axes)
+    thin = " Thin grey lines are single models." if len(single) else ""
+    words = (
+        f"Share of the {split} sites inside central predictive intervals against their nominal "
+        f"level, with the band where 95 % of calibrated predictions lie.{thin}"
+    )
+    return Drawn(words, table, axes.figure)
+
+
+def traces(output: Output, options: Options) -> Drawn | None:
+    """Draws of each chain in order, one column a method and one line a parameter."""
+    wanted = options.get("methods", output.methods)
+    paths = {m: output.folder / f"posterior-{m}.nc" for m in wanted}
+    draws = {m: _traced(p, options.get("parameters")) for m, p in paths.items() if p.is_file()}
+    names = list(dict.fromkeys(name for found in draws.values() for name in found))[:_MOST]
+    if not names:
+        return None
+    grid = panels(len(names), len(draws), 3.2, 1.3)
+    for column, (method, found) in zip(grid.T, draws.items(), strict=True):
+        for axes, name in zip(column, names, strict=True):
+            _trace(axes, found.get(name))
+            axes.set_title(f"{method}: {name}")
+            dress(axes)
+    tables = [_long_draws(m, found, names) for m, found in draws.items()]
+    words = "Draws of each chain in order. A chain that mixes looks like noise about one level."
+    return Drawn(words, pd.concat(tables, ignore_index=True), grid[0, 0].figure)
+
+
+def _traced(path: Any, parameters: Sequence[str] | None) -> dict[str, np.ndarray]:
+    """Scalars of the wanted parameters of a posterior, (chains, draws) each."""
+    with xr.open_dataset(path, group="posterior", engine="h5netcdf") as posterior:
+        small = [n for n in posterior if "point" not in posterior[n].dims]
+        kept = [n for n in small if parameters is None or n in parameters]
+        return scalars(posterior[kept].load())
+
+
+def _trace(axes: Axes, chains: np.ndarray | None) -> None:
+    if chains is None:
+        axes.set_axis_off()
+        return
+    for tint, chain in zip(np.resize(SERIES, len(chains)), chains, strict=True):
+        axes.plot(chain, color=str(tint), lw=0.4, alpha=0.7, rasterized=True)
+
+
+def _long_draws(method: str, found: Mapping[str, np.ndarray], names: Sequence[str]) -> pd.DataFrame:
+    tables = []
+    for name in names:
+        if name in found:
+            chain, draw = (i.ravel() for i in np.indices(found[name].shape))
+            table = pd.DataFrame({"chain": chain, "draw": draw, "value": found[name].ravel()})
+            tables.append(table.assign(parameter=name))
+    whole = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+    return whole.assign(method=method)
+
+
+def sensitivity(output: Output, options: Options) -> Drawn | None:
+    """How fast each marginal posterior changes with each prior's power, one panel a method."""
+    table = output.table("sensitivity")
+    wanted = options.get("methods", output.methods)
+    methods = [m for m in table["method"].unique() if m in wanted]
+    if not methods:
+        return None
+    table = table.loc[table["method"].isin(methods)]
+    longest = max(table.loc[table["method"] == m, "parameter"].nunique() for m in methods)
+    grid = panels(1, len(methods), 4.2, 0.16 * longest + 1.0)
+    for axes, method in zip(grid[0], methods, strict=True):
+        _sensitivity_dots(axes, table.loc[table["method"] == method])
+        axes.set_title(method)
+    words = (
+        "Sensitivity of each marginal posterior to the power of each prior. Beyond the line at "
+        "0.05 the prior matters."
+    )
+    return Drawn(words, table, grid[0, 0].figure)
+
+
+def _sensitivity_dots(axes: Axes, table: pd.DataFrame) -> None:
+    names = list(table["parameter"].unique())
+    place = {name: i for i, name in enumerate(reversed(names))}
+    for tint, (prior, rows) in zip(np.resize(SERIES, 99), table.groupby("prior", sort=False),
+                                   strict=False):  # fmt: skip
+        axes.plot(
+            rows["prior_sensitivity"], [place[n] for n in rows["parameter"]], "o", ms=3.5,
+            color=str(tint), label=f"prior of {prior}",
+        )  # fmt: skip
+    axes.axvline(0.05, color=QUIET, lw=0.8)
+    axes.set_yticks(list(place.values()), list(place))
+    axes.set_xlabel("sensitivity")
+    axes.legend(frameon=False, fontsize=7, labelcolor=INK)
+    dress(axes).tick_params(axis="y", labelsize=6)
+
+
+def correlations(output: Output, options: Options) -> Drawn | None:
+    """Posterior correlation of the weights at a site, a square of models a method."""
+    table = output.table("correlations")
+    methods = [m for m in table["method"].unique() if m in options.get("methods", output.methods)]
+    if not methods:
+        return None
+    grid = panels(1, len(methods), 0.32 * len(output.models) + 1.4, 0.32 * len(output.models) + 1)
+    for axes, method in zip(grid[0], methods, strict=True):
+        square = _square(table.loc[table["method"] == method], output.models)
+        drawn = axes.imshow(square, cmap="RdBu", clim=(-1, 1))
+        names = [output.names.short(m) for m in output.models]
+        axes.set_xticks(range(len(names)), names, rotation=90)
+        axes.set_yticks(range(len(names)), names if method == methods[0] else [""] * len(names))
+        axes.set_title(method)
+        dress(axes)
+    bar = grid[0, 0].figure.colorbar(drawn, ax=grid, shrink=0.7)
+    bar.ax.tick_params(which="both", colors=INK, labelsize=8)
+    words = (
+        "Posterior correlation of the weights of two models at a site, the mean over the training "
+        "sites. Red: one stands for the other."
+    )
+    return Drawn(words, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
+
+
+def _square(table: pd.DataFrame, models: Sequence[str]) -> np.ndarray:
+    place = {m: i for i, m in enumerate(models)}
+    square = np.eye(len(models))
+    for row in table.to_dict("records"):
+        i, j = place[row["model_a"]], place[row["model_b"]]
+        square[i, j] = square[j, i] = row["at_site"]
+    return square
+
+
+def preselection(output: Output, options: Options) -> Drawn | None:
+    """What it costs to leave models out one by one."""
+    del options
+    table = output.table("preselection")
+    if table.empty:
+        return None
+    grid = panels(1, 1, 5.6, 3.2)
+    axes = grid[0, 0]
+    place = np.arange(len(table))
+    reach = [table["cost"] - table["cost_lo"], table["cost_hi"] - table["cost"]]
+    axes.errorbar(place, table["cost"], yerr=np.maximum(np.nan_to_num(reach), 0), fmt="o", ms=4,
+                  lw=1, color=colour("gbmm-d"))  # fmt: skip
+    axes.axhline(0, color=QUIET, lw=0.8)
+    chosen = int(np.argmax(table["chosen"]))
+    axes.axvline(chosen, color=QUIET, lw=0.8, ls="--")
+    removed = ["all" if pd.isna(r) else f"- {output.names.short(r)}" for r in table["removed"]]
+    axes.set_xticks(place, removed, rotation=60, ha="right")
+    axes.set_ylabel("lost mean log score")
+    words = (
+        f"Mean log score lost by leaving models out one after the other (from left to right), by "
+        f"{table['method'].iloc[0]} under {table['split'].iloc[0]}, with 90 % bands that resample "
+        "clusters. The dashed line is where the preselection stops."
+    )
+    dress(axes)
+    return Drawn(words, table, grid[0, 0].figure)
+
+
+MAKERS: dict[str, Maker] = {
+    "dirichlet": dirichlet_densities,
+    "coverage": coverage,
+    "traces": traces,
+    "sensitivity": sensitivity,
+    "correlations": correlations,
+    "preselection": preselection,
+}

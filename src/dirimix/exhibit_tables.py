@@ -1,0 +1,205 @@
+"""Exhibits that are tables."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+from dirimix.exhibits import Drawn, Maker, Output
+from dirimix.methods import CORRECTED, LABEL, parse_method
+from dirimix.plot_style import INK
+
+Options = Mapping[str, Any]
+_DIGITS = 3
+_INPUTS = {False: "as they are", True: "corrected"}
+_COLUMNS = (("train", "field"), ("train", "site"), ("test", "field"))
+
+
+def draw_table(shown: pd.DataFrame) -> Figure:
+    """A table of text as a picture."""
+    widths = [max(map(len, [f"{c}__", *shown[c].astype(str)])) for c in shown]
+    figure = Figure(figsize=(0.075 * (sum(widths) + 2 * len(widths)), 0.22 * (len(shown) + 1)))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    share = [w / sum(widths) for w in widths]
+    cells = shown.astype(str).to_numpy().tolist()
+    table = axes.table(cells, colLabels=list(shown.columns), colWidths=share, bbox=Bbox.unit())
+    table.auto_set_font_size(False)
+    table.set_fontsize(8)
+    for (row, column), cell in table.get_celld().items():
+        cell.set(linewidth=0.4, edgecolor=INK)
+        cell.get_text().set_color(INK)
+        cell.set_text_props(ha="left" if column == 0 else "center")
+        if row == 0:
+            cell.set_text_props(weight="bold")
+    return figure
+
+
+def rms(output: Output, options: Options) -> Drawn | None:
+    """Root-mean-square deviations on train and test, of plain and of corrected models."""
+    del options
+    rows = pd.DataFrame(output.numbers["scores"]).fillna({"model": ""})
+    rows = rows.loc[rows["split"].isin(["train", "test"])]
+    rows = rows.loc[~rows["method"].str.contains(LABEL)]
+    if rows.empty:
+        return None
+    corrected = rows["method"].str.endswith(CORRECTED)
+    table = pd.DataFrame(
+        {
+            "method": rows["method"].str.removesuffix(CORRECTED),
+            "model": rows["model"],
+            "inputs": corrected.map(_INPUTS),
+            **{k: rows[k] for k in ("weights", "split", "n", "rms", "rms_lo", "rms_hi")},
+        }
+    )
+    lines = {_line(row, output): {} for row in table.to_dict("records")}
+    for row in table.to_dict("records"):
+        lines[_line(row, output)][_head(row)] = _rms_cell(row)
+    rows = ({"inputs": i, "split": s, "weights": w} for i in _INPUTS.values() for s, w in _COLUMNS)
+    heads = [h for h in map(_head, rows) if any(h in cells for cells in lines.values())]
+    shown = pd.DataFrame(
+        [{"": line, **{h: cells.get(h, "") for h in heads}} for line, cells in lines.items()]
+    )
+    unit = output.numbers["data"]["unit"]
+    words = (
+        f"Root-mean-square deviation{f' ({unit})' if unit else ''} with its 90 % bootstrap band. "
+        "Field weights have not seen a site's own observation, site weights have."
+    )
+    return Drawn(words, table, draw_table(shown), shown)
+
+
+def _line(row: Mapping[Any, Any], output: Output) -> str:
+    """Which line of the table a score stands on; site weights stand beside the field weights."""
+    model = f" {output.names.short(row['model'])}" if row["model"] else ""
+    weights = "" if row["weights"] in ("field", "site") else f", {row['weights']}"
+    return f"{row['method']}{model}{weights}"
+
+
+def _head(row: Mapping[Any, Any]) -> str:
+    """Which column of the table a score stands in."""
+    inputs = "corrected: " if row["inputs"] == _INPUTS[True] else ""
+    return f"{inputs}{row['split']}{', site weights' if row['weights'] == 'site' else ''}"
+
+
+def _cell(row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
+    """A number with its band as text."""
+    return f"{row[value]:.{_DIGITS}f} [{row[low]:.{_DIGITS}f}, {row[high]:.{_DIGITS}f}]"
+
+
+def _rms_cell(row: Mapping[Any, Any] | None) -> str:
+    return "" if row is None else _cell(row, "rms", "rms_lo", "rms_hi")
+
+
+def global_weights(output: Output, options: Options) -> Drawn | None:
+    """Weights of the methods whose weights are the same everywhere, sigma and the test rms."""
+    del options
+    weights = output.table("weights")
+    own = [m for m in weights["method"].unique() if not parse_method(m).method.local]
+    table = weights.loc[weights["method"].isin(own) & (weights["split"] == "train")]
+    if table.empty:
+        return None
+    table = table.loc[:, ["method", "model", "mean", "sd", "q05", "q95"]]
+    sigma = {m["method"]: m["sigma"].get("") for m in output.numbers["methods"]}
+    scores = [s for s in output.numbers["scores"] if s["split"] == "test" and not s["model"]]
+    errors = {s["method"]: s for s in scores if s["weights"] == "field"}
+    lines = [
+        {
+            "method": method,
+            **_weights_of(rows, output),
+            "sigma": "" if sigma[method] is None else f"{sigma[method]:.{_DIGITS}f}",
+            "test rms": _rms_cell(errors.get(method)),
+        }
+        for method, rows in table.groupby("method", sort=False)
+    ]
+    more = table["method"].map(sigma).rename("sigma")
+    test = table["method"].map({m: s["rms"] for m, s in errors.items()}).rename("test_rms")
+    words = (
+        "Posterior mean weights with 90 % intervals (a point where the method has no posterior), "
+        "the posterior mean of the noise level sigma, and the test rms beside it."
+    )
+    shown = pd.DataFrame(lines)
+    return Drawn(words, pd.concat([table, more, test], axis=1), draw_table(shown), shown)
+
+
+def _weights_of(rows: pd.DataFrame, output: Output) -> dict[str, str]:
+    return {
+        output.names.short(row["model"]): _cell(row, "mean", "q05", "q95")
+        if row["sd"] > 0
+        else f"{row['mean']:.{_DIGITS}f}"
+        for row in rows.to_dict("records")
+    }
+
+
+def priors(output: Output, options: Options) -> Drawn | None:
+    """Every prior that was used."""
+    del options
+    rows = [
+        {"method": m["method"], "parameter": parameter, "prior": words}
+        for m in output.numbers["methods"]
+        for parameter, words in m["priors"].items()
+    ]
+    table = pd.DataFrame(rows)
+    if table.empty:
+        return None
+    return Drawn("Every prior that was used.", table, draw_table(table), table)
+
+
+def evidence_sets(output: Output, options: Options) -> Drawn | None:
+    """Probabilities of the models under each evidence and each evidence set."""
+    del options
+    table = output.table("evidence")
+    if table.empty:
+        return None
+    wide = table.pivot_table(index="method", columns="model", values="probability", sort=False)
+    opts = {m["method"]: m["options"] for m in output.numbers["methods"]}
+    shown = pd.DataFrame(
+        {
+            "method": wide.index,
+            "options": [_told(opts[m]) for m in wide.index],
+            **{output.names.short(m): [f"{v:.4f}" for v in wide[m]] for m in output.models},
+        }
+    )
+    words = "Posterior probability of each model; the options say which rows the evidence is of."
+    return Drawn(words, table, draw_table(shown), shown)
+
+
+def _told(options: Mapping[str, Any]) -> str:
+    kept = {k: v for k, v in options.items() if "evidence" in k or k == "discrepancy"}
+    return ", ".join(f"{k} = {v}" for k, v in kept.items()) or "default rows"
+
+
+def ranking(output: Output, options: Options) -> Drawn | None:
+    """The order of the methods by log score under each way of leaving rows out."""
+    del options
+    table = output.table("ranking")
+    if table.empty:
+        return None
+    rows = table.loc[table["score"] == "log_score"]
+    cells = {str(split): dict(_ranked(found)) for split, found in rows.groupby("split", sort=False)}
+    lines = list(dict.fromkeys(name for found in cells.values() for name in found))
+    shown = pd.DataFrame(
+        {"method": lines} | {s: [c.get(line, "") for line in lines] for s, c in cells.items()}
+    )
+    words = (
+        "Rank by log score, with the ranks that hold 90 % of the resamples of whole clusters of "
+        "sites, and the difference of the mean log score to the best."
+    )
+    return Drawn(words, table, draw_table(shown), shown)
+
+
+def _ranked(rows: pd.DataFrame) -> Iterable[tuple[str, str]]:
+    for row in rows.to_dict("records"):
+        name = f"{row['method']}:{row['model']}" if row["model"] else str(row["method"])
+        spread = "" if pd.isna(row["rank_lo"]) else f" ({row['rank_lo']:.0f}-{row['rank_hi']:.0f})"
+        yield name, f"{row['rank']}{spread}, {row['difference']:+.{_DIGITS}f}"
+
+
+MAKERS: dict[str, Maker] = {
+    "rms": rms,
+    "global-weights": global_weights,
+    "priors": priors,
+    "evidence-sets": evidence_sets,
+    "ranking": ranking,
+}

@@ -1,0 +1,79 @@
+"""Values over the sites of two coordinates: cells of a lattice, or dots where there is none.
+
+The last coordinate runs along the page and the first up it, as charts of two coordinates usually
+do. Sites are given as an (m, 2) array of both, in the order of the coordinates.
+"""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import Collection, LineCollection, PolyCollection
+
+from dirimix.plot_style import INK
+
+_SPARSE = 20  # places of the smallest lattice a site, above which sites are no lattice
+
+
+def draw_values(axes: Axes, sites: np.ndarray, values: np.ndarray, **scale: Any) -> Collection:
+    """Colour every site by its value; returns what a colour bar needs.
+
+    Args:
+        axes: Where to draw.
+        sites: (m, 2).
+        values: (m,).
+        scale: `cmap` and `clim`, or `norm`.
+    """
+    half = half_steps(sites)
+    if half is None:
+        return axes.scatter(
+            sites[:, 1], sites[:, 0], c=values, s=14, lw=0, rasterized=True, **_for_scatter(scale)
+        )
+    cells = PolyCollection(
+        list(_corners(sites, half)), array=np.asarray(values), lw=0, rasterized=True, **scale
+    )
+    axes.add_collection(cells)
+    axes.autoscale_view()
+    return cells
+
+
+def draw_outline(axes: Axes, sites: np.ndarray, half: np.ndarray | None, **line: Any) -> None:
+    """Draw round a set of sites, those of a lattice with these half steps; else ring each."""
+    if not len(sites):
+        return
+    if half is None:
+        axes.plot(sites[:, 1], sites[:, 0], "o", mfc="none", mec=INK, ms=4, mew=0.8)
+        return
+    axes.add_collection(LineCollection(list(_edges(_corners(sites, half))), **line))
+    axes.autoscale_view()
+
+
+def half_steps(sites: np.ndarray) -> np.ndarray | None:
+    """Half the lattice's step along the page and up it, (2,); None where there is no lattice."""
+    columns, lines = np.unique(sites[:, 1]), np.unique(sites[:, 0])
+    if len(columns) * len(lines) > _SPARSE * len(sites) or min(len(columns), len(lines)) < 2:
+        return None
+    return np.array([np.diff(columns).min(), np.diff(lines).min()]) / 2
+
+
+def _corners(sites: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """The four corners of every site's cell, (m, 4, 2), as page coordinates."""
+    around = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
+    return sites[:, None, ::-1] + around
+
+
+def _edges(cells: np.ndarray) -> np.ndarray:
+    """The edges that belong to one cell only, (e, 2, 2), of rectangles (n, 4, 2)."""
+    edges = np.stack([cells, np.roll(cells, -1, axis=1)], axis=2).reshape(-1, 2, 2)
+    # the same edge of two neighbours runs in opposite directions
+    alike = np.sort(edges.round(9).view([("x", float), ("y", float)]), axis=1)
+    _, first, counts = np.unique(
+        alike.view(float).reshape(-1, 4), axis=0, return_index=True, return_counts=True
+    )
+    return edges[first[counts == 1]]
+
+
+def _for_scatter(scale: dict[str, Any]) -> dict[str, Any]:
+    """Scatter has no `clim`."""
+    low, high = scale.pop("clim", (None, None))
+    return scale if low is None else {**scale, "vmin": low, "vmax": high}
