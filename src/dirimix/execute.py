@@ -106,7 +106,7 @@ def _prepare(
         raise InputError(f"the folder {str(folder)!r} is not of a run; there is nothing to resume")
     done = [job for job in jobs if work.resume and is_done(job)]
     folder.mkdir(parents=True, exist_ok=True)
-    keep = {storage.MARK, *(f"posterior-{job.choice.name}.nc" for job in done)}
+    keep = {storage.MARK, *(job.posterior.name for job in done)}
     keep |= set(FOLDERS) if work.resume else set()
     for path in folder.iterdir():
         if path.name not in keep:

@@ -93,9 +93,7 @@ def traces(output: Output, options: Options) -> Drawn | None:
     grid = panels(len(names), len(draws), 3.2, 1.3)
     for column, (method, found) in zip(grid.T, draws.items(), strict=True):
         for axes, name in zip(column, names, strict=True):
-            _trace(axes, found.get(name))
-            axes.set_title(f"{method}: {name}")
-            dress(axes)
+            _trace(axes, found.get(name), f"{method}: {name}")
     tables = [_long_draws(m, found, names) for m, found in draws.items()]
     words = "Draws of each chain in order. A chain that mixes looks like noise about one level."
     return Drawn(words, pd.concat(tables, ignore_index=True), grid[0, 0].figure)
@@ -109,12 +107,14 @@ def _traced(path: Any, parameters: Sequence[str] | None) -> dict[str, np.ndarray
         return scalars(posterior[kept].load())
 
 
-def _trace(axes: Axes, chains: np.ndarray | None) -> None:
+def _trace(axes: Axes, chains: np.ndarray | None, title: str) -> None:
     if chains is None:
         axes.set_axis_off()
         return
     for tint, chain in zip(np.resize(SERIES, len(chains)), chains, strict=True):
         axes.plot(chain, color=str(tint), lw=0.4, alpha=0.7, rasterized=True)
+    axes.set_title(title)
+    dress(axes)
 
 
 def _long_draws(method: str, found: Mapping[str, np.ndarray], names: Sequence[str]) -> pd.DataFrame:

@@ -45,10 +45,10 @@ def weight_maps(output: Output, options: Options) -> Drawn | None:
     table = table.loc[table["method"].isin(methods)]
     if not methods or not _is_chart(output):
         return None
-    grid = panels(len(output.models), len(methods), *_SIZE)
+    grid = _blocks(len(methods), len(output.models))
     top = float(table["mean"].max())
-    for column, method in zip(grid.T, methods, strict=True):
-        for axes, model in zip(column, output.models, strict=True):
+    for block, method in zip(grid, methods, strict=True):
+        for axes, model in zip(block, output.models, strict=True):
             rows = table.loc[(table["method"] == method) & (table["model"] == model)]
             drawn = _outlined(axes, rows, rows["mean"], output, clim=(0, top))
             axes.set_title(f"{method}: {output.names.short(model)}")
@@ -86,12 +86,14 @@ def reversion_map(output: Output, options: Options) -> Drawn | None:
     methods = [m for m in options.get("methods", output.methods) if m in set(table["method"])]
     if not methods or not _is_chart(output):
         return None
-    grid = panels(len(output.models), len(methods), *_SIZE)
-    for column, method in zip(grid.T, methods, strict=True):
+    grid = _blocks(len(methods), len(output.models))
+    table = table.loc[table["method"].isin(methods)]
+    top = float((table["weight"] - table["far_field"]).abs().max())
+    for block, method in zip(grid, methods, strict=True):
         found = reaches.loc[reaches["method"] == method].set_index("model")["distance"]
-        for axes, model in zip(column, output.models, strict=True):
+        for axes, model in zip(block, output.models, strict=True):
             rows = table.loc[(table["method"] == method) & (table["model"] == model)]
-            drawn = _reversion(axes, rows, float(found[model]), output)
+            drawn = _reversion(axes, rows, float(found[model]), output, top)
             far = "beyond the chart" if np.isnan(found[model]) else f"{found[model]:.1f} lengths"
             axes.set_title(f"{output.names.short(model)}: {far}")
     _colour_bar(grid, drawn, "weight less its far-field value")
@@ -100,18 +102,20 @@ def reversion_map(output: Output, options: Options) -> Drawn | None:
         "from them, in length scales, beyond which the map has gone back to the far field and "
         "says nothing of its own."
     )
-    kept = table.loc[table["method"].isin(methods)]
-    return Drawn(words, kept, grid[0, 0].figure)
+    return Drawn(words, table, grid[0, 0].figure)
 
 
-def _reversion(axes: Axes, rows: pd.DataFrame, distance: float, output: Output) -> Collection:
+def _reversion(
+    axes: Axes, rows: pd.DataFrame, distance: float, output: Output, top: float
+) -> Collection:
     sites = _place(rows, output)
     away = rows["distance"].to_numpy()
     gap = (rows["weight"] - rows["far_field"]).to_numpy()
-    drawn = draw_values(axes, sites, gap, cmap="RdBu", clim=(-1, 1))
+    drawn = draw_values(axes, sites, gap, cmap="RdBu", clim=(-top, top))
     half = half_steps(sites)
     draw_outline(axes, sites[away == 0], half, colors="white", lw=0.9)
-    draw_outline(axes, sites[away <= distance], half, colors=_PARTS["test"], lw=0.9)
+    within = away <= (np.inf if np.isnan(distance) else distance)
+    draw_outline(axes, sites[within], half, colors=_PARTS["test"], lw=0.9)
     _name_axes(axes, output)
     return drawn
 
@@ -205,6 +209,17 @@ def _limit_line(axes: Axes, rows: pd.DataFrame, output: Output, tint: str, label
         x, y = (v[kept] for v in places)
         name = label if face != "none" else None
         axes.plot(x, y, "o", ms=3, color=tint, markerfacecolor=face, label=name)
+
+
+def _blocks(methods: int, models: int) -> np.ndarray:
+    """Axes of small charts, (methods, models): a block of columns a method, all on one figure."""
+    width = min(3, models)
+    grid = panels(-(-models // width), methods * width, *_SIZE)
+    blocks = [part.ravel() for part in np.split(grid, methods, axis=1)]
+    for block in blocks:
+        for axes in block[models:]:
+            axes.set_axis_off()
+    return np.stack([block[:models] for block in blocks])
 
 
 def _is_chart(output: Output) -> bool:

@@ -46,6 +46,11 @@ class Job:
         return self.folder / self.task.place / self.choice.name
 
     @property
+    def posterior(self) -> Path:
+        """Where its posterior lies, if it keeps one."""
+        return self.folder / f"posterior-{self.choice.name}.nc"
+
+    @property
     def title(self) -> str:
         """What a user reads of it."""
         return self.task.title(self.choice.name)
@@ -89,9 +94,12 @@ def make_jobs(setup: Setup, folder: Path) -> tuple[Job, ...]:
 
 
 def is_done(job: Job) -> bool:
-    """Whether the job's folder holds this very result."""
-    facts = job.home / "facts.json"
-    return facts.is_file() and read_json(facts)["key"] == job.key
+    """Whether the job's folder holds this very result, and its posterior is there if it has one."""
+    path = job.home / "facts.json"
+    if not path.is_file():
+        return False
+    facts = read_json(path)
+    return facts["key"] == job.key and (not facts["posterior"] or job.posterior.is_file())
 
 
 Work = Iterator[tuple[Choice, AbstractTask, Mapping[str, object]]]

@@ -68,10 +68,11 @@ def run_job(job: Job, problem: Problem, reporter: Reporter) -> FittedMethod:
     try:
         write_tables(tables, scratch)
         posterior = _write_posterior(fitted, scratch) if job.task.keeps_posterior else None
-        write_json(_facts(job, fitted, told, time.perf_counter() - begun), scratch / "facts.json")
+        facts = _facts(job, fitted, told, time.perf_counter() - begun)
+        write_json({**facts, "posterior": posterior is not None}, scratch / "facts.json")
         remove(job.home)
         if posterior is not None:
-            posterior.replace(job.folder / f"posterior-{job.choice.name}.nc")
+            posterior.replace(job.posterior)
         scratch.replace(job.home)
     finally:
         remove(scratch)

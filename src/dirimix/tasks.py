@@ -82,8 +82,7 @@ class Whole(AbstractTask):
         found = reversion_tables(fitted, problem, self.reversion) | sensitivity_tables(fitted)
         if self.threshold is not None:
             found |= threshold_tables(fitted, problem, self.threshold, self.along)
-        named = {name: table.assign(method=fitted.name) for name, table in found.items()}
-        return method_tables(fitted, problem, scoring) | named
+        return method_tables(fitted, problem, scoring) | _named(found, fitted)
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class HeldOut(AbstractTask):
         del scoring  # the folds are scored together
         points = point_table(fitted, problem, self.fold.scheme)
         rows = self.fold.held[points["row"].to_numpy()]
-        return {"pointwise": points.assign(method=fitted.name, row=rows)}
+        return _named({"pointwise": points.assign(row=rows)}, fitted)
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ class Fewer(AbstractTask):
         tables = loo_tables(fitted, problem)
         if "test" in problem.parts:
             tables["pointwise"] = point_table(fitted, problem, "test").assign(split="test")
-        return {name: table.assign(method=fitted.name) for name, table in tables.items()}
+        return _named(tables, fitted)
 
 
 @dataclass(frozen=True)
@@ -179,5 +178,11 @@ class Elsewhere(AbstractTask):
 
     def tables(self, fitted: FittedMethod, problem: Problem, scoring: Scoring) -> Tables:
         del scoring  # the other table is scored in its own study
-        found = threshold_tables(fitted, problem, self.threshold, self.along)
-        return {name: table.assign(method=fitted.name) for name, table in found.items()}
+        return _named(threshold_tables(fitted, problem, self.threshold, self.along), fitted)
+
+
+def _named(tables: Tables, fitted: FittedMethod) -> Tables:
+    """The tables with the method's name in front."""
+    for table in tables.values():
+        table.insert(0, "method", fitted.name)
+    return tables
