@@ -1,0 +1,109 @@
+"""What became of the paper's claims: one row a claim, from the output folder of a run.
+
+    python studies/paper.py runs/nuclear-s2n docs/paper.md
+
+The paper is Kejzlar, Neufcourt, Nazarewicz (2023), doi 10.1038/s41598-023-46568-0. Everything is
+read from the files that `dirimix run studies/nuclear-s2n.toml` writes; nothing is computed here
+but the verdicts, and the rules for these stand in the page itself.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from paper_findings import (
+    CLOSE,
+    Finding,
+    Missing,
+    Run,
+    best_raw,
+    dominant,
+    faithful,
+    metropolis,
+    rms_is,
+    worse,
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper, in words, with its number or direction, and how it is looked up."""
+
+    words: str
+    paper: str
+    look: Callable[[Run], Finding]
+
+
+CLAIMS = (
+    Claim("Of the raw models HFB-24 is best", "", best_raw),
+    Claim("gBMM+D of raw models, test rms", "0.31 MeV", rms_is(0.31, "gbmm-d", "test")),
+    Claim("gBMM+D of corrected models, test rms", "0.46 MeV", rms_is(0.46, "gbmm-d+gp", "test")),
+    Claim(
+        "BMA of corrected models, test rms", "0.35 MeV", rms_is(0.35, "bma-closed-form+gp", "test")
+    ),
+    Claim(
+        "LBMM+GPD, training rms (its weights have seen the answers)",
+        "0.25 MeV",
+        rms_is(0.25, "lbmm-gpd", "train", "site"),
+    ),
+    Claim("Mixing corrected models overfits", "worse", worse("gbmm-d+gp", "gbmm-d")),
+    Claim("Mixing beats averaging", "better", worse("bma-closed-form", "gbmm-d")),
+    Claim("Local mixtures have the most faithful coverage", "", faithful),
+    Claim("HFB-24 dominates, with FRDM-2012, UNEDF0 and SkM* next", "", dominant),
+    Claim("GLD is too simple", "worse than GPD", worse("lbmm-gld", "lbmm-gpd", "log_score")),
+    Claim("A Metropolis sampler is inadequate", "", metropolis),
+)
+
+
+def page(run: Run, command: str) -> str:
+    """The whole page, Markdown."""
+    rows = [_row(claim, run) for claim in CLAIMS]
+    heads = ("claim", "paper", "measured", "90 % band", "verdict", "regions and edges left out")
+    lines = [" | ".join(heads), " | ".join("---" for _ in heads), *(" | ".join(r) for r in rows)]
+    return _head(run, command) + "".join(f"| {line} |\n" for line in lines)
+
+
+def _row(claim: Claim, run: Run) -> Sequence[str]:
+    try:
+        found = claim.look(run)
+    except Missing as reason:
+        return (claim.words, claim.paper, f"not measured: {reason}", "", "", "")
+    return (
+        claim.words, claim.paper, found.measured, found.band, found.verdict, found.elsewhere,
+    )  # fmt: skip
+
+
+def _head(run: Run, command: str) -> str:
+    manifest = run.manifest
+    rows = ", ".join(f"{n} {split}" for split, n in manifest["data"]["rows"].items())
+    state = "every method converged" if manifest["converged"] else "some methods did not converge"
+    models = len(manifest["data"]["models"])
+    return (
+        "# The paper's claims, measured\n\n"
+        f"{manifest['study']['title']} ({rows} nuclei, {models} models, seed {manifest['seed']}, "
+        f"dirimix {manifest['versions']['dirimix']}; {state}).\n\n"
+        f"Made by `{command}`.\n\n"
+        "Rules. A number counts as reproduced if ours is within "
+        f"{CLOSE} MeV of it, as not reproduced if it lies outside our 90 % bootstrap band, and as "
+        "not decidable in between. A comparison counts as reproduced or not if the 90 % band of "
+        "the paired difference lies on one side of 0, and as not decidable otherwise. In the last "
+        "column whole regions of the chart or the edges of its chains are left out, and bands "
+        "resample whole regions.\n\n"
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the page of a run."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path, help="output folder of a run")
+    parser.add_argument("page", type=Path, help="file to write, Markdown")
+    given = parser.parse_args(arguments)
+    command = f"python studies/paper.py {given.folder} {given.page}"
+    given.page.write_text(page(Run(given.folder), command), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
