@@ -3,11 +3,13 @@
     python studies/paper.py runs/nuclear-s2n docs/paper.md
 
 The paper is Kejzlar, Neufcourt, Nazarewicz (2023), doi 10.1038/s41598-023-46568-0. Everything is
-read from the files that `dirimix run studies/nuclear-s2n.toml` writes; nothing is computed here
-but the verdicts, and the rules for these stand in the page itself.
+read from the files that `dirimix run studies/nuclear-s2n.toml` and `dirimix report` write; nothing
+is computed here but the verdicts, and the rules for these stand in the page itself. The tables
+and figures of the run are copied into a folder beside the page, and shown in it.
 """
 
 import argparse
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ from paper_findings import (
     rms_is,
     worse,
 )
+
+SMALL = 40_000  # bytes of a table that is worth a copy
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,23 @@ def _head(run: Run, command: str) -> str:
     )
 
 
+def figures(run: Run, target: Path) -> str:
+    """Copy the run's pictures and small tables beside the page and show them in it."""
+    folder, lines = target.with_suffix(""), []
+    for exhibit in run.manifest["study"].get("exhibits", ()):
+        name, title = exhibit["name"], exhibit["title"]
+        picture, numbers = (run.folder / "figures" / f"{name}.{kind}" for kind in ("png", "csv"))
+        if not picture.is_file():
+            continue
+        folder.mkdir(exist_ok=True)
+        shutil.copyfile(picture, folder / picture.name)
+        lines.append(f"## {title}\n\n![{title}]({folder.name}/{picture.name})\n\n")
+        if numbers.stat().st_size <= SMALL:
+            shutil.copyfile(numbers, folder / numbers.name)
+            lines.append(f"Numbers: [{numbers.name}]({folder.name}/{numbers.name})\n\n")
+    return "\n" + "".join(lines) if lines else ""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Write the page of a run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -101,7 +122,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("page", type=Path, help="file to write, Markdown")
     given = parser.parse_args(arguments)
     command = f"python studies/paper.py {given.folder} {given.page}"
-    given.page.write_text(page(Run(given.folder), command), encoding="utf-8")
+    run = Run(given.folder)
+    text = page(run, command) + figures(run, given.page)
+    given.page.write_text(text.rstrip() + "\n", encoding="utf-8")
     return 0
 
 

@@ -58,6 +58,7 @@ def test_the_probability_is_that_of_the_law():
     found = tables(Falling())["threshold"]
     expected = norm.cdf((5.25 - 0.5 * found["x"]) / 0.3)
     np.testing.assert_allclose(found["probability"], expected, atol=1e-6)
+    assert found["probability"].between(0, 1).all()
     assert set(found["target"]) == {"y"}
     assert set(found["models"]) == {1, 2}
 

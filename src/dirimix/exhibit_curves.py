@@ -17,7 +17,7 @@ from dirimix.plot_style import INK, QUIET, SERIES, colour, dress, panels
 from dirimix.posterior_entries import scalars
 
 Options = Mapping[str, Any]
-_STEPS = 120  # of the simplex along a side
+_STEPS = 80  # of the simplex along a side
 _MOST = 6  # parameters of a trace plot
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
 
@@ -34,6 +34,7 @@ def dirichlet_densities(output: Output, options: Options) -> Drawn:
         drawn = axes.tripcolor(
             mtri.Triangulation(points[:, 0], points[:, 1]), density, cmap="viridis",
             norm=LogNorm(max(density.min(), 1e-3), density.max()), rasterized=True,
+            shading="gouraud",
         )  # fmt: skip
         bar = axes.figure.colorbar(drawn, ax=axes, shrink=0.8)
         bar.ax.tick_params(which="both", colors=INK, labelsize=8)

@@ -56,7 +56,8 @@ def threshold_tables(
     found = {
         "threshold": sites.assign(
             models=frame[list(problem.models)].notna().sum(axis=1),
-            probability=1 - law.cdf(np.full(len(frame), wanted.level)),
+            # rounding may carry a sum of weights past 1
+            probability=np.clip(1 - law.cdf(np.full(len(frame), wanted.level)), 0, 1),
         ),
         "limits": limits(y > wanted.level, sites, along),
         "above": _count(y > wanted.level),
