@@ -184,6 +184,9 @@ def test_folds_that_have_not_converged_are_told(tmp_path, monkeypatch, capsys):
     assert manifest["converged"] is False
     folds = pd.read_csv(tmp_path / "out" / "folds.csv")
     assert not folds["converged"].any()
+    assert main(["report", str(tmp_path / "out"), "--quiet"]) == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "stand-in without blocks -2_0: rhat above 1.01" in page[: page.index("<main>")]
 
 
 @pytest.mark.parametrize(

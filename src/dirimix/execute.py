@@ -27,9 +27,9 @@ class Work:
     """How the work is shared out.
 
     Attributes:
-        processes: Methods run at a time on this machine.
+        processes: Fits at a time on this machine.
         dask: Address of a Dask scheduler that runs them instead.
-        resume: Keep the methods whose results are already there.
+        resume: Keep the fits whose results are already there.
     """
 
     processes: int = 1

@@ -7,7 +7,7 @@ SAMPLE = ("chain", "draw")
 
 
 def scalars(dataset: xr.Dataset) -> dict[str, np.ndarray]:
-    """Every entry of every variable by a name such as 'eta[HFB24]', sample axes kept in order.
+    """Every entry of every variable by a name such as 'eta[b]', sample axes kept in order.
 
     >>> values = xr.Dataset({"s": 1.0, "w": ("model", [0.25, 0.75])}, {"model": ["a", "b"]})
     >>> {name: float(v) for name, v in scalars(values).items()}

@@ -122,6 +122,7 @@ def _banners(numbers: Numbers) -> str:
         for m in numbers["methods"]
         if not m["converged"]
     ]
+    bad += [f"{title}: {'; '.join(why)}" for title, why in numbers["unconverged"].items()]
     warned = [f"{m['method']}: {line}" for m in numbers["methods"] for line in m["warnings"]]
     warned += numbers["data"]["notes"]
     parts = ""

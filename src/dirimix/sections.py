@@ -3,7 +3,7 @@
 [validation.blocks]          # a name of your own; scores come out under it
 scheme = "blocks"            # or "edges", "k-fold", "split"
 size = [18, 24]              # blocks: their size along each coordinate
-along = "N"                  # edges: the coordinate whose two ends are left out
+along = "x"                  # edges: the coordinate whose two ends are left out
 depth = 2                    # edges: how many sites at each end of each line
 lines = [1, 1]               # edges: sites closer than this are of one line, by default equal ones
 folds = 5                    # k-fold: how many
@@ -23,8 +23,8 @@ methods = ["gbmm-d"]
 draws = 1000                 # coherent over the sites
 ended = "below"              # what the end of a model's table along a line means; else "unknown"
 [threshold.along]            # the coordinate of the lines, by table; tables other than that of
-"data:nuclear-s2n" = "N"     # [data] are fitted by the same methods, for this only
-"data:nuclear-s2p" = "Z"
+"table.csv" = "x"            # [data] are fitted by the same methods, for this only
+"other.csv" = "z"
 
 [reversion]
 tolerance = 0.05             # of a weight against its far-field value

@@ -91,6 +91,10 @@ class Finished:
         """What some of the jobs say of themselves."""
         return [read_json(job.home / "facts.json") for job in jobs]
 
+    def unconverged(self, jobs: Iterable[Job]) -> dict[str, tuple[str, ...]]:
+        """Why, by title, of those of the jobs that have not converged."""
+        return {f["title"]: tuple(f["reasons"]) for f in self.facts(jobs) if not f["converged"]}
+
 
 def finish(
     done: Finished, folder: Path, *, command: str, seconds: float, inputs: Mapping[str, str]
@@ -108,10 +112,7 @@ def finish(
     write_json(_report_numbers(done, numbers), folder / "scores.json")
     manifest = _manifest(done, command=command, seconds=seconds, inputs=inputs)
     write_json(manifest, folder / "manifest.json")
-    unconverged = {
-        f["title"]: tuple(f["reasons"]) for f in done.facts(done.jobs) if not f["converged"]
-    }
-    return Outcome(unconverged, numbers["scores"])
+    return Outcome(done.unconverged(done.jobs), numbers["scores"])
 
 
 def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
@@ -195,6 +196,7 @@ def _report_numbers(done: Finished, tables: Mapping[str, pd.DataFrame]) -> dict[
         "title": done.setup.study.title,
         "data": _described(done.setup.problem),
         "methods": [{k: f[k] for k in known} for f in facts],
+        "unconverged": done.unconverged(job for job in done.jobs if not job.is_whole),
         **{name: records(tables[name]) for name in _SHOWN},
         "sampling": records(tables["sampling"].drop(columns="seconds")),
         "convergence": records(worst_diagnostics(tables["diagnostics"])),

@@ -139,6 +139,7 @@ def _lines(sites: pd.DataFrame, along: str) -> list[np.ndarray]:
 
 def _law(member: AbstractMixture, frame: pd.DataFrame) -> NormalMixture:
     """The predictive law at many sites, made block by block: weights are large on the way."""
+    # every block has the same draws of the parameters, so that a draw is one chart
     blocks = (frame.iloc[at : at + _SITES] for at in range(0, len(frame), _SITES))
     laws = [member.predictive(block) for block in blocks]
     weight = [law.weight for law in laws]

@@ -15,10 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
     parser.add_argument("--only", metavar="METHOD,...", help="run only these of its methods")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--jobs", type=int, default=1, metavar="N", help="methods at a time")
-    where.add_argument("--dask", metavar="ADDRESS", help="run methods on a Dask scheduler")
+    where.add_argument("--jobs", type=int, default=1, metavar="N", help="fits at a time")
+    where.add_argument("--dask", metavar="ADDRESS", help="run fits on a Dask scheduler")
     parser.add_argument(
-        "--resume", action="store_true", help="keep the methods that are already there"
+        "--resume", action="store_true", help="keep the fits that are already there"
     )
     options.add_data_dir(parser)
     options.add_allow_unconverged(parser)
