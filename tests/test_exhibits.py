@@ -12,6 +12,7 @@ from dirimix.exhibit_choice import KINDS, exhibits
 from dirimix.exhibits import Output, makers
 from dirimix.study import read_study
 from stand_ins import STUDY, register, write_study
+from test_report import Outline
 
 SECTIONS = """
 [validation.blocks]
@@ -90,6 +91,12 @@ def test_every_exhibit_is_three_files_and_part_of_the_report(out):
     assert section.count("has nothing to show here") == len(EMPTY)
     assert "Table &lt;1&gt;" in section
     assert "Table <1>" not in section
+
+
+def test_the_page_with_all_of_them_is_whole(out):
+    outline = Outline((out / "report.html").read_text())
+    assert len(outline.ids) == len(set(outline.ids))
+    assert all(address.startswith(("#", "data:")) for address in outline.addresses)
 
 
 def test_the_same_folder_gives_the_same_files(out):

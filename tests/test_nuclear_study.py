@@ -136,3 +136,23 @@ def test_the_other_observable_runs(tmp_path):
     limits = pd.read_csv(out / "limits.csv")
     assert set(limits["along"]) == {"N", "Z"}
     assert np.isfinite(limits["q50"]).any()
+
+
+@needs_data
+@pytest.mark.slow
+def test_the_whole_study_converges_and_answers_every_claim_but_one(tmp_path):
+    """The long run: all methods, all folds; it goes on where an earlier one stopped."""
+    out = STUDIES.parent / "runs" / "nuclear-s2n"
+    study = str(STUDIES / "nuclear-s2n.toml")
+    assert main(["run", study, "--out", str(out), "--jobs", "2", "--resume", "--quiet"]) == 0
+    assert main(["report", str(out), "--quiet"]) == 0
+    assert "has nothing to show here" not in (out / "report.html").read_text()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(STUDIES))
+        assert importlib.import_module("paper").main([str(out), str(tmp_path / "paper.md")]) == 0
+        for name in ("paper", "paper_findings"):
+            del sys.modules[name]
+    missing = [line for line in (tmp_path / "paper.md").read_text().splitlines()
+               if "not measured" in line]  # fmt: skip
+    assert len(missing) == 1
+    assert "Metropolis" in missing[0]

@@ -107,5 +107,7 @@ def picture(figure: Figure, words: str) -> str:
 
 def _own_ids(svg: str, prefix: str) -> str:
     """Ids that no other picture of the page has."""
+    # equal colour bars are one image twice with one id, to which nothing points
+    svg = re.sub(r'(<image [^>]*?) id="[^"]*"', r"\1", svg)
     svg = re.sub(r'\bid="', f'id="{prefix}', svg)
     return re.sub(r'(url\(#|href="#)', rf"\1{prefix}", svg)

@@ -82,7 +82,8 @@ def _read(job: Job, name: str) -> pd.DataFrame:
     path = job.home / f"{name}.csv"
     if not path.is_file():
         return pd.DataFrame()
-    return pd.read_csv(path, dtype={"model": str}, keep_default_na=False, na_values=["nan", "NaN"])
+    table = pd.read_csv(path, dtype={"model": str})
+    return table.fillna({"model": ""}) if "model" in table else table
 
 
 def _joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
