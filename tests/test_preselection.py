@@ -79,6 +79,19 @@ def test_a_model_that_is_needed_has_its_price():
     assert lost > 1
 
 
+def test_models_whose_errors_average_out_are_all_kept():
+    """Three models that err apart: without one of them the errors are larger by a quarter."""
+    rng = np.random.default_rng(3)
+    truth = np.linspace(0, 1, 300)
+    frame = pd.DataFrame({m: truth + 0.3 * rng.standard_normal(300) for m in "abc"})
+    rows = Rows(frame.assign(x=truth), truth, None)
+    found = preselect(study(), Problem("t", ("x",), ("a", "b", "c"), "y", None, {"train": rows}))
+    assert found is not None
+    assert found.kept == ("a", "b", "c")
+    last = found.path.iloc[-1]
+    assert last["behind_best"] > 2 * last["behind_best_se"] > 0
+
+
 def test_shuffled_observations_leave_nothing_to_choose():
     """The control: with the observations shuffled, no model is worth more than another."""
     whole = problem()

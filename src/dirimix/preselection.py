@@ -5,6 +5,10 @@ left-out rows best. Every candidate is refitted on every fold, so the others may
 weight. A global method serves as the criterion because hundreds of fits are needed; what it
 cannot see, a model that is good in one region only, is what `confirm` is for: slow methods are
 refitted once with the models that were kept, and compared with themselves on all models.
+
+The fewest models are kept that are within one standard error of the best set on the way.
+
+Reference: Hastie, Tibshirani, Friedman (2009), doi 10.1007/978-0-387-84858-7, section 7.10.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +27,7 @@ from dirimix.study import Study
 _FEWEST = 2  # models that a mixture needs
 COLUMNS = (
     "method", "split", "models", "removed", "kept", "log_score", "n", "clusters", "cost",
-    "cost_lo", "cost_hi", "chosen",
+    "cost_lo", "cost_hi", "behind_best", "behind_best_se", "chosen",
 )  # fmt: skip
 Models = tuple[str, ...]
 
@@ -43,7 +47,8 @@ class Selection:
 
     Attributes:
         path: One row a number of models, from all to two; `cost` is the mean log score lost
-            against all models, with a band that resamples clusters.
+            against all models, with a band that resamples clusters, `behind_best` that lost
+            against the best set of the path, with its standard error.
         kept: The models of the chosen row.
     """
 
@@ -102,31 +107,32 @@ def _log_scores(fold: Fold, models: Models, study: Study, problem: Problem) -> n
 
 
 def _path(steps: Sequence[Step], labels: np.ndarray, study: Study) -> pd.DataFrame:
-    """One row a step, with its cost against the first."""
-    rows = []
-    for step in steps:
-        lost = steps[0].points - step.points
-        means = resampled_means(lost[:, None], labels, study.seed, study.n_boot)
-        band = band_of(means[:, 0])
-        rows.append(
-            {
-                "models": len(step.kept),
-                "removed": step.removed,
-                "kept": " ".join(step.kept),
-                "log_score": step.points.mean(),
-                "n": len(lost),
-                "clusters": len(np.unique(labels)),
-                "cost": lost.mean(),
-                "cost_lo": band.lo,
-                "cost_hi": band.hi,
-            }
-        )
-    return pd.DataFrame(rows)
+    """One row a step, with what it loses against the first and against the best."""
+    points = np.stack([step.points for step in steps], axis=1)
+    best = points[:, [int(np.argmax(points.mean(axis=0)))]]
+    lost, behind = points[:, [0]] - points, best - points
+    resampled = resampled_means(lost, labels, study.seed, study.n_boot)
+    bands = [band_of(column) for column in resampled.T]
+    return pd.DataFrame(
+        {
+            "models": [len(step.kept) for step in steps],
+            "removed": [step.removed for step in steps],
+            "kept": [" ".join(step.kept) for step in steps],
+            "log_score": points.mean(axis=0),
+            "n": len(points),
+            "clusters": len(np.unique(labels)),
+            "cost": lost.mean(axis=0),
+            "cost_lo": [band.lo for band in bands],
+            "cost_hi": [band.hi for band in bands],
+            "behind_best": behind.mean(axis=0),
+            "behind_best_se": resampled_means(behind, labels, study.seed, study.n_boot).std(axis=0),
+        }
+    )
 
 
 def _chosen(rows: pd.DataFrame, keep: int | None) -> int:
-    """The row with the asked number of models, or the last before the cost is clearly above 0."""
+    """The row with the asked number of models, or the last within one error of the best."""
     if keep is not None:
         return int(np.argmax(rows["models"] == keep))
-    costly = np.flatnonzero(rows["cost_lo"] > 0)
-    return int(costly[0]) - 1 if len(costly) else len(rows) - 1
+    near = rows["behind_best"] <= rows["behind_best_se"].fillna(0.0)
+    return int(np.flatnonzero(near)[-1])
