@@ -111,7 +111,8 @@ def test_only_what_has_ended_above_the_level_is_filled():
     ).assign(b=np.nan, c=lambda t: t["a"] - 9)
     one = Problem("t", ("z", "x"), ("a", "b", "c"), "y", None, {}, everywhere=frame)
     filled = fill_ended(frame, one, "x", -1.0).sort_values(["z", "x"])
-    np.testing.assert_array_equal(filled["a"], [np.nan, 2, 1, -1, -1, 5, 6])
+    # at the level where it ends, then falling by 1 a site as before
+    np.testing.assert_array_equal(filled["a"], [np.nan, 2, 1, -1, -2, 5, 6])
     assert filled["b"].isna().all()
     # c goes on below the level: where its table ends says nothing
     assert filled["c"].isna().sum() == 3

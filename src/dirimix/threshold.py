@@ -6,10 +6,10 @@ over the sites: one draw of weights and noise level a chart.
 
 Tables of models often end where the model falls below the threshold. To leave such a model out
 beyond its end would keep only those that are still above, and push the limit outwards. With
-`ended = "below"` a model whose table holds hardly a value below the threshold counts with the
-threshold itself where it has ended along a line: the highest value that it can have there, so that
-the probability is an upper bound. A line that reaches the last place of the model's whole table
-has not ended: there the table does.
+`ended = "below"` a model whose table holds hardly a value below the threshold goes on where it has
+ended along a line: with the threshold itself at the first site beyond its end, the highest value
+that it can have there, and then falling as it did over its last sites. A line that reaches the
+last place of the model's whole table has not ended: there the table does.
 
 Reference: Neufcourt et al. (2020), doi 10.1103/PhysRevC.101.044307.
 """
@@ -27,6 +27,7 @@ from dirimix.sections import Threshold
 
 _SITES = 512  # whose predictive law is made at once
 _HARDLY = 0.01  # share of a model's values below the level, of a table that ends there
+_LAST = 4  # sites of a line that show how fast a model falls
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 
@@ -68,16 +69,16 @@ def threshold_tables(
 
 
 def fill_ended(frame: pd.DataFrame, problem: Problem, along: str, level: float) -> pd.DataFrame:
-    """The frame with the level where a model has ended along its line because it fell below.
+    """The frame with values where a model has ended along its line because it fell below.
 
     Gaps, what lies before a model's first value, and models whose tables go on below the level
     stay as they are.
     """
     filled = frame.copy()
-    place = frame[along].to_numpy()
+    place = frame[along].to_numpy(dtype=float)
     lines = _lines(frame.loc[:, list(problem.coords)], along)
     for model in problem.models:
-        values = frame[model].to_numpy()
+        values = frame[model].to_numpy(dtype=float).copy()
         known = ~np.isnan(values)
         if not known.any() or np.mean(values[known] < level) > _HARDLY:
             continue
@@ -85,8 +86,17 @@ def fill_ended(frame: pd.DataFrame, problem: Problem, along: str, level: float) 
         for line in lines:
             own = np.flatnonzero(known[line])
             if len(own) and place[line[own[-1]]] < last:
-                filled.loc[filled.index[line[own[-1] + 1 :]], model] = level
+                beyond = line[own[-1] + 1 :]
+                fall = _fall(place[line[own]], values[line[own]])
+                values[beyond] = level - fall * (place[beyond] - place[beyond[:1]])
+        filled[model] = values
     return filled
+
+
+def _fall(place: np.ndarray, values: np.ndarray) -> float:
+    """How fast the values fell over the last sites of a line, at least 0."""
+    x, y = place[-_LAST:], values[-_LAST:]
+    return max(float((y[0] - y[-1]) / (x[-1] - x[0])), 0.0) if len(x) > 1 else 0.0
 
 
 def limits(above: np.ndarray, sites: pd.DataFrame, along: str) -> pd.DataFrame:
