@@ -265,8 +265,7 @@ def _complete(problem: Problem) -> Problem:
             notes.append(_left_out(split, known, kept))
     if "train" not in parts:
         raise InputError(
-            "no training row has a value of every model; set rows = 'all' or leave out models "
-            "that are known at few rows"
+            "no training row has a value of every model; set rows = 'all' or leave models out"
         )
     return replace(problem, parts=parts, notes=tuple(notes))
 
