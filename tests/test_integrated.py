@@ -1,26 +1,26 @@
 """The likelihood with the weights integrated out, against direct integration."""
 
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.special import gammaln
 from scipy.stats import norm
 
 from dirimix import dirichlet
-from dirimix.integrated import posterior_log_likelihood
-from dirimix.table import Table
+from dirimix.integrated import make_likelihood
+from dirimix.saddle import saddle_log_density
 
-
-def table_of(d: np.ndarray, y_err: float = 0.0) -> Table:
-    n, k = d.shape
-    names = tuple(f"m{j}" for j in range(k))
-    return Table(
-        np.zeros((n, 0)), 5.0 + d, np.zeros((n, k)), np.full(n, 5.0), np.full(n, y_err), (), names
-    )
+CASES = [(-1.0, 1.0), (-1.0, 0.05), (-8.0, 6.0), (-30.0, 25.0), (-0.1, 0.1), (-2.9, -1.9),
+         (-8.0, -4.0), (-30.0, -20.0)]  # fmt: skip
 
 
 def direct(d: np.ndarray, alpha: np.ndarray, sigma: float) -> float:
     """Two models: the trapezoid rule in the logit of the weight."""
-    t = np.linspace(-400, 400, 400_001)
+    reach = 40 / alpha.min() + 60
+    t = np.linspace(-reach, reach, 400_001)
     log_beta = gammaln(alpha.sum()) - gammaln(alpha).sum()
     log_w = -np.logaddexp(0, -t), -np.logaddexp(0, t)
     log_density = log_beta + alpha[0] * log_w[0] + alpha[1] * log_w[1]
@@ -28,59 +28,125 @@ def direct(d: np.ndarray, alpha: np.ndarray, sigma: float) -> float:
     return float(np.log(np.sum(np.exp(log_density) * norm.pdf(mean, 0, sigma)) * (t[1] - t[0])))
 
 
+def evaluate(d: np.ndarray, alpha: np.ndarray, s: float, scale: float | None = None) -> np.ndarray:
+    likelihood = make_likelihood(d, np.isfinite(d), np.full(len(d), scale or s))
+    return value(likelihood, alpha, np.full(len(d), s))
+
+
+def value(likelihood, alpha: np.ndarray, s: np.ndarray) -> np.ndarray:
+    with jax.enable_x64(True):
+        return np.asarray(jax.jit(lambda a, b: likelihood(a, b))(alpha, s))
+
+
 @pytest.fixture(scope="module")
-def sites():
-    rng = np.random.default_rng(3)
-    d = np.sort(rng.normal(0, rng.choice([0.1, 0.4, 0.8], (80, 1)), (80, 2)), axis=1)
-    total = np.exp(rng.uniform(np.log(0.2), np.log(60), 80))
-    share = np.clip(rng.beta(0.8, 0.8, 80), 0.1, 0.9)
-    return d, total[:, None] * np.stack([share, 1 - share], axis=1)
+def two_models():
+    """Errors of the log density for two models, with the total concentration of each case."""
+    cases = [
+        (d, total * np.array([share, 1 - share]))
+        for total in (0.1, 0.3, 1.0, 4.0, 8.9, 9.1, 20.0, 40.0)
+        for share in (0.3, 0.1)
+        for d in CASES
+    ]
+    d, alpha = (np.array(column) for column in zip(*cases, strict=True))
+    exact = np.array([direct(a, b, 1.0) for a, b in cases])
+    seen = exact > -12
+    return (evaluate(d, alpha, 1.0) - exact)[seen], alpha.sum(axis=1)[seen]
 
 
-def error(sites, sigma: float, reference: float) -> np.ndarray:
-    """Log likelihood minus the direct integral where that is above exp(-8)."""
-    d, alpha = sites
-    exact = np.array([direct(a, b, sigma) for a, b in zip(d, alpha, strict=True)])
-    log_alpha = np.repeat(np.log(alpha)[None], 3, axis=0)
-    # the median sets the nodes
-    found = posterior_log_likelihood(
-        table_of(d), log_alpha, np.array([sigma, reference, reference])
-    )
-    return (found[0] - exact)[exact > -8]
+def test_two_models_agree_with_the_direct_integral(two_models):
+    error, total = two_models
+    usual = total >= 0.3
+    assert np.median(np.abs(error[usual])) < 1e-5
+    assert np.max(np.abs(error[usual])) < 2e-3
+    # models almost chosen outright: differences of large terms
+    assert np.max(np.abs(error[~usual])) < 1e-2
 
 
-def test_two_models_agree_with_the_direct_integral(sites):
-    gap = np.abs(error(sites, 0.2, 0.2))
-    assert np.median(gap) < 1e-5
-    assert np.max(gap) < 0.02  # the saddle point, just above where it takes over
+def test_large_concentrations_agree_with_the_direct_integral():
+    d = np.array([(-1.0, 1.0), (-1.0, 0.05), (-0.1, 0.1), (-3.0, -1.0), (-8.0, 6.0)])
+    for total in (61.0, 300.0):
+        alpha = np.tile(total * np.array([0.3, 0.7]), (len(d), 1))
+        exact = np.array([direct(a, b, 1.0) for a, b in zip(d, alpha, strict=True)])
+        assert np.max(np.abs(evaluate(d, alpha, 1.0) - exact)) < 1e-4
 
 
-def test_nodes_serve_neighbouring_noise_levels(sites):
-    for reference in (0.18, 0.22):
-        assert np.max(np.abs(error(sites, 0.2, reference))) < 0.05
+def test_it_serves_noise_levels_far_from_the_typical_one():
+    d, alpha = np.array([(-1.0, 1.0), (-4.0, 3.0)]), np.array([[0.5, 2.0], [1.0, 4.0]])
+    for s in (0.4, 1.0, 2.5):
+        exact = np.array([direct(a, b, s) for a, b in zip(d, alpha, strict=True)])
+        assert evaluate(d, alpha, s, scale=1.0) == pytest.approx(exact, abs=1e-5)
 
 
-def test_the_wrong_noise_level_is_seen(sites):
-    d, alpha = sites
-    exact = np.array([direct(a, b, 0.25) for a, b in zip(d, alpha, strict=True)])
-    found = posterior_log_likelihood(table_of(d), np.log(alpha)[None], np.array([0.2]))[0]
-    assert np.median(np.abs(found - exact)) > 0.01
+def test_the_wrong_noise_level_is_seen():
+    d, alpha = np.array([(-1.0, 1.0), (-4.0, 3.0)]), np.array([[0.5, 2.0], [1.0, 4.0]])
+    exact = np.array([direct(a, b, 1.1) for a, b in zip(d, alpha, strict=True)])
+    assert np.min(np.abs(evaluate(d, alpha, 1.0) - exact)) > 1e-3
 
 
-def test_five_models_agree_with_monte_carlo():
+def test_nine_models_agree_with_monte_carlo():
     rng = np.random.default_rng(4)
-    d = rng.normal(0, 0.5, (30, 5))
-    log_alpha = rng.normal(0, 1, (30, 5))
+    d, log_alpha = rng.normal(0, 0.5, (40, 9)), rng.normal(-0.5, 1.2, (40, 9))
+    found = np.exp(evaluate(d, np.exp(log_alpha), 0.2))
     w = dirichlet.sample(np.repeat(log_alpha[None], 40_000, axis=0), rng)
-    density = norm.pdf(np.einsum("snk,nk->sn", w, d), 0, np.hypot(0.2, 0.1))
-    estimate, error = density.mean(axis=0), density.std(axis=0) / np.sqrt(len(density))
-    found = posterior_log_likelihood(table_of(d, 0.1), log_alpha[None], np.array([0.2]))[0]
-    z = (np.exp(found) - estimate) / np.hypot(error, 2e-3 * estimate)
+    density = norm.pdf(np.einsum("snk,nk->sn", w, d), 0, 0.2)
+    error = density.std(axis=0) / np.sqrt(len(density))
+    z = (found - density.mean(axis=0)) / error
     assert np.max(np.abs(z)) < 4.5
+    assert np.max(np.abs((1.1 * found - density.mean(axis=0)) / error)) > 4.5  # the control
+
+
+def test_finer_nodes_change_nothing():
+    rng = np.random.default_rng(5)
+    d, alpha = rng.normal(0, 2, (60, 6)), np.exp(rng.normal(0, 1.2, (60, 6)))
+    likelihood = make_likelihood(d, np.isfinite(d), np.full(60, 0.5))
+    finer = replace(likelihood, routes=tuple(replace(r, step=0.6 * r.step) for r in
+                                             likelihood.routes))  # fmt: skip
+    s = np.full(60, 0.5)
+    gap = value(likelihood, alpha, s) - value(finer, alpha, s)
+    assert np.sqrt(np.sum(gap**2)) < 1e-3
+
+
+def test_gradients_are_those_of_the_value():
+    d = np.array([[-1.0, 0.3, 2.0], [-5.0, 3.0, 8.0], [-0.2, 0.1, 0.05], [-3.0, -4.0, -2.5]])
+    base = np.array([[0.3, 1.0, 2.0], [1.0, 2.0, 3.0], [0.1, 0.2, 5.0], [1.0, 1.0, 0.2]])
+    d, alpha = np.tile(d, (3, 1)), np.concatenate([base, 4 * base, 20 * base])
+    likelihood = make_likelihood(d, np.isfinite(d), np.full(12, 0.7))
+    s, step = np.full(12, 0.7), 1e-5
+    with jax.enable_x64(True):
+        f = jax.jit(lambda a, b: likelihood(a, b))
+        slope = jax.jit(jax.grad(lambda a, b: jnp.sum(likelihood(a, b)), (0, 1)))
+        by_alpha, by_s = map(np.asarray, slope(alpha, s))
+        for k in range(3):
+            move = step * alpha[:, k : k + 1] * np.eye(3)[k]
+            change = np.asarray(f(alpha + move, s) - f(alpha - move, s)) / (2 * step)
+            assert by_alpha[:, k] * alpha[:, k] == pytest.approx(change, abs=5e-3)
+        change = np.asarray(f(alpha, s + step) - f(alpha, s - step)) / (2 * step)
+        assert by_s == pytest.approx(change, abs=5e-3)
+
+
+def test_the_coarse_form_is_close():
+    rng = np.random.default_rng(6)
+    d, alpha = rng.normal(0, 1, (200, 5)), np.exp(rng.normal(0, 1, (200, 5)))
+    likelihood = make_likelihood(d, np.isfinite(d), np.full(200, 0.3))
+    fine = value(likelihood, alpha, np.full(200, 0.3))
+    coarse = value(
+        likelihood.coarse(), alpha.astype(np.float32), np.full(200, 0.3, dtype=np.float32)
+    )
+    assert np.median(np.abs(coarse - fine)) < 1e-3
 
 
 def test_a_model_that_is_not_known_takes_no_part():
     d = np.array([[0.3, -0.5, np.nan], [0.3, -0.5, np.nan]])
-    three = posterior_log_likelihood(table_of(d), np.zeros((1, 2, 3)), np.array([0.2]))
-    two = posterior_log_likelihood(table_of(d[:, :2]), np.zeros((1, 2, 2)), np.array([0.2]))
-    assert three == pytest.approx(two, abs=1e-6)
+    three = evaluate(d, np.ones((2, 3)), 0.2)
+    assert three == pytest.approx(evaluate(d[:, :2], np.ones((2, 2)), 0.2), abs=1e-6)
+
+
+def test_the_saddle_point_improves_with_the_concentration():
+    d = np.array([[-1.0, 1.0]])
+    gaps = []
+    for total in (5.0, 50.0):
+        alpha = total * np.array([[0.3, 0.7]])
+        with jax.enable_x64(True):
+            found = float(saddle_log_density(jnp.asarray(d), jnp.asarray(alpha), jnp.ones(1))[0])
+        gaps.append(abs(found - direct(d[0], alpha[0], 1.0)))
+    assert gaps[1] < gaps[0] / 20

@@ -6,18 +6,20 @@ posterior draws to new sites. Both forms are linear in independent standard norm
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import ndtri
+from scipy.stats import gamma, norm
 
 Params = dict[str, Any]
 
 _JITTER = 1e-8  # relative to the unit variance of the kernel on the grid
+_DEGREE = 32  # of the series in the length scale
+_REACH = 3.0  # standard deviations of log length that the series covers; beyond, it stays put
 
 
 class AbstractField(ABC):
@@ -50,6 +52,10 @@ class AbstractField(ABC):
     @abstractmethod
     def hyperparameters(self, p: Params) -> dict[str, np.ndarray]:
         """The parameters a reader knows, by name, from draws of the latents (leading axes kept)."""
+
+    @abstractmethod
+    def log_priors(self, p: Params) -> dict[str, np.ndarray]:
+        """Log prior density of each hyperparameter's array, from draws (leading axes kept)."""
 
     @abstractmethod
     def deficit(self, p: Params) -> np.ndarray:
@@ -97,6 +103,9 @@ class LinearField(AbstractField):
 
     def hyperparameters(self, p: Params) -> dict[str, np.ndarray]:
         return {"beta": self.scale * p["beta"]}
+
+    def log_priors(self, p: Params) -> dict[str, np.ndarray]:
+        return {"beta": norm.logpdf(p["beta"]).sum(axis=(-2, -1))}
 
     def deficit(self, p: Params) -> np.ndarray:
         return np.zeros(len(p["beta"]))
@@ -151,15 +160,28 @@ def _on_lattice(x: np.ndarray) -> bool:
     return x.shape[1] > 1 and np.prod(distinct, dtype=float) <= 20 * len(x)
 
 
-def gram(a: Float[Array, " n"], b: Float[Array, " m"], length: Float[Array, ""]) -> Array:
-    """Squared-exponential kernel of one coordinate, exp(-(a - b)^2 / (2 length^2)), (n, m)."""
-    return jnp.exp(-0.5 * ((a[:, None] - b[None, :]) / length) ** 2)
+def axis_basis(x: np.ndarray, grid: np.ndarray, length: float) -> np.ndarray:
+    """k(x, grid) k(grid, grid)^(-1/2), (n, g): a process at x from g standard normals.
+
+    The symmetric root is about a Fourier multiplier: as the length scale changes, the field keeps
+    its shape and changes its smoothness, which a Cholesky factor does not do. k is the
+    squared-exponential kernel exp(-(a - b)^2 / (2 length^2)).
+    """
+
+    def gram(a: np.ndarray) -> np.ndarray:
+        return np.exp(-0.5 * ((a[:, None] - grid[None, :]) / length) ** 2)
+
+    values, vectors = np.linalg.eigh(gram(grid) + _JITTER * np.eye(len(grid)))
+    return gram(x) @ (vectors / np.sqrt(values)) @ vectors.T
 
 
-def axis_basis(x: Array, grid: Array, length: Float[Array, ""]) -> Float[Array, "n g"]:
-    """k(x, grid) L^-T with L L^T = k(grid, grid): a GP at x from g standard normals."""
-    cholesky = jnp.linalg.cholesky(gram(grid, grid, length) + _JITTER * jnp.eye(len(grid)))
-    return jax.scipy.linalg.solve_triangular(cholesky, gram(grid, x, length), lower=True).T
+def basis_series(x: np.ndarray, grid: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Chebyshev coefficients of `axis_basis` in log length between two values, (c, n, g)."""
+    nodes = np.cos(np.pi * (np.arange(_DEGREE) + 0.5) / _DEGREE)
+    lengths = np.exp((low + high) / 2 + (high - low) / 2 * nodes)
+    values = np.stack([axis_basis(x, grid, length) for length in lengths])
+    vandermonde = np.polynomial.chebyshev.chebvander(nodes, _DEGREE - 1)
+    return np.linalg.solve(vandermonde, values.reshape(_DEGREE, -1)).reshape(values.shape)
 
 
 @dataclass(frozen=True)
@@ -197,51 +219,69 @@ class LatticeField(AbstractField):
         return ("length", "gamma", "z")
 
     def log_prior(self, p: Params) -> Float[Array, ""]:
-        # eta ~ Gamma(2, 2) through log eta
-        log_eta = p["amplitude"]
+        # eta ~ Gamma(2, 2) through its square root, whose density vanishes at 0
+        eta = p["amplitude"] ** 2
         gaussians = sum(jnp.sum(p[name] ** 2) for name in ("length", "gamma", "z"))
-        return -0.5 * gaussians + jnp.sum(2 * log_eta - 2 * jnp.exp(log_eta))
+        return -0.5 * gaussians + jnp.sum(1.5 * jnp.log(eta) - 2 * eta)
 
-    def lengths(self, p: Params) -> Any:
-        """Length scales rho, in the coordinates' units."""
-        return jnp.exp(self.length_prior.location + self.length_prior.spread * p["length"])
+    @cached_property
+    def series(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+        """For each axis the series of the basis at the sites' distinct values, and each site's."""
+        found = []
+        for j, (column, axis) in enumerate(zip(self.x.T, self.axes, strict=True)):
+            values, index = np.unique(column, return_inverse=True)
+            centre, half = self.length_prior.location[j], _REACH * self.length_prior.spread[j]
+            found.append((basis_series(values, axis, centre - half, centre + half), index))
+        return tuple(found)
 
     def log_alpha(self, p: Params) -> Float[Array, "n K"]:
-        lengths = self.lengths(p)
-        unique = [np.unique(column, return_inverse=True) for column in self.x.T]
+        # short of the ends, where arccos has no derivative
+        at = jnp.clip(p["length"] / _REACH, -1 + 1e-9, 1 - 1e-9)
+        order = jnp.arange(_DEGREE)
         bases = [
-            axis_basis(jnp.asarray(values), jnp.asarray(axis), lengths[j])
-            for j, ((values, _), axis) in enumerate(zip(unique, self.axes, strict=True))
+            jnp.einsum("c,cug->ug", jnp.cos(order * jnp.arccos(at[j])), jnp.asarray(series))
+            for j, (series, _) in enumerate(self.series)
         ]
-        field = _contract(p["z"], bases, [index for _, index in unique])
-        return p["gamma"] + jnp.exp(p["amplitude"]) * field
+        field = _contract(p["z"], bases, [index for _, index in self.series])
+        return p["gamma"] + p["amplitude"] ** 2 * field
 
     def extend(self, p: Params, x_new: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        unique = [np.unique(column, return_inverse=True) for column in x_new.T]
-        values = [jnp.asarray(v) for v, _ in unique]
-        draw = jax.jit(partial(_unit_field, self, values, [i for _, i in unique]))
-        fields, shares = zip(
-            *(draw({n: a[s] for n, a in p.items()}) for s in range(len(p["z"]))), strict=True
-        )
-        field, share = np.stack(fields), np.stack(shares)
+        field, share = self._unit_fields(p, x_new)
         left = np.sqrt(np.clip(1 - share, 0, None))[..., None]
         field = field + left * rng.standard_normal(field.shape)
-        return p["gamma"][:, None, :] + np.exp(p["amplitude"])[:, None, :] * field
+        return p["gamma"][:, None, :] + p["amplitude"][:, None, :] ** 2 * field
 
     def deficit(self, p: Params) -> np.ndarray:
-        unique = [np.unique(column, return_inverse=True) for column in self.x.T]
-        values = [jnp.asarray(v) for v, _ in unique]
-        draw = jax.jit(partial(_unit_field, self, values, [i for _, i in unique]))
-        return np.array(
-            [
-                float(np.max(1 - np.asarray(draw({n: a[s] for n, a in p.items()})[1])))
-                for s in range(len(p["z"]))
+        return np.max(1 - self._unit_fields(p, self.x)[1], axis=1)
+
+    def _unit_fields(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Unit-variance fields (s, m, K) of draws and the share of variance they have (s, m)."""
+        lengths = self.lengths(p)
+        fields, shares = [], []
+        for z, length in zip(p["z"], lengths, strict=True):
+            bases = [
+                axis_basis(c, a, h) for c, a, h in zip(x_new.T, self.axes, length, strict=True)
             ]
-        )
+            letters = "abcdef"[: len(bases)]
+            sums = f"k{letters}," + ",".join(f"m{c}" for c in letters) + "->mk"
+            fields.append(np.einsum(sums, z, *bases, optimize=True))
+            shares.append(np.prod([np.sum(b**2, axis=1) for b in bases], axis=0))
+        return np.stack(fields), np.stack(shares)
+
+    def lengths(self, p: Params) -> np.ndarray:
+        """Length scales rho of draws, (s, q), in the coordinates' units."""
+        scaled = np.clip(p["length"], -_REACH, _REACH)
+        return np.exp(self.length_prior.location + self.length_prior.spread * scaled)
 
     def hyperparameters(self, p: Params) -> dict[str, np.ndarray]:
-        lengths = np.exp(self.length_prior.location + self.length_prior.spread * p["length"])
-        return {"rho": lengths, "eta": np.exp(p["amplitude"]), "gamma": p["gamma"]}
+        return {"rho": self.lengths(p), "eta": p["amplitude"] ** 2, "gamma": p["gamma"]}
+
+    def log_priors(self, p: Params) -> dict[str, np.ndarray]:
+        return {
+            "rho": norm.logpdf(p["length"]).sum(axis=-1),
+            "eta": gamma.logpdf(p["amplitude"] ** 2, 2, scale=0.5).sum(axis=-1),
+            "gamma": norm.logpdf(p["gamma"]).sum(axis=-1),
+        }
 
     def priors(self) -> dict[str, str]:
         low, high = self.length_prior.quantile(0.01), self.length_prior.quantile(0.99)
@@ -251,19 +291,6 @@ class LatticeField(AbstractField):
             "eta": "Gamma(2, rate 2)",
             "gamma": "Normal(0, 1)",
         }
-
-
-def _unit_field(field: LatticeField, values: list, indices: list, p: Params) -> tuple:
-    """The unit-variance field (m, K) at new sites and the share of variance it has there (m,)."""
-    lengths = field.lengths(p)
-    bases = [
-        axis_basis(v, jnp.asarray(axis), lengths[j])
-        for j, (v, axis) in enumerate(zip(values, field.axes, strict=True))
-    ]
-    share = jnp.prod(
-        jnp.stack([jnp.sum(b**2, axis=1)[i] for b, i in zip(bases, indices, strict=True)]), axis=0
-    )
-    return _contract(p["z"], bases, indices), share
 
 
 def _contract(z: Array, bases: list, indices: list) -> Float[Array, "n K"]:

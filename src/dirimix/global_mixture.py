@@ -48,7 +48,7 @@ class AbstractGlobalMixture(AbstractMixture):
         residual = observed(table) - table.f @ simplex_least_squares(table.f, observed(table))
         sigma = max(float(np.sqrt(np.mean(residual**2))), 1e-6 * self._noise().scale)
         start = model.start(self.chains, sigma, self._generator("start"))
-        sample = sampler.sample(model.target(), start, settings, self.progress)
+        sample = sampler.sample(model, start, settings, self.progress)
         self._keep(sample, settings, table)
         return sample
 

@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from dirimix import dirichlet
+from dirimix.kernel import Target
 from dirimix.noise import GammaNoise
-from dirimix.sampler import Target
 from dirimix.table import Table
 
 
@@ -74,6 +74,7 @@ class AbstractGlobalModel(ABC):
         """What the sampler needs."""
         return Target(
             log_density=self.log_joint,
+            force=None,
             collect=self._collect,
             scale=np.ones(self.size()),
             adapt=np.ones(self.size(), dtype=bool),

@@ -4,23 +4,28 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+import xarray as xr
 
 from dirimix import convergence, dirichlet, posterior, sampler
 from dirimix.base import AbstractMixture, pool
 from dirimix.errors import ConvergenceWarning, InputError
 from dirimix.field import AbstractField, LengthScalePrior, LinearField, make_lattice_field
-from dirimix.integrated import posterior_log_likelihood
-from dirimix.local_model import LocalModel
+from dirimix.local_model import LOG_ALPHA_BOUND, LocalModel
 from dirimix.noise import GammaNoise, maximum_likelihood_sigma
 from dirimix.posterior import Quantity
 from dirimix.predictive import NormalMixture
 from dirimix.progress import Listener
 from dirimix.references import simplex_least_squares
 from dirimix.rows import observed
+from dirimix.site_weights import sample_site_weights
 from dirimix.table import Table
 
 _KEPT = 1000  # draws of the field that prediction uses
 _REPEATS = 4  # weight draws for each of them
+_KEPT_AT_SITES = 400  # draws of the site weights
+_HEAVY = 1000  # sites times models, from where processes pay
+_ACCEPT = 0.7
+_BOUNDS = (-LOG_ALPHA_BOUND, LOG_ALPHA_BOUND)
 _MAX_DEFICIT = 0.01  # share of the field's variance that the lattice may leave out
 
 
@@ -53,7 +58,8 @@ class LocalDirichletMixture(AbstractMixture):
         latents_: Draws of its latents that prediction uses, by name, (s, ...).
         sigma_draws_: Draws of sigma that belong to them, (s,).
         sigma_: Posterior mean of sigma.
-        site_weight_draws_: Weights at the training sites given the observations there, (s, n, K).
+        site_weight_draws_: Weights at the training sites given the observations there, (t, n, K).
+        site_sigma_draws_: Draws of sigma that belong to them, (t,).
         posterior_: xarray DataTree of all draws.
         diagnostics_: Convergence of the hyperparameters and of all field weights at the sites.
         sampling_: How the sample was made.
@@ -72,7 +78,7 @@ class LocalDirichletMixture(AbstractMixture):
         draws: int = 1000,
         warmup: int = 1000,
         kernel: str = "hmc",
-        trajectory: float = 6.0,
+        trajectory: float = 4.0,
         noise_prior: GammaNoise | None = None,
         y_scale: float = 1.0,
         seed: int = 0,
@@ -94,15 +100,21 @@ class LocalDirichletMixture(AbstractMixture):
 
     def _fit(self, table: Table) -> None:
         settings = sampler.Settings(
-            self.chains, self.draws, self.warmup, self.kernel, self.trajectory, seed=self.seed
+            self.chains,
+            self.draws,
+            self.warmup,
+            self.kernel,
+            self.trajectory,
+            target_accept=_ACCEPT,
+            seed=self.seed,
         )
-        noise = (self.noise_prior or GammaNoise()).scaled(self.y_scale)
+        noise = self._noise()
         self.field_ = self._make_field(table)
         self.priors_ = {**self.field_.priors(), "sigma": str(noise)}
-        model = LocalModel(table, self.field_, noise)
-        sigma = _first_sigma(table)
-        start = model.start(self.chains, sigma, self._generator("start"))
-        sample = sampler.sample(model.target(), start, settings, self.progress)
+        model = LocalModel(table, self.field_, noise, *_constant_mixture(table))
+        start = model.start(self.chains, self._generator("start"))
+        heavy = table.f.size >= _HEAVY
+        sample = sampler.sample(model, start, settings, self.progress, heavy=heavy)
         self._keep(sample, settings, table)
 
     def _make_field(self, table: Table) -> AbstractField:
@@ -139,18 +151,18 @@ class LocalDirichletMixture(AbstractMixture):
         checked = self._hyperparameters(latents, table) | {"sigma": Quantity(sigma)}
         sites = tuple(", ".join(f"{c}={v:g}" for c, v in zip(table.coords, x, strict=True))
                       for x in table.x)  # fmt: skip
-        weight = Quantity(draws["field_weight"], ("point", "model"), (sites, table.models))
+        log_alpha = np.where(table.known, draws["log_alpha"], -np.inf)
+        weight = Quantity(dirichlet.mean(log_alpha), ("point", "model"), (sites, table.models))
         self.diagnostics_ = posterior.diagnose({**checked, "field_weight": weight})
         verdict = convergence.judge(self.diagnostics_, sample.stats["diverging"])
         self.converged_ = verdict.converged
         self.sampling_ = posterior.sampling_record(sample, settings, verdict)
-        chosen = _thin(self.chains * self.draws)
+        chosen = _thin(self.chains * self.draws, _KEPT)
         self.latents_ = {n: _flat(a)[chosen] for n, a in latents.items()}
         self.sigma_draws_ = _flat(sigma)[chosen]
         self.sigma_ = float(sigma.mean())
-        self.site_weight_draws_ = _flat(draws["site_weight"])[chosen]
         self.training_ = table
-        likelihood = posterior_log_likelihood(table, _flat(draws["log_alpha"]), _flat(sigma))
+        self._draw_site_weights(_flat(log_alpha), _flat(sigma))
         kept = {**checked, "field_weight": weight}
         self.posterior_ = posterior.data_tree(
             kept,
@@ -161,10 +173,25 @@ class LocalDirichletMixture(AbstractMixture):
                 "x": Quantity(table.x, ("point", "coordinate"), (sites, table.coords)),
                 "y_err": Quantity(table.y_err, ("point",), (sites,)),
             },
-            Quantity(likelihood.reshape(*sigma.shape, -1), ("point",), (sites,)),
+            Quantity(draws["log_likelihood"], ("point",), (sites,)),
         )
+        log_prior = self.field_.log_priors(latents) | {"sigma": self._noise().log_density(sigma)}
+        groups = {n: (("chain", "draw"), v) for n, v in log_prior.items()}
+        self.posterior_["log_prior"] = xr.DataTree(xr.Dataset(groups))
         posterior.warn_unless(verdict, f"{type(self).__name__}(field={self.field!r})")
         self._warn_of_deficit()
+
+    def _noise(self) -> GammaNoise:
+        return (self.noise_prior or GammaNoise()).scaled(self.y_scale)
+
+    def _draw_site_weights(self, log_alpha: np.ndarray, sigma: np.ndarray) -> None:
+        chosen, table = _thin(len(sigma), _KEPT_AT_SITES), self.training_
+        noise = np.hypot(sigma[chosen, None], table.y_err)
+        d = table.f - observed(table)[:, None]
+        rng = self._generator("site weights")
+        finite = np.where(table.known, log_alpha[chosen], 0.0)
+        self.site_sigma_draws_ = sigma[chosen]
+        self.site_weight_draws_ = sample_site_weights(finite, noise, d, table.known, rng)
 
     def _hyperparameters(self, latents: dict, table: Table) -> dict[str, Quantity]:
         labels = {
@@ -188,7 +215,7 @@ class LocalDirichletMixture(AbstractMixture):
 
     def _log_alpha(self, table: Table) -> np.ndarray:
         rng = self._generator("field")
-        return np.clip(self.field_.extend(self.latents_, table.x, rng), -15.0, 15.0)
+        return np.clip(self.field_.extend(self.latents_, table.x, rng), *_BOUNDS)
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         return dirichlet.mean(np.where(table.known, self._log_alpha(table), -np.inf))
@@ -203,20 +230,21 @@ class LocalDirichletMixture(AbstractMixture):
 
         These weights have seen the answer: score models on the field weights (`predictive`).
         """
-        return pool(self.training_, self.site_weight_draws_, self.sigma_draws_)
+        return pool(self.training_, self.site_weight_draws_, self.site_sigma_draws_)
 
 
-def _first_sigma(table: Table) -> float:
-    """A noise level to start from: that of the best constant mixture of the known models."""
+def _constant_mixture(table: Table) -> tuple[float, np.ndarray]:
+    """Noise level and weights of the best constant mixture of the known models."""
+    y = observed(table)
     f = np.where(table.known, table.f, np.nanmean(table.f, axis=1, keepdims=True))
-    residual = observed(table) - f @ simplex_least_squares(f, observed(table))
-    sigma = maximum_likelihood_sigma(residual, table.y_err)
-    return float(max(sigma, 1e-3 * np.std(observed(table)), 1e-12))
+    weights = simplex_least_squares(f, y)
+    sigma = maximum_likelihood_sigma(y - f @ weights, table.y_err)
+    return float(max(sigma, 1e-3 * np.std(y), 1e-12)), weights
 
 
-def _thin(n: int) -> np.ndarray:
-    """Indices of at most `_KEPT` draws, equally spaced."""
-    return np.unique(np.linspace(0, n - 1, min(n, _KEPT)).astype(int))
+def _thin(n: int, most: int) -> np.ndarray:
+    """Indices of at most so many of n draws, equally spaced."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
 
 
 def _flat(draws: np.ndarray) -> np.ndarray:

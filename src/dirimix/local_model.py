@@ -1,15 +1,17 @@
-"""The log joint of the local Dirichlet mixtures (LBMM+GLD and LBMM+GPD).
+"""The posterior of the local Dirichlet mixtures (LBMM+GLD and LBMM+GPD), site weights out.
 
     log alpha_k(x)  ~ field
     w(x_i)          ~ Dirichlet(alpha(x_i))
     y_i             ~ Normal(w(x_i) . f(x_i), sigma^2 + u_i^2)
     sigma / y_scale ~ Gamma(shape, rate)
 
-Kejzlar, Neufcourt, Nazarewicz (2023), doi 10.1038/s41598-023-46568-0. The weights enter in the
-non-centred form of `dirichlet`, so every latent is close to N(0, 1) a priori.
+Kejzlar, Neufcourt, Nazarewicz (2023), doi 10.1038/s41598-023-46568-0. The weights w(x_i) are
+integrated out exactly (`integrated`), so that only the field and sigma are sampled; they are drawn
+afterwards, given those (`site_weights`).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import jax
@@ -17,14 +19,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from dirimix import dirichlet
 from dirimix.field import AbstractField, Params
+from dirimix.integrated import Likelihood, make_likelihood
+from dirimix.kernel import Target
 from dirimix.noise import GammaNoise
-from dirimix.sampler import Target
 from dirimix.table import Table
 
+_DENSE = 100  # so many latents, without a field of normals, get all their covariances learnt
+_EQUAL = 0.1  # a weight that starts at an unremarkable concentration
 LOG_ALPHA_BOUND = 15.0  # concentrations beyond exp(+-15) are not told apart
-_STANDARD = ("z", "v", "b")  # latents whose posterior scale is close to 1 by construction
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,26 @@ class LocalModel:
         table: n training sites with y.
         field: Law of log alpha.
         noise: Prior of sigma.
+        sigma: Noise level of the best constant mixture, in the unit of y.
+        weights: Its weights, (K,).
     """
 
     table: Table
     field: AbstractField
     noise: GammaNoise
+    sigma: float
+    weights: np.ndarray
+
+    @cached_property
+    def likelihood(self) -> Likelihood:
+        """Log density of the observations given concentrations and noise."""
+        assert self.table.y is not None
+        d = self.table.f - self.table.y[:, None]
+        return make_likelihood(d, self.table.known, np.hypot(self.sigma, self.table.y_err))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every latent; those of the field first."""
-        sites = self.table.f.shape
-        return {**self.field.shapes(), "log_sigma": (), "v": sites, "b": sites}
+        return {**self.field.shapes(), "log_sigma": ()}
 
     def size(self) -> int:
         """Number of scalar latents."""
@@ -66,21 +79,22 @@ class LocalModel:
         """Log concentrations at the training sites."""
         return jnp.clip(self.field.log_alpha(p), -LOG_ALPHA_BOUND, LOG_ALPHA_BOUND)
 
-    def log_joint(self, p: Params) -> Float[Array, ""]:
-        """Log density of the latents and the observations, up to a constant."""
-        alpha = jnp.exp(self.log_alpha(p))
-        w = dirichlet.weights(alpha, p["v"], p["b"], self.table.known)
-        latent = jnp.sum(dirichlet.latent_log_density(alpha, p["v"], p["b"]))
-        likelihood = jnp.sum(self.site_log_likelihood(w, p["log_sigma"]))
-        return self.field.log_prior(p) + self.log_prior_sigma(p["log_sigma"]) + latent + likelihood
+    def log_posterior(self, q: Array) -> Float[Array, ""]:
+        """Log density of the latents given the observations, up to a constant."""
+        return self._log_posterior(q, self.likelihood, q.dtype)
 
-    def site_log_likelihood(self, w: Array, log_sigma: Array) -> Float[Array, " n"]:
-        """Log Normal(y_i; w_i . f_i, sigma^2 + u_i^2) given the site weights."""
-        assert self.table.y is not None
-        # weights sum to one, so distances to y serve as well as values and lose no digits
-        d = np.where(self.table.known, self.table.f - self.table.y[:, None], 0.0)
-        variance = jnp.exp(2 * log_sigma) + self.table.y_err**2
-        return -0.5 * (jnp.sum(w * d, axis=-1) ** 2 / variance + jnp.log(2 * jnp.pi * variance))
+    def force(self, q: Array) -> Array:
+        """About the gradient of `log_posterior`: coarse nodes and single precision."""
+        coarse = self.likelihood.coarse()
+        return jax.grad(lambda at: self._log_posterior(at, coarse, jnp.float32))(q)
+
+    def _log_posterior(self, q: Array, likelihood: Likelihood, kind) -> Float[Array, ""]:
+        p = self.unravel(q)
+        sigma = jnp.exp(p["log_sigma"])
+        alpha = jnp.exp(self.log_alpha(p)).astype(kind)
+        noise = jnp.sqrt(sigma**2 + self.table.y_err**2).astype(kind)
+        fit = jnp.sum(likelihood(alpha, noise).astype(q.dtype))
+        return self.field.log_prior(p) + self.log_prior_sigma(p["log_sigma"]) + fit
 
     def log_prior_sigma(self, log_sigma: Array) -> Float[Array, ""]:
         """Log prior density of log sigma, up to a constant."""
@@ -89,33 +103,43 @@ class LocalModel:
 
     def target(self) -> Target:
         """What the sampler needs."""
-        marked = {n: np.full(s, n in _STANDARD) for n, s in self.shapes().items()}
-        gaussian = {n: np.full(s, n == "z") for n, s in self.shapes().items()}
+        fixed = {n: np.full(s, n == "z") for n, s in self.shapes().items()}
+        standard = self.ravel(fixed).astype(bool)
         return Target(
-            log_density=lambda q: self.log_joint(self.unravel(q)),
+            log_density=self.log_posterior,
+            force=self.force,
             collect=self._collect,
-            scale=np.ones(self.size()),
-            adapt=~self.ravel(marked).astype(bool),
-            gaussian=self.ravel(gaussian).astype(bool),
+            scale=np.where(standard, 1.0, 0.3),
+            adapt=~standard,
+            gaussian=standard,
             monitor="hyper",
+            dense=not standard.any() and len(standard) <= _DENSE,
         )
 
     def _collect(self, q: Array) -> dict[str, Array]:
         p = self.unravel(q)
         log_alpha = self.log_alpha(p)
-        named = (*self.field.shapes(), "log_sigma")
-        w = dirichlet.weights(jnp.exp(log_alpha), p["v"], p["b"], self.table.known)
         return {
-            **{f"latent_{n}": p[n] for n in named},
-            "hyper": jnp.concatenate([jnp.ravel(p[n]) for n in named if n != "z"]),
-            "field_weight": jax.nn.softmax(jnp.where(self.table.known, log_alpha, -jnp.inf)),
-            "log_alpha": log_alpha,
-            "site_weight": w,
+            **{f"latent_{n}": p[n] for n in self.shapes()},
+            "hyper": jnp.concatenate([jnp.ravel(p[n]) for n in self.shapes() if n != "z"]),
+            "log_alpha": log_alpha.astype(jnp.float32),
+            "log_likelihood": self.likelihood(
+                jnp.exp(log_alpha), jnp.sqrt(jnp.exp(2 * p["log_sigma"]) + self.table.y_err**2)
+            ),
         }
 
-    def start(self, chains: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
-        """Start positions, (chains, size), scattered around the prior centre."""
-        q = 0.5 * rng.standard_normal((chains, self.size()))
-        at = sum(prod(s) for s in self.field.shapes().values())
-        q[:, at] = np.log(sigma) + 0.1 * q[:, at]
+    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
+        """Start positions, (chains, size), scattered around a constant mixture that fits."""
+        q = 0.3 * rng.standard_normal((chains, self.size()))
+        q[:, -1] = np.log(self.sigma) + q[:, -1]
+        places = self._places()
+        if "amplitude" in places:
+            q[:, places["amplitude"]] += 1
+            q[:, places["gamma"]] += np.log(_EQUAL + self.weights) - np.log(2 * _EQUAL)
         return q
+
+    def _places(self) -> dict[str, slice]:
+        """Where each latent lies in the flat vector."""
+        ends = np.cumsum([prod(s) for s in self.shapes().values()])
+        starts = [0, *ends[:-1]]
+        return {n: slice(a, b) for n, a, b in zip(self.shapes(), starts, ends, strict=True)}

@@ -1,0 +1,154 @@
+r"""Nodes of the contour integral that takes the site weights out of the likelihood.
+
+With distances d_k = f_k - y, noise s and A = sum_k alpha_k, the density of one observation is
+
+    E_w Normal(w . d; 0, s^2)
+        = s^(A - 2) (2 pi i)^-1 \int prod_k (z - d_k)^(-alpha_k) G_A(z / s) dz,
+    G_A(z) = Gamma(A) exp(-z^2 / 4) D_{1-A}(-z) / sqrt(2 pi),
+
+by the Markov-Krein identity (Cifarelli and Regazzini 1990, doi 10.1214/aos/1176347509) and the
+integral of the parabolic cylinder function D (DLMF 12.5.6). The path passes the d_k on their right
+and goes to -infinity on both sides of the real axis. |G_A| grows like exp(Im(z)^2 / 2) near the
+imaginary axis and like a power inside |arg z| < pi / 4, so the upper half of the path is a branch
+of a hyperbola, z = h (sinh(t) / slope + i cosh(t)), narrow at 0 and open on both sides: the
+trapezoid rule in t converges geometrically, and the number of nodes grows only with the logarithm
+of the distances. On the far right the integrand is a sum of powers, summed in closed form.
+
+The waist h = height sqrt(A + 1) scales with the only length that G_A has, so that at every node
+
+    A G_A(h zeta) = exp(carrier, linear in A, log Gamma(A + 1) and log(A + 1)) * ratio(A)
+
+with a ratio, smooth in 1 / (A + 1), that a short Chebyshev series gives.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy.special import digamma, gammaln
+
+LEFT = -2.0  # where t ends: the integrand is below exp(-16) there
+DEGREE = 28  # of the Chebyshev series
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A hyperbola and the total concentrations that it serves.
+
+    Attributes:
+        height: Of the waist, in units of s sqrt(A + 1).
+        slope: Of the asymptotes; well below 1, where the zeros of G lie.
+        most: Largest A served; the digits that cancel grow with it.
+    """
+
+    height: float
+    slope: float
+    most: float
+
+    def series_argument(self, total):
+        """Where the Chebyshev series is evaluated, in [-1, 1] for A from 0 to 1.3 most."""
+        low = 1 / (1.3 * self.most + 1)
+        return (2 / (total + 1) - (1 + low)) / (1 - low)
+
+    def series_total(self, x: np.ndarray) -> np.ndarray:
+        """The inverse of `series_argument`."""
+        low = 1 / (1.3 * self.most + 1)
+        return 2 / (x * (1 - low) + 1 + low) - 1
+
+
+NARROW = Shape(height=1.0, slope=0.5, most=14.0)
+WIDE = Shape(height=1.6, slope=0.6, most=60.0)
+MIDDLE = Shape(height=1.25, slope=0.6, most=28.0)
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The nodes t_j = LEFT + j step and what the integrand needs there.
+
+    Attributes:
+        shape: The hyperbola.
+        step: Distance of the nodes in t.
+        zeta: Positions in units of h, (j,) complex, from left to right.
+        weight: -step d zeta / dt, (j,) complex: the path runs from right to left.
+        slope: Coefficient of A in the logarithm of the carrier, (j,) complex.
+        offset: What of it does not depend on A, (j,) complex.
+        series: Chebyshev coefficients of A G, A z dG/dz and d(A G)/dA over the carrier, (p, 3 j)
+            complex, z the argument of G, fixed in the last.
+    """
+
+    shape: Shape
+    step: float
+    zeta: np.ndarray
+    weight: np.ndarray
+    slope: np.ndarray
+    offset: np.ndarray
+    series: np.ndarray
+
+
+@cache
+def make_nodes(shape: Shape, length: float, step: float) -> Nodes:
+    """Nodes up to where the path is a given length away, in units of the noise."""
+    right = np.log(2 * shape.slope * length / shape.height)
+    t = LEFT + step * np.arange(int(np.ceil((right - LEFT) / step)) + 1)
+    zeta = np.sinh(t) / shape.slope + 1j * np.cosh(t)
+    weight = -step * (np.cosh(t) / shape.slope + 1j * np.sinh(t))
+    slope, offset = _carrier(shape.height * zeta)
+    x = np.cos(np.pi * (np.arange(DEGREE) + 0.5) / DEGREE)
+    totals = shape.series_total(x)
+    values = np.array([_over_carrier(a, shape.height * zeta, slope, offset) for a in totals])
+    vandermonde = np.polynomial.chebyshev.chebvander(x, DEGREE - 1)
+    series = np.linalg.solve(vandermonde, values.reshape(DEGREE, -1))
+    return Nodes(shape, step, zeta, weight, slope, offset, series)
+
+
+def _carrier(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """G's own saddle point at sqrt(A + 1) z: slope and offset of its logarithm in A.
+
+    What is the same at every node, log Gamma(A + 1) + (1 - A) log(A + 1) / 2, is left out.
+    """
+    t = (np.sqrt(z**2 + 4) - z) / 2
+    exponent = z * t + t**2 / 2
+    curvature = 0.5 * np.log(2 * np.pi * (1 + 1 / t**2))
+    return exponent - np.log(t), exponent + np.log(t) - curvature
+
+
+def _over_carrier(total: float, z: np.ndarray, slope: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """A G, A z dG/dz and d(A G)/dA at sqrt(A + 1) z over the carrier, (3, j)."""
+    scalar = gammaln(total + 1) + 0.5 * (1 - total) * np.log(total + 1)
+    carrier = scalar + slope * total + offset
+    z = np.sqrt(total + 1) * z
+    right = z.real > 9
+    result = np.empty((3, len(z)), dtype=complex)
+    result[:, ~right] = _along_tau(total, z[~right], carrier[~right])
+    result[:, right] = _power_mean(total, z[right], carrier[right])
+    return result
+
+
+def _along_tau(total: float, z: np.ndarray, carrier: np.ndarray, nodes: int = 801) -> np.ndarray:
+    """From G = Gamma(A) (2 pi i)^-1 int tau^(1 - A) exp(tau z + tau^2 / 2) dtau, Re tau fixed."""
+    c = (np.sqrt(z.real**2 + 4 * max(total - 1, 0.3)) - z.real) / 2
+    reach = np.arcsinh((np.abs(z.imag) + 14) / c)
+    v = np.linspace(-1, 1, nodes)[:, None] * reach
+    tau = c * (1 + 1j * np.sinh(v))
+    step = c * np.cosh(v) * reach * (2 / (nodes - 1))
+    exponent = (1 - total) * np.log(tau) + tau * z + tau**2 / 2 + gammaln(total + 1) - carrier
+    part = np.exp(exponent) * step / (2 * np.pi)
+    value = part.sum(axis=0)
+    by_total = digamma(total + 1) * value - np.sum(part * np.log(tau), axis=0)
+    return np.stack([value, z * np.sum(part * tau, axis=0), by_total])
+
+
+def _power_mean(total: float, z: np.ndarray, carrier: np.ndarray, nodes: int = 801) -> np.ndarray:
+    """From G = (A - 1) E (z + xi)^(A - 2), xi ~ Normal(0, 1), right of every d up to exp(-40)."""
+    excess = max(total - 2, 0.0)
+    shift = (np.sqrt(1 + 4 * excess / z**2) - 1) / 2 * z
+    width = 1 / np.sqrt(1 + excess / (z + shift) ** 2)
+    x = np.linspace(-9, 9, nodes)[:, None]
+    base = z + shift + x * width
+    exponent = (total - 2) * np.log(base) - (shift + x * width) ** 2 / 2 - carrier
+    part = np.exp(exponent) * width * ((x[1] - x[0]) / np.sqrt(2 * np.pi))
+    mean = part.sum(axis=0)
+    slope = z * (total - 2) * np.sum(part / base, axis=0)
+    factor = total * (total - 1)
+    by_total = (2 * total - 1) * mean + factor * np.sum(part * np.log(base), axis=0)
+    return np.stack([factor * mean, factor * slope, by_total])

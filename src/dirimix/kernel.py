@@ -1,0 +1,276 @@
+"""One chain of Hamiltonian Monte Carlo, a chunk of iterations at a time.
+
+Two kernels, both BlackJAX's. `hmc` (default) draws trajectories of jittered length, about
+`trajectory` posterior standard deviations long: with thousands of coordinates that the data
+hardly touch, the no-U-turn rule stops when *they* turn, long before the hyperparameters have
+moved. Its trajectories may follow a cheaper vector field than the gradient of the log density:
+every kick changes the momentum by a function of the position alone, so the map keeps volume and
+can be reversed whatever that function is, and the Metropolis test at the end, with the exact
+density, makes the chain exact. `nuts` is the no-U-turn sampler, with exact gradients.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, cast
+
+import blackjax
+import jax
+import jax.numpy as jnp
+import numpy as np
+from blackjax.mcmc.hmc import HMCState
+from blackjax.mcmc.integrators import IntegratorState
+from jaxtyping import Array
+
+from dirimix.errors import InputError, NotConverged
+
+FIRST_STEP = 0.04
+_CHUNK = 20  # iterations between two looks at the clock
+_MAX_STEPS = 1000
+# one thread a chain: the arrays are too small for XLA's own threads to pay
+_COMPILE = {"xla_cpu_multi_thread_eigen": False}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to sample.
+
+    Attributes:
+        chains: Independent chains.
+        draws: Draws kept from each.
+        warmup: Iterations before them, not kept.
+        kernel: 'hmc' or 'nuts'.
+        trajectory: Mean length of an `hmc` trajectory in posterior standard deviations.
+        target_accept: Acceptance that the step size is tuned for.
+        seed: Same seed, same draws.
+    """
+
+    chains: int = 4
+    draws: int = 1000
+    warmup: int = 1000
+    kernel: str = "hmc"
+    trajectory: float = 4.0
+    target_accept: float = 0.8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.kernel not in ("hmc", "nuts"):
+            raise InputError(f"kernel is 'hmc' or 'nuts', not {self.kernel!r}")
+        for name, least in (("chains", 1), ("draws", 4), ("warmup", 20)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to sample.
+
+    Attributes:
+        log_density: Log density of a flat vector of latents, up to a constant.
+        force: What `hmc` trajectories follow in place of its gradient; None for the gradient.
+        collect: What to keep of a draw, a dict of arrays.
+        scale: First guess of the posterior standard deviations, (d,).
+        adapt: Coordinates whose scale is learnt in the warm-up, (d,) booleans; the others are
+            standardised by construction.
+        gaussian: Coordinates that enter the log density as independent standard normals, (d,)
+            booleans, apart from the rest: the integrator follows that part exactly.
+        monitor: Name of the collected array that the progress line shows the ESS of.
+        dense: Learn all covariances, not only the scales; for few coordinates, all of them in
+            `adapt`.
+    """
+
+    log_density: Callable[[Array], Array]
+    force: Callable[[Array], Array] | None
+    collect: Callable[[Array], dict[str, Array]]
+    scale: np.ndarray
+    adapt: np.ndarray
+    gaussian: np.ndarray
+    monitor: str
+    dense: bool = False
+
+
+class Model(Protocol):
+    """What can be sampled; must survive being sent to another process."""
+
+    def target(self) -> Target:
+        """Its target."""
+        ...
+
+
+class Tuning(NamedTuple):
+    """Step size, inverse mass matrix or its diagonal, mean trajectory length."""
+
+    step: Any
+    inverse_mass: Any
+    length: Any
+
+
+class Search(NamedTuple):
+    """Search of a step size: log step, its running mean, iterations so far."""
+
+    log_step: Any
+    mean: Any
+    count: Any
+
+
+class Chain(NamedTuple):
+    """One chain between two chunks: where it is, its random key, its search of a step size."""
+
+    position: Any
+    key: Any
+    search: Any
+
+
+class Chunk(NamedTuple):
+    """What some iterations gave, each array with the iterations in front."""
+
+    draws: dict[str, np.ndarray]
+    stats: dict[str, np.ndarray]
+
+
+def first_chain(position: np.ndarray, seed: int, number: int) -> Chain:
+    """A chain before its first iteration."""
+    key = np.asarray(jax.random.key_data(jax.random.fold_in(jax.random.key(seed), number)))
+    return restart(Chain(np.asarray(position, dtype=float), key, None), FIRST_STEP)
+
+
+def restart(chain: Chain, step: float) -> Chain:
+    """The chain with its search begun anew at a step size."""
+    log_step = np.log(np.asarray(step, dtype=float))
+    return chain._replace(search=Search(log_step, log_step, np.zeros(())))
+
+
+class Stepper:
+    """A compiled target: advances chains, one at a time, in this process."""
+
+    def __init__(self, target: Target, settings: Settings) -> None:
+        self._advance = _compile(target, settings)
+
+    def run(
+        self,
+        chain: Chain,
+        tuning: Tuning,
+        count: int,
+        hear: Callable[[Chunk], None],
+        *,
+        warmup: bool,
+    ) -> Chain:
+        """Advance a chain by `count` iterations; `hear` gets every few of them."""
+        for done in range(0, count, _CHUNK):
+            chain, chunk = self._once(chain, tuning, min(_CHUNK, count - done), warmup)
+            hear(chunk)
+        return chain
+
+    def compile(self, chain: Chain, tuning: Tuning) -> None:
+        """Compile before several threads ask for it."""
+        self._once(chain, tuning, 0, True)
+
+    def _once(self, chain: Chain, tuning: Tuning, count: int, warmup: bool) -> tuple[Chain, Chunk]:
+        with jax.enable_x64(True):
+            chain, tuning = jax.tree.map(jnp.asarray, (chain, tuning))
+            found = self._advance(chain, tuning, jnp.asarray(count), jnp.asarray(warmup))
+            end, (draws, stats) = cast(Any, jax.tree.map(np.asarray, found))
+        chunk = Chunk(*({n: a[:count] for n, a in part.items()} for part in (draws, stats)))
+        if not np.isfinite(chunk.stats["lp"]).all():
+            raise NotConverged("the log density is not finite; check the scales of the columns")
+        return end, chunk
+
+
+def _compile(target: Target, settings: Settings) -> Callable:
+    """Up to `_CHUNK` iterations, searching the step size if asked."""
+    density, exact = target.log_density, jax.grad(target.log_density)
+    nuts = settings.kernel == "nuts"
+    force = exact if nuts else target.force or exact
+    adapted = np.flatnonzero(target.adapt)
+
+    def iterate(key: Array, state: HMCState, tuning: Tuning) -> tuple:
+        if nuts:
+            kernel = blackjax.nuts.build_kernel(_integrator(target.gaussian, exact, 1))
+            state, info = kernel(key, state, density, tuning.step, tuning.inverse_mass)
+            return state, info, info.num_integration_steps
+        key_steps, key_move = jax.random.split(key)
+        steps = _steps(key_steps, tuning.length, tuning.step)
+        # one step of the library's kernel is a whole trajectory
+        kernel = blackjax.hmc.build_kernel(_integrator(target.gaussian, force, steps))
+        state, info = kernel(key_move, state, density, tuning.step, tuning.inverse_mass, 1)
+        return state, info, steps
+
+    def keep(state: HMCState, info: Any, steps: Array) -> tuple:
+        stats = {
+            "acceptance_rate": info.acceptance_rate,
+            "diverging": info.is_divergent,
+            "energy": info.energy,
+            "n_steps": steps,
+            "lp": state.logdensity,
+        }
+        at = cast(Array, state.position)
+        return {"position": at[adapted], **target.collect(at)}, stats
+
+    def advance(chain: Chain, tuning: Tuning, count: Array, warmup: Array) -> Any:
+        def body(i: Any, carry: Any) -> Any:
+            state, key, search, kept = carry
+            key, this = jax.random.split(key)
+            step = jnp.where(warmup, jnp.exp(search.log_step), tuning.step)
+            state, info, steps = iterate(this, state, tuning._replace(step=step))
+            search = _search(search, info.acceptance_rate, settings.target_accept)
+            found = keep(state, info, steps)
+            kept = jax.tree.map(lambda buffer, v: buffer.at[i].set(v), kept, cast(Any, found))
+            return state, key, search, kept
+
+        at, key = chain.position, jax.random.wrap_key_data(chain.key)
+        state = HMCState(at, cast(Any, density(at)), force(at))
+        shapes = jax.eval_shape(lambda: keep(*iterate(key, state, tuning)))
+        empty = jax.tree.map(lambda s: jnp.zeros((_CHUNK, *s.shape), s.dtype), shapes)
+        carry = (state, key, chain.search, empty)
+        state, key, search, kept = jax.lax.fori_loop(0, count, body, carry)
+        return Chain(state.position, jax.random.key_data(key), search), kept
+
+    return jax.jit(advance, compiler_options=_COMPILE)
+
+
+def _steps(key: Array, length: Array, step: Array) -> Array:
+    """Number of leapfrog steps, uniform on (0.5, 1.5) times length / step."""
+    steps = jnp.ceil(jax.random.uniform(key, minval=0.5, maxval=1.5) * length / step)
+    return jnp.clip(steps, 1, _MAX_STEPS).astype(int)
+
+
+def _search(search: Search, acceptance: Array, target: float) -> Search:
+    """Robbins-Monro steps on the log step size; bounded, as acceptance is often all or nothing."""
+    gain = jnp.maximum(1 / (2 + search.count), 0.03)
+    log_step = search.log_step + gain * (acceptance - target)
+    log_step = jnp.clip(log_step, np.log(FIRST_STEP / 20), np.log(FIRST_STEP * 20))
+    # about the mean over the later half
+    share = 2 / (2 + search.count)
+    mean = (1 - share) * search.mean + share * log_step
+    return Search(log_step, mean, search.count + 1)
+
+
+def _integrator(gaussian: np.ndarray, force: Callable, steps: Array | int) -> Callable:
+    """Leapfrog with the standard normal part of the density as an exact rotation, many at once.
+
+    The kick has the gradient of the rest; the drift rotates (position, momentum) of the
+    `gaussian` coordinates, whose mass is 1, and moves the others straight (Shahbaba et al. 2014,
+    doi 10.1007/s11222-012-9373-1). The density is evaluated at the end only.
+    """
+
+    def build(log_density: Callable, kinetic_energy: Callable) -> Callable:
+        velocity = jax.grad(kinetic_energy)
+
+        def leap(size: Array, at: tuple) -> tuple:
+            position, momentum, pull = at
+            momentum = momentum + size / 2 * (pull + gaussian * position)
+            cos, sin = jnp.cos(size), jnp.sin(size)
+            moved = position + size * velocity(momentum)
+            turned = position * cos + momentum * sin
+            momentum = jnp.where(gaussian, momentum * cos - position * sin, momentum)
+            position = jnp.where(gaussian, turned, moved)
+            pull = force(position)
+            return position, momentum + size / 2 * (pull + gaussian * position), pull
+
+        def travel(state: Any, size: Array) -> IntegratorState:
+            start = (state.position, state.momentum, state.logdensity_grad)
+            end = jax.lax.fori_loop(0, steps, lambda _, at: leap(size, at), start)
+            return IntegratorState(end[0], end[1], log_density(end[0]), end[2])
+
+        return travel
+
+    return build

@@ -1,0 +1,67 @@
+"""Draws of the site weights given the concentrations, the noise and the observation there.
+
+p(w | alpha, s, y) is Dirichlet(w | alpha) Normal(w . d; 0, s^2). Proposals are gamma variables with
+the rates u_k = p - tau d_k of the likelihood's saddle point, normalised: they are centred on the
+observation, and their importance weight Normal(M; 0, s^2) (p - tau M)^A depends on M = w . d alone.
+Iterated sampling-importance-resampling (Andrieu, Lee and Vihola 2018, doi 10.3150/15-BEJ785) keeps
+the conditional law invariant for any number of proposals.
+"""
+
+import jax
+import numpy as np
+
+from dirimix.saddle import saddle_point
+
+_PROPOSALS, _ROUNDS = 12, 4
+
+
+def sample_site_weights(
+    log_alpha: np.ndarray,
+    s: np.ndarray,
+    d: np.ndarray,
+    known: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """One draw of the weights at every site for each draw of the concentrations, (s, n, K).
+
+    Args:
+        log_alpha: (s, n, K).
+        s: Noise, measurement error included, (s, n), in the unit of d.
+        d: Distances f - y, (n, K).
+        known: Which model has a value where, (n, K); the others get weight 0.
+        rng: Source of randomness.
+    """
+    return np.stack([_one(a, b, d, known, rng) for a, b in zip(log_alpha, s, strict=True)])
+
+
+def _one(
+    log_alpha: np.ndarray, s: np.ndarray, d: np.ndarray, known: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    alpha = np.exp(log_alpha.astype(float))
+    scaled = np.where(known, d, 0.0) / s[:, None]
+    with jax.enable_x64(True):
+        p, tau = map(np.asarray, _saddle(scaled, np.where(known, alpha, 0.0)))
+    log_rate = np.log(np.where(known, p[:, None] - tau[:, None] * scaled, 1.0))
+    total = np.where(known, alpha, 0.0).sum(axis=1)
+
+    def propose(count: int) -> tuple[np.ndarray, np.ndarray]:
+        shape = (count, *alpha.shape)
+        log_g = np.log(rng.standard_gamma(np.broadcast_to(alpha + 1, shape))) - log_rate
+        log_g -= rng.standard_exponential(shape) / alpha
+        log_g = np.where(known, log_g, -np.inf)
+        w = np.exp(log_g - log_g.max(axis=-1, keepdims=True))
+        w /= w.sum(axis=-1, keepdims=True)
+        mean = np.sum(w * scaled, axis=-1)
+        return w, -0.5 * mean**2 + total * np.log(p - tau * mean)
+
+    kept, weight = propose(1)
+    for _ in range(_ROUNDS):
+        w, log_weight = propose(_PROPOSALS)
+        kept, weight = np.concatenate([kept, w]), np.concatenate([weight, log_weight])
+        chosen = np.argmax(weight + rng.gumbel(size=weight.shape), axis=0)[None]
+        weight = np.take_along_axis(weight, chosen, axis=0)
+        kept = np.take_along_axis(kept, chosen[..., None], axis=0)
+    return kept[0]
+
+
+_saddle = jax.jit(saddle_point)
