@@ -157,7 +157,7 @@ class _Stop(Exception):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_priors_are_those_in_use(name, monkeypatch):
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise _Stop
 
     monkeypatch.setattr(sampler, "sample", stop)

@@ -38,27 +38,29 @@ class Shape:
     Attributes:
         height: Of the waist, in units of s sqrt(A + 1).
         slope: Of the asymptotes; well below 1, where the zeros of G lie.
+        least: Smallest A served.
         most: Largest A served; the digits that cancel grow with it.
     """
 
     height: float
     slope: float
+    least: float
     most: float
 
     def series_argument(self, total):
-        """Where the Chebyshev series is evaluated, in [-1, 1] for A from 0 to 1.3 most."""
-        low = 1 / (1.3 * self.most + 1)
-        return (2 / (total + 1) - (1 + low)) / (1 - low)
+        """Where the Chebyshev series is evaluated, in [-1, 1] for A from least to most."""
+        low, high = 1 / (self.most + 1), 1 / (self.least + 1)
+        return (2 / (total + 1) - (high + low)) / (high - low)
 
     def series_total(self, x: np.ndarray) -> np.ndarray:
         """The inverse of `series_argument`."""
-        low = 1 / (1.3 * self.most + 1)
-        return 2 / (x * (1 - low) + 1 + low) - 1
+        low, high = 1 / (self.most + 1), 1 / (self.least + 1)
+        return 2 / (x * (high - low) + high + low) - 1
 
 
-NARROW = Shape(height=1.0, slope=0.5, most=14.0)
-WIDE = Shape(height=1.6, slope=0.6, most=60.0)
-MIDDLE = Shape(height=1.25, slope=0.6, most=28.0)
+NARROW = Shape(height=1.0, slope=0.5, least=0.0, most=18.0)
+MIDDLE = Shape(height=1.25, slope=0.6, least=0.0, most=34.0)
+WIDE = Shape(height=1.6, slope=0.6, least=7.0, most=70.0)
 
 
 @dataclass(frozen=True)

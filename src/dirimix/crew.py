@@ -74,12 +74,7 @@ class Processes:
         environment = os.environ | {_KEY: key.hex()}
         with Listener(authkey=key) as listener:
             command = [sys.executable, "-m", "dirimix.crew", pickle.dumps(listener.address).hex()]
-            self._workers = [
-                subprocess.Popen(
-                    command, env=environment, stdin=subprocess.DEVNULL, preexec_fn=_pin(core)
-                )
-                for core in cores()[:count]
-            ]
+            self._workers = [_start(command, environment, core) for core in cores()[:count]]
             self._lines = [listener.accept() for _ in self._workers]
         for line in self._lines:
             line.send((model, settings))
@@ -112,11 +107,16 @@ def cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def _pin(core: int) -> Callable[[], None] | None:
-    """What pins a new process to a core before anything in it counts its cores."""
+def _start(command: list[str], environment: dict[str, str], core: int) -> subprocess.Popen:
+    """A process pinned to a core from its birth, before anything in it counts its cores."""
     if not hasattr(os, "sched_setaffinity"):
-        return None
-    return lambda: os.sched_setaffinity(0, {core})
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {core})
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _gather(lines: list[Connection], chains: int, tell: Tell) -> list[tuple[Chain, list[Chunk]]]:

@@ -134,9 +134,12 @@ class LengthScalePrior:
 
     @classmethod
     def of_sites(cls, x: np.ndarray) -> "LengthScalePrior":
-        """Little mass below twice the sites' spacing and above their extent (Betancourt 2017)."""
-        extent = np.ptp(x, axis=0)
-        return cls.between(np.minimum(2 * spacing(x), extent / 4), extent)
+        """Little mass below twice the sites' spacing and above a third of their extent.
+
+        Longer scales than that look alike over the sites, and short ones between two sites.
+        """
+        third = np.ptp(x, axis=0) / 3
+        return cls.between(np.minimum(2 * spacing(x), third / 2), third)
 
     def quantile(self, q: float) -> np.ndarray:
         """The q-quantile, (q,)."""

@@ -23,6 +23,7 @@ from dirimix.vector_math import log_polar, sin_cos
 
 _BEYOND = 2.0  # noise levels outside the hull from where the loop serves
 _FLOOR = 1e-10  # added to a density, in units of exp(-(distance to the hull / s)^2 / 2)
+_LOOP_MOST = 16.0  # largest total concentration that the loop serves
 _MEETING = 9.0  # total concentration where the narrow path hands over to the wide one
 _FAR = 40.0, 10.0  # how many of the largest length the path goes, fine and coarse
 
@@ -42,8 +43,8 @@ class Route:
     step: float
 
 
-_FINE = (Route(contour.NARROW, _MEETING, 0.12), Route(contour.WIDE, contour.WIDE.most, 0.08))
-_COARSE = (Route(contour.MIDDLE, contour.MIDDLE.most, 0.18),)
+_FINE = (Route(contour.NARROW, _MEETING, 0.12), Route(contour.WIDE, 60.0, 0.08))
+_COARSE = (Route(contour.MIDDLE, 28.0, 0.18),)
 
 
 @dataclass(frozen=True)
@@ -79,15 +80,19 @@ class Likelihood:
         total = jnp.sum(alpha, axis=1)
         beyond = jnp.maximum(jnp.min(d, axis=1), -jnp.max(d, axis=1)) / s
         floor = _FLOOR * jnp.exp(-0.5 * jnp.maximum(beyond, 0.0) ** 2)
-        large = alpha * jnp.maximum(1.0, 0.8 * self.routes[-1].most / total)[:, None]
+        # outside the hull the saddle point is good early, and the loop is not for large A
+        last = np.full(len(self.d), self.routes[-1].most)
+        last[self.far] = _LOOP_MOST
+        large = alpha * jnp.maximum(1.0, 0.8 * last.astype(alpha.dtype) / total)[:, None]
         result = saddle_log_density(d, large, s)
         for route in reversed(self.routes):
-            small = alpha * jnp.minimum(1.0, 1.2 * route.most / total)[:, None]
+            served = jnp.clip(total, 1.02 * route.shape.least, 0.98 * route.shape.most)
+            small = alpha * (served / total)[:, None]
             density = contour_density(self._nodes(route), d, small, s)
             if len(self.far):
                 i = self.far
                 density = density.at[i].set(loop_density(d[i] / s[i][:, None], small[i]))
-            below = total < route.most
+            below = total < np.minimum(route.most, last)
             exact = jnp.log(jnp.where(below, jnp.maximum(density, 0.0) + floor, 1.0))
             result = jnp.where(below, exact, result)
         return result - jnp.log(s)
@@ -123,7 +128,7 @@ def contour_density(
 ) -> Float[Array, " n"]:
     """The density in units of 1 / s by the contour integral.
 
-    The sums of alpha may go up to 1.3 times the shape's `most`.
+    The sums of alpha lie between the shape's `least` and `most`.
     """
     return _contour_parts(nodes, d, alpha, s)[0]
 

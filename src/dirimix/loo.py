@@ -15,6 +15,7 @@ import xarray as xr
 from arviz_stats.base.array import array_stats
 from arviz_stats.loo import loo
 
+from dirimix.errors import DroppedRowsWarning
 from dirimix.fitted import FittedMethod
 from dirimix.methods import parse_method
 from dirimix.problem import Problem
@@ -35,7 +36,16 @@ def loo_tables(fitted: FittedMethod, problem: Problem) -> dict[str, pd.DataFrame
     rows = problem.parts["train"].frame
     log_likelihood = tree["log_likelihood"]["y"].to_numpy()
     index = _rows_of(rows, problem.models, log_likelihood.shape[-1])
-    elpd, k, p = leave_one_out(log_likelihood)
+    try:
+        elpd, k, p = leave_one_out(log_likelihood)
+    except ValueError as error:
+        # draws that are too few or all alike have no tail to fit
+        warnings.warn(
+            f"no leave-one-out scores from {log_likelihood[..., 0].size} draws: {error}",
+            DroppedRowsWarning,
+            stacklevel=2,
+        )
+        return {}
     points = rows[list(problem.coords)].iloc[index].reset_index(drop=True)
     points = points.assign(elpd=elpd, pareto_k=k)
     points.insert(0, "row", index)
@@ -52,7 +62,7 @@ def leave_one_out(log_likelihood: np.ndarray) -> tuple[np.ndarray, np.ndarray, f
     chains, draws, n = log_likelihood.shape
     array = xr.DataArray(log_likelihood, dims=("chain", "draw", "point"))
     tree = xr.DataTree.from_dict({"log_likelihood": xr.Dataset({"y": array})})
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         # the table says how many rows it concerns
         warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
         found = loo(tree, pointwise=True, reff=_efficiency(log_likelihood))

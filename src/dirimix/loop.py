@@ -53,7 +53,7 @@ def _radius(d: Array, alpha: Array, total: Array, edge: Array) -> Array:
 
     start = jnp.full_like(total, -14.0), jnp.full_like(total, 5.0)
     low, _ = jax.lax.fori_loop(0, 30, halve, start)
-    return jnp.clip(jnp.exp(low), 1 / jnp.maximum(-edge, 1.0), 2.5)
+    return jnp.maximum(jnp.exp(low), 1 / jnp.maximum(-edge, 1.0))
 
 
 def _log_kernel(z: Array, total: Array) -> Array:
