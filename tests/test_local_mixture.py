@@ -181,7 +181,10 @@ def test_one_perfect_model_takes_all_weight():
     table = line()
     noise = np.random.default_rng(3).normal(0, 0.02, len(table))
     mixture = fitted(table.assign(y=table["left"] + noise), ["p"], TRIO, field="linear")
-    assert mixture.predict_weights(table)["left"].min() > 0.9
+    # the slopes' prior holds the weight back at the ends of the line
+    weight = mixture.predict_weights(table)["left"]
+    assert weight.mean() > 0.95
+    assert weight.min() > 0.8
 
 
 def test_a_model_without_value_takes_no_part():

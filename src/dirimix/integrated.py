@@ -23,6 +23,7 @@ from dirimix.vector_math import log_polar, sin_cos
 
 _BEYOND = 2.0  # noise levels outside the hull from where the loop serves
 _FLOOR = 1e-10  # added to a density, in units of exp(-(distance to the hull / s)^2 / 2)
+_NOWHERE = -1e4
 _LOOP_MOST = 16.0  # largest total concentration that the loop serves
 _MEETING = 9.0  # total concentration where the narrow path hands over to the wide one
 _FAR = 40.0, 10.0  # how many of the largest length the path goes, fine and coarse
@@ -95,7 +96,8 @@ class Likelihood:
             below = total < np.minimum(route.most, last)
             exact = jnp.log(jnp.where(below, jnp.maximum(density, 0.0) + floor, 1.0))
             result = jnp.where(below, exact, result)
-        return result - jnp.log(s)
+        # where not even the saddle point is found, so unlikely that no chain may stay there
+        return jnp.where(jnp.isfinite(result), result, _NOWHERE) - jnp.log(s)
 
     def _nodes(self, route: Route) -> contour.Nodes:
         # the powers of the far right are good to (length / z)^3, at a typical A
