@@ -25,7 +25,7 @@ from dirimix.errors import InputError, NotConverged
 
 FIRST_STEP = 0.04
 _CHUNK = 20  # iterations between two looks at the clock
-_MAX_STEPS = 1000
+_MAX_STEPS = 250
 # one thread a chain: the arrays are too small for XLA's own threads to pay
 _COMPILE = {"xla_cpu_multi_thread_eigen": False}
 
