@@ -21,9 +21,9 @@ from dirimix.loop import loop_density
 from dirimix.saddle import saddle_log_density
 from dirimix.vector_math import log_polar, sin_cos
 
-_BEYOND = 2.0  # noise levels outside the hull from where the loop serves
+_BEYOND = 2.0  # typical noise levels outside the hull from where the loop is prepared
+_OUTSIDE = 1.0  # actual noise levels from where it serves
 _FLOOR = 1e-10  # added to a density, in units of exp(-(distance to the hull / s)^2 / 2)
-_NOWHERE = -1e4
 _LOOP_MOST = 16.0  # largest total concentration that the loop serves
 _MEETING = 9.0  # total concentration where the narrow path hands over to the wide one
 _FAR = 40.0, 10.0  # how many of the largest length the path goes, fine and coarse
@@ -81,23 +81,22 @@ class Likelihood:
         total = jnp.sum(alpha, axis=1)
         beyond = jnp.maximum(jnp.min(d, axis=1), -jnp.max(d, axis=1)) / s
         floor = _FLOOR * jnp.exp(-0.5 * jnp.maximum(beyond, 0.0) ** 2)
-        # outside the hull the saddle point is good early, and the loop is not for large A
-        last = np.full(len(self.d), self.routes[-1].most)
-        last[self.far] = _LOOP_MOST
-        large = alpha * jnp.maximum(1.0, 0.8 * last.astype(alpha.dtype) / total)[:, None]
-        result = saddle_log_density(d, large, s)
+        # outside the hull the contour cancels digits, and the saddle point is good early
+        last = jnp.where(beyond > _OUTSIDE, _LOOP_MOST, self.routes[-1].most).astype(alpha.dtype)
+        result = saddle_log_density(d, _scaled(alpha, total, 0.8 * last, jnp.inf), s)
         for route in reversed(self.routes):
-            served = jnp.clip(total, 1.02 * route.shape.least, 0.98 * route.shape.most)
-            small = alpha * (served / total)[:, None]
-            density = contour_density(self._nodes(route), d, small, s)
-            if len(self.far):
-                i = self.far
-                density = density.at[i].set(loop_density(d[i] / s[i][:, None], small[i]))
-            below = total < np.minimum(route.most, last)
-            exact = jnp.log(jnp.where(below, jnp.maximum(density, 0.0) + floor, 1.0))
-            result = jnp.where(below, exact, result)
-        # where not even the saddle point is found, so unlikely that no chain may stay there
-        return jnp.where(jnp.isfinite(result), result, _NOWHERE) - jnp.log(s)
+            served = _scaled(alpha, total, 1.02 * route.shape.least, 0.98 * route.shape.most)
+            density = contour_density(self._nodes(route), d, served, s)
+            below = total < jnp.minimum(route.most, last)
+            result = jnp.where(below, _safe_log(density, floor, below), result)
+        if len(self.far):
+            i = self.far
+            served = _scaled(alpha[i], total[i], 0.0, _LOOP_MOST)
+            density = loop_density(d[i] / s[i][:, None], served)
+            below = (total[i] < _LOOP_MOST) & (beyond[i] > _OUTSIDE)
+            log_density = jnp.where(below, _safe_log(density, floor[i], below), result[i])
+            result = result.at[i].set(log_density)
+        return result - jnp.log(s)
 
     def _nodes(self, route: Route) -> contour.Nodes:
         # the powers of the far right are good to (length / z)^3, at a typical A
@@ -107,6 +106,16 @@ class Likelihood:
     def coarse(self) -> "Likelihood":
         """The same with fewer nodes: good for a gradient that need not be exact."""
         return replace(self, routes=_COARSE, extent=_FAR[1])
+
+
+def _scaled(alpha: Array, total: Array, low: Array | float, high: Array | float) -> Array:
+    """The concentrations with their sum brought between two values, for routes not taken."""
+    return alpha * (jnp.clip(total, low, high) / total)[:, None]
+
+
+def _safe_log(density: Array, floor: Array, below: Array) -> Array:
+    """Logarithm where the density is asked for, without a bad gradient where it is not."""
+    return jnp.log(jnp.where(below, jnp.maximum(density, 0.0) + floor, 1.0))
 
 
 def make_likelihood(d: np.ndarray, known: np.ndarray, scale: np.ndarray) -> Likelihood:

@@ -15,6 +15,7 @@ from dirimix.dirichlet import log_gamma_1p
 
 _STEP, _NODES = 0.3, 18
 _DEPTH, _WIDTH = 1.0, 0.8  # of the hyperbola, in units of the saddle's distance
+_WIDEST = 4.0  # largest distance of the saddle; farther on the integrand only falls
 _TAU_STEP, _TAU_NODES = 0.8, 15
 
 
@@ -53,7 +54,7 @@ def _radius(d: Array, alpha: Array, total: Array, edge: Array) -> Array:
 
     start = jnp.full_like(total, -14.0), jnp.full_like(total, 5.0)
     low, _ = jax.lax.fori_loop(0, 30, halve, start)
-    return jnp.maximum(jnp.exp(low), 1 / jnp.maximum(-edge, 1.0))
+    return jnp.clip(jnp.exp(low), 1 / jnp.maximum(-edge, 1.0), _WIDEST)
 
 
 def _log_kernel(z: Array, total: Array) -> Array:
