@@ -96,8 +96,8 @@ def test_a_map_without_connection_is_not_recovered(tables):
 def test_a_duplicated_model_shares_its_weight(on_map):
     weight = on_map.posterior_["posterior"]["field_weight"].mean("point")
     first, second = (weight.sel(model=m).to_numpy() for m in ("inside", "twin"))
-    # which of the twins leads changes slowly: few draws fix the share to a quarter only, and their
-    # effective number is too small for a Monte Carlo error to be trusted
+    assert apart({"": first}, {"": second}) < LIMIT
+    # which of the twins leads changes slowly: few draws fix the share to a quarter only
     assert first.mean() / (first + second).mean() == pytest.approx(0.5, abs=0.25)
 
 
@@ -181,10 +181,7 @@ def test_one_perfect_model_takes_all_weight():
     table = line()
     noise = np.random.default_rng(3).normal(0, 0.02, len(table))
     mixture = fitted(table.assign(y=table["left"] + noise), ["p"], TRIO, field="linear")
-    # the slopes' prior holds the weight back at the ends of the line
-    weight = mixture.predict_weights(table)["left"]
-    assert weight.mean() > 0.95
-    assert weight.min() > 0.8
+    assert mixture.predict_weights(table)["left"].min() > 0.9
 
 
 def test_a_model_without_value_takes_no_part():
