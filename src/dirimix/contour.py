@@ -27,10 +27,6 @@ from functools import cache
 import numpy as np
 from scipy.special import digamma, gammaln
 
-LEFT = -2.0  # where t ends: the integrand is below exp(-16) there
-DEGREE = 28  # of the Chebyshev series
-
-
 @dataclass(frozen=True)
 class Shape:
     """A hyperbola and the total concentrations that it serves.
@@ -38,47 +34,37 @@ class Shape:
     Attributes:
         height: Of the waist, in units of s sqrt(A + 1).
         slope: Of the asymptotes; well below 1, where the zeros of G lie.
+        left: Where t begins; what is left of it is negligible.
         least: Smallest A served.
         most: Largest A served; the digits that cancel grow with it.
     """
 
     height: float
     slope: float
+    left: float
     least: float
     most: float
 
-    def series_argument(self, total):
-        """Where the Chebyshev series is evaluated, in [-1, 1] for A from least to most."""
-        low, high = 1 / (self.most + 1), 1 / (self.least + 1)
-        return (2 / (total + 1) - (high + low)) / (high - low)
 
-    def series_total(self, x: np.ndarray) -> np.ndarray:
-        """The inverse of `series_argument`."""
-        low, high = 1 / (self.most + 1), 1 / (self.least + 1)
-        return 2 / (x * (high - low) + high + low) - 1
-
-
-NARROW = Shape(height=1.0, slope=0.5, least=0.0, most=18.0)
-MIDDLE = Shape(height=1.25, slope=0.6, least=0.0, most=34.0)
-WIDE = Shape(height=1.6, slope=0.6, least=7.0, most=70.0)
+# a small A asks for distance from the zeros of G, a large one for distance from the models
+LOW = Shape(height=1.0, slope=0.42, left=-2.4, least=0.0, most=9.5)
+HIGH = Shape(height=1.4, slope=0.8, left=-2.0, least=8.5, most=102.0)
 
 
 @dataclass(frozen=True)
-class Nodes:
-    """The nodes t_j = LEFT + j step and what the integrand needs there.
+class Paths:
+    """The nodes t_j = left + j step of both shapes and what the integrand needs there.
 
     Attributes:
-        shape: The hyperbola.
         step: Distance of the nodes in t.
-        zeta: Positions in units of h, (j,) complex, from left to right.
-        weight: -step d zeta / dt, (j,) complex: the path runs from right to left.
-        slope: Coefficient of A in the logarithm of the carrier, (j,) complex.
-        offset: What of it does not depend on A, (j,) complex.
-        series: Chebyshev coefficients of A G, A z dG/dz and d(A G)/dA over the carrier, (p, 3 j)
-            complex, z the argument of G, fixed in the last.
+        zeta: Positions in units of h, (2, j) complex, from left to right.
+        weight: -step d zeta / dt, (2, j) complex: the path runs from right to left.
+        slope: Coefficient of A in the logarithm of the carrier, (2, j) complex.
+        offset: What of it does not depend on A, (2, j) complex.
+        series: Chebyshev coefficients of A G, A z dG/dz and d(A G)/dA over the carrier,
+            (2, p, 3 j) complex, z the argument of G, fixed in the last.
     """
 
-    shape: Shape
     step: float
     zeta: np.ndarray
     weight: np.ndarray
@@ -87,20 +73,45 @@ class Nodes:
     series: np.ndarray
 
 
+SHAPES = (LOW, HIGH)
+LEAST, MOST, HEIGHT = (
+    np.array([getattr(shape, name) for shape in SHAPES]) for name in ("least", "most", "height")
+)
+
+
+def series_argument(total, least, most):
+    """Where the Chebyshev series is evaluated, in [-1, 1] for A from least to most."""
+    low, high = 1 / (most + 1), 1 / (least + 1)
+    return (2 / (total + 1) - (high + low)) / (high - low)
+
+
 @cache
-def make_nodes(shape: Shape, length: float, step: float) -> Nodes:
-    """Nodes up to where the path is a given length away, in units of the noise."""
-    right = np.log(2 * shape.slope * length / shape.height)
-    t = LEFT + step * np.arange(int(np.ceil((right - LEFT) / step)) + 1)
+def make_paths(length: float, step: float, degree: int) -> Paths:
+    """Nodes up to where the paths are a given length away, in units of the noise.
+
+    Args:
+        length: The distance, in units of the noise.
+        step: Of the trapezoid rule.
+        degree: Number of terms of the Chebyshev series.
+    """
+    span = max(np.log(2 * s.slope * length / s.height) - s.left for s in SHAPES)
+    steps = step * np.arange(int(np.ceil(span / step)) + 1)
+    parts = [_along(shape, shape.left + steps, step, degree) for shape in SHAPES]
+    return Paths(step, *(np.stack(column) for column in zip(*parts, strict=True)))
+
+
+def _along(shape: Shape, t: np.ndarray, step: float, degree: int) -> tuple[np.ndarray, ...]:
+    """What `Paths` holds, for one shape."""
     zeta = np.sinh(t) / shape.slope + 1j * np.cosh(t)
     weight = -step * (np.cosh(t) / shape.slope + 1j * np.sinh(t))
     slope, offset = _carrier(shape.height * zeta)
-    x = np.cos(np.pi * (np.arange(DEGREE) + 0.5) / DEGREE)
-    totals = shape.series_total(x)
+    x = np.cos(np.pi * (np.arange(degree) + 0.5) / degree)
+    low, high = 1 / (shape.most + 1), 1 / (shape.least + 1)
+    totals = 2 / (x * (high - low) + high + low) - 1
     values = np.array([_over_carrier(a, shape.height * zeta, slope, offset) for a in totals])
-    vandermonde = np.polynomial.chebyshev.chebvander(x, DEGREE - 1)
-    series = np.linalg.solve(vandermonde, values.reshape(DEGREE, -1))
-    return Nodes(shape, step, zeta, weight, slope, offset, series)
+    vandermonde = np.polynomial.chebyshev.chebvander(x, degree - 1)
+    series = np.linalg.solve(vandermonde, values.reshape(degree, -1))
+    return zeta, weight, slope, offset, series
 
 
 def _carrier(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

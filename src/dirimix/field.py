@@ -134,12 +134,13 @@ class LengthScalePrior:
 
     @classmethod
     def of_sites(cls, x: np.ndarray) -> "LengthScalePrior":
-        """Little mass below twice the sites' spacing and above a third of their extent.
+        """Little mass below twice the sites' spacing and above a sixth of their extent.
 
-        Longer scales than that look alike over the sites, and short ones between two sites.
+        Shorter scales than that look alike between two sites, and a process of a longer one,
+        whose waves are about 2 pi scales long, does not turn once over the sites.
         """
-        third = np.ptp(x, axis=0) / 3
-        return cls.between(np.minimum(2 * spacing(x), third / 2), third)
+        sixth = np.ptp(x, axis=0) / 6
+        return cls.between(np.minimum(2 * spacing(x), sixth / 2), sixth)
 
     def quantile(self, q: float) -> np.ndarray:
         """The q-quantile, (q,)."""

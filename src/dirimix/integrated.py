@@ -1,10 +1,10 @@
 """The likelihood with the site weights integrated out, evaluated from scratch at every call.
 
 One observation has the density E_w Normal(w . d; 0, s^2) with w ~ Dirichlet(alpha) and
-d_k = f_k - y. Four routes serve it by the total concentration A, each where it is accurate: the
-contour integral of `contour` on a narrow path and on a wide one; where y is further than `_BEYOND`
-noise levels outside the models' hull the same integral on a path around the nearest model
-(`loop`); and for the largest A the saddle point with its second-order correction (`saddle`).
+d_k = f_k - y. Three routes serve it: the contour integral of `contour`; where y lies outside the
+models' hull the same integral on a path around the nearest model (`loop`); and for large total
+concentrations the saddle point with its second-order correction (`saddle`), as soon as that
+correction is small, and always beyond a limit.
 """
 
 from dataclasses import dataclass, replace
@@ -17,35 +17,49 @@ from jaxtyping import Array, Float
 
 from dirimix import contour
 from dirimix.dirichlet import log_gamma_1p
-from dirimix.loop import loop_density
+from dirimix.loop import Rule, loop_density
 from dirimix.saddle import saddle_log_density
 from dirimix.vector_math import log_polar, sin_cos
 
-_BEYOND = 2.0  # typical noise levels outside the hull from where the loop is prepared
-_OUTSIDE = 1.0  # actual noise levels from where it serves
+_BEYOND = 0.1  # typical noise levels outside the hull from where the loop is prepared
+_OUTSIDE = 1.0  # actual noise levels outside from where the saddle point is good early
+_LOOP_FROM = 2.5  # and from where the loop serves
 _FLOOR = 1e-10  # added to a density, in units of exp(-(distance to the hull / s)^2 / 2)
 _LOOP_MOST = 16.0  # largest total concentration that the loop serves
-_MEETING = 9.0  # total concentration where the narrow path hands over to the wide one
-_FAR = 40.0, 10.0  # how many of the largest length the path goes, fine and coarse
+_MEETING = 9.0  # total concentration where one shape of the path hands over to the other
 
 
 @dataclass(frozen=True)
-class Route:
-    """A shape of the path that serves from the last route's end up to `most`.
+class Accuracy:
+    """How closely the contour is followed and when the saddle point takes over.
 
     Attributes:
-        shape: The hyperbola.
-        most: Where it hands over.
         step: Of the trapezoid rule.
+        extent: How many of the largest length the path goes.
+        degree: Terms of the series in the total concentration.
+        early: Total concentration from where the saddle point may serve.
+        correction: Its second-order correction up to which it then does.
+        most: Total concentration from where it always serves.
+        loop: Nodes of the path outside the hull.
     """
 
-    shape: contour.Shape
-    most: float
     step: float
+    extent: float
+    degree: int
+    early: float
+    correction: float
+    most: float
+    loop: Rule
 
 
-_FINE = (Route(contour.NARROW, _MEETING, 0.12), Route(contour.WIDE, 60.0, 0.08))
-_COARSE = (Route(contour.MIDDLE, 28.0, 0.18),)
+FINE = Accuracy(
+    step=0.1, extent=40.0, degree=26, early=28.0, correction=0.01, most=100.0,
+    loop=Rule(step=0.2, nodes=27, tau_step=0.8, tau_nodes=15),
+)  # fmt: skip
+COARSE = Accuracy(
+    step=0.16, extent=10.0, degree=14, early=9.0, correction=0.03, most=60.0,
+    loop=Rule(step=0.3, nodes=18, tau_step=1.0, tau_nodes=11),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,16 +72,14 @@ class Likelihood:
         known: Which model has a value where, (n, K).
         far: Sites outside the hull, that the loop serves, (g,).
         reach: Largest distance over the noise.
-        routes: Paths of the contour integral, by growing `most`.
-        extent: How many lengths they go.
+        accuracy: How closely it is evaluated.
     """
 
     d: np.ndarray
     known: np.ndarray
     far: np.ndarray
     reach: float
-    routes: tuple[Route, ...] = _FINE
-    extent: float = _FAR[0]
+    accuracy: Accuracy = FINE
 
     def __call__(self, alpha: Float[Array, "n K"], s: Float[Array, " n"]) -> Float[Array, " n"]:
         """Log density of every observation in one over the unit of y.
@@ -76,36 +88,40 @@ class Likelihood:
             alpha: Concentrations; those of models that are not known are not looked at.
             s: Noise standard deviations, in the unit of y.
         """
-        d = jnp.asarray(self.d, dtype=alpha.dtype)
+        d, accuracy = jnp.asarray(self.d, dtype=alpha.dtype), self.accuracy
         alpha = jnp.where(self.known, alpha, 0.0)
         total = jnp.sum(alpha, axis=1)
         beyond = jnp.maximum(jnp.min(d, axis=1), -jnp.max(d, axis=1)) / s
+        outside = beyond > _OUTSIDE
         floor = _FLOOR * jnp.exp(-0.5 * jnp.maximum(beyond, 0.0) ** 2)
         # outside the hull the contour cancels digits, and the saddle point is good early
-        last = jnp.where(beyond > _OUTSIDE, _LOOP_MOST, self.routes[-1].most).astype(alpha.dtype)
-        result = saddle_log_density(d, _scaled(alpha, total, 0.8 * last, jnp.inf), s)
-        for route in reversed(self.routes):
-            served = _scaled(alpha, total, 1.02 * route.shape.least, 0.98 * route.shape.most)
-            density = contour_density(self._nodes(route), d, served, s)
-            below = total < jnp.minimum(route.most, last)
-            result = jnp.where(below, _safe_log(density, floor, below), result)
+        early = jnp.where(outside, _MEETING, accuracy.early).astype(alpha.dtype)
+        most = jnp.where(outside, _LOOP_MOST, accuracy.most).astype(alpha.dtype)
+        of_saddle, correction = saddle_log_density(d, _scaled(alpha, total, 0.8 * early, jnp.inf), s)
+        small = jnp.abs(correction) < accuracy.correction
+        below = (total < most) & ~((total > early) & small)
+        density = contour_density(self._paths(), d, _scaled(alpha, total, 0.0, accuracy.most), s)
+        result = jnp.where(below, _safe_log(density, floor, below), of_saddle)
         if len(self.far):
             i = self.far
             served = _scaled(alpha[i], total[i], 0.0, _LOOP_MOST)
-            density = loop_density(d[i] / s[i][:, None], served)
-            below = (total[i] < _LOOP_MOST) & (beyond[i] > _OUTSIDE)
+            density = loop_density(accuracy.loop, d[i] / s[i][:, None], served)
+            below = below[i] & (beyond[i] > _LOOP_FROM)
             log_density = jnp.where(below, _safe_log(density, floor[i], below), result[i])
             result = result.at[i].set(log_density)
         return result - jnp.log(s)
 
-    def _nodes(self, route: Route) -> contour.Nodes:
+    def _paths(self) -> contour.Paths:
         # the powers of the far right are good to (length / z)^3, at a typical A
-        length = float(np.hypot(route.most, np.sqrt(route.most) * self.reach)) / np.sqrt(10.0)
-        return contour.make_nodes(route.shape, self.extent * length, route.step)
+        most = self.accuracy.most
+        length = float(np.hypot(most, np.sqrt(most) * self.reach)) / np.sqrt(10.0)
+        return contour.make_paths(
+            self.accuracy.extent * length, self.accuracy.step, self.accuracy.degree
+        )
 
     def coarse(self) -> "Likelihood":
         """The same with fewer nodes: good for a gradient that need not be exact."""
-        return replace(self, routes=_COARSE, extent=_FAR[1])
+        return replace(self, accuracy=COARSE)
 
 
 def _scaled(alpha: Array, total: Array, low: Array | float, high: Array | float) -> Array:
@@ -135,24 +151,24 @@ def make_likelihood(d: np.ndarray, known: np.ndarray, scale: np.ndarray) -> Like
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def contour_density(
-    nodes: contour.Nodes, d: Float[Array, "n K"], alpha: Float[Array, "n K"], s: Float[Array, " n"]
+    paths: contour.Paths, d: Float[Array, "n K"], alpha: Float[Array, "n K"], s: Float[Array, " n"]
 ) -> Float[Array, " n"]:
     """The density in units of 1 / s by the contour integral.
 
-    The sums of alpha lie between the shape's `least` and `most`.
+    The sums of alpha lie between the shapes' smallest `least` and largest `most`.
     """
-    return _contour_parts(nodes, d, alpha, s)[0]
+    return _contour_parts(paths, d, alpha, s)[0]
 
 
 @contour_density.defjvp
-def _contour_jvp(nodes, d, primals: tuple, tangents: tuple) -> tuple:
-    density, by_alpha, by_log_s = _contour_parts(nodes, d, *primals)
+def _contour_jvp(paths, d, primals: tuple, tangents: tuple) -> tuple:
+    density, by_alpha, by_log_s = _contour_parts(paths, d, *primals)
     d_alpha, d_s = tangents
     change = jnp.sum(by_alpha * d_alpha, axis=1) + by_log_s * d_s / primals[1]
     return density, change
 
 
-def _contour_parts(nodes: contour.Nodes, d: Array, alpha: Array, s: Array) -> tuple:
+def _contour_parts(paths: contour.Paths, d: Array, alpha: Array, s: Array) -> tuple:
     """The density in units of 1 / s and its derivatives in alpha and log s.
 
     Every integrand is the same exponential times a different factor, so the derivatives cost
@@ -162,43 +178,21 @@ def _contour_parts(nodes: contour.Nodes, d: Array, alpha: Array, s: Array) -> tu
     total = jnp.sum(alpha, axis=1)
     # the mixture's mean below y: the path then has a saddle on its right
     d = d / s[:, None] * jnp.where(jnp.sum(alpha * d, axis=1) > 0, -1.0, 1.0)[:, None].astype(kind)
-    height = nodes.shape.height * jnp.sqrt(total + 1)
-    basis = _chebyshev(nodes.shape.series_argument(total))
-    j = len(nodes.zeta)
-
-    def series(values: np.ndarray) -> Array:
-        return (basis @ jnp.asarray(values, kind)).reshape(-1, 3, j)
-
-    ratio_re, ratio_im = series(nodes.series.real), series(nodes.series.imag)
-    zeta_re, zeta_im = jnp.asarray(nodes.zeta.real, kind), jnp.asarray(nodes.zeta.imag, kind)
+    high = total > _MEETING
+    choose = partial(_choose, high, kind=kind)
+    height = choose(contour.HEIGHT) * jnp.sqrt(total + 1)
     # models in front: sums over them are sums of whole planes
-    x = height[:, None] * zeta_re - d.T[:, :, None]
-    y = height[:, None] * zeta_im
+    x = height[:, None] * choose(paths.zeta.real) - d.T[:, :, None]
+    y = height[:, None] * choose(paths.zeta.imag)
     log_re, log_im = log_polar(x, y)
-    a = alpha.T[:, :, None]
-    scalar = log_gamma_1p(total) + 0.5 * (1 - total) * jnp.log(total + 1) + jnp.log(height)
-    start = np.log(nodes.weight) + nodes.offset
-    re = (
-        scalar[:, None]
-        + total[:, None] * jnp.asarray(nodes.slope.real, kind)
-        + jnp.asarray(start.real, kind)
-        - jnp.sum(a * log_re, axis=0)
-    )
-    im = (
-        total[:, None] * jnp.asarray(nodes.slope.imag, kind)
-        + jnp.asarray(start.imag, kind)
-        - jnp.sum(a * log_im, axis=0)
-    )
-    top = jnp.max(re, axis=1, keepdims=True)
-    size = jnp.exp(re - top)
-    sin, cos = sin_cos(im)
-    e_re, e_im = size * cos, size * sin
+    e_re, e_im, top = _exponential(paths, choose, alpha, total, log_re, log_im)
+    ratio_re, ratio_im = _ratios(paths, high, total)
 
     def integral(f_re: Array, f_im: Array) -> Array:
         return jnp.sum(e_re * f_im + e_im * f_re, axis=-1)
 
-    unit = jnp.exp(top[:, 0]) / (jnp.pi * total)
-    tail, tail_alpha, tail_log_s = _far_right(nodes, d, alpha, total, height)
+    unit = jnp.exp(top) * height / (jnp.pi * total)
+    tail, tail_alpha, tail_log_s = _far_right(paths, choose, d, alpha, total, height)
     value = integral(ratio_re[:, 0], ratio_im[:, 0])
     g_re = e_re * ratio_re[:, 0] - e_im * ratio_im[:, 0]
     g_im = e_re * ratio_im[:, 0] + e_im * ratio_re[:, 0]
@@ -211,15 +205,52 @@ def _contour_parts(nodes: contour.Nodes, d: Array, alpha: Array, s: Array) -> tu
     return density, by_alpha, by_log_s
 
 
-def _far_right(nodes: contour.Nodes, d: Array, alpha: Array, total: Array, height: Array) -> tuple:
+def _choose(high: Array, values: np.ndarray, *, kind) -> Array:
+    """The values of either shape, as its total concentration asks at every site."""
+    low, above = jnp.asarray(values, kind)
+    return jnp.where(high.reshape(-1, *[1] * low.ndim), above, low)
+
+
+def _exponential(
+    paths: contour.Paths, choose, alpha: Array, total: Array, log_re: Array, log_im: Array
+) -> tuple[Array, Array, Array]:
+    """The carrier over prod_k (z - d_k)^alpha_k: real and imaginary part, log of their unit."""
+    start = np.log(paths.weight) + paths.offset
+    scalar = log_gamma_1p(total) + 0.5 * (1 - total) * jnp.log(total + 1)
+    a, t = alpha.T[:, :, None], total[:, None]
+    re = t * choose(paths.slope.real) + choose(start.real) - jnp.sum(a * log_re, axis=0)
+    im = t * choose(paths.slope.imag) + choose(start.imag) - jnp.sum(a * log_im, axis=0)
+    top = jnp.max(re, axis=1, keepdims=True)
+    size = jnp.exp(re - top)
+    sin, cos = sin_cos(im)
+    return size * cos, size * sin, top[:, 0] + scalar
+
+
+def _ratios(paths: contour.Paths, high: Array, total: Array) -> tuple[Array, Array]:
+    """What multiplies the carrier in the value and in its derivatives, two of (n, 3, j)."""
+    degree = paths.series.shape[1]
+    choose = partial(_choose, high, kind=total.dtype)
+    x = contour.series_argument(total, choose(contour.LEAST), choose(contour.MOST))
+    basis = _chebyshev(x, degree)
+    # one product serves both shapes
+    both = jnp.concatenate([basis * ~high[:, None], basis * high[:, None]], axis=1)
+    series = paths.series.reshape(2 * degree, -1)
+    shape = len(total), 3, -1
+    return tuple(
+        (both @ jnp.asarray(part, total.dtype)).reshape(shape) for part in (series.real, series.imag)
+    )  # pyright: ignore[reportReturnType]
+
+
+def _far_right(
+    paths: contour.Paths, choose, d: Array, alpha: Array, total: Array, height: Array
+) -> tuple[Array, Array, Array]:
     """What the nodes right of the last would add, a geometric series for each power of z."""
-    z = height * nodes.zeta[-1]
     first = jnp.sum(alpha * d, axis=1)
     second = 0.5 * (first**2 + jnp.sum(alpha * d**2, axis=1) + (total - 2) * (total - 3))
-    shares = [
-        -nodes.step * np.exp(-n * nodes.step) / (1 - np.exp(-n * nodes.step)) for n in (1, 2, 3)
-    ]
-    powers = [jnp.imag(share / z**n) / jnp.pi for n, share in zip((1, 2, 3), shares, strict=True)]
+    powers = []
+    for n in (1, 2, 3):
+        share = -paths.step * np.exp(-n * paths.step) / (1 - np.exp(-n * paths.step))
+        powers.append(choose(np.imag(share / paths.zeta[:, -1] ** n) / np.pi) / height**n)
     series = powers[0] + powers[1] * first + powers[2] * second
     value = (total - 1) * series
     by_alpha = series[:, None] + (total - 1)[:, None] * (
@@ -231,7 +262,7 @@ def _far_right(nodes: contour.Nodes, d: Array, alpha: Array, total: Array, heigh
     return value, by_alpha, by_log_s
 
 
-def _chebyshev(x: Array) -> Array:
-    """Chebyshev polynomials of the contour's degree, (n, p)."""
-    order = jnp.arange(contour.DEGREE, dtype=x.dtype)
+def _chebyshev(x: Array, degree: int) -> Array:
+    """Chebyshev polynomials, (n, degree)."""
+    order = jnp.arange(degree, dtype=x.dtype)
     return jnp.cos(order * jnp.arccos(jnp.clip(x, -1, 1))[:, None])

@@ -6,39 +6,74 @@ and opens to the left keeps all digits. G_A is taken by the trapezoid rule throu
 its integral along tau.
 """
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from dirimix.dirichlet import log_gamma_1p
+from dirimix.vector_math import log_polar, sin_cos
 
-_STEP, _NODES = 0.3, 18
-_DEPTH, _WIDTH = 1.0, 0.8  # of the hyperbola, in units of the saddle's distance
+_DEPTH, _WIDTH = 1.0, 0.5  # of the hyperbola, in units of the saddle's distance
 _WIDEST = 4.0  # largest distance of the saddle; farther on the integrand only falls
-_TAU_STEP, _TAU_NODES = 0.8, 15
 
 
-def loop_density(d: Float[Array, "g K"], alpha: Float[Array, "g K"]) -> Float[Array, " g"]:
+@dataclass(frozen=True)
+class Rule:
+    """Trapezoid rules along the path and along tau.
+
+    Attributes:
+        step: Along the path.
+        nodes: Their number, on one half of the path.
+        tau_step: Along tau, in units of the integrand's width.
+        tau_nodes: Their number.
+    """
+
+    step: float
+    nodes: int
+    tau_step: float
+    tau_nodes: int
+
+
+def loop_density(
+    rule: Rule, d: Float[Array, "g K"], alpha: Float[Array, "g K"]
+) -> Float[Array, " g"]:
     """The density in units of 1 / s.
 
     Args:
+        rule: Nodes.
         d: Distances f - y in units of s, all of one sign at a site.
         alpha: Concentrations.
     """
     d = d * jnp.where(d[:, :1] > 0, -1.0, 1.0).astype(d.dtype)
-    total, edge = jnp.sum(alpha, axis=1), jnp.max(d, axis=1)
-    radius = jax.lax.stop_gradient(_radius(d, alpha, total, edge))
-    t = _STEP * np.arange(_NODES)
-    place = 1 + _DEPTH * (1 - np.cosh(t)) + 1j * _WIDTH * np.sinh(t)
-    weight = _STEP * (-_DEPTH * np.sinh(t) + 1j * _WIDTH * np.cosh(t))
-    weight[0] /= 2
-    z = edge[:, None] + radius[:, None] * place.astype(jnp.result_type(d.dtype, jnp.complex64))
-    logs = jnp.sum(alpha[:, None, :] * jnp.log(z[:, :, None] - d[:, None, :]), axis=2)
-    exponent = _log_kernel(z, total) - logs
-    top = jax.lax.stop_gradient(jnp.max(exponent.real, axis=1))
-    integral = jnp.sum(jnp.exp(exponent - top[:, None]) * weight, axis=1)
-    return jnp.imag(integral) * radius * jnp.exp(top) / (jnp.pi * total)
+    total = jnp.sum(alpha, axis=1)
+    # the integral does not depend on the path: only the integrand is differentiated
+    z_re, z_im, weight_re, weight_im = jax.lax.stop_gradient(_path(rule, d, alpha, total))
+    kernel_re, kernel_im = _log_kernel(rule, z_re, z_im, total)
+    # models in front: sums over them are sums of whole planes
+    log_re, log_im = log_polar(z_re - d.T[:, :, None], z_im)
+    a = alpha.T[:, :, None]
+    re, im = kernel_re - jnp.sum(a * log_re, axis=0), kernel_im - jnp.sum(a * log_im, axis=0)
+    top = jax.lax.stop_gradient(jnp.max(re, axis=1, keepdims=True))
+    sin, cos = sin_cos(im)
+    integral = jnp.sum(jnp.exp(re - top) * (sin * weight_re + cos * weight_im), axis=1)
+    return integral * jnp.exp(top[:, 0]) / (jnp.pi * total)
+
+
+def _path(rule: Rule, d: Array, alpha: Array, total: Array) -> tuple[Array, ...]:
+    """Nodes and weights of the trapezoid rule, real and imaginary parts, (g, j) each."""
+    edge = jnp.max(d, axis=1)
+    radius = _radius(d, alpha, total, edge)[:, None]
+    t = rule.step * np.arange(rule.nodes)
+    share = np.where(t > 0, rule.step, rule.step / 2)
+    parts = (
+        1 + _DEPTH * (1 - np.cosh(t)), _WIDTH * np.sinh(t),
+        -share * _DEPTH * np.sinh(t), share * _WIDTH * np.cosh(t),
+    )  # fmt: skip
+    z_re, *others = (radius * jnp.asarray(part, d.dtype) for part in parts)
+    return edge[:, None] + z_re, *others
 
 
 def _radius(d: Array, alpha: Array, total: Array, edge: Array) -> Array:
@@ -52,19 +87,40 @@ def _radius(d: Array, alpha: Array, total: Array, edge: Array) -> Array:
         steep = jnp.sum(alpha / (z[:, None] - d), axis=1) > tau
         return jnp.where(steep, middle, low), jnp.where(steep, high, middle)
 
-    start = jnp.full_like(total, -14.0), jnp.full_like(total, 5.0)
-    low, _ = jax.lax.fori_loop(0, 30, halve, start)
+    # the first saddle: beyond y the integrand may have a second one, where it is largest
+    start = jnp.full_like(total, -14.0), jnp.log(jnp.maximum(-edge, 0.5))
+    low, _ = jax.lax.fori_loop(0, 24, halve, start)
     return jnp.clip(jnp.exp(low), 1 / jnp.maximum(-edge, 1.0), _WIDEST)
 
 
-def _log_kernel(z: Array, total: Array) -> Array:
-    """Log A G_A(z) for Re z below or little above 0."""
+def _log_kernel(rule: Rule, z_re: Array, z_im: Array, total: Array) -> tuple[Array, Array]:
+    """Log A G_A(z) for Re z below or little above 0, real and imaginary part, (g, j) each."""
     a = total[:, None]
+    tau_re, tau_im, along_re, along_im = jax.lax.stop_gradient(_tau_nodes(rule, z_re, z_im, a))
+    log_re, from_i = log_polar(-tau_im, tau_re)
+    log_im = from_i - np.pi / 2
+    z_re, z_im, a = z_re[..., None], z_im[..., None], a[..., None]
+    re = (1 - a) * log_re + tau_re * (z_re + tau_re / 2) - tau_im * (z_im + tau_im / 2)
+    im = (1 - a) * log_im + tau_re * z_im + tau_im * (z_re + tau_re)
+    top = jax.lax.stop_gradient(jnp.max(re, axis=-1, keepdims=True))
+    size = jnp.exp(re - top)
+    sin, cos = sin_cos(im)
+    sum_re, sum_im = jnp.sum(size * cos, axis=-1), jnp.sum(size * sin, axis=-1)
+    whole_re = sum_re * along_re - sum_im * along_im
+    whole_im = sum_re * along_im + sum_im * along_re
+    scalar = log_gamma_1p(total)[:, None] + float(np.log(rule.tau_step / (2 * np.pi)))
+    return (
+        0.5 * jnp.log(whole_re**2 + whole_im**2) + top[..., 0] + scalar,
+        jnp.arctan2(whole_im, whole_re),
+    )
+
+
+def _tau_nodes(rule: Rule, z_re: Array, z_im: Array, a: Array) -> tuple[Array, ...]:
+    """Nodes along the steepest descent of G's own integral, (g, j, m), and their step, (g, j)."""
+    z = jax.lax.complex(z_re, z_im)
     tau = 0.5 * (jnp.sqrt(z * z + 4 * (a + 0.5)) - z)
-    width = 1 / jnp.sqrt(1 + (a + 0.5) / (tau * tau))
-    node = (np.arange(_TAU_NODES) - _TAU_NODES // 2) * _TAU_STEP
-    at = tau[..., None] + 1j * width[..., None] * node.astype(a.dtype)
-    exponent = (1 - a)[..., None] * jnp.log(at) + at * z[..., None] + 0.5 * at * at
-    top = jax.lax.stop_gradient(jnp.max(exponent.real, axis=-1, keepdims=True))
-    whole = jnp.sum(jnp.exp(exponent - top), axis=-1) * width * (_TAU_STEP / (2 * np.pi))
-    return jnp.log(whole) + top[..., 0] + log_gamma_1p(total)[:, None]
+    along = 1 / jnp.sqrt(1 + (a + 0.5) / (tau * tau))
+    node = rule.tau_step * (jnp.arange(rule.tau_nodes, dtype=a.dtype) - rule.tau_nodes // 2)
+    re = tau.real[..., None] - along.imag[..., None] * node
+    im = tau.imag[..., None] + along.real[..., None] * node
+    return re, im, along.real, along.imag

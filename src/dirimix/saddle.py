@@ -23,8 +23,10 @@ _NEWTON_STEPS = 12
 @jax.custom_jvp
 def saddle_log_density(
     d: Float[Array, "n K"], alpha: Float[Array, "n K"], s: Float[Array, " n"]
-) -> Float[Array, " n"]:
-    """Log density in units of 1 / s with the second-order correction, (n,).
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """Log density in units of 1 / s with the second-order correction, and that correction, (n,).
+
+    The correction tells how far to trust the first; it is not differentiated.
 
     Args:
         d: Distances f - y; not differentiated.
@@ -33,7 +35,8 @@ def saddle_log_density(
     """
     scaled = d / s[:, None]
     at = _around(*saddle_point(scaled, alpha), scaled, alpha)
-    return _leading(at, alpha) + _correction(at)
+    correction = _correction(at)
+    return _leading(at, alpha) + correction, correction
 
 
 @saddle_log_density.defjvp
@@ -45,7 +48,8 @@ def _saddle_jvp(primals: tuple, tangents: tuple) -> tuple:
     correction, pull_back = jax.vjp(lambda *x: _correction(_around(*x)), p, tau, scaled, alpha)
     by_alpha, by_log_s = _derivatives(at, scaled, alpha, pull_back(jnp.ones_like(p)))
     change = jnp.sum(by_alpha * tangents[1], axis=1) + by_log_s * tangents[2] / s
-    return _leading(at, alpha) + correction, change
+    value = _leading(at, alpha) + correction
+    return (value, correction), (change, jnp.zeros_like(correction))
 
 
 class _Saddle(NamedTuple):

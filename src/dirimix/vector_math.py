@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array
 
 _HALF_PI = (float.fromhex("0x1.921fb54400000p+0"), float.fromhex("0x1.0b4611a626331p-34"))
-_FOLDED = (np.sqrt(2) - 1) ** 2  # largest square of the tangent of a quarter of an angle
+_FOLDED = (np.sqrt(2) - 1) ** 2  # square of the tangent of an eighth of pi
 
 
 def _coefficients(function, top: float, degree: int) -> np.ndarray:
@@ -60,11 +60,11 @@ def log_polar(x: Array, y: Array) -> tuple[Array, Array]:
     [1.609, 2.214]
     """
     *_, of_arctangent = _tables(x)
-    square = x * x + y * y
-    # halve the angle twice: it then lies below pi / 8
-    half = y / (jnp.sqrt(square) + jnp.abs(x))
-    quarter = half / (1 + jnp.sqrt(1 + half * half))
-    angle = 4 * quarter * jnp.polyval(of_arctangent, quarter * quarter)
+    square, width = x * x + y * y, jnp.abs(x)
+    tangent = jnp.minimum(width, y) / jnp.maximum(width, y)
+    half = tangent / (1 + jnp.sqrt(1 + tangent * tangent))
+    angle = 2 * half * jnp.polyval(of_arctangent, half * half)
+    angle = jnp.where(width > y, angle, np.pi / 2 - angle)
     return 0.5 * jnp.log(square), jnp.where(x < 0, np.pi - angle, angle).astype(x.dtype)
 
 
