@@ -27,6 +27,7 @@ from functools import cache
 import numpy as np
 from scipy.special import digamma, gammaln
 
+
 @dataclass(frozen=True)
 class Shape:
     """A hyperbola and the total concentrations that it serves.
@@ -62,7 +63,7 @@ class Paths:
         slope: Coefficient of A in the logarithm of the carrier, (2, j) complex.
         offset: What of it does not depend on A, (2, j) complex.
         series: Chebyshev coefficients of A G, A z dG/dz and d(A G)/dA over the carrier,
-            (2, p, 3 j) complex, z the argument of G, fixed in the last.
+            (2, p, 3, j) complex, z the argument of G, fixed in the last.
     """
 
     step: float
@@ -111,7 +112,7 @@ def _along(shape: Shape, t: np.ndarray, step: float, degree: int) -> tuple[np.nd
     values = np.array([_over_carrier(a, shape.height * zeta, slope, offset) for a in totals])
     vandermonde = np.polynomial.chebyshev.chebvander(x, degree - 1)
     series = np.linalg.solve(vandermonde, values.reshape(degree, -1))
-    return zeta, weight, slope, offset, series
+    return zeta, weight, slope, offset, series.reshape(values.shape)
 
 
 def _carrier(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -34,8 +34,8 @@ class AbstractField(ABC):
         """Name and shape of every latent array."""
 
     @abstractmethod
-    def gaussian(self) -> tuple[str, ...]:
-        """Names of the latents that `log_prior` takes as independent standard normals."""
+    def of_models(self) -> tuple[str, ...]:
+        """Names of the latents whose first axis runs over the models, which are exchangeable."""
 
     @abstractmethod
     def log_prior(self, p: Params) -> Float[Array, ""]:
@@ -88,7 +88,7 @@ class LinearField(AbstractField):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {"beta": (self.n_models, self.x.shape[1] + 1)}
 
-    def gaussian(self) -> tuple[str, ...]:
+    def of_models(self) -> tuple[str, ...]:
         return ("beta",)
 
     def log_prior(self, p: Params) -> Float[Array, ""]:
@@ -219,8 +219,8 @@ class LatticeField(AbstractField):
             "z": (k, *nodes),
         }
 
-    def gaussian(self) -> tuple[str, ...]:
-        return ("length", "gamma", "z")
+    def of_models(self) -> tuple[str, ...]:
+        return ("amplitude", "gamma", "z")
 
     def log_prior(self, p: Params) -> Float[Array, ""]:
         # eta ~ Gamma(2, 2) through its square root, whose density vanishes at 0

@@ -21,7 +21,7 @@ from dirimix.loop import Rule, loop_density
 from dirimix.saddle import saddle_log_density
 from dirimix.vector_math import log_polar, sin_cos
 
-_BEYOND = 0.1  # typical noise levels outside the hull from where the loop is prepared
+_BEYOND = 0.5  # typical noise levels outside the hull from where the loop is prepared
 _OUTSIDE = 1.0  # actual noise levels outside from where the saddle point is good early
 _LOOP_FROM = 2.5  # and from where the loop serves
 _FLOOR = 1e-10  # added to a density, in units of exp(-(distance to the hull / s)^2 / 2)
@@ -97,7 +97,9 @@ class Likelihood:
         # outside the hull the contour cancels digits, and the saddle point is good early
         early = jnp.where(outside, _MEETING, accuracy.early).astype(alpha.dtype)
         most = jnp.where(outside, _LOOP_MOST, accuracy.most).astype(alpha.dtype)
-        of_saddle, correction = saddle_log_density(d, _scaled(alpha, total, 0.8 * early, jnp.inf), s)
+        of_saddle, correction = saddle_log_density(
+            d, _scaled(alpha, total, 0.8 * early, jnp.inf), s
+        )
         small = jnp.abs(correction) < accuracy.correction
         below = (total < most) & ~((total > early) & small)
         density = contour_density(self._paths(), d, _scaled(alpha, total, 0.0, accuracy.most), s)
@@ -181,24 +183,25 @@ def _contour_parts(paths: contour.Paths, d: Array, alpha: Array, s: Array) -> tu
     high = total > _MEETING
     choose = partial(_choose, high, kind=kind)
     height = choose(contour.HEIGHT) * jnp.sqrt(total + 1)
-    # models in front: sums over them are sums of whole planes
-    x = height[:, None] * choose(paths.zeta.real) - d.T[:, :, None]
-    y = height[:, None] * choose(paths.zeta.imag)
-    log_re, log_im = log_polar(x, y)
-    e_re, e_im, top = _exponential(paths, choose, alpha, total, log_re, log_im)
-    ratio_re, ratio_im = _ratios(paths, high, total)
+    z_re, z_im = (
+        height[:, None] * choose(paths.zeta.real),
+        height[:, None] * choose(paths.zeta.imag),
+    )
+    of_logs, (log_re, log_im) = _log_products(z_re, z_im, d, alpha)
+    e_re, e_im, top = _exponential(paths, choose, total, *of_logs)
+    ratio, moved, by_a = _ratios(paths, high, total)
 
     def integral(f_re: Array, f_im: Array) -> Array:
         return jnp.sum(e_re * f_im + e_im * f_re, axis=-1)
 
     unit = jnp.exp(top) * height / (jnp.pi * total)
     tail, tail_alpha, tail_log_s = _far_right(paths, choose, d, alpha, total, height)
-    value = integral(ratio_re[:, 0], ratio_im[:, 0])
-    g_re = e_re * ratio_re[:, 0] - e_im * ratio_im[:, 0]
-    g_im = e_re * ratio_im[:, 0] + e_im * ratio_re[:, 0]
+    value = integral(*ratio)
+    g_re = e_re * ratio[0] - e_im * ratio[1]
+    g_im = e_re * ratio[1] + e_im * ratio[0]
     by_logs = -jnp.sum(g_re * log_im + g_im * log_re, axis=-1)
-    by_total = integral(ratio_re[:, 2], ratio_im[:, 2]) - value / total
-    by_scale = integral(ratio_re[:, 1], ratio_im[:, 1])
+    by_total = integral(*by_a) - value / total
+    by_scale = integral(*moved)
     density = unit * value + tail
     by_alpha = (unit * (by_logs + by_total)).T + tail_alpha
     by_log_s = (total - 1) * unit * value - unit * by_scale + tail_log_s
@@ -211,34 +214,48 @@ def _choose(high: Array, values: np.ndarray, *, kind) -> Array:
     return jnp.where(high.reshape(-1, *[1] * low.ndim), above, low)
 
 
+def _log_products(z_re: Array, z_im: Array, d: Array, alpha: Array) -> tuple:
+    """sum_k alpha_k log(z - d_k), two of (n, j), and every logarithm, two of (K, n, j)."""
+
+    def add(sums: tuple[Array, Array], model: tuple[Array, Array]) -> tuple:
+        d_k, a_k = (column[:, None] for column in model)
+        log_re, log_im = log_polar(z_re - d_k, z_im)
+        return (sums[0] + a_k * log_re, sums[1] + a_k * log_im), (log_re, log_im)
+
+    # a loop over models, whose planes stay in the cache
+    return jax.lax.scan(add, (jnp.zeros_like(z_re), jnp.zeros_like(z_re)), (d.T, alpha.T))
+
+
 def _exponential(
-    paths: contour.Paths, choose, alpha: Array, total: Array, log_re: Array, log_im: Array
+    paths: contour.Paths, choose, total: Array, product_re: Array, product_im: Array
 ) -> tuple[Array, Array, Array]:
     """The carrier over prod_k (z - d_k)^alpha_k: real and imaginary part, log of their unit."""
     start = np.log(paths.weight) + paths.offset
     scalar = log_gamma_1p(total) + 0.5 * (1 - total) * jnp.log(total + 1)
-    a, t = alpha.T[:, :, None], total[:, None]
-    re = t * choose(paths.slope.real) + choose(start.real) - jnp.sum(a * log_re, axis=0)
-    im = t * choose(paths.slope.imag) + choose(start.imag) - jnp.sum(a * log_im, axis=0)
+    t = total[:, None]
+    re = t * choose(paths.slope.real) + choose(start.real) - product_re
+    im = t * choose(paths.slope.imag) + choose(start.imag) - product_im
     top = jnp.max(re, axis=1, keepdims=True)
     size = jnp.exp(re - top)
     sin, cos = sin_cos(im)
     return size * cos, size * sin, top[:, 0] + scalar
 
 
-def _ratios(paths: contour.Paths, high: Array, total: Array) -> tuple[Array, Array]:
-    """What multiplies the carrier in the value and in its derivatives, two of (n, 3, j)."""
+def _ratios(paths: contour.Paths, high: Array, total: Array) -> tuple[tuple[Array, Array], ...]:
+    """What multiplies the carrier in the value and in its derivatives: real and imaginary part."""
     degree = paths.series.shape[1]
     choose = partial(_choose, high, kind=total.dtype)
     x = contour.series_argument(total, choose(contour.LEAST), choose(contour.MOST))
     basis = _chebyshev(x, degree)
     # one product serves both shapes
     both = jnp.concatenate([basis * ~high[:, None], basis * high[:, None]], axis=1)
-    series = paths.series.reshape(2 * degree, -1)
-    shape = len(total), 3, -1
-    return tuple(
-        (both @ jnp.asarray(part, total.dtype)).reshape(shape) for part in (series.real, series.imag)
-    )  # pyright: ignore[reportReturnType]
+
+    def ratio(series: np.ndarray) -> tuple[Array, Array]:
+        table = series.reshape(2 * degree, -1)
+        re, im = (both @ jnp.asarray(part, total.dtype) for part in (table.real, table.imag))
+        return re, im
+
+    return tuple(ratio(paths.series[:, :, n]) for n in range(3))
 
 
 def _far_right(

@@ -76,6 +76,8 @@ class Target:
         monitor: Name of the collected array that the progress line shows the ESS of.
         dense: Learn all covariances, not only the scales; for few coordinates, all of them in
             `adapt`.
+        leap: From a random key and a position another position, as likely as the way back;
+            proposed after every trajectory. None for no such move.
     """
 
     log_density: Callable[[Array], Array]
@@ -86,6 +88,7 @@ class Target:
     gaussian: np.ndarray
     monitor: str
     dense: bool = False
+    leap: Callable[[Array, Array], Array] | None = None
 
 
 class Model(Protocol):
@@ -177,20 +180,23 @@ class Stepper:
 
 def _compile(target: Target, settings: Settings) -> Callable:
     """Up to `_CHUNK` iterations, searching the step size if asked."""
-    density, exact = target.log_density, jax.grad(target.log_density)
+    density = target.log_density
     nuts = settings.kernel == "nuts"
-    force = exact if nuts else target.force or exact
+    # trajectories of `hmc` begin with a force of their own: no gradient is handed on
+    slope = jax.grad(density) if nuts else jnp.zeros_like
+    force = target.force or jax.grad(density)
     adapted = np.flatnonzero(target.adapt)
 
     def iterate(key: Array, state: HMCState, tuning: Tuning) -> tuple:
         if nuts:
-            kernel = blackjax.nuts.build_kernel(_integrator(target.gaussian, exact, 1))
-            state, info = kernel(key, state, density, tuning.step, tuning.inverse_mass)
+            state, info = blackjax.nuts.build_kernel()(
+                key, state, density, tuning.step, tuning.inverse_mass
+            )
             return state, info, info.num_integration_steps
         key_steps, key_move = jax.random.split(key)
         steps = _steps(key_steps, tuning.length, tuning.step)
         # one step of the library's kernel is a whole trajectory
-        kernel = blackjax.hmc.build_kernel(_integrator(target.gaussian, force, steps))
+        kernel = blackjax.hmc.build_kernel(_trajectory(target.gaussian, force, steps))
         state, info = kernel(key_move, state, density, tuning.step, tuning.inverse_mass, 1)
         return state, info, steps
 
@@ -208,16 +214,18 @@ def _compile(target: Target, settings: Settings) -> Callable:
     def advance(chain: Chain, tuning: Tuning, count: Array, warmup: Array) -> Any:
         def body(i: Any, carry: Any) -> Any:
             state, key, search, kept = carry
-            key, this = jax.random.split(key)
+            key, this, jump = jax.random.split(key, 3)
             step = jnp.where(warmup, jnp.exp(search.log_step), tuning.step)
             state, info, steps = iterate(this, state, tuning._replace(step=step))
+            if target.leap is not None:
+                state = _leap(jump, state, target.leap, density, slope)
             search = _search(search, info.acceptance_rate, settings.target_accept)
             found = keep(state, info, steps)
             kept = jax.tree.map(lambda buffer, v: buffer.at[i].set(v), kept, cast(Any, found))
             return state, key, search, kept
 
         at, key = chain.position, jax.random.wrap_key_data(chain.key)
-        state = HMCState(at, cast(Any, density(at)), force(at))
+        state = HMCState(at, cast(Any, density(at)), slope(at))
         shapes = jax.eval_shape(lambda: keep(*iterate(key, state, tuning)))
         empty = jax.tree.map(lambda s: jnp.zeros((_CHUNK, *s.shape), s.dtype), shapes)
         carry = (state, key, chain.search, empty)
@@ -225,6 +233,21 @@ def _compile(target: Target, settings: Settings) -> Callable:
         return Chain(state.position, jax.random.key_data(key), search), kept
 
     return jax.jit(advance, compiler_options=_COMPILE)
+
+
+def _leap(
+    key: Array, state: HMCState, leap: Callable, density: Callable, slope: Callable
+) -> HMCState:
+    """A Metropolis step with a symmetric proposal."""
+    key_leap, key_accept = jax.random.split(key)
+    position = leap(key_leap, state.position)
+    log_density = density(position)
+    accepted = jnp.log(jax.random.uniform(key_accept)) < log_density - state.logdensity
+    return jax.lax.cond(
+        accepted,
+        lambda: HMCState(position, log_density, slope(position)),
+        lambda: state,
+    )
 
 
 def _steps(key: Array, length: Array, step: Array) -> Array:
@@ -244,7 +267,7 @@ def _search(search: Search, acceptance: Array, target: float) -> Search:
     return Search(log_step, mean, search.count + 1)
 
 
-def _integrator(gaussian: np.ndarray, force: Callable, steps: Array | int) -> Callable:
+def _trajectory(gaussian: np.ndarray, force: Callable, steps: Array) -> Callable:
     """Leapfrog with the standard normal part of the density as an exact rotation, many at once.
 
     The kick has the gradient of the rest; the drift rotates (position, momentum) of the
@@ -255,21 +278,27 @@ def _integrator(gaussian: np.ndarray, force: Callable, steps: Array | int) -> Ca
     def build(log_density: Callable, kinetic_energy: Callable) -> Callable:
         velocity = jax.grad(kinetic_energy)
 
-        def leap(size: Array, at: tuple) -> tuple:
-            position, momentum, pull = at
-            momentum = momentum + size / 2 * (pull + gaussian * position)
+        def drift(size: Array, position: Array, momentum: Array) -> tuple[Array, Array]:
             cos, sin = jnp.cos(size), jnp.sin(size)
-            moved = position + size * velocity(momentum)
             turned = position * cos + momentum * sin
-            momentum = jnp.where(gaussian, momentum * cos - position * sin, momentum)
-            position = jnp.where(gaussian, turned, moved)
-            pull = force(position)
-            return position, momentum + size / 2 * (pull + gaussian * position), pull
+            moved = jnp.where(gaussian, turned, position + size * velocity(momentum))
+            return moved, jnp.where(gaussian, momentum * cos - position * sin, momentum)
 
         def travel(state: Any, size: Array) -> IntegratorState:
-            start = (state.position, state.momentum, state.logdensity_grad)
-            end = jax.lax.fori_loop(0, steps, lambda _, at: leap(size, at), start)
-            return IntegratorState(end[0], end[1], log_density(end[0]), end[2])
+            # a half kick at either end, whole kicks and drifts between: one force a place
+            def kick_and_drift(i: Array, at: tuple[Array, Array]) -> tuple[Array, Array]:
+                position, momentum = at
+                share = jnp.where((i == 0) | (i == steps), 0.5, 1.0)
+                pull = force(position) + gaussian * position
+                momentum = momentum + share * size * pull
+                moved, turned = drift(size, position, momentum)
+                return jnp.where(i == steps, position, moved), jnp.where(
+                    i == steps, momentum, turned
+                )
+
+            start = state.position, state.momentum
+            position, momentum = jax.lax.fori_loop(0, steps + 1, kick_and_drift, start)
+            return IntegratorState(position, momentum, log_density(position), state.logdensity_grad)
 
         return travel
 

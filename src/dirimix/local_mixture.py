@@ -76,7 +76,7 @@ class LocalDirichletMixture(AbstractMixture):
         length_scale: Sequence[Sequence[float]] | None = None,
         chains: int = 4,
         draws: int = 1000,
-        warmup: int = 1000,
+        warmup: int = 250,
         kernel: str = "hmc",
         trajectory: float = 4.0,
         noise_prior: GammaNoise | None = None,

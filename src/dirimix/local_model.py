@@ -114,7 +114,20 @@ class LocalModel:
             gaussian=standard,
             monitor="hyper",
             dense=not standard.any() and len(standard) <= _DENSE,
+            leap=self.exchange if self.field.n_models > 1 else None,
         )
+
+    def exchange(self, key: Array, q: Array) -> Array:
+        """The latents with those of two models, drawn at random, exchanged.
+
+        Two models that nearly agree may bear each other's weight: the posterior then has a mode
+        for each, and no trajectory passes from one to the other.
+        """
+        p, count = self.unravel(q), self.field.n_models
+        first, second = jax.random.choice(key, count, (2,), replace=False)
+        order = jnp.arange(count).at[first].set(second).at[second].set(first)
+        exchanged = p | {name: p[name][order] for name in self.field.of_models()}
+        return jnp.concatenate([jnp.ravel(exchanged[name]) for name in self.shapes()])
 
     def _collect(self, q: Array) -> dict[str, Array]:
         p = self.unravel(q)

@@ -7,10 +7,12 @@ its integral along tau.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.special import digamma
 from jaxtyping import Array, Float
 
 from dirimix.dirichlet import log_gamma_1p
@@ -37,6 +39,7 @@ class Rule:
     tau_nodes: int
 
 
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
 def loop_density(
     rule: Rule, d: Float[Array, "g K"], alpha: Float[Array, "g K"]
 ) -> Float[Array, " g"]:
@@ -47,19 +50,43 @@ def loop_density(
         d: Distances f - y in units of s, all of one sign at a site.
         alpha: Concentrations.
     """
-    d = d * jnp.where(d[:, :1] > 0, -1.0, 1.0).astype(d.dtype)
+    return _loop_parts(rule, d, alpha)[0]
+
+
+@loop_density.defjvp
+def _loop_jvp(rule: Rule, primals: tuple, tangents: tuple) -> tuple:
+    density, by_alpha, by_d = _loop_parts(rule, *primals)
+    return density, jnp.sum(by_d * tangents[0] + by_alpha * tangents[1], axis=1)
+
+
+def _loop_parts(rule: Rule, d: Array, alpha: Array) -> tuple[Array, Array, Array]:
+    """The density and its derivatives in alpha and d; the path itself does not matter."""
+    sign = jnp.where(d[:, :1] > 0, -1.0, 1.0).astype(d.dtype)
+    d = d * sign
     total = jnp.sum(alpha, axis=1)
-    # the integral does not depend on the path: only the integrand is differentiated
-    z_re, z_im, weight_re, weight_im = jax.lax.stop_gradient(_path(rule, d, alpha, total))
-    kernel_re, kernel_im = _log_kernel(rule, z_re, z_im, total)
+    z_re, z_im, weight_re, weight_im = _path(rule, d, alpha, total)
+    kernel_re, kernel_im, slope_re, slope_im = _log_kernel(rule, z_re, z_im, total)
     # models in front: sums over them are sums of whole planes
-    log_re, log_im = log_polar(z_re - d.T[:, :, None], z_im)
+    gap_re = z_re - d.T[:, :, None]
+    log_re, log_im = log_polar(gap_re, z_im)
     a = alpha.T[:, :, None]
     re, im = kernel_re - jnp.sum(a * log_re, axis=0), kernel_im - jnp.sum(a * log_im, axis=0)
-    top = jax.lax.stop_gradient(jnp.max(re, axis=1, keepdims=True))
+    top = jnp.max(re, axis=1, keepdims=True)
+    size = jnp.exp(re - top)
     sin, cos = sin_cos(im)
-    integral = jnp.sum(jnp.exp(re - top) * (sin * weight_re + cos * weight_im), axis=1)
-    return integral * jnp.exp(top[:, 0]) / (jnp.pi * total)
+    e_re = size * (cos * weight_re - sin * weight_im)
+    e_im = size * (sin * weight_re + cos * weight_im)
+
+    def integral(f_re: Array, f_im: Array) -> Array:
+        return jnp.sum(e_re * f_im + e_im * f_re, axis=-1)
+
+    unit = jnp.exp(top[:, 0]) / (jnp.pi * total)
+    value = jnp.sum(e_im, axis=1)
+    by_total = integral(slope_re, slope_im) - value / total
+    by_alpha = unit * (by_total - integral(log_re, log_im))
+    square = gap_re**2 + z_im**2
+    by_d = unit * alpha.T * integral(gap_re / square, -z_im / square)
+    return unit * value, by_alpha.T, sign * by_d.T
 
 
 def _path(rule: Rule, d: Array, alpha: Array, total: Array) -> tuple[Array, ...]:
@@ -93,25 +120,36 @@ def _radius(d: Array, alpha: Array, total: Array, edge: Array) -> Array:
     return jnp.clip(jnp.exp(low), 1 / jnp.maximum(-edge, 1.0), _WIDEST)
 
 
-def _log_kernel(rule: Rule, z_re: Array, z_im: Array, total: Array) -> tuple[Array, Array]:
-    """Log A G_A(z) for Re z below or little above 0, real and imaginary part, (g, j) each."""
+def _log_kernel(rule: Rule, z_re: Array, z_im: Array, total: Array) -> tuple[Array, ...]:
+    """Log A G_A(z) and its derivative in A, real and imaginary parts, four of (g, j).
+
+    For Re z below or little above 0.
+    """
     a = total[:, None]
-    tau_re, tau_im, along_re, along_im = jax.lax.stop_gradient(_tau_nodes(rule, z_re, z_im, a))
+    tau_re, tau_im, along_re, along_im = _tau_nodes(rule, z_re, z_im, a)
     log_re, from_i = log_polar(-tau_im, tau_re)
     log_im = from_i - np.pi / 2
     z_re, z_im, a = z_re[..., None], z_im[..., None], a[..., None]
     re = (1 - a) * log_re + tau_re * (z_re + tau_re / 2) - tau_im * (z_im + tau_im / 2)
     im = (1 - a) * log_im + tau_re * z_im + tau_im * (z_re + tau_re)
-    top = jax.lax.stop_gradient(jnp.max(re, axis=-1, keepdims=True))
+    top = jnp.max(re, axis=-1, keepdims=True)
     size = jnp.exp(re - top)
     sin, cos = sin_cos(im)
-    sum_re, sum_im = jnp.sum(size * cos, axis=-1), jnp.sum(size * sin, axis=-1)
+    e_re, e_im = size * cos, size * sin
+    sum_re, sum_im = jnp.sum(e_re, axis=-1), jnp.sum(e_im, axis=-1)
+    log_sum_re = jnp.sum(e_re * log_re - e_im * log_im, axis=-1)
+    log_sum_im = jnp.sum(e_re * log_im + e_im * log_re, axis=-1)
+    square = sum_re**2 + sum_im**2
+    mean_re = (log_sum_re * sum_re + log_sum_im * sum_im) / square
+    mean_im = (log_sum_im * sum_re - log_sum_re * sum_im) / square
     whole_re = sum_re * along_re - sum_im * along_im
     whole_im = sum_re * along_im + sum_im * along_re
     scalar = log_gamma_1p(total)[:, None] + float(np.log(rule.tau_step / (2 * np.pi)))
     return (
         0.5 * jnp.log(whole_re**2 + whole_im**2) + top[..., 0] + scalar,
         jnp.arctan2(whole_im, whole_re),
+        digamma(total + 1)[:, None] - mean_re,
+        -mean_im,
     )
 
 

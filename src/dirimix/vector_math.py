@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Array
 
 _HALF_PI = (float.fromhex("0x1.921fb54400000p+0"), float.fromhex("0x1.0b4611a626331p-34"))
-_FOLDED = (np.sqrt(2) - 1) ** 2  # square of the tangent of an eighth of pi
 
 
 def _coefficients(function, top: float, degree: int) -> np.ndarray:
@@ -22,12 +21,12 @@ def _on_roots(function):
     return lambda v: function(np.sqrt(np.maximum(v, 1e-30)))
 
 
-_DEGREES = {4: (4, 4, 5), 8: (7, 8, 13)}  # by the width in bytes: sine, cosine, arctangent
+_DEGREES = {4: (4, 4, 7), 8: (7, 8, 18)}  # by the width in bytes: sine, cosine, arctangent
 _TABLES = {
     width: (
         _coefficients(_on_roots(lambda x: np.sin(x) / x), (np.pi / 4) ** 2, sine),
         _coefficients(_on_roots(np.cos), (np.pi / 4) ** 2, cosine),
-        _coefficients(_on_roots(lambda x: np.arctan(x) / x), _FOLDED, arctangent),
+        _coefficients(_on_roots(lambda x: np.arctan(x) / x), 1.0, arctangent),
     )
     for width, (sine, cosine, arctangent) in _DEGREES.items()
 }
@@ -62,8 +61,7 @@ def log_polar(x: Array, y: Array) -> tuple[Array, Array]:
     *_, of_arctangent = _tables(x)
     square, width = x * x + y * y, jnp.abs(x)
     tangent = jnp.minimum(width, y) / jnp.maximum(width, y)
-    half = tangent / (1 + jnp.sqrt(1 + tangent * tangent))
-    angle = 2 * half * jnp.polyval(of_arctangent, half * half)
+    angle = tangent * jnp.polyval(of_arctangent, tangent * tangent)
     angle = jnp.where(width > y, angle, np.pi / 2 - angle)
     return 0.5 * jnp.log(square), jnp.where(x < 0, np.pi - angle, angle).astype(x.dtype)
 
