@@ -15,6 +15,7 @@ from functools import partial
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Protocol
 
+from dirimix import compilation
 from dirimix.errors import NotConverged
 from dirimix.kernel import Chain, Chunk, Model, Settings, Stepper, Tuning
 
@@ -71,7 +72,7 @@ class Processes:
     def __init__(self, model: Model, settings: Settings) -> None:
         count = min(settings.chains, len(cores()))
         key = secrets.token_bytes(16)
-        environment = os.environ | {_KEY: key.hex()}
+        environment = compilation.environment() | {_KEY: key.hex()}
         with Listener(authkey=key) as listener:
             command = [sys.executable, "-m", "dirimix.crew", pickle.dumps(listener.address).hex()]
             self._workers = [_start(command, environment, core) for core in cores()[:count]]

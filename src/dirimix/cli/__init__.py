@@ -1,12 +1,14 @@
 """The command line: one module a verb, nothing heavy imported before it is needed."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
+from dirimix import compilation
 from dirimix._version import __version__
 from dirimix.cli import data, fit, predict, report, run
-from dirimix.errors import InputError
+from dirimix.errors import InputError, NotConverged
 
 BAD_INPUT, NOT_CONVERGED, INTERRUPTED = 2, 3, 130
 VERBS = {"data": data, "fit": fit, "predict": predict, "run": run, "report": report}
@@ -20,11 +22,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.quiet:
         _silence_downloads()
+    os.environ.update(compilation.environment())
     try:
         converged = arguments.act(arguments)
     except InputError as error:
         sys.stderr.write(f"dirimix: {error}\n")
         return BAD_INPUT
+    except NotConverged as error:
+        sys.stderr.write(f"dirimix: {error}\n")
+        return NOT_CONVERGED
     except KeyboardInterrupt:
         sys.stderr.write(
             "\ndirimix: interrupted; finished methods of a run are kept for --resume\n"

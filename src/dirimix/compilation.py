@@ -1,0 +1,15 @@
+"""Compiled programs are kept between runs, in the processes that dirimix starts itself.
+
+Compiling the likelihood takes longer than many a fit, and the same table, field and kernel give
+the same program. JAX keeps it in the folder that JAX_COMPILATION_CACHE_DIR names, in the user's
+cache where that is not set. A process that imports dirimix keeps the settings its user made.
+"""
+
+import os
+
+from platformdirs import user_cache_path
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, with a folder for compiled programs."""
+    return {"JAX_COMPILATION_CACHE_DIR": str(user_cache_path("dirimix") / "compiled")} | os.environ
