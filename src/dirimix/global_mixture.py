@@ -21,6 +21,8 @@ from dirimix.references import simplex_least_squares
 from dirimix.rows import complete_rows, observed
 from dirimix.table import Table
 
+_ACCEPT = 0.95  # cheap trajectories, in a posterior with corners
+
 
 class AbstractGlobalMixture(AbstractMixture):
     """Sampling, bookkeeping and prediction that the two global mixtures share."""
@@ -42,7 +44,13 @@ class AbstractGlobalMixture(AbstractMixture):
 
     def _sample(self, model: AbstractGlobalModel) -> sampler.Sample:
         settings = sampler.Settings(
-            self.chains, self.draws, self.warmup, self.kernel, trajectory=4.0, seed=self.seed
+            self.chains,
+            self.draws,
+            self.warmup,
+            self.kernel,
+            trajectory=4.0,
+            target_accept=_ACCEPT,
+            seed=self.seed,
         )
         table = model.table
         residual = observed(table) - table.f @ simplex_least_squares(table.f, observed(table))
@@ -121,7 +129,7 @@ class LinearMixture(AbstractGlobalMixture):
         models: Sequence[str] = (),
         *,
         chains: int = 4,
-        draws: int = 1000,
+        draws: int = 2000,
         warmup: int = 1000,
         kernel: str = "hmc",
         noise_prior: GammaNoise | None = None,

@@ -68,7 +68,8 @@ class Target:
         log_density: Log density of a flat vector of latents, up to a constant.
         force: What `hmc` trajectories follow in place of its gradient; None for the gradient.
         collect: What to keep of a draw, a dict of arrays.
-        scale: First guess of the posterior standard deviations, (d,).
+        scale: First guess of the posterior standard deviations, (d,), or where `dense` of the
+            covariances, (d, d).
         adapt: Coordinates whose scale is learnt in the warm-up, (d,) booleans; the others are
             standardised by construction.
         gaussian: Coordinates that enter the log density as independent standard normals, (d,)
@@ -260,7 +261,7 @@ def _search(search: Search, acceptance: Array, target: float) -> Search:
     """Robbins-Monro steps on the log step size; bounded, as acceptance is often all or nothing."""
     gain = jnp.maximum(1 / (2 + search.count), 0.03)
     log_step = search.log_step + gain * (acceptance - target)
-    log_step = jnp.clip(log_step, np.log(FIRST_STEP / 20), np.log(FIRST_STEP * 20))
+    log_step = jnp.clip(log_step, np.log(FIRST_STEP / 1000), np.log(FIRST_STEP * 20))
     # about the mean over the later half
     share = 2 / (2 + search.count)
     mean = (1 - share) * search.mean + share * log_step

@@ -71,8 +71,7 @@ def sample(
     """
     begun = time.perf_counter()
     target = model.target()
-    mass = np.diag(target.scale**2) if target.dense else target.scale**2
-    tuning = Tuning(np.asarray(FIRST_STEP), mass, np.asarray(1.0))
+    tuning = Tuning(np.asarray(FIRST_STEP), _first_mass(target), np.asarray(1.0))
     chains = [first_chain(q, settings.seed, n) for n, q in enumerate(start)]
     board = _Board(settings, listener, target.monitor)
     crew = make_crew(model, settings, heavy=heavy)
@@ -134,13 +133,20 @@ def _retune(target: Target, tuning: Tuning, chains: list[Chain], positions: np.n
     # a chain that is still stuck must not decide for the others
     step = np.exp(np.median([float(c.search.mean) for c in chains]))
     flat = positions.reshape(-1, positions.shape[-1])
-    n, guess = len(flat), target.scale[target.adapt] ** 2
+    n, inverse_mass = len(flat), _first_mass(target)
     if target.dense:
-        inverse_mass = (n * np.cov(flat.T) + 10 * np.diag(guess) * 1e-2) / (n + 10)
+        inverse_mass = (n * np.cov(flat.T) + 10 * inverse_mass * 1e-2) / (n + 10)
     else:
-        inverse_mass = np.array(target.scale**2)
+        guess = inverse_mass[target.adapt]
         inverse_mass[target.adapt] = (n * flat.var(axis=0) + 10 * guess) / (n + 10)
     return tuning._replace(step=np.asarray(step), inverse_mass=inverse_mass)
+
+
+def _first_mass(target: Target) -> np.ndarray:
+    """Inverse mass matrix, or its diagonal, before anything is learnt."""
+    if target.dense and target.scale.ndim == 1:
+        return np.diag(target.scale**2)
+    return target.scale if target.dense else target.scale**2
 
 
 class _Board:
