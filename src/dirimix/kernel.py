@@ -261,7 +261,7 @@ def _search(search: Search, acceptance: Array, target: float) -> Search:
     """Robbins-Monro steps on the log step size; bounded, as acceptance is often all or nothing."""
     gain = jnp.maximum(1 / (2 + search.count), 0.03)
     log_step = search.log_step + gain * (acceptance - target)
-    log_step = jnp.clip(log_step, np.log(FIRST_STEP / 1000), np.log(FIRST_STEP * 20))
+    log_step = jnp.clip(log_step, np.log(FIRST_STEP / 20), np.log(FIRST_STEP * 20))
     # about the mean over the later half
     share = 2 / (2 + search.count)
     mean = (1 - share) * search.mean + share * log_step

@@ -12,6 +12,7 @@ density to the power p - 1. Two tables come of it:
 Reference: Kallioinen et al. (2024), doi 10.1007/s11222-023-10366-5.
 """
 
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -20,6 +21,7 @@ import xarray as xr
 from arviz_stats.base.array import array_stats
 from arviz_stats.psense import psense
 
+from dirimix.errors import DroppedRowsWarning
 from dirimix.fitted import FittedMethod
 from dirimix.posterior_entries import SAMPLE, scalars
 
@@ -32,7 +34,7 @@ def sensitivity_tables(fitted: FittedMethod) -> dict[str, pd.DataFrame]:
 
     sensitivity: prior, parameter, prior_sensitivity, likelihood_sensitivity, reading.
     power_scaling: prior, power, parameter, mean, scaled_mean, shift (in posterior standard
-    deviations), pareto_k.
+    deviations), pareto_k. Draws that are too few give none, with a warning.
     """
     tree = getattr(fitted.members.get(""), "posterior_", None)
     if tree is None or "log_prior" not in tree.children:
@@ -44,7 +46,13 @@ def sensitivity_tables(fitted: FittedMethod) -> dict[str, pd.DataFrame]:
             "log_likelihood": tree["log_likelihood"].to_dataset(),
         }
     )
-    return {"sensitivity": _sensitivity(small), "power_scaling": _power_scaling(small)}
+    try:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return {"sensitivity": _sensitivity(small), "power_scaling": _power_scaling(small)}
+    except ValueError as error:
+        # draws that are too few or all alike have no tail to fit
+        warnings.warn(f"no sensitivity to the priors: {error}", DroppedRowsWarning, stacklevel=2)
+        return {}
 
 
 def short_parameters(posterior: xr.Dataset) -> xr.Dataset:
