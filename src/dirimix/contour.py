@@ -59,16 +59,15 @@ class Paths:
     Attributes:
         step: Distance of the nodes in t.
         zeta: Positions in units of h, (2, j) complex, from left to right.
-        weight: -step d zeta / dt, (2, j) complex: the path runs from right to left.
         slope: Coefficient of A in the logarithm of the carrier, (2, j) complex.
-        offset: What of it does not depend on A, (2, j) complex.
+        offset: What of it does not depend on A, with the logarithm of the weight
+            -step d zeta / dt of the rule, (2, j) complex: the path runs from right to left.
         series: Chebyshev coefficients of A G, A z dG/dz and d(A G)/dA over the carrier,
             (2, p, 3, j) complex, z the argument of G, fixed in the last.
     """
 
     step: float
     zeta: np.ndarray
-    weight: np.ndarray
     slope: np.ndarray
     offset: np.ndarray
     series: np.ndarray
@@ -84,6 +83,12 @@ def series_argument(total, least, most):
     """Where the Chebyshev series is evaluated, in [-1, 1] for A from least to most."""
     low, high = 1 / (most + 1), 1 / (least + 1)
     return (2 / (total + 1) - (high + low)) / (high - low)
+
+
+def _series_total(x: np.ndarray, least: float, most: float) -> np.ndarray:
+    """The inverse of `series_argument`."""
+    low, high = 1 / (most + 1), 1 / (least + 1)
+    return 2 / (x * (high - low) + high + low) - 1
 
 
 @cache
@@ -107,12 +112,11 @@ def _along(shape: Shape, t: np.ndarray, step: float, degree: int) -> tuple[np.nd
     weight = -step * (np.cosh(t) / shape.slope + 1j * np.sinh(t))
     slope, offset = _carrier(shape.height * zeta)
     x = np.cos(np.pi * (np.arange(degree) + 0.5) / degree)
-    low, high = 1 / (shape.most + 1), 1 / (shape.least + 1)
-    totals = 2 / (x * (high - low) + high + low) - 1
+    totals = _series_total(x, shape.least, shape.most)
     values = np.array([_over_carrier(a, shape.height * zeta, slope, offset) for a in totals])
     vandermonde = np.polynomial.chebyshev.chebvander(x, degree - 1)
     series = np.linalg.solve(vandermonde, values.reshape(degree, -1))
-    return zeta, weight, slope, offset, series.reshape(values.shape)
+    return zeta, slope, np.log(weight) + offset, series.reshape(values.shape)
 
 
 def _carrier(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

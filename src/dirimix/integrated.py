@@ -19,7 +19,7 @@ from dirimix import contour
 from dirimix.dirichlet import log_gamma_1p
 from dirimix.loop import Rule, loop_density
 from dirimix.saddle import saddle_log_density
-from dirimix.vector_math import log_polar, sin_cos
+from dirimix.vector_math import exp_polar, log_products
 
 _BEYOND = 0.5  # typical noise levels outside the hull from where the loop is prepared
 _OUTSIDE = 1.0  # actual noise levels outside from where the saddle point is good early
@@ -187,7 +187,7 @@ def _contour_parts(paths: contour.Paths, d: Array, alpha: Array, s: Array) -> tu
         height[:, None] * choose(paths.zeta.real),
         height[:, None] * choose(paths.zeta.imag),
     )
-    of_logs, (log_re, log_im) = _log_products(z_re, z_im, d, alpha)
+    of_logs, (log_re, log_im) = log_products(z_re, z_im, d, alpha)
     e_re, e_im, top = _exponential(paths, choose, total, *of_logs)
     ratio, moved, by_a = _ratios(paths, high, total)
 
@@ -214,31 +214,16 @@ def _choose(high: Array, values: np.ndarray, *, kind) -> Array:
     return jnp.where(high.reshape(-1, *[1] * low.ndim), above, low)
 
 
-def _log_products(z_re: Array, z_im: Array, d: Array, alpha: Array) -> tuple:
-    """sum_k alpha_k log(z - d_k), two of (n, j), and every logarithm, two of (K, n, j)."""
-
-    def add(sums: tuple[Array, Array], model: tuple[Array, Array]) -> tuple:
-        d_k, a_k = (column[:, None] for column in model)
-        log_re, log_im = log_polar(z_re - d_k, z_im)
-        return (sums[0] + a_k * log_re, sums[1] + a_k * log_im), (log_re, log_im)
-
-    # a loop over models, whose planes stay in the cache
-    return jax.lax.scan(add, (jnp.zeros_like(z_re), jnp.zeros_like(z_re)), (d.T, alpha.T))
-
-
 def _exponential(
     paths: contour.Paths, choose, total: Array, product_re: Array, product_im: Array
 ) -> tuple[Array, Array, Array]:
     """The carrier over prod_k (z - d_k)^alpha_k: real and imaginary part, log of their unit."""
-    start = np.log(paths.weight) + paths.offset
     scalar = log_gamma_1p(total) + 0.5 * (1 - total) * jnp.log(total + 1)
     t = total[:, None]
-    re = t * choose(paths.slope.real) + choose(start.real) - product_re
-    im = t * choose(paths.slope.imag) + choose(start.imag) - product_im
-    top = jnp.max(re, axis=1, keepdims=True)
-    size = jnp.exp(re - top)
-    sin, cos = sin_cos(im)
-    return size * cos, size * sin, top[:, 0] + scalar
+    re = t * choose(paths.slope.real) + choose(paths.offset.real) - product_re
+    im = t * choose(paths.slope.imag) + choose(paths.offset.imag) - product_im
+    e_re, e_im, top = exp_polar(re, im)
+    return e_re, e_im, top[:, 0] + scalar
 
 
 def _ratios(paths: contour.Paths, high: Array, total: Array) -> tuple[tuple[Array, Array], ...]:

@@ -289,13 +289,12 @@ def _trajectory(gaussian: np.ndarray, force: Callable, steps: Array) -> Callable
             # a half kick at either end, whole kicks and drifts between: one force a place
             def kick_and_drift(i: Array, at: tuple[Array, Array]) -> tuple[Array, Array]:
                 position, momentum = at
-                share = jnp.where((i == 0) | (i == steps), 0.5, 1.0)
+                last = i == steps
+                share = jnp.where((i == 0) | last, 0.5, 1.0)
                 pull = force(position) + gaussian * position
                 momentum = momentum + share * size * pull
                 moved, turned = drift(size, position, momentum)
-                return jnp.where(i == steps, position, moved), jnp.where(
-                    i == steps, momentum, turned
-                )
+                return jnp.where(last, position, moved), jnp.where(last, momentum, turned)
 
             start = state.position, state.momentum
             position, momentum = jax.lax.fori_loop(0, steps + 1, kick_and_drift, start)

@@ -16,7 +16,7 @@ from jax.scipy.special import digamma
 from jaxtyping import Array, Float
 
 from dirimix.dirichlet import log_gamma_1p
-from dirimix.vector_math import log_polar, sin_cos
+from dirimix.vector_math import exp_polar, log_polar, log_products
 
 _DEPTH, _WIDTH = 1.0, 0.5  # of the hyperbola, in units of the saddle's distance
 _WIDEST = 4.0  # largest distance of the saddle; farther on the integrand only falls
@@ -66,16 +66,10 @@ def _loop_parts(rule: Rule, d: Array, alpha: Array) -> tuple[Array, Array, Array
     total = jnp.sum(alpha, axis=1)
     z_re, z_im, weight_re, weight_im = _path(rule, d, alpha, total)
     kernel_re, kernel_im, slope_re, slope_im = _log_kernel(rule, z_re, z_im, total)
-    # models in front: sums over them are sums of whole planes
-    gap_re = z_re - d.T[:, :, None]
-    log_re, log_im = log_polar(gap_re, z_im)
-    a = alpha.T[:, :, None]
-    re, im = kernel_re - jnp.sum(a * log_re, axis=0), kernel_im - jnp.sum(a * log_im, axis=0)
-    top = jnp.max(re, axis=1, keepdims=True)
-    size = jnp.exp(re - top)
-    sin, cos = sin_cos(im)
-    e_re = size * (cos * weight_re - sin * weight_im)
-    e_im = size * (sin * weight_re + cos * weight_im)
+    of_logs, (log_re, log_im) = log_products(z_re, z_im, d, alpha)
+    exp_re, exp_im, top = exp_polar(kernel_re - of_logs[0], kernel_im - of_logs[1])
+    e_re = exp_re * weight_re - exp_im * weight_im
+    e_im = exp_im * weight_re + exp_re * weight_im
 
     def integral(f_re: Array, f_im: Array) -> Array:
         return jnp.sum(e_re * f_im + e_im * f_re, axis=-1)
@@ -84,6 +78,7 @@ def _loop_parts(rule: Rule, d: Array, alpha: Array) -> tuple[Array, Array, Array
     value = jnp.sum(e_im, axis=1)
     by_total = integral(slope_re, slope_im) - value / total
     by_alpha = unit * (by_total - integral(log_re, log_im))
+    gap_re = z_re - d.T[:, :, None]
     square = gap_re**2 + z_im**2
     by_d = unit * alpha.T * integral(gap_re / square, -z_im / square)
     return unit * value, by_alpha.T, sign * by_d.T
@@ -132,10 +127,7 @@ def _log_kernel(rule: Rule, z_re: Array, z_im: Array, total: Array) -> tuple[Arr
     z_re, z_im, a = z_re[..., None], z_im[..., None], a[..., None]
     re = (1 - a) * log_re + tau_re * (z_re + tau_re / 2) - tau_im * (z_im + tau_im / 2)
     im = (1 - a) * log_im + tau_re * z_im + tau_im * (z_re + tau_re)
-    top = jnp.max(re, axis=-1, keepdims=True)
-    size = jnp.exp(re - top)
-    sin, cos = sin_cos(im)
-    e_re, e_im = size * cos, size * sin
+    e_re, e_im, top = exp_polar(re, im)
     sum_re, sum_im = jnp.sum(e_re, axis=-1), jnp.sum(e_im, axis=-1)
     log_sum_re = jnp.sum(e_re * log_re - e_im * log_im, axis=-1)
     log_sum_im = jnp.sum(e_re * log_im + e_im * log_re, axis=-1)
