@@ -17,7 +17,6 @@ from dirimix.noise import GammaNoise
 from dirimix.posterior import Quantity
 from dirimix.predictive import NormalMixture
 from dirimix.progress import Listener
-from dirimix.references import simplex_least_squares
 from dirimix.rows import complete_rows, observed
 from dirimix.table import Table
 
@@ -52,12 +51,9 @@ class AbstractGlobalMixture(AbstractMixture):
             target_accept=_ACCEPT,
             seed=self.seed,
         )
-        table = model.table
-        residual = observed(table) - table.f @ simplex_least_squares(table.f, observed(table))
-        sigma = max(float(np.sqrt(np.mean(residual**2))), 1e-6 * self._noise().scale)
-        start = model.start(self.chains, sigma, self._generator("start"))
+        start = model.start(self.chains, self._generator("start"))
         sample = sampler.sample(model, start, settings, self.progress)
-        self._keep(sample, settings, table)
+        self._keep(sample, settings, model.table)
         return sample
 
     def _keep(self, sample: sampler.Sample, settings: sampler.Settings, table: Table) -> None:

@@ -53,8 +53,18 @@ class AbstractGlobalModel(ABC):
         """Log prior density of the latents of the weights, Jacobian included."""
 
     @abstractmethod
-    def start(self, chains: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
         """Start positions, (chains, size)."""
+
+    @property
+    def constant_mixture(self) -> np.ndarray:
+        """Weights of least squares on the simplex, (K,)."""
+        return simplex_least_squares(self.table.f, observed(self.table))
+
+    def log_sigma_of(self, weights: np.ndarray) -> float:
+        """Log rms of the residuals that these weights leave, bounded where they leave none."""
+        residual = observed(self.table) - self.table.f @ weights
+        return float(np.log(max(np.sqrt(np.mean(residual**2)), 1e-6 * self.noise.scale)))
 
     def log_joint(self, q: Array) -> Float[Array, ""]:
         """Log density of the latents and the observations, up to a constant."""
@@ -115,10 +125,8 @@ class LinearModel(AbstractGlobalModel):
 
         Models that nearly agree leave a ridge that no chain finds from afar.
         """
-        table = self.table
-        weights = np.clip(simplex_least_squares(table.f, observed(table)), 0.01, 0.99)
-        residual = observed(table) - table.f @ weights
-        start = np.append(logit(weights), np.log(np.sqrt(np.mean(residual**2)) + 1e-300))
+        weights = np.clip(self.constant_mixture, 0.01, 0.99)
+        start = np.append(logit(weights), self.log_sigma_of(weights))
         with jax.enable_x64(True):
             loss = jax.jit(jax.value_and_grad(lambda q: -self.log_joint(q)))
             mode = minimize(loss, start, jac=True, method="BFGS").x
@@ -129,8 +137,7 @@ class LinearModel(AbstractGlobalModel):
     def target(self) -> Target:
         return replace(super().target(), scale=self.laplace[1])
 
-    def start(self, chains: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
-        del sigma  # the mode has its own
+    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
         mode, covariance = self.laplace
         return rng.multivariate_normal(mode, 2 * covariance, chains)
 
@@ -161,7 +168,7 @@ class DirichletModel(AbstractGlobalModel):
         half_normal = jnp.sum(log_alpha - 0.5 * (alpha / self.alpha_scale) ** 2)
         return jnp.sum(dirichlet.latent_log_density(alpha, v, b)) + half_normal
 
-    def start(self, chains: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
         q = 0.3 * rng.standard_normal((chains, self.size()))
-        q[:, -1] += np.log(sigma)
+        q[:, -1] += self.log_sigma_of(self.constant_mixture)
         return q
