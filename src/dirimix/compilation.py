@@ -7,9 +7,10 @@ cache where that is not set. A process that imports dirimix keeps the settings i
 
 import os
 
-from platformdirs import user_cache_path
-
 
 def environment() -> dict[str, str]:
     """This process's environment, with a folder for compiled programs."""
-    return {"JAX_COMPILATION_CACHE_DIR": str(user_cache_path("dirimix") / "compiled")} | os.environ
+    import pooch
+
+    folder = pooch.os_cache("dirimix") / "compiled"
+    return {"JAX_COMPILATION_CACHE_DIR": str(folder)} | os.environ
