@@ -141,7 +141,7 @@ def test_the_other_observable_runs(tmp_path):
 @needs_data
 @pytest.mark.slow
 def test_the_whole_study_converges_and_answers_every_claim_but_one(tmp_path):
-    """The long run: all methods, all folds; it goes on where an earlier one stopped."""
+    """All methods of the paper; it goes on where an earlier run stopped."""
     out = STUDIES.parent / "runs" / "nuclear-s2n"
     study = str(STUDIES / "nuclear-s2n.toml")
     assert main(["run", study, "--out", str(out), "--jobs", "2", "--resume", "--quiet"]) == 0
@@ -156,3 +156,13 @@ def test_the_whole_study_converges_and_answers_every_claim_but_one(tmp_path):
                if "not measured" in line]  # fmt: skip
     assert len(missing) == 1
     assert "Metropolis" in missing[0]
+
+
+@needs_data
+@pytest.mark.slow
+def test_the_local_mixtures_converge_without_parts_of_the_chart_and_under_other_priors():
+    """Hours; it goes on where an earlier run stopped."""
+    out, study = STUDIES.parent / "runs" / "nuclear-long", STUDIES / "nuclear-long.toml"
+    assert main(["run", str(study), "--out", str(out), "--resume", "--quiet"]) == 0
+    assert main(["report", str(out), "--quiet"]) == 0
+    assert "has nothing to show here" not in (out / "report.html").read_text()
