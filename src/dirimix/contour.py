@@ -23,8 +23,10 @@ with a ratio, smooth in 1 / (A + 1), that a short Chebyshev series gives.
 
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from scipy.special import digamma, gammaln
 
 
@@ -52,21 +54,32 @@ LOW = Shape(height=1.0, slope=0.42, left=-2.4, least=0.0, most=9.5)
 HIGH = Shape(height=1.4, slope=0.8, left=-2.0, least=8.5, most=102.0)
 
 
-@dataclass(frozen=True)
-class Paths:
+class Paths(NamedTuple):
     """The nodes t_j = left + j step of both shapes and what the integrand needs there.
+
+    The axis before the last holds real and imaginary parts, where there is one.
 
     Attributes:
         step: Distance of the nodes in t.
-        zeta: Positions in units of h, (2, j) complex, from left to right.
-        slope: Coefficient of A in the logarithm of the carrier, (2, j) complex.
+        height: Of each shape, (2,).
+        left: Where t begins, (2,).
+        asymptote: Slope of the asymptotes, (2,).
+        least: Smallest A of the series, (2,).
+        most: Largest A of the series, (2,).
+        zeta: Positions in units of h, (2, 2, j), from left to right.
+        slope: Coefficient of A in the logarithm of the carrier, (2, 2, j).
         offset: What of it does not depend on A, with the logarithm of the weight
-            -step d zeta / dt of the rule, (2, j) complex: the path runs from right to left.
+            -step d zeta / dt of the rule, (2, 2, j): the path runs from right to left.
         series: Chebyshev coefficients of A G, A z dG/dz and d(A G)/dA over the carrier,
-            (2, p, 3, j) complex, z the argument of G, fixed in the last.
+            (2, p, 3, 2, j), z the argument of G, fixed in the last.
     """
 
     step: float
+    height: np.ndarray
+    left: np.ndarray
+    asymptote: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
     zeta: np.ndarray
     slope: np.ndarray
     offset: np.ndarray
@@ -74,11 +87,10 @@ class Paths:
 
 
 SHAPES = (LOW, HIGH)
-LEAST, MOST, HEIGHT = (
-    np.array([getattr(shape, name) for shape in SHAPES]) for name in ("least", "most", "height")
-)
+_FARTHEST = 1e8  # where the longest path ends, in units of h
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
 def series_argument(total, least, most):
     """Where the Chebyshev series is evaluated, in [-1, 1] for A from least to most."""
     low, high = 1 / (most + 1), 1 / (least + 1)
@@ -92,18 +104,25 @@ def _series_total(x: np.ndarray, least: float, most: float) -> np.ndarray:
 
 
 @cache
-def make_paths(length: float, step: float, degree: int) -> Paths:
-    """Nodes up to where the paths are a given length away, in units of the noise.
+def make_paths(step: float, degree: int) -> Paths:
+    """Nodes for all distances that anybody will meet.
 
     Args:
-        length: The distance, in units of the noise.
         step: Of the trapezoid rule.
         degree: Number of terms of the Chebyshev series.
     """
-    span = max(np.log(2 * s.slope * length / s.height) - s.left for s in SHAPES)
+    span = max(np.log(2 * s.slope * _FARTHEST / s.height) - s.left for s in SHAPES)
     steps = step * np.arange(int(np.ceil(span / step)) + 1)
     parts = [_along(shape, shape.left + steps, step, degree) for shape in SHAPES]
-    return Paths(step, *(np.stack(column) for column in zip(*parts, strict=True)))
+    zeta, slope, offset, series = (_parts(np.stack(column)) for column in zip(*parts, strict=True))
+    numbers = np.array([(s.height, s.left, s.slope, s.least, s.most) for s in SHAPES])
+    height, left, asymptote, least, most = np.ascontiguousarray(numbers.T)
+    return Paths(step, height, left, asymptote, least, most, zeta, slope, offset, series)
+
+
+def _parts(values: np.ndarray) -> np.ndarray:
+    """Real and imaginary parts along a new axis before the last."""
+    return np.stack([values.real, values.imag], axis=-2)
 
 
 def _along(shape: Shape, t: np.ndarray, step: float, degree: int) -> tuple[np.ndarray, ...]:
@@ -124,7 +143,8 @@ def _carrier(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     What is the same at every node, log Gamma(A + 1) + (1 - A) log(A + 1) / 2, is left out.
     """
-    t = (np.sqrt(z**2 + 4) - z) / 2
+    root = np.sqrt(z**2 + 4)
+    t = np.where(z.real > 0, 2 / (root + z), (root - z) / 2)
     exponent = z * t + t**2 / 2
     curvature = 0.5 * np.log(2 * np.pi * (1 + 1 / t**2))
     return exponent - np.log(t), exponent + np.log(t) - curvature

@@ -1,36 +1,40 @@
 """The likelihood with the site weights integrated out, evaluated from scratch at every call.
 
 One observation has the density E_w Normal(w . d; 0, s^2) with w ~ Dirichlet(alpha) and
-d_k = f_k - y. Three routes serve it: the contour integral of `contour`; where y lies outside the
-models' hull the same integral on a path around the nearest model (`loop`); and for large total
-concentrations the saddle point with its second-order correction (`saddle`), as soon as that
-correction is small, and always beyond a limit.
+d_k = f_k - y. Three routes serve it: the contour integral of `contour` (`inside`); where y lies
+outside the models' hull the same integral on a path around the nearest model (`outside`); and for
+large total concentrations the saddle point with its second-order correction (`saddle`), as soon as
+that correction is small, and always beyond a limit. The site's numbers choose the route.
+
+The loops are compiled by Numba, and called from JAX programs as a foreign function.
 """
 
 from dataclasses import dataclass, replace
 from functools import partial
+from math import exp, log
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numba import njit
 
-from dirimix import contour
-from dirimix.dirichlet import log_gamma_1p
-from dirimix.loop import Rule, loop_density
+from dirimix.contour import Paths, make_paths
+from dirimix.foreign import argument, asks_for_version, register, result
+from dirimix.inside import inside_density
+from dirimix.outside import Rule, outside_density
 from dirimix.saddle import saddle_log_density
-from dirimix.vector_math import exp_polar, log_products
 
-_BEYOND = 0.5  # typical noise levels outside the hull from where the loop is prepared
-_OUTSIDE = 1.0  # actual noise levels outside from where the saddle point is good early
-_LOOP_FROM = 2.5  # and from where the loop serves
+_OUTSIDE = 1.0  # noise levels outside the hull from where the saddle point is good early
+_EARLY_OUTSIDE = 9.0  # total concentration from where it then may serve
+_ROUND_FROM = 2.5  # noise levels from where the path around the nearest model serves
+_ROUND_MOST = 16.0  # largest total concentration that it serves
 _FLOOR = 1e-10  # added to a density, in units of exp(-(distance to the hull / s)^2 / 2)
-_LOOP_MOST = 16.0  # largest total concentration that the loop serves
-_MEETING = 9.0  # total concentration where one shape of the path hands over to the other
+_ROWS = 12  # of room that a path needs, and two a model
 
 
-@dataclass(frozen=True)
-class Accuracy:
+class Accuracy(NamedTuple):
     """How closely the contour is followed and when the saddle point takes over.
 
     Attributes:
@@ -40,7 +44,7 @@ class Accuracy:
         early: Total concentration from where the saddle point may serve.
         correction: Its second-order correction up to which it then does.
         most: Total concentration from where it always serves.
-        loop: Nodes of the path outside the hull.
+        outside: Nodes of the path outside the hull.
     """
 
     step: float
@@ -49,222 +53,151 @@ class Accuracy:
     early: float
     correction: float
     most: float
-    loop: Rule
+    outside: Rule
 
 
 FINE = Accuracy(
     step=0.1, extent=40.0, degree=26, early=28.0, correction=0.01, most=100.0,
-    loop=Rule(step=0.2, nodes=27, tau_step=0.8, tau_nodes=15),
+    outside=Rule(step=0.2, nodes=27, tau_step=0.8, tau_nodes=15),
 )  # fmt: skip
 COARSE = Accuracy(
     step=0.16, extent=10.0, degree=14, early=9.0, correction=0.03, most=60.0,
-    loop=Rule(step=0.3, nodes=18, tau_step=1.0, tau_nodes=11),
+    outside=Rule(step=0.3, nodes=18, tau_step=1.0, tau_nodes=11),
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Likelihood:
     """log p(y_i | alpha_i, s_i) for n sites, a function of the concentrations and the noise.
 
     Attributes:
-        d: Distances f - y, (n, K), in the unit of y; any place between the others where a model
-            is not known.
-        known: Which model has a value where, (n, K).
-        far: Sites outside the hull, that the loop serves, (g,).
-        reach: Largest distance over the noise.
+        d: Distances f - y, (n, K), in the unit of y; not a number where a model is not known.
         accuracy: How closely it is evaluated.
     """
 
     d: np.ndarray
-    known: np.ndarray
-    far: np.ndarray
-    reach: float
     accuracy: Accuracy = FINE
 
     def __call__(self, alpha: Float[Array, "n K"], s: Float[Array, " n"]) -> Float[Array, " n"]:
-        """Log density of every observation in one over the unit of y.
+        """Log density of every observation in one over the unit of y; differentiable.
 
         Args:
             alpha: Concentrations; those of models that are not known are not looked at.
             s: Noise standard deviations, in the unit of y.
         """
-        d, accuracy = jnp.asarray(self.d, dtype=alpha.dtype), self.accuracy
-        alpha = jnp.where(self.known, alpha, 0.0)
-        total = jnp.sum(alpha, axis=1)
-        beyond = jnp.maximum(jnp.min(d, axis=1), -jnp.max(d, axis=1)) / s
-        outside = beyond > _OUTSIDE
-        floor = _FLOOR * jnp.exp(-0.5 * jnp.maximum(beyond, 0.0) ** 2)
-        # outside the hull the contour cancels digits, and the saddle point is good early
-        early = jnp.where(outside, _MEETING, accuracy.early).astype(alpha.dtype)
-        most = jnp.where(outside, _LOOP_MOST, accuracy.most).astype(alpha.dtype)
-        of_saddle, correction = saddle_log_density(
-            d, _scaled(alpha, total, 0.8 * early, jnp.inf), s
-        )
-        small = jnp.abs(correction) < accuracy.correction
-        below = (total < most) & ~((total > early) & small)
-        density = contour_density(self._paths(), d, _scaled(alpha, total, 0.0, accuracy.most), s)
-        result = jnp.where(below, _safe_log(density, floor, below), of_saddle)
-        if len(self.far):
-            i = self.far
-            served = _scaled(alpha[i], total[i], 0.0, _LOOP_MOST)
-            density = loop_density(accuracy.loop, d[i] / s[i][:, None], served)
-            below = below[i] & (beyond[i] > _LOOP_FROM)
-            log_density = jnp.where(below, _safe_log(density, floor[i], below), result[i])
-            result = result.at[i].set(log_density)
-        return result - jnp.log(s)
+        return _log_density(alpha, s, self.d, self.accuracy)
 
-    def _paths(self) -> contour.Paths:
-        # the powers of the far right are good to (length / z)^3, at a typical A
-        most = self.accuracy.most
-        length = float(np.hypot(most, np.sqrt(most) * self.reach)) / np.sqrt(10.0)
-        return contour.make_paths(
-            self.accuracy.extent * length, self.accuracy.step, self.accuracy.degree
-        )
+    def evaluate(self, alpha: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Log densities, (n,), their derivatives in alpha, (n, K), and in s, (n,)."""
+        paths, results = make_paths(self.accuracy.step, self.accuracy.degree), _room(self.d)
+        _evaluate(paths, self.accuracy, self.d, alpha, s, *results)
+        return results
 
     def coarse(self) -> "Likelihood":
         """The same with fewer nodes: good for a gradient that need not be exact."""
         return replace(self, accuracy=COARSE)
 
 
-def _scaled(alpha: Array, total: Array, low: Array | float, high: Array | float) -> Array:
-    """The concentrations with their sum brought between two values, for routes not taken."""
-    return alpha * (jnp.clip(total, low, high) / total)[:, None]
+def _room(d: np.ndarray) -> tuple[np.ndarray, ...]:
+    return np.empty(len(d)), np.empty(d.shape), np.empty(len(d))
 
 
-def _safe_log(density: Array, floor: Array, below: Array) -> Array:
-    """Logarithm where the density is asked for, without a bad gradient where it is not."""
-    return jnp.log(jnp.where(below, jnp.maximum(density, 0.0) + floor, 1.0))
+@partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _log_density(alpha: Array, s: Array, d: Array, accuracy: Accuracy) -> Array:
+    return _with_slopes(alpha, s, d, accuracy)[0]
 
 
-def make_likelihood(d: np.ndarray, known: np.ndarray, scale: np.ndarray) -> Likelihood:
-    """Prepare for a noise level of about `scale`.
-
-    Args:
-        d: Distances f - y, (n, K), in the unit of y.
-        known: Which model has a value where, (n, K).
-        scale: Typical noise at every site, (n,); the noise may be several times smaller or larger.
-    """
-    middle = np.nanmedian(np.where(known, d, np.nan), axis=1, keepdims=True)
-    d = np.where(known, d, middle)
-    far = np.flatnonzero(np.maximum(d.min(axis=1), -d.max(axis=1)) > _BEYOND * scale)
-    reach = float((np.abs(d).max(axis=1) / scale).max())
-    return Likelihood(d, known, far, float(f"{reach:.1e}"))
+def _with_slopes(alpha: Array, s: Array, d: Array, accuracy: Accuracy) -> tuple[Array, tuple]:
+    kinds = [jax.ShapeDtypeStruct(a.shape, jnp.float64) for a in (s, alpha, s)]
+    name = register(_handler, "dirimix_weight_integrated_density")
+    call = jax.ffi.ffi_call(name, kinds, vmap_method="sequential")
+    value, *slopes = call(alpha, s, d, _constants(accuracy))
+    return value, tuple(slopes)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def contour_density(
-    paths: contour.Paths, d: Float[Array, "n K"], alpha: Float[Array, "n K"], s: Float[Array, " n"]
-) -> Float[Array, " n"]:
-    """The density in units of 1 / s by the contour integral.
-
-    The sums of alpha lie between the shapes' smallest `least` and largest `most`.
-    """
-    return _contour_parts(paths, d, alpha, s)[0]
+def _pull_back(_: Accuracy, slopes: tuple, weight: Array) -> tuple[Array, Array, None]:
+    by_alpha, by_s = slopes
+    return weight[:, None] * by_alpha, weight * by_s, None
 
 
-@contour_density.defjvp
-def _contour_jvp(paths, d, primals: tuple, tangents: tuple) -> tuple:
-    density, by_alpha, by_log_s = _contour_parts(paths, d, *primals)
-    d_alpha, d_s = tangents
-    change = jnp.sum(by_alpha * d_alpha, axis=1) + by_log_s * d_s / primals[1]
-    return density, change
+_log_density.defvjp(_with_slopes, _pull_back)
 
 
-def _contour_parts(paths: contour.Paths, d: Array, alpha: Array, s: Array) -> tuple:
-    """The density in units of 1 / s and its derivatives in alpha and log s.
-
-    Every integrand is the same exponential times a different factor, so the derivatives cost
-    little more than the value.
-    """
-    kind = alpha.dtype
-    total = jnp.sum(alpha, axis=1)
-    # the mixture's mean below y: the path then has a saddle on its right
-    d = d / s[:, None] * jnp.where(jnp.sum(alpha * d, axis=1) > 0, -1.0, 1.0)[:, None].astype(kind)
-    high = total > _MEETING
-    choose = partial(_choose, high, kind=kind)
-    height = choose(contour.HEIGHT) * jnp.sqrt(total + 1)
-    z_re, z_im = (
-        height[:, None] * choose(paths.zeta.real),
-        height[:, None] * choose(paths.zeta.imag),
-    )
-    of_logs, (log_re, log_im) = log_products(z_re, z_im, d, alpha)
-    e_re, e_im, top = _exponential(paths, choose, total, *of_logs)
-    ratio, moved, by_a = _ratios(paths, high, total)
-
-    def integral(f_re: Array, f_im: Array) -> Array:
-        return jnp.sum(e_re * f_im + e_im * f_re, axis=-1)
-
-    unit = jnp.exp(top) * height / (jnp.pi * total)
-    tail, tail_alpha, tail_log_s = _far_right(paths, choose, d, alpha, total, height)
-    value = integral(*ratio)
-    g_re = e_re * ratio[0] - e_im * ratio[1]
-    g_im = e_re * ratio[1] + e_im * ratio[0]
-    by_logs = -jnp.sum(g_re * log_im + g_im * log_re, axis=-1)
-    by_total = integral(*by_a) - value / total
-    by_scale = integral(*moved)
-    density = unit * value + tail
-    by_alpha = (unit * (by_logs + by_total)).T + tail_alpha
-    by_log_s = (total - 1) * unit * value - unit * by_scale + tail_log_s
-    return density, by_alpha, by_log_s
+def _constants(accuracy: Accuracy) -> np.ndarray:
+    """All numbers that do not change, in one row: the foreign function takes them apart."""
+    paths = make_paths(accuracy.step, accuracy.degree)
+    rule = accuracy.outside
+    head = [paths.zeta.shape[-1], *accuracy[:-1], *rule]
+    return np.concatenate([head, *(np.ravel(part) for part in paths[1:])])
 
 
-def _choose(high: Array, values: np.ndarray, *, kind) -> Array:
-    """The values of either shape, as its total concentration asks at every site."""
-    low, above = jnp.asarray(values, kind)
-    return jnp.where(high.reshape(-1, *[1] * low.ndim), above, low)
+def _handler(frame: Any) -> int:
+    """The foreign function: arguments alpha, s, d and the constants."""
+    if asks_for_version(frame):
+        return 0
+    alpha, s, d = argument(frame, 0), argument(frame, 1), argument(frame, 2)
+    constants = argument(frame, 3)
+    nodes, step, extent, degree, early, correction, most = constants[:7]
+    outside = Rule(constants[7], int(constants[8]), constants[9], int(constants[10]))
+    accuracy = Accuracy(step, extent, int(degree), early, correction, most, outside)
+    shape = (len(s), len(alpha) // len(s))
+    paths = _unpacked(step, int(nodes), int(degree), constants[11:])
+    _evaluate(
+        paths, accuracy, d.reshape(shape), alpha.reshape(shape), s,
+        result(frame, 0), result(frame, 1).reshape(shape), result(frame, 2),
+    )  # fmt: skip
+    return 0
 
 
-def _exponential(
-    paths: contour.Paths, choose, total: Array, product_re: Array, product_im: Array
-) -> tuple[Array, Array, Array]:
-    """The carrier over prod_k (z - d_k)^alpha_k: real and imaginary part, log of their unit."""
-    scalar = log_gamma_1p(total) + 0.5 * (1 - total) * jnp.log(total + 1)
-    t = total[:, None]
-    re = t * choose(paths.slope.real) + choose(paths.offset.real) - product_re
-    im = t * choose(paths.slope.imag) + choose(paths.offset.imag) - product_im
-    e_re, e_im, top = exp_polar(re, im)
-    return e_re, e_im, top[:, 0] + scalar
+@njit(cache=True, error_model="numpy")
+def _unpacked(step, nodes, degree, parts):
+    """`Paths` from their numbers in one row."""
+    height, left, asymptote, least, most = parts[:10].reshape((5, 2))
+    zeta, slope, offset = parts[10 : 10 + 12 * nodes].reshape((3, 2, 2, nodes))
+    series = parts[10 + 12 * nodes :].reshape((2, degree, 3, 2, nodes))
+    return Paths(step, height, left, asymptote, least, most, zeta, slope, offset, series)
 
 
-def _ratios(paths: contour.Paths, high: Array, total: Array) -> tuple[tuple[Array, Array], ...]:
-    """What multiplies the carrier in the value and in its derivatives: real and imaginary part."""
-    degree = paths.series.shape[1]
-    choose = partial(_choose, high, kind=total.dtype)
-    x = contour.series_argument(total, choose(contour.LEAST), choose(contour.MOST))
-    basis = _chebyshev(x, degree)
-    # one product serves both shapes
-    both = jnp.concatenate([basis * ~high[:, None], basis * high[:, None]], axis=1)
-
-    def ratio(series: np.ndarray) -> tuple[Array, Array]:
-        table = series.reshape(2 * degree, -1)
-        re, im = (both @ jnp.asarray(part, total.dtype) for part in (table.real, table.imag))
-        return re, im
-
-    return tuple(ratio(paths.series[:, :, n]) for n in range(3))
-
-
-def _far_right(
-    paths: contour.Paths, choose, d: Array, alpha: Array, total: Array, height: Array
-) -> tuple[Array, Array, Array]:
-    """What the nodes right of the last would add, a geometric series for each power of z."""
-    first = jnp.sum(alpha * d, axis=1)
-    second = 0.5 * (first**2 + jnp.sum(alpha * d**2, axis=1) + (total - 2) * (total - 3))
-    powers = []
-    for n in (1, 2, 3):
-        share = -paths.step * np.exp(-n * paths.step) / (1 - np.exp(-n * paths.step))
-        powers.append(choose(np.imag(share / paths.zeta[:, -1] ** n) / np.pi) / height**n)
-    series = powers[0] + powers[1] * first + powers[2] * second
-    value = (total - 1) * series
-    by_alpha = series[:, None] + (total - 1)[:, None] * (
-        powers[1][:, None] * d
-        + powers[2][:, None] * (first[:, None] * d + 0.5 * d**2 + (total - 2.5)[:, None])
-    )
-    # the path is fixed in the unit of y, so z / s moves with s
-    by_log_s = value + (total - 1) * powers[2] * (total - 2) * (total - 3)
-    return value, by_alpha, by_log_s
+@njit(cache=True, nogil=True, error_model="numpy")
+def _evaluate(paths, accuracy, d, alpha, s, value, by_alpha, by_s):
+    """Fill in what `Likelihood.evaluate` returns."""
+    n, count = d.shape
+    rooms = max(paths.zeta.shape[-1], accuracy.outside.nodes, 2 * accuracy.outside.tau_nodes)
+    work = np.empty((_ROWS + 2 * count, rooms))
+    for i in range(n):
+        here = np.flatnonzero(~np.isnan(d[i]))
+        slopes = np.empty(len(here))
+        value[i], by_log_s = _at_site(
+            paths, accuracy, d[i][here] / s[i], alpha[i][here], work, slopes
+        )  # fmt: skip
+        value[i] -= log(s[i])
+        by_alpha[i] = 0.0
+        by_alpha[i][here] = slopes
+        by_s[i] = (by_log_s - 1) / s[i]
 
 
-def _chebyshev(x: Array, degree: int) -> Array:
-    """Chebyshev polynomials, (n, degree)."""
-    order = jnp.arange(degree, dtype=x.dtype)
-    return jnp.cos(order * jnp.arccos(jnp.clip(x, -1, 1))[:, None])
+@njit(cache=True, nogil=True, error_model="numpy")
+def _at_site(paths, accuracy, d, alpha, work, by_alpha):
+    """Log density in units of 1 / s and its derivative in log s; puts those in alpha."""
+    total, beyond = np.sum(alpha), max(np.min(d), -np.max(d))
+    # outside the hull the contour cancels digits, and the saddle point is good early
+    early = _EARLY_OUTSIDE if beyond > _OUTSIDE else accuracy.early
+    most = _ROUND_MOST if beyond > _OUTSIDE else accuracy.most
+    if total > early:
+        value, by_log_s, correction = saddle_log_density(d, alpha, total, by_alpha)
+        if total >= most or abs(correction) < accuracy.correction:
+            return value, by_log_s
+    if beyond > _ROUND_FROM:
+        density, by_log_s = outside_density(
+            accuracy.outside, d, alpha, total, work, by_alpha
+        )  # fmt: skip
+    else:
+        density, by_log_s = inside_density(
+            paths, accuracy.extent, d, alpha, total, work, by_alpha
+        )  # fmt: skip
+    floor = _FLOOR * exp(-0.5 * max(beyond, 0.0) ** 2)
+    whole = max(density, 0.0) + floor
+    share = 1 / whole if density > 0 else 0.0
+    for k in range(len(d)):
+        by_alpha[k] *= share
+    return log(whole), by_log_s * share

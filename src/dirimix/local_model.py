@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from dirimix.field import AbstractField, Params
-from dirimix.integrated import Likelihood, make_likelihood
+from dirimix.integrated import Likelihood
 from dirimix.kernel import Target
 from dirimix.noise import GammaNoise
 from dirimix.table import Table
@@ -52,8 +52,7 @@ class LocalModel:
     def likelihood(self) -> Likelihood:
         """Log density of the observations given concentrations and noise."""
         assert self.table.y is not None
-        d = self.table.f - self.table.y[:, None]
-        return make_likelihood(d, self.table.known, np.hypot(self.sigma, self.table.y_err))
+        return Likelihood(np.where(self.table.known, self.table.f - self.table.y[:, None], np.nan))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every latent; those of the field first."""
@@ -81,19 +80,17 @@ class LocalModel:
 
     def log_posterior(self, q: Array) -> Float[Array, ""]:
         """Log density of the latents given the observations, up to a constant."""
-        return self._log_posterior(q, self.likelihood, q.dtype)
+        return self._log_posterior(q, self.likelihood)
 
     def force(self, q: Array) -> Array:
-        """About the gradient of `log_posterior`: coarse nodes and single precision."""
-        coarse = self.likelihood.coarse()
-        return jax.grad(lambda at: self._log_posterior(at, coarse, jnp.float32))(q)
+        """About the gradient of `log_posterior`, from coarser nodes."""
+        return jax.grad(self._log_posterior)(q, self.likelihood.coarse())
 
-    def _log_posterior(self, q: Array, likelihood: Likelihood, kind) -> Float[Array, ""]:
+    def _log_posterior(self, q: Array, likelihood: Likelihood) -> Float[Array, ""]:
         p = self.unravel(q)
         sigma = jnp.exp(p["log_sigma"])
-        alpha = jnp.exp(self.log_alpha(p)).astype(kind)
-        noise = jnp.sqrt(sigma**2 + self.table.y_err**2).astype(kind)
-        fit = jnp.sum(likelihood(alpha, noise).astype(q.dtype))
+        noise = jnp.sqrt(sigma**2 + self.table.y_err**2)
+        fit = jnp.sum(likelihood(jnp.exp(self.log_alpha(p)), noise))
         return self.field.log_prior(p) + self.log_prior_sigma(p["log_sigma"]) + fit
 
     def log_prior_sigma(self, log_sigma: Array) -> Float[Array, ""]:

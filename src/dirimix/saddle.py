@@ -5,190 +5,190 @@ F = p - sum alpha_k log u_k + tau^2 / 2. F is jointly convex on the real plane, 
 Newton steps find its only minimum; the Laplace integral around it has a relative error that falls
 as A^-2 with the second-order correction, more slowly in gaps between models that are wide against
 the noise.
+
+Derivatives of F in (p, tau) depend on how often tau is among the variables alone: with e = -d,
+order 2 has H_j = sum alpha u^-2 e^j (and 1 for tau tau), order 3 T_j = -2 sum alpha u^-3 e^j,
+order 4 F_j = 6 sum alpha u^-4 e^j.
 """
 
-from functools import partial
-from typing import NamedTuple
+from math import lgamma, log, log1p, pi, sqrt
 
-import jax
-import jax.numpy as jnp
-from jax.scipy.special import digamma
-from jaxtyping import Array, Float
+import numpy as np
+from numba import njit
 
-from dirimix.dirichlet import log_gamma_1p
+from dirimix.vector_math import SUMS, digamma
 
-_NEWTON_STEPS = 12
+_NEWTON_STEPS = 30
+_CLOSE = 1e-18  # squared change of the rates, relative to them
+_LEAST, _MOST = -0.9, 10.0  # the correction is cut there
 
 
-@jax.custom_jvp
-def saddle_log_density(
-    d: Float[Array, "n K"], alpha: Float[Array, "n K"], s: Float[Array, " n"]
-) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """Log density in units of 1 / s with the second-order correction, and that correction, (n,).
-
-    The correction tells how far to trust the first; it is not differentiated.
+@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+def saddle_point(d, alpha):
+    """The minimum (p, tau) of F at one site.
 
     Args:
-        d: Distances f - y; not differentiated.
-        alpha: Concentrations; 0 where a model takes no part.
-        s: Noise, in the unit of d.
+        d: Distances f - y in units of the noise, (K,).
+        alpha: Concentrations, (K,), all positive.
     """
-    scaled = d / s[:, None]
-    at = _around(*saddle_point(scaled, alpha), scaled, alpha)
-    correction = _correction(at)
-    return _leading(at, alpha) + correction, correction
+    total = mean = square = 0.0
+    for k in range(len(d)):
+        total += alpha[k]
+        mean += alpha[k] * d[k]
+        square += alpha[k] * d[k] * d[k]
+    mean /= total
+    variance = (square / total - mean * mean) / (total + 1)
+    tau = -mean / (1 + max(variance, 0.0))
+    furthest = 0.0
+    for k in range(len(d)):
+        furthest = max(furthest, tau * d[k])
+    p = max(total + tau * mean, furthest + 0.1 * total)
+    for _ in range(_NEWTON_STEPS):
+        f_p, f_t, h_pp, h_pt, h_tt = 1.0, tau, 0.0, 0.0, 1.0
+        for k in range(len(d)):
+            inverse = 1 / (p - tau * d[k])
+            w = alpha[k] * inverse
+            q = w * inverse
+            f_p -= w
+            f_t += w * d[k]
+            h_pp += q
+            h_pt -= q * d[k]
+            h_tt += q * d[k] * d[k]
+        det = h_pp * h_tt - h_pt * h_pt
+        s_p, s_t = (h_pt * f_t - h_tt * f_p) / det, (h_pt * f_p - h_pp * f_t) / det
+        # stay where every u is positive
+        fall = 0.0
+        for k in range(len(d)):
+            fall = max(fall, (s_t * d[k] - s_p) / (p - tau * d[k]))
+        length = 1 / max(1.0, fall / 0.9)
+        p += length * s_p
+        tau += length * s_t
+        if s_p * s_p * h_pp + 2 * s_p * s_t * h_pt + s_t * s_t * h_tt < _CLOSE * total:
+            break
+    return p, tau
 
 
-@saddle_log_density.defjvp
-def _saddle_jvp(primals: tuple, tangents: tuple) -> tuple:
-    d, alpha, s = primals
-    scaled = d / s[:, None]
-    p, tau = saddle_point(scaled, alpha)
-    at = _around(p, tau, scaled, alpha)
-    correction, pull_back = jax.vjp(lambda *x: _correction(_around(*x)), p, tau, scaled, alpha)
-    by_alpha, by_log_s = _derivatives(at, scaled, alpha, pull_back(jnp.ones_like(p)))
-    change = jnp.sum(by_alpha * tangents[1], axis=1) + by_log_s * tangents[2] / s
-    value = _leading(at, alpha) + correction
-    return (value, correction), (change, jnp.zeros_like(correction))
+@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+def saddle_log_density(d, alpha, total, by_alpha):
+    """Log density in units of 1 / s with the second-order correction.
 
+    Args:
+        d: Distances f - y in units of s, (K,).
+        alpha: Concentrations, (K,), all positive.
+        total: Their sum.
+        by_alpha: Where its derivatives in alpha are put, (K,).
 
-class _Saddle(NamedTuple):
-    """The saddle point and what surrounds it; indices run over (p, tau).
-
-    Attributes:
-        p: (n,).
-        tau: (n,).
-        u: p - tau d_k, (n, K).
-        gradient: d_k-dependent factor of a derivative, (-1, d_k) / u_k, two of (n, K).
-        inverse: Inverse Hessian pp, pt, tt, three of (n,).
-        log_det: Log determinant of the Hessian, (n,).
-        third: Third derivatives ppp, ppt, ptt, ttt.
-        alpha: (n, K).
+    Returns:
+        It, its derivative in log s, and the correction, which tells how far to trust it.
     """
+    p, tau = saddle_point(d, alpha)
+    h, t, f, q, logs = _sums(p, tau, d, alpha)
+    det = h[0] * h[2] - h[1] * h[1]
+    c = (h[2] / det, -h[1] / det, h[0] / det)
+    correction, by_h, by_t, by_f = _correction(c, t, f)
+    value = lgamma(total + 1) - log(total) + p - logs + 0.5 * tau * tau
+    value += correction - log(2 * pi * sqrt(det))
+    extra_p = extra_t = by_d = 0.0
+    for j in range(5):
+        extra_p += by_f[j] * q[j]
+        extra_t += by_f[j] * q[j + 1]
+        by_d += j * by_f[j] * f[j]
+    for j in range(4):
+        extra_p += by_t[j] * f[j]
+        extra_t += by_t[j] * f[j + 1]
+        by_d += j * by_t[j] * t[j]
+    for j in range(3):
+        extra_p += by_h[j] * t[j]
+        extra_t += by_h[j] * t[j + 1]
+        by_d += j * by_h[j] * (h[j] - (j == 2))
+    by_d += tau * extra_t
+    # with d in units of s the saddle moves by -C g as alpha_k grows, C the inverse Hessian and
+    # g = dF' / d alpha_k, and by tau (0, 1) - 2 tau C (0, 1) as log s grows; the Hessian changes
+    # by g g^T and by the third derivatives along the move
+    bend_p = t[0] * c[0] + 2 * t[1] * c[1] + t[2] * c[2]
+    bend_t = t[1] * c[0] + 2 * t[2] * c[1] + t[3] * c[2]
+    pull_p, pull_t = extra_p - 0.5 * bend_p, extra_t - 0.5 * bend_t
+    of_total = digamma(total)
+    for k in range(len(d)):
+        u, e = p - tau * d[k], -d[k]
+        g_p, g_t = -1 / u, -e / u
+        m_p, m_t = c[0] * g_p + c[1] * g_t, c[1] * g_p + c[2] * g_t
+        own, power = 0.0, 1 / (u * u)
+        for j in range(5):
+            own += power * by_f[j] * 6 / (u * u)
+            own -= power * (by_t[j] * 2 / u if j < 4 else 0.0)
+            own += power * (by_h[j] if j < 3 else 0.0)
+            power *= e
+        by_alpha[k] = of_total - log(u) + own
+        by_alpha[k] -= 0.5 * (g_p * m_p + g_t * m_t) + pull_p * m_p + pull_t * m_t
+    by_log_s = 1 + tau * tau - c[2] + tau * (bend_p * c[1] + bend_t * c[2])
+    by_log_s += tau * (extra_t * (1 - 2 * c[2]) - 2 * extra_p * c[1]) - by_d
+    return value, by_log_s, correction
 
-    p: Array
-    tau: Array
-    u: Array
-    gradient: tuple[Array, Array]
-    inverse: tuple[Array, Array, Array]
-    log_det: Array
-    third: tuple[Array, ...]
-    alpha: Array
+
+@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+def _sums(p, tau, d, alpha):
+    """H (3), T (4), F (5), the same of order 5 (6), and sum alpha log u."""
+    h, t, f, q = np.zeros(3), np.zeros(4), np.zeros(5), np.zeros(6)
+    logs = 0.0
+    for k in range(len(d)):
+        u, e = p - tau * d[k], -d[k]
+        logs += alpha[k] * log(u)
+        power = alpha[k] / (u * u)
+        for j in range(6):
+            if j < 3:
+                h[j] += power
+            if j < 4:
+                t[j] -= 2 * power / u
+            if j < 5:
+                f[j] += 6 * power / (u * u)
+            q[j] -= 24 * power / (u * u * u)
+            power *= e
+    h[2] += 1.0
+    return h, t, f, q, logs
 
 
-def _around(p: Array, tau: Array, d: Array, alpha: Array) -> _Saddle:
-    u = p[:, None] - tau[:, None] * d
-    gradient = (-1 / u, d / u)
-    q = alpha / (u * u)
-    h_pp, h_pt = jnp.sum(q, axis=1), -jnp.sum(q * d, axis=1)
-    h_tt = jnp.sum(q * d * d, axis=1) + 1
-    det = h_pp * h_tt - h_pt**2
-    inverse = (h_tt / det, -h_pt / det, h_pp / det)
-    third = tuple(2 * jnp.sum(q * gradient[0] * (-d) ** j, axis=1) for j in range(4))
-    return _Saddle(p, tau, u, gradient, inverse, jnp.log(det), third, alpha)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _correction(c, t, f):
+    """Log of one plus the Laplace integral's second-order term, along the imaginary directions.
 
-
-def _leading(at: _Saddle, alpha: Array) -> Array:
-    total = jnp.sum(alpha, axis=1)
-    # log Gamma(A) against the terms of its own size
-    exponent = at.p - jnp.sum(alpha * jnp.log(at.u), axis=1) + 0.5 * at.tau**2
-    log_gamma = log_gamma_1p(total) - jnp.log(total)
-    return log_gamma + exponent - jnp.log(2 * jnp.pi) - 0.5 * at.log_det
-
-
-def _correction(at: _Saddle) -> Array:
-    return jnp.log1p(jnp.clip(_second_order(at), -0.9, 10.0))
-
-
-def _derivatives(at: _Saddle, d: Array, alpha: Array, extra: tuple) -> tuple[Array, Array]:
-    """Derivatives of the log density in alpha, (n, K), and in log s, (n,).
-
-    With d in units of s the saddle moves by -C g as alpha_k grows, C the inverse Hessian and
-    g = dF' / d alpha_k, and by tau (0, 1) - 2 tau C (0, 1) as log s grows; the Hessian changes by
-    g g^T and by the third derivatives along the move.
-
-    `extra` holds the derivatives of the correction in p, tau, d and alpha.
+    With the inverse Hessian C it is F_abcd C_ab C_cd / 8 - v_a C_ab v_b / 8
+    - T_abc T_def C_ad C_be C_cf / 12, v_a = T_abc C_bc. Its derivatives in H, T and F follow.
     """
-    bend_p, bend_t = _contract(at.third, at.inverse)
-    c_pp, c_pt, c_tt = (x[:, None] for x in at.inverse)
-    g_p, g_t = at.gradient
-    m_p, m_t = c_pp * g_p + c_pt * g_t, c_pt * g_p + c_tt * g_t
-    # along a move of the saddle: half the change of the log determinant, and the correction
-    pull_p, pull_t = extra[0] - 0.5 * bend_p, extra[1] - 0.5 * bend_t
-    by_alpha = digamma(jnp.sum(alpha, axis=1))[:, None] - jnp.log(at.u) + extra[3]
-    by_alpha -= 0.5 * (g_p * m_p + g_t * m_t) + pull_p[:, None] * m_p + pull_t[:, None] * m_t
-    _, pt, tt = at.inverse
-    by_log_s = 1 + at.tau**2 - tt + at.tau * (bend_p * pt + bend_t * tt)
-    by_log_s += at.tau * (extra[1] * (1 - 2 * tt) - 2 * extra[0] * pt) - jnp.sum(
-        extra[2] * d, axis=1
+    c0, c1, c2 = c
+    by_f = (c0 * c0 / 8, c0 * c1 / 2, (c0 * c2 + 2 * c1 * c1) / 4, c1 * c2 / 2, c2 * c2 / 8)
+    term = 0.0
+    for j in range(5):
+        term += by_f[j] * f[j]
+    v_p, v_t = t[0] * c0 + 2 * t[1] * c1 + t[2] * c2, t[1] * c0 + 2 * t[2] * c1 + t[3] * c2
+    w_p, w_t = c0 * v_p + c1 * v_t, c1 * v_p + c2 * v_t
+    term -= (v_p * w_p + v_t * w_t) / 8
+    # two indices of T raised, for either value of the third: entries pp, pt, tt
+    x, y = _raised(c, t[0], t[1], t[2]), _raised(c, t[1], t[2], t[3])
+    pp = x[0] * t[0] + 2 * x[1] * t[1] + x[2] * t[2]
+    pt = x[0] * t[1] + 2 * x[1] * t[2] + x[2] * t[3]
+    tt = y[0] * t[1] + 2 * y[1] * t[2] + y[2] * t[3]
+    term -= (pp * c0 + 2 * pt * c1 + tt * c2) / 12
+    slope = 1 / (1 + term) if _LEAST < term < _MOST else 0.0
+    by_t = (
+        -slope * (w_p * c0 / 4 + (c0 * x[0] + c1 * y[0]) / 6),
+        -slope * ((2 * w_p * c1 + w_t * c0) / 4 + (c0 * x[1] + c1 * y[1]) / 2),
+        -slope * ((w_p * c2 + 2 * w_t * c1) / 4 + (c0 * x[2] + c1 * y[2]) / 2),
+        -slope * (w_t * c2 / 4 + (c1 * x[2] + c2 * y[2]) / 6),
     )
-    return by_alpha, by_log_s
+    # in the entries of C, the one off the diagonal once
+    g0 = (f[0] * c0 + 2 * f[1] * c1 + f[2] * c2 - v_p * v_p / 2 - w_p * t[0] - w_t * t[1] - pp) / 4
+    g1 = (f[1] * c0 + 2 * f[2] * c1 + f[3] * c2 - v_p * v_t / 2 - w_p * t[1] - w_t * t[2] - pt) / 4
+    g2 = (f[2] * c0 + 2 * f[3] * c1 + f[4] * c2 - v_t * v_t / 2 - w_p * t[2] - w_t * t[3] - tt) / 4
+    along = _raised(c, g0, g1, g2)
+    by_h = (-slope * along[0], -2 * slope * along[1], -slope * along[2])
+    scaled = (slope * by_f[0], slope * by_f[1], slope * by_f[2], slope * by_f[3], slope * by_f[4])
+    return log1p(min(max(term, _LEAST), _MOST)), by_h, by_t, scaled
 
 
-def _contract(third: tuple, c: tuple) -> tuple[Array, Array]:
-    """sum_ab C_ab T_abc for c = p and tau."""
-    return (
-        third[0] * c[0] + 2 * third[1] * c[1] + third[2] * c[2],
-        third[1] * c[0] + 2 * third[2] * c[1] + third[3] * c[2],
-    )
-
-
-def saddle_point(d: Float[Array, "n K"], alpha: Float[Array, "n K"]) -> tuple[Array, Array]:
-    """The minimum (p, tau) of F, (n,) each; d in units of s."""
-    total = jnp.sum(alpha, axis=1)
-    mean = jnp.sum(alpha * d, axis=1) / total
-    variance = jnp.sum(alpha * (d - mean[:, None]) ** 2, axis=1) / (total * (total + 1))
-    tau = -mean / (1 + variance)
-    furthest = jnp.max(tau[:, None] * d, axis=1)
-    p = jnp.maximum(total + tau * mean, furthest + 0.1 * total)
-    step = partial(_newton_step, d=d, alpha=alpha)
-    return jax.lax.fori_loop(0, _NEWTON_STEPS, step, (p, tau))
-
-
-def _newton_step(_, at: tuple[Array, Array], *, d: Array, alpha: Array) -> tuple[Array, Array]:
-    p, tau = at
-    u = p[:, None] - tau[:, None] * d
-    w = alpha / u
-    q = w / u
-    f_p, f_t = 1 - jnp.sum(w, axis=1), jnp.sum(w * d, axis=1) + tau
-    h_pp, h_pt = jnp.sum(q, axis=1), -jnp.sum(q * d, axis=1)
-    h_tt = jnp.sum(q * d * d, axis=1) + 1
-    det = h_pp * h_tt - h_pt**2
-    s_p, s_t = (h_pt * f_t - h_tt * f_p) / det, (h_pt * f_p - h_pp * f_t) / det
-    # stay where every u is positive
-    change = (s_p[:, None] - s_t[:, None] * d) / u
-    length = 1 / jnp.maximum(1.0, jnp.max(-change, axis=1) / 0.9)
-    return p + length * s_p, tau + length * s_t
-
-
-def _second_order(at: _Saddle) -> Array:
-    """Second-order term of the Laplace integral, along the imaginary directions."""
-    c_pp, c_pt, c_tt = at.inverse
-    t = at.third
-    q4 = at.alpha * at.gradient[0] ** 4
-    d = -at.gradient[1] / at.gradient[0]
-    f = [6 * jnp.sum(q4 * (-d) ** j, axis=1) for j in range(5)]
-    quartic = (
-        f[0] * c_pp**2 + 4 * f[1] * c_pp * c_pt + f[2] * (2 * c_pp * c_tt + 4 * c_pt**2)
-        + 4 * f[3] * c_pt * c_tt + f[4] * c_tt**2
-    ) / 8  # fmt: skip
-    v_p, v_t = _contract(t, at.inverse)
-    chain = (v_p**2 * c_pp + 2 * v_p * v_t * c_pt + v_t**2 * c_tt) / 8
-    return quartic - chain - _cubic_square(at.inverse, t) / 12
-
-
-def _cubic_square(c: tuple, t: tuple) -> Array:
-    """T_abc T_def C_ad C_be C_cf for a symmetric T in two dimensions."""
-    rows = ((c[0], c[1]), (c[1], c[2]))
-
-    # raise one index at a time: entry i has i of its indices equal to tau
-    def raised(x: list, row: tuple[Array, Array]) -> list:
-        return [row[0] * a + row[1] * b for a, b in zip(x[:-1], x[1:], strict=True)]
-
-    total = jnp.zeros_like(c[0])
-    for i in range(2):
-        for j in range(2):
-            for k in range(2):
-                risen = raised(raised(raised(list(t), rows[i]), rows[j]), rows[k])
-                total = total + t[i + j + k] * risen[0]
-    return total
+@njit(cache=True, nogil=True, error_model="numpy")
+def _raised(c, pp, pt, tt):
+    """C X C for symmetric C and X: entries pp, pt and tt."""
+    a, b = c[0] * pp + c[1] * pt, c[0] * pt + c[1] * tt
+    e, g = c[1] * pp + c[2] * pt, c[1] * pt + c[2] * tt
+    return a * c[0] + b * c[1], a * c[1] + b * c[2], e * c[1] + g * c[2]

@@ -7,8 +7,8 @@ Iterated sampling-importance-resampling (Andrieu, Lee and Vihola 2018, doi 10.31
 the conditional law invariant for any number of proposals.
 """
 
-import jax
 import numpy as np
+from numba import njit
 
 from dirimix.saddle import saddle_point
 
@@ -39,8 +39,7 @@ def _one(
 ) -> np.ndarray:
     alpha = np.exp(log_alpha.astype(float))
     scaled = np.where(known, d, 0.0) / s[:, None]
-    with jax.enable_x64(True):
-        p, tau = map(np.asarray, _saddle(scaled, np.where(known, alpha, 0.0)))
+    p, tau = _saddle_points(scaled, alpha, known)
     log_rate = np.log(np.where(known, p[:, None] - tau[:, None] * scaled, 1.0))
     total = np.where(known, alpha, 0.0).sum(axis=1)
 
@@ -64,4 +63,11 @@ def _one(
     return kept[0]
 
 
-_saddle = jax.jit(saddle_point)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _saddle_points(d, alpha, known):
+    """The saddle point of every site, two of (n,)."""
+    p, tau = np.empty(len(d)), np.empty(len(d))
+    for i in range(len(d)):
+        here = np.flatnonzero(known[i])
+        p[i], tau[i] = saddle_point(d[i][here], alpha[i][here])
+    return p, tau

@@ -1,0 +1,144 @@
+"""The weight-integrated density of one observation by the contour integral of `contour`."""
+
+from math import ceil, exp, lgamma, log, pi, sqrt
+
+import numpy as np
+from numba import njit
+
+from dirimix.contour import series_argument
+from dirimix.vector_math import SUMS, exp_polar, log_polar
+
+_MEETING = 9.0  # total concentration where one shape of the path hands over to the other
+
+
+@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+def inside_density(paths, extent, d, alpha, total, work, by_alpha):
+    """The density in units of 1 / s and its derivative in log s.
+
+    Every integrand is the same exponential times a different factor, so the derivatives cost
+    little more than the value.
+
+    Args:
+        paths: The nodes, `contour.Paths`.
+        extent: How many of the largest length the path goes.
+        d: Distances f - y in units of s, (K,).
+        alpha: Concentrations, (K,), all positive.
+        total: Their sum, between the shapes' smallest `least` and largest `most`.
+        work: Room for 2 K + 12 rows of nodes.
+        by_alpha: Where the derivatives in alpha are put, (K,).
+    """
+    shape = 1 if total > _MEETING else 0
+    height = paths.height[shape] * sqrt(total + 1)
+    # the mixture's mean below y: the path then has a saddle on its right
+    first = 0.0
+    for k in range(len(d)):
+        first += alpha[k] * d[k]
+    sign = -1.0 if first > 0 else 1.0
+    count = _count(paths, shape, extent, d)
+    zeta, z_re, z_im = paths.zeta[shape], work[0], work[1]
+    for j in range(count):
+        z_re[j], z_im[j] = height * zeta[0, j], height * zeta[1, j]
+    logs = work[12:]
+    e_re, e_im, scale = _carried(
+        paths, shape, count, z_re, z_im, sign, d, alpha, total, work, logs
+    )  # fmt: skip
+    ratios = work[5:11]
+    _ratios(paths, shape, count, total, ratios)
+    unit = exp(scale) * height / (pi * total)
+    value = by_scale = by_total = 0.0
+    for j in range(count):
+        value += e_re[j] * ratios[1, j] + e_im[j] * ratios[0, j]
+        by_scale += e_re[j] * ratios[3, j] + e_im[j] * ratios[2, j]
+        by_total += e_re[j] * ratios[5, j] + e_im[j] * ratios[4, j]
+        real = e_re[j] * ratios[0, j] - e_im[j] * ratios[1, j]
+        e_im[j] = e_re[j] * ratios[1, j] + e_im[j] * ratios[0, j]
+        e_re[j] = real
+    for k in range(len(d)):
+        by_log = 0.0
+        for j in range(count):
+            by_log += e_re[j] * logs[2 * k + 1, j] + e_im[j] * logs[2 * k, j]
+        by_alpha[k] = unit * (by_total - value / total - by_log)
+    tail, tail_by_log_s = _far_right(
+        paths.step, zeta[0, count - 1], zeta[1, count - 1], sign, d, alpha, total, height, by_alpha
+    )  # fmt: skip
+    return unit * value + tail, (total - 1) * unit * value - unit * by_scale + tail_by_log_s
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _count(paths, shape, extent, d):
+    """Nodes up to where the powers of the far right serve for these distances."""
+    reach = 0.0
+    for k in range(len(d)):
+        reach = max(reach, abs(d[k]))
+    most = paths.most[1]
+    # good to (length / z)^3, at a typical A
+    length = extent * sqrt(most * most + most * reach * reach) / sqrt(10.0)
+    span = log(2 * paths.asymptote[shape] * length / paths.height[shape]) - paths.left[shape]
+    return min(int(ceil(span / paths.step)) + 1, paths.zeta.shape[-1])
+
+
+@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+def _carried(paths, shape, count, z_re, z_im, sign, d, alpha, total, work, logs):
+    """The carrier over prod_k (z - d_k)^alpha_k: two rows, and the logarithm of their unit."""
+    slope, offset = paths.slope[shape], paths.offset[shape]
+    re, im, gap = work[2], work[3], work[4]
+    for j in range(count):
+        re[j] = total * slope[0, j] + offset[0, j]
+        im[j] = total * slope[1, j] + offset[1, j]
+    for k in range(len(d)):
+        a, at = alpha[k], sign * d[k]
+        for j in range(count):
+            gap[j] = z_re[j] - at
+        log_re, log_im = logs[2 * k], logs[2 * k + 1]
+        log_polar(gap, z_im, count, log_re, log_im)
+        for j in range(count):
+            re[j] -= a * log_re[j]
+            im[j] -= a * log_im[j]
+    top = exp_polar(re, im, count)
+    return re, im, top + lgamma(total + 1) + 0.5 * (1 - total) * log(total + 1)
+
+
+@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+def _ratios(paths, shape, count, total, into):
+    """What multiplies the carrier in the value and in its derivatives: re and im, six rows."""
+    series = paths.series[shape]
+    x = series_argument(total, paths.least[shape], paths.most[shape])
+    before, basis = x, 1.0
+    for p in range(len(series)):
+        for m in range(3):
+            for part in range(2):
+                row, coefficients = into[2 * m + part], series[p, m, part]
+                if p == 0:
+                    for j in range(count):
+                        row[j] = coefficients[j]
+                else:
+                    for j in range(count):
+                        row[j] += basis * coefficients[j]
+        basis, before = 2 * x * basis - before, basis
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _far_right(step, end_re, end_im, sign, d, alpha, total, height, by_alpha):
+    """What the nodes right of the last would add, a geometric series for each power of z.
+
+    Returns it and its derivative in log s; adds those in alpha.
+    """
+    inverse = 1 / complex(end_re, end_im)
+    power, powers = inverse, np.empty(3)
+    for n in range(1, 4):
+        share = -step * exp(-n * step) / (1 - exp(-n * step))
+        powers[n - 1] = (share * power).imag / (pi * height**n)
+        power *= inverse
+    first = squares = 0.0
+    for k in range(len(d)):
+        first += alpha[k] * sign * d[k]
+        squares += alpha[k] * d[k] * d[k]
+    second = 0.5 * (first * first + squares + (total - 2) * (total - 3))
+    series = powers[0] + powers[1] * first + powers[2] * second
+    for k in range(len(d)):
+        gap = sign * d[k]
+        by_second = first * gap + 0.5 * gap * gap + (total - 2.5)
+        by_alpha[k] += series + (total - 1) * (powers[1] * gap + powers[2] * by_second)
+    value = (total - 1) * series
+    # the path is fixed in the unit of y, so z / s moves with s
+    return value, value + (total - 1) * powers[2] * (total - 2) * (total - 3)
