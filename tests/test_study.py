@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -281,6 +282,19 @@ def test_a_fraction_of_the_rows_is_drawn_with_the_seed(tmp_path):
     assert {s: len(r.frame) for s, r in one.parts.items()} == {"train": 32, "test": 10}
     assert one.parts["test"].frame.equals(same.parts["test"].frame)
     assert not one.parts["test"].frame.equals(other.parts["test"].frame)
+
+
+def test_training_rows_that_are_too_many_are_predicted_unseen(tmp_path):
+    study = read_study(write_study(tmp_path))
+    full = load_problem(study.data, 1)
+    fewer = load_problem(replace(study.data, n_train=20), 1)
+    train, landscape = fewer.parts["train"], fewer.parts["landscape"]
+    assert (len(train.frame), len(landscape.frame)) == (20, len(full.parts["landscape"].frame) + 10)
+    assert landscape.y is None
+    whole = pd.concat([full.parts[s].frame for s in ("train", "landscape")])
+    parts = pd.concat([train.frame, landscape.frame])
+    assert sorted(map(tuple, whole.to_numpy())) == sorted(map(tuple, parts.to_numpy()))
+    assert "20 of 30 train rows are used" in fewer.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,9 @@ def test_a_run_writes_its_tables_of_both_targets(tmp_path):
     assert set(pd.read_csv(out / "limits.csv")["along"]) == {"x", "z"}
     assert len(pd.read_csv(out / "above.csv")) == 4
     assert main([*arguments, "--resume"]) == 0
+    without = ["run", str(path), "--out", str(tmp_path / "none"), "--quiet", "--only", "raw"]
+    assert main(without) == 0
+    assert pd.read_csv(tmp_path / "none" / "joint.csv").empty
 
 
 @pytest.mark.parametrize(

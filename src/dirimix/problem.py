@@ -280,14 +280,20 @@ def _left_out(split: str, known: pd.DataFrame, kept: np.ndarray) -> str:
 
 
 def _fewer(problem: Problem, n: int, seed: int) -> Problem:
-    """Keep some training rows, drawn with the seed, and say so."""
+    """Keep some training rows, drawn with the seed; the others join the landscape, unseen."""
     rows = problem.parts["train"]
     total = len(rows.frame)
     if n >= total:
         return problem
     mask = np.isin(np.arange(total), np.random.default_rng(seed).permutation(total)[:n])
-    note = f"{n} of {total} train rows are used, drawn with the seed"
-    parts = {**problem.parts, "train": rows.keep(mask)}
+    known = problem.parts.get("landscape")
+    others = [] if known is None else [known.frame]
+    landscape = Rows(pd.concat([*others, rows.keep(~mask).frame], ignore_index=True), None, None)
+    note = (
+        f"{n} of {total} train rows are used, drawn with the seed; the others are predicted "
+        "without their observations, as part of the landscape"
+    )
+    parts = {**problem.parts, "train": rows.keep(mask), "landscape": landscape}
     return replace(problem, parts=parts, notes=(*problem.notes, note))
 
 

@@ -180,7 +180,8 @@ def _compared(done: Finished) -> dict[str, pd.DataFrame]:
 def _derived(done: Finished, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """What follows from other tables alone."""
     coords = list(done.setup.problem.coords)
-    both = joint(tables["threshold"], coords) if done.setup.others else pd.DataFrame()
+    wanted = done.setup.others and not tables["threshold"].empty
+    both = joint(tables["threshold"], coords) if wanted else pd.DataFrame()
     pairs = variant_pairs(done.setup.study)
     return {
         "joint": both.reindex(columns=["method", *coords, "probability"]),
