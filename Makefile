@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint verify clean
+.PHONY: demo test lint verify bench clean
 
 .venv.ok: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirimix needs Python >= 3.11")'
@@ -24,6 +24,9 @@ test: lint
 
 verify: .venv.ok
 	$(BIN)/pytest -m slow
+
+bench: .venv.ok
+	$(BIN)/python benchmarks/run.py
 
 clean:
 	rm -rf .venv .venv.ok dist build

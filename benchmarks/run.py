@@ -1,0 +1,107 @@
+"""Compare samplers side by side: alternating, each run in a process of its own, compilation paid.
+
+The figure of merit is the smallest bulk ESS over hyperparameters and over field weights at all
+training sites, per second of wall time with warm-up and compilation. Writes a table and a plot.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).parent
+# iterations of the warm-up and draws a chain
+RUNS = {
+    ("60 x 3", "ours"): (250, 1000),
+    ("60 x 3", "textbook NumPyro"): (100, 100),
+    ("513 x 9", "ours"): (250, 1000),
+    ("513 x 9", "textbook NumPyro"): (10, 10),
+}
+COLUMNS = (
+    "problem", "sampler", "seed", "warmup", "draws", "seconds", "gradients", "divergences",
+    "rhat", "ess_min", "ess_min_per_second", "gradients_per_second", "ess_min_per_1000_gradients",
+)  # fmt: skip
+
+
+def measure(problem: str, sampler: str, seed: int) -> dict[str, object]:
+    """One run, in this process."""
+    from problems import PROBLEMS
+    from samplers import SAMPLERS
+
+    from dirimix import convergence
+
+    warmup, draws = RUNS[problem, sampler]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a run that has not converged says so by its R-hat here
+        drawn = SAMPLERS[sampler](PROBLEMS[problem](), draws, warmup, seed)
+    everything = np.concatenate([drawn.hyper, drawn.weights], axis=2)
+    ess = float(np.min(convergence.ess_bulk(everything)))
+    flat = everything.reshape(*everything.shape[:2], -1)
+    rhat = float(convergence.summarise(flat, list(map(str, range(flat.shape[2]))))["rhat"].max())
+    numbers = (
+        drawn.seconds, drawn.gradients, drawn.divergences, rhat, ess, ess / drawn.seconds,
+        drawn.gradients / drawn.seconds, 1000 * ess / drawn.gradients,
+    )  # fmt: skip
+    return dict(zip(COLUMNS, (problem, sampler, seed, warmup, draws, *numbers), strict=True))
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--one", nargs=3, metavar=("PROBLEM", "SAMPLER", "SEED"))
+    parser.add_argument("--problem", action="append", choices=sorted({p for p, _ in RUNS}))
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    if options.one:
+        problem, sampler, seed = options.one
+        print(json.dumps(measure(problem, sampler, int(seed))))
+        return
+    rows = []
+    for seed in range(options.repeats):
+        for problem, sampler in RUNS:
+            if options.problem is None or problem in options.problem:
+                rows.append(_apart(problem, sampler, seed))
+                print(json.dumps(rows[-1]), file=sys.stderr)
+                _write(rows)
+
+
+def _apart(problem: str, sampler: str, seed: int) -> dict[str, object]:
+    command = [sys.executable, __file__, "--one", problem, sampler, str(seed)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _write(rows: list[dict[str, object]]) -> None:
+    with (FOLDER / "samplers.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(
+            {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows
+        )
+    _plot(rows)
+
+
+def _plot(rows: list[dict[str, object]]) -> None:
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
+    places = {
+        key: i for i, key in enumerate(dict.fromkeys((r["problem"], r["sampler"]) for r in rows))
+    }
+    for row in rows:
+        place = places[row["problem"], row["sampler"]]
+        converged = float(str(row["rhat"])) <= 1.01
+        axes.plot(row["ess_min_per_second"], place, "o", color="C0", mfc="C0" if converged else "w")
+    axes.set_yticks(list(places.values()), [f"{s}, {p}" for p, s in places])
+    axes.set(xscale="log", xlabel="smallest bulk ESS per second (open: R-hat above 1.01)")
+    axes.invert_yaxis()
+    figure.savefig(FOLDER / "samplers.png", dpi=150)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""LBMM+GPD by our sampler and in the textbook form, with the same priors.
+
+Each gives draws of the hyperparameters and of the field weights at the training sites.
+"""
+
+import time
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from dirimix import LocalDirichletMixture
+from dirimix.field import LengthScalePrior
+from dirimix.table import Table
+
+CHAINS = 4
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a sampler gave, and at what cost.
+
+    Attributes:
+        hyper: (chains, draws, h).
+        weights: (chains, draws, n * K).
+        divergences: Draws whose trajectory diverged.
+        gradients: Of the draws, warm-up apart.
+        seconds: Wall time, warm-up and compilation included.
+    """
+
+    hyper: np.ndarray
+    weights: np.ndarray
+    divergences: int
+    gradients: int
+    seconds: float
+
+
+def ours(table: Table, draws: int, warmup: int, seed: int) -> Drawn:
+    """The product's defaults, but for the numbers of iterations."""
+    mixture = LocalDirichletMixture(
+        table.coords, table.models, chains=CHAINS, draws=draws, warmup=warmup, seed=seed
+    )
+    frame = np.column_stack([table.x, table.f])
+    begun = time.perf_counter()
+    mixture.fit(_framed(frame, table), table.y, table.y_err)
+    seconds = time.perf_counter() - begun
+    draws_of, stats = mixture.posterior_["posterior"], mixture.posterior_["sample_stats"]
+    hyper = [draws_of[n].to_numpy().reshape(CHAINS, draws, -1) for n in ("rho", "eta", "gamma")]
+    hyper.append(draws_of["sigma"].to_numpy()[..., None])
+    return Drawn(
+        np.concatenate(hyper, axis=2),
+        draws_of["field_weight"].to_numpy().reshape(CHAINS, draws, -1),
+        int(stats["diverging"].sum()),
+        int(stats["n_steps"].sum()),
+        seconds,
+    )
+
+
+def _framed(values: np.ndarray, table: Table) -> pd.DataFrame:
+    return pd.DataFrame(values, columns=pd.Index([*table.coords, *table.models]))
+
+
+def textbook(table: Table, draws: int, warmup: int, seed: int) -> Drawn:
+    """NumPyro: a simplex a site, a dense Cholesky factor a gradient, default NUTS."""
+    import numpyro
+    from numpyro import distributions as dist
+    from numpyro.infer import MCMC, NUTS
+
+    numpyro.set_host_device_count(CHAINS)
+    numpyro.enable_x64()
+    prior = LengthScalePrior.of_sites(table.x)
+    x, (n, count) = jnp.asarray(table.x), table.f.shape
+
+    def model() -> None:
+        length = numpyro.sample("length", dist.Normal(0, 1).expand([x.shape[1]]).to_event(1))
+        eta = numpyro.sample("eta", dist.Gamma(2, 2).expand([count]).to_event(1))
+        gamma = numpyro.sample("gamma", dist.Normal(0, 1).expand([count]).to_event(1))
+        sigma = numpyro.sample("sigma", dist.Gamma(5, 10))
+        rho = jnp.exp(prior.location + prior.spread * length)
+        scaled = x / rho
+        square = jnp.sum((scaled[:, None] - scaled[None]) ** 2, axis=-1)
+        factor = jnp.linalg.cholesky(jnp.exp(-0.5 * square) + 1e-6 * jnp.eye(n))
+        z = numpyro.sample("z", dist.Normal(0, 1).expand([n, count]).to_event(2))
+        alpha = jnp.exp(gamma + eta * (factor @ z))
+        numpyro.deterministic("field_weight", alpha / alpha.sum(axis=1, keepdims=True))
+        w = numpyro.sample("w", dist.Dirichlet(alpha).to_event(1))
+        noise = jnp.sqrt(sigma**2 + table.y_err**2)
+        numpyro.sample("y", dist.Normal(jnp.sum(w * table.f, axis=1), noise), obs=table.y)
+
+    sampler = MCMC(
+        NUTS(model), num_warmup=warmup, num_samples=draws, num_chains=CHAINS, progress_bar=False
+    )
+    begun = time.perf_counter()
+    sampler.run(jax.random.key(seed), extra_fields=("num_steps", "diverging"))
+    found = {k: np.asarray(v) for k, v in sampler.get_samples(group_by_chain=True).items()}
+    seconds = time.perf_counter() - begun
+    extra = sampler.get_extra_fields()
+    names = ("length", "eta", "gamma", "sigma")
+    return Drawn(
+        np.concatenate([found[k].reshape(CHAINS, draws, -1) for k in names], axis=2),
+        found["field_weight"].reshape(CHAINS, draws, -1),
+        int(np.sum(extra["diverging"])),
+        int(np.sum(extra["num_steps"])),
+        seconds,
+    )
+
+
+SAMPLERS = {"ours": ours, "textbook NumPyro": textbook}
