@@ -6,13 +6,13 @@ import numpy as np
 from numba import njit
 
 from dirimix.contour import series_argument
-from dirimix.vector_math import SUMS, exp_polar, log_polar
+from dirimix.vector_math import SUMS, exp_polar, subtract_logs
 
 _MEETING = 9.0  # total concentration where one shape of the path hands over to the other
 
 
 @njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
-def inside_density(paths, extent, d, alpha, total, work, by_alpha):
+def inside_density(paths, extent, d, alpha, total, work, logs, by_alpha):
     """The density in units of 1 / s and its derivative in log s.
 
     Every integrand is the same exponential times a different factor, so the derivatives cost
@@ -24,7 +24,8 @@ def inside_density(paths, extent, d, alpha, total, work, by_alpha):
         d: Distances f - y in units of s, (K,).
         alpha: Concentrations, (K,), all positive.
         total: Their sum, between the shapes' smallest `least` and largest `most`.
-        work: Room for 2 K + 12 rows of nodes.
+        work: Room for 12 rows of nodes.
+        logs: Room for 2 K rows of nodes.
         by_alpha: Where the derivatives in alpha are put, (K,).
     """
     shape = 1 if total > _MEETING else 0
@@ -33,16 +34,18 @@ def inside_density(paths, extent, d, alpha, total, work, by_alpha):
     first = 0.0
     for k in range(len(d)):
         first += alpha[k] * d[k]
-    sign = -1.0 if first > 0 else 1.0
+    d = -d if first > 0 else d
     count = _count(paths, shape, extent, d)
     zeta, z_re, z_im = paths.zeta[shape], work[0], work[1]
     for j in range(count):
         z_re[j], z_im[j] = height * zeta[0, j], height * zeta[1, j]
-    logs = work[12:]
-    e_re, e_im, scale = _carried(
-        paths, shape, count, z_re, z_im, sign, d, alpha, total, work, logs
-    )  # fmt: skip
-    ratios = work[5:11]
+    e_re, e_im, gap, ratios = work[2], work[3], work[4], work[5:11]
+    slope, offset = paths.slope[shape], paths.offset[shape]
+    for j in range(count):
+        e_re[j] = total * slope[0, j] + offset[0, j]
+        e_im[j] = total * slope[1, j] + offset[1, j]
+    subtract_logs(z_re, z_im, count, d, alpha, e_re, e_im, gap, logs)
+    scale = exp_polar(e_re, e_im, count) + lgamma(total + 1) + 0.5 * (1 - total) * log(total + 1)
     _ratios(paths, shape, count, total, ratios)
     unit = exp(scale) * height / (pi * total)
     value = by_scale = by_total = 0.0
@@ -59,7 +62,7 @@ def inside_density(paths, extent, d, alpha, total, work, by_alpha):
             by_log += e_re[j] * logs[2 * k + 1, j] + e_im[j] * logs[2 * k, j]
         by_alpha[k] = unit * (by_total - value / total - by_log)
     tail, tail_by_log_s = _far_right(
-        paths.step, zeta[0, count - 1], zeta[1, count - 1], sign, d, alpha, total, height, by_alpha
+        paths.step, zeta[0, count - 1], zeta[1, count - 1], d, alpha, total, height, by_alpha
     )  # fmt: skip
     return unit * value + tail, (total - 1) * unit * value - unit * by_scale + tail_by_log_s
 
@@ -75,27 +78,6 @@ def _count(paths, shape, extent, d):
     length = extent * sqrt(most * most + most * reach * reach) / sqrt(10.0)
     span = log(2 * paths.asymptote[shape] * length / paths.height[shape]) - paths.left[shape]
     return min(int(ceil(span / paths.step)) + 1, paths.zeta.shape[-1])
-
-
-@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
-def _carried(paths, shape, count, z_re, z_im, sign, d, alpha, total, work, logs):
-    """The carrier over prod_k (z - d_k)^alpha_k: two rows, and the logarithm of their unit."""
-    slope, offset = paths.slope[shape], paths.offset[shape]
-    re, im, gap = work[2], work[3], work[4]
-    for j in range(count):
-        re[j] = total * slope[0, j] + offset[0, j]
-        im[j] = total * slope[1, j] + offset[1, j]
-    for k in range(len(d)):
-        a, at = alpha[k], sign * d[k]
-        for j in range(count):
-            gap[j] = z_re[j] - at
-        log_re, log_im = logs[2 * k], logs[2 * k + 1]
-        log_polar(gap, z_im, count, log_re, log_im)
-        for j in range(count):
-            re[j] -= a * log_re[j]
-            im[j] -= a * log_im[j]
-    top = exp_polar(re, im, count)
-    return re, im, top + lgamma(total + 1) + 0.5 * (1 - total) * log(total + 1)
 
 
 @njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
@@ -118,7 +100,7 @@ def _ratios(paths, shape, count, total, into):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _far_right(step, end_re, end_im, sign, d, alpha, total, height, by_alpha):
+def _far_right(step, end_re, end_im, d, alpha, total, height, by_alpha):
     """What the nodes right of the last would add, a geometric series for each power of z.
 
     Returns it and its derivative in log s; adds those in alpha.
@@ -131,12 +113,12 @@ def _far_right(step, end_re, end_im, sign, d, alpha, total, height, by_alpha):
         power *= inverse
     first = squares = 0.0
     for k in range(len(d)):
-        first += alpha[k] * sign * d[k]
+        first += alpha[k] * d[k]
         squares += alpha[k] * d[k] * d[k]
     second = 0.5 * (first * first + squares + (total - 2) * (total - 3))
     series = powers[0] + powers[1] * first + powers[2] * second
     for k in range(len(d)):
-        gap = sign * d[k]
+        gap = d[k]
         by_second = first * gap + 0.5 * gap * gap + (total - 2.5)
         by_alpha[k] += series + (total - 1) * (powers[1] * gap + powers[2] * by_second)
     value = (total - 1) * series

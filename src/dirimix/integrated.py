@@ -31,7 +31,7 @@ _EARLY_OUTSIDE = 9.0  # total concentration from where it then may serve
 _ROUND_FROM = 2.5  # noise levels from where the path around the nearest model serves
 _ROUND_MOST = 16.0  # largest total concentration that it serves
 _FLOOR = 1e-10  # added to a density, in units of exp(-(distance to the hull / s)^2 / 2)
-_ROWS = 12  # of room that a path needs, and two a model
+_ROWS = 12  # of room that a path needs, beside two a model for the logarithms
 
 
 class Accuracy(NamedTuple):
@@ -89,17 +89,14 @@ class Likelihood:
 
     def evaluate(self, alpha: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, ...]:
         """Log densities, (n,), their derivatives in alpha, (n, K), and in s, (n,)."""
-        paths, results = make_paths(self.accuracy.step, self.accuracy.degree), _room(self.d)
+        paths = make_paths(self.accuracy.step, self.accuracy.degree)
+        results = np.empty(len(self.d)), np.empty(self.d.shape), np.empty(len(self.d))
         _evaluate(paths, self.accuracy, self.d, alpha, s, *results)
         return results
 
     def coarse(self) -> "Likelihood":
         """The same with fewer nodes: good for a gradient that need not be exact."""
         return replace(self, accuracy=COARSE)
-
-
-def _room(d: np.ndarray) -> tuple[np.ndarray, ...]:
-    return np.empty(len(d)), np.empty(d.shape), np.empty(len(d))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
@@ -163,12 +160,12 @@ def _evaluate(paths, accuracy, d, alpha, s, value, by_alpha, by_s):
     """Fill in what `Likelihood.evaluate` returns."""
     n, count = d.shape
     rooms = max(paths.zeta.shape[-1], accuracy.outside.nodes, 2 * accuracy.outside.tau_nodes)
-    work = np.empty((_ROWS + 2 * count, rooms))
+    work, logs = np.empty((_ROWS, rooms)), np.empty((2 * count, rooms))
     for i in range(n):
         here = np.flatnonzero(~np.isnan(d[i]))
         slopes = np.empty(len(here))
         value[i], by_log_s = _at_site(
-            paths, accuracy, d[i][here] / s[i], alpha[i][here], work, slopes
+            paths, accuracy, d[i][here] / s[i], alpha[i][here], work, logs, slopes
         )  # fmt: skip
         value[i] -= log(s[i])
         by_alpha[i] = 0.0
@@ -177,7 +174,7 @@ def _evaluate(paths, accuracy, d, alpha, s, value, by_alpha, by_s):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _at_site(paths, accuracy, d, alpha, work, by_alpha):
+def _at_site(paths, accuracy, d, alpha, work, logs, by_alpha):
     """Log density in units of 1 / s and its derivative in log s; puts those in alpha."""
     total, beyond = np.sum(alpha), max(np.min(d), -np.max(d))
     # outside the hull the contour cancels digits, and the saddle point is good early
@@ -189,11 +186,11 @@ def _at_site(paths, accuracy, d, alpha, work, by_alpha):
             return value, by_log_s
     if beyond > _ROUND_FROM:
         density, by_log_s = outside_density(
-            accuracy.outside, d, alpha, total, work, by_alpha
+            accuracy.outside, d, alpha, total, work, logs, by_alpha
         )  # fmt: skip
     else:
         density, by_log_s = inside_density(
-            paths, accuracy.extent, d, alpha, total, work, by_alpha
+            paths, accuracy.extent, d, alpha, total, work, logs, by_alpha
         )  # fmt: skip
     floor = _FLOOR * exp(-0.5 * max(beyond, 0.0) ** 2)
     whole = max(density, 0.0) + floor

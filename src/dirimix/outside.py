@@ -10,9 +10,10 @@ from cmath import sqrt as complex_sqrt
 from math import atan2, cosh, exp, lgamma, log, pi, sinh, sqrt
 from typing import NamedTuple
 
+import numpy as np
 from numba import njit
 
-from dirimix.vector_math import SUMS, digamma, exp_polar, log_polar
+from dirimix.vector_math import SUMS, digamma, exp_polar, log_polar, subtract_logs
 
 _DEPTH, _WIDTH = 1.0, 0.5  # of the hyperbola, in units of the saddle's distance
 _WIDEST = 4.0  # largest distance of the saddle; farther on the integrand only falls
@@ -36,7 +37,7 @@ class Rule(NamedTuple):
 
 
 @njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
-def outside_density(rule, d, alpha, total, work, by_alpha):
+def outside_density(rule, d, alpha, total, work, logs, by_alpha):
     """The density in units of 1 / s and its derivative in log s; the path itself does not matter.
 
     Args:
@@ -44,14 +45,13 @@ def outside_density(rule, d, alpha, total, work, by_alpha):
         d: Distances f - y in units of s, all of one sign, (K,).
         alpha: Concentrations, (K,), all positive.
         total: Their sum.
-        work: Room for 2 K + 12 rows of nodes.
+        work: Room for 12 rows of nodes.
+        logs: Room for 2 K rows of nodes.
         by_alpha: Where the derivatives in alpha are put, (K,).
     """
-    sign = -1.0 if d[0] > 0 else 1.0
-    edge = sign * d[0]
-    for k in range(len(d)):
-        edge = max(edge, sign * d[k])
-    radius = _radius(sign, d, alpha, total, edge)
+    d = -d if d[0] > 0 else d
+    edge = np.max(d)
+    radius = _radius(d, alpha, total, edge)
     z_re, z_im, weight_re, weight_im = work[0], work[1], work[2], work[3]
     re, im, slope_re, slope_im, gap = work[4], work[5], work[6], work[7], work[8]
     for j in range(rule.nodes):
@@ -61,15 +61,7 @@ def outside_density(rule, d, alpha, total, work, by_alpha):
         z_im[j] = radius * _WIDTH * sinh(t)
         weight_re[j], weight_im[j] = -share * _DEPTH * sinh(t), share * _WIDTH * cosh(t)
         re[j], im[j], slope_re[j], slope_im[j] = _log_kernel(rule, z_re[j], z_im[j], total, work)
-    logs = work[12:]
-    for k in range(len(d)):
-        for j in range(rule.nodes):
-            gap[j] = z_re[j] - sign * d[k]
-        log_re, log_im = logs[2 * k], logs[2 * k + 1]
-        log_polar(gap, z_im, rule.nodes, log_re, log_im)
-        for j in range(rule.nodes):
-            re[j] -= alpha[k] * log_re[j]
-            im[j] -= alpha[k] * log_im[j]
+    subtract_logs(z_re, z_im, rule.nodes, d, alpha, re, im, gap, logs)
     unit = exp(exp_polar(re, im, rule.nodes)) / (pi * total)
     value = by_total = 0.0
     for j in range(rule.nodes):
@@ -83,15 +75,15 @@ def outside_density(rule, d, alpha, total, work, by_alpha):
         by_log = by_d = 0.0
         for j in range(rule.nodes):
             by_log += re[j] * logs[2 * k + 1, j] + im[j] * logs[2 * k, j]
-            right = z_re[j] - sign * d[k]
+            right = z_re[j] - d[k]
             by_d += (im[j] * right - re[j] * z_im[j]) / (right * right + z_im[j] * z_im[j])
         by_alpha[k] = unit * (by_total - value / total - by_log)
-        by_log_s -= unit * alpha[k] * by_d * sign * d[k]
+        by_log_s -= unit * alpha[k] * by_d * d[k]
     return unit * value, by_log_s
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _radius(sign, d, alpha, total, edge):
+def _radius(d, alpha, total, edge):
     """Distance of the saddle on the real axis from the nearest model."""
     # the first saddle: beyond y the integrand may have a second one, where it is largest
     low, high = -14.0, log(max(-edge, 0.5))
@@ -101,7 +93,7 @@ def _radius(sign, d, alpha, total, edge):
         tau = 0.5 * (sqrt(z * z + 4 * max(total - 1, 0.5)) - z)
         pull = 0.0
         for k in range(len(d)):
-            pull += alpha[k] / (z - sign * d[k])
+            pull += alpha[k] / (z - d[k])
         if pull > tau:
             low = middle
         else:

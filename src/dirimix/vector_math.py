@@ -78,6 +78,32 @@ def log_polar(x, y, count, re, im):
         im[j] = pi - angle if a < 0 else angle
 
 
+@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+def subtract_logs(z_re, z_im, count, d, alpha, re, im, gap, logs):
+    """Take sum_k alpha_k log(z_j - d_k) from two rows, for the first `count` nodes z_j.
+
+    Args:
+        z_re: Real parts of the nodes.
+        z_im: Their imaginary parts, not negative.
+        count: How many.
+        d: (K,).
+        alpha: (K,).
+        re: Row of real parts.
+        im: Row of imaginary parts.
+        gap: Room for a row.
+        logs: Where the logarithms are put, in rows 2 k and 2 k + 1 their real and imaginary parts.
+    """
+    for k in range(len(d)):
+        a, at = alpha[k], d[k]
+        for j in range(count):
+            gap[j] = z_re[j] - at
+        log_re, log_im = logs[2 * k], logs[2 * k + 1]
+        log_polar(gap, z_im, count, log_re, log_im)
+        for j in range(count):
+            re[j] -= a * log_re[j]
+            im[j] -= a * log_im[j]
+
+
 @njit(cache=True, nogil=True, fastmath=_PLAIN, error_model="numpy")
 def exp_polar(re, im, count):
     """Put exp(re + i im - top) in place of the first `count` of a row; top is the largest re.
