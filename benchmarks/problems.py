@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from dirimix import datasets
+from dirimix.problem import load_problem
+from dirimix.study import DataChoice
 from dirimix.table import Table, make_table
 
 
@@ -22,11 +23,9 @@ def small() -> Table:
 
 def paper() -> Table:
     """The 513 nuclei of studies/nuclear-s2n.toml with nine mass models."""
-    data = datasets.load("nuclear-s2n")
-    rows = data.frame.loc[data.frame[data.split] == "train"].dropna(subset=[*data.models])
-    return make_table(
-        rows, data.coords, data.models, rows[data.target], rows[data.error], fitting=True
-    )
+    problem = load_problem(DataChoice("data:nuclear-s2n", rows="complete"), seed=0)
+    rows = problem.parts["train"]
+    return make_table(rows.frame, problem.coords, problem.models, rows.y, rows.y_err, fitting=True)
 
 
 PROBLEMS = {"60 x 3": small, "513 x 9": paper}

@@ -40,9 +40,8 @@ def measure(problem: str, sampler: str, seed: int) -> dict[str, object]:
         warnings.simplefilter("ignore")  # a run that has not converged says so by its R-hat here
         drawn = SAMPLERS[sampler](PROBLEMS[problem](), draws, warmup, seed)
     everything = np.concatenate([drawn.hyper, drawn.weights], axis=2)
-    ess = float(np.min(convergence.ess_bulk(everything)))
-    flat = everything.reshape(*everything.shape[:2], -1)
-    rhat = float(convergence.summarise(flat, list(map(str, range(flat.shape[2]))))["rhat"].max())
+    summary = convergence.summarise(everything, list(map(str, range(everything.shape[2]))))
+    ess, rhat = float(summary["ess_bulk"].min()), float(summary["rhat"].max())
     numbers = (
         drawn.seconds, drawn.gradients, drawn.divergences, rhat, ess, ess / drawn.seconds,
         drawn.gradients / drawn.seconds, 1000 * ess / drawn.gradients,
