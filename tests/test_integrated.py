@@ -145,3 +145,40 @@ def test_the_saddle_point_improves_with_the_concentration():
         found, *_ = saddle_log_density(d, alpha, total, np.empty(2))
         gaps.append(abs(found - direct(d, alpha, 1.0)))
     assert gaps[1] < gaps[0] / 20
+
+
+@pytest.fixture(scope="module")
+def scattered():
+    """Models far apart, large concentrations: d, alpha, log density and its error by sampling."""
+    rng, cases = np.random.default_rng(8), []
+    while len(cases) < 80:
+        d = rng.normal(0, 10 ** rng.uniform(0, 1.3), 4)
+        alpha = rng.uniform(9, 60) * rng.dirichlet(np.full(4, 0.3)) + 0.02
+        if norm.pdf(rng.dirichlet(alpha, 1000) @ d).mean() > 1e-4:
+            density = norm.pdf(rng.dirichlet(alpha, 100_000) @ d)
+            error = density.std() / density.mean() / np.sqrt(len(density))
+            cases.append((d, alpha, np.log(density.mean()), error))
+    return cases
+
+
+def test_models_far_apart_agree_with_monte_carlo(scattered):
+    d, alpha, expected, error = (np.array(c) for c in zip(*scattered, strict=True))
+    found = evaluate(d, alpha, 1.0)
+    allowed = 4.5 * error + 2e-3
+    assert np.all(np.abs(found - expected) < allowed)
+    assert np.any(np.abs(found + 0.05 - expected) > allowed)  # the control
+
+
+def test_the_doubt_bounds_the_error_of_the_saddle_point():
+    rng, n = np.random.default_rng(9), 2000
+    d = rng.normal(0, 10 ** rng.uniform(0, 1.3, (n, 1)), (n, 4))
+    alpha = rng.uniform(9, 90, (n, 1)) * rng.dirichlet(np.full(4, 0.3), n) + 0.02
+    contour = Likelihood(d, FINE._replace(doubt=-1.0)).evaluate(alpha, np.ones(n))[0]
+    seen = (contour > -12) & (d.min(axis=1) < 0) & (d.max(axis=1) > 0)
+    found, _, doubt = np.array(
+        [saddle_log_density(*a, a[1].sum(), np.empty(4)) for a in zip(d, alpha, strict=True)]
+    ).T
+    error = np.abs(found - contour)[seen]
+    assert np.all(error <= doubt[seen] + 1e-4)
+    assert np.any(error > 0.1)  # there is something to bound
+    assert np.any(error > rng.permutation(doubt[seen]) + 1e-4)  # the control

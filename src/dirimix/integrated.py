@@ -4,7 +4,7 @@ One observation has the density E_w Normal(w . d; 0, s^2) with w ~ Dirichlet(alp
 d_k = f_k - y. Three routes serve it: the contour integral of `contour` (`inside`); where y lies
 outside the models' hull the same integral on a path around the nearest model (`outside`); and for
 large total concentrations the saddle point with its second-order correction (`saddle`), as soon as
-that correction is small, and always beyond a limit. The site's numbers choose the route.
+the doubt in that is small, and always beyond a limit. The site's numbers choose the route.
 
 The loops are compiled by Numba, and called from JAX programs as a foreign function.
 """
@@ -26,10 +26,10 @@ from dirimix.inside import inside_density
 from dirimix.outside import Rule, outside_density
 from dirimix.saddle import saddle_log_density
 
-_OUTSIDE = 1.0  # noise levels outside the hull from where the saddle point is good early
-_EARLY_OUTSIDE = 9.0  # total concentration from where it then may serve
-_ROUND_FROM = 2.5  # noise levels from where the path around the nearest model serves
-_ROUND_MOST = 16.0  # largest total concentration that it serves
+_SADDLE_FROM = 9.0  # total concentration from where the saddle point may serve
+_FAR_OUTSIDE = 2.5  # noise levels outside the hull from where the contour cancels all digits
+_OUTSIDE = 1.0, 16.0  # the same for large concentrations: noise levels, total concentration
+_DOUBT_OUTSIDE = 0.05  # up to which the saddle point is then better than the path round a model
 _FLOOR = 1e-10  # added to a density, in units of exp(-(distance to the hull / s)^2 / 2)
 _ROWS = 12  # of room that a path needs, beside two a model for the logarithms
 
@@ -41,8 +41,7 @@ class Accuracy(NamedTuple):
         step: Of the trapezoid rule.
         extent: How many of the largest length the path goes.
         degree: Terms of the series in the total concentration.
-        early: Total concentration from where the saddle point may serve.
-        correction: Its second-order correction up to which it then does.
+        doubt: Doubt in the saddle point, in nat, up to which it serves.
         most: Total concentration from where it always serves.
         outside: Nodes of the path outside the hull.
     """
@@ -50,18 +49,17 @@ class Accuracy(NamedTuple):
     step: float
     extent: float
     degree: int
-    early: float
-    correction: float
+    doubt: float
     most: float
     outside: Rule
 
 
 FINE = Accuracy(
-    step=0.1, extent=40.0, degree=26, early=28.0, correction=0.01, most=100.0,
+    step=0.1, extent=40.0, degree=26, doubt=0.004, most=100.0,
     outside=Rule(step=0.2, nodes=27, tau_step=0.8, tau_nodes=15),
 )  # fmt: skip
 COARSE = Accuracy(
-    step=0.16, extent=10.0, degree=14, early=9.0, correction=0.03, most=60.0,
+    step=0.16, extent=5.0, degree=14, doubt=0.08, most=100.0,
     outside=Rule(step=0.3, nodes=18, tau_step=1.0, tau_nodes=11),
 )  # fmt: skip
 
@@ -134,11 +132,11 @@ def _handler(frame: Any) -> int:
         return 0
     alpha, s, d = argument(frame, 0), argument(frame, 1), argument(frame, 2)
     constants = argument(frame, 3)
-    nodes, step, extent, degree, early, correction, most = constants[:7]
-    outside = Rule(constants[7], int(constants[8]), constants[9], int(constants[10]))
-    accuracy = Accuracy(step, extent, int(degree), early, correction, most, outside)
+    nodes, step, extent, degree, doubt, most = constants[:6]
+    outside = Rule(constants[6], int(constants[7]), constants[8], int(constants[9]))
+    accuracy = Accuracy(step, extent, int(degree), doubt, most, outside)
     shape = (len(s), len(alpha) // len(s))
-    paths = _unpacked(step, int(nodes), int(degree), constants[11:])
+    paths = _unpacked(step, int(nodes), int(degree), constants[10:])
     _evaluate(
         paths, accuracy, d.reshape(shape), alpha.reshape(shape), s,
         result(frame, 0), result(frame, 1).reshape(shape), result(frame, 2),
@@ -177,14 +175,13 @@ def _evaluate(paths, accuracy, d, alpha, s, value, by_alpha, by_s):
 def _at_site(paths, accuracy, d, alpha, work, logs, by_alpha):
     """Log density in units of 1 / s and its derivative in log s; puts those in alpha."""
     total, beyond = np.sum(alpha), max(np.min(d), -np.max(d))
-    # outside the hull the contour cancels digits, and the saddle point is good early
-    early = _EARLY_OUTSIDE if beyond > _OUTSIDE else accuracy.early
-    most = _ROUND_MOST if beyond > _OUTSIDE else accuracy.most
-    if total > early:
-        value, by_log_s, correction = saddle_log_density(d, alpha, total, by_alpha)
-        if total >= most or abs(correction) < accuracy.correction:
+    outside = beyond > _OUTSIDE[0] and total > _OUTSIDE[1]
+    if total > _SADDLE_FROM:
+        value, by_log_s, doubt = saddle_log_density(d, alpha, total, by_alpha)
+        limit = max(accuracy.doubt, _DOUBT_OUTSIDE) if outside else accuracy.doubt
+        if total >= accuracy.most or doubt < limit:
             return value, by_log_s
-    if beyond > _ROUND_FROM:
+    if outside or beyond > _FAR_OUTSIDE:
         density, by_log_s = outside_density(
             accuracy.outside, d, alpha, total, work, logs, by_alpha
         )  # fmt: skip
