@@ -242,6 +242,8 @@ def test_a_run_that_is_too_short_says_so():
         ({"length_scale": [(1, 2), (1, 2)]}, r"needs \(low, high\) for each of the 1 coordinates"),
         ({"length_scale": [(2, 1)]}, "length_scale needs low < high"),
         ({"draws": 1}, "draws must be at least 4, not 1"),
+        ({"min_ess": 0}, "min_ess must be a positive number, not 0"),
+        ({"max_seconds": 60}, "max_seconds ends the search for min_ess; give min_ess too"),
         ({"kernel": "gibbs"}, "kernel is 'hmc' or 'nuts', not 'gibbs'"),
     ],
 )

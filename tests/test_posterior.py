@@ -28,16 +28,18 @@ def test_good_draws_pass_and_each_fault_is_seen():
     found = posterior.diagnose(of(WEIGHT))
     np.testing.assert_allclose(found["mean"], WEIGHT.mean(axis=(0, 1)).ravel())
     np.testing.assert_allclose(found["sd"], WEIGHT.reshape(-1, 6).std(axis=0, ddof=1))
-    calm = np.zeros((4, 1000))
+    calm = {"diverging": np.zeros((4, 1000)), "energy": WEIGHT[..., 0, 0]}
     assert judge(found, calm).converged
     elsewhere = WEIGHT + np.array([0.2, 0, 0, 0])[:, None, None, None]
     repeated = np.repeat(WEIGHT[:, ::20], 20, axis=1)
     for values, word in ((elsewhere, "rhat above"), (repeated, "ess_bulk below")):
         reasons = judge(posterior.diagnose(of(values)), calm).reasons
         assert any(reason.startswith(word) for reason in reasons)
-    assert judge(found, calm + (np.arange(1000) < 2)).reasons == (
+    assert judge(found, calm | {"diverging": np.tile(np.arange(1000) < 2, (4, 1))}).reasons == (
         "0.20% of the draws diverged (limit 0.1%)",
     )
+    slow = {"energy": np.cumsum(WEIGHT[..., 0, 0], axis=1)}
+    assert judge(found, calm | slow).reasons[0].startswith("energy moved too little")
 
 
 def test_a_weight_that_is_always_zero_is_no_fault_and_no_warning():
@@ -45,7 +47,8 @@ def test_a_weight_that_is_always_zero_is_no_fault_and_no_warning():
     values[:, :, 1, 0] = 0
     found = posterior.diagnose(of(values))
     assert found["sd"].tolist()[3] == 0
-    assert judge(found, np.zeros((4, 1000))).converged
+    calm = {"diverging": np.zeros((4, 1000)), "energy": WEIGHT[..., 0, 0]}
+    assert judge(found, calm).converged
 
 
 def test_the_tree_keeps_labels_and_survives_a_file(tmp_path):

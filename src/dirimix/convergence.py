@@ -1,9 +1,11 @@
-"""Whether a sample may be read as an answer: R-hat, effective sample sizes, divergences.
+"""Whether a sample may be read as an answer: R-hat, effective sample sizes, divergences, energy.
 
 Rank-normalised split R-hat and bulk and tail effective sample sizes are those of Vehtari et al.
-(2021), doi 10.1214/20-BA1221, as ArviZ computes them.
+(2021), doi 10.1214/20-BA1221, the fraction of missing information in the energy that of
+Betancourt (2016), arXiv:1604.00695, all as ArviZ computes them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +15,7 @@ from arviz_stats.base.array import array_stats
 MAX_RHAT = 1.01
 MIN_ESS = 400.0
 MAX_DIVERGENT_SHARE = 0.001
+MIN_BFMI = 0.3
 
 
 def ess_bulk(draws: np.ndarray) -> np.ndarray:
@@ -42,6 +45,11 @@ def summarise(draws: np.ndarray, names: list[str]) -> pd.DataFrame:
     )
 
 
+def bfmi(energy: np.ndarray) -> float:
+    """The smallest over the chains, (chains, draws): low where momenta cannot reach the tails."""
+    return float(np.min(array_stats.bfmi(energy, chain_axis=0, draw_axis=1)))
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Whether the checks passed, and in words which did not."""
@@ -50,13 +58,17 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def judge(summary: pd.DataFrame, diverging: np.ndarray) -> Verdict:
-    """Check every row of a summary and the share of divergent draws.
+def judge(summary: pd.DataFrame, stats: Mapping[str, np.ndarray]) -> Verdict:
+    """Check every row of a summary, the share of divergent draws, and the energy.
 
     A quantity that never varied (a weight that is exactly 0) has no defined R-hat and is passed.
+
+    Args:
+        summary: As `summarise` gives it.
+        stats: `diverging` and `energy` of every draw, (chains, draws) each.
     """
     rows = summary[summary["sd"] > 0]
-    share = float(np.mean(diverging))
+    share = float(np.mean(stats["diverging"]))
     reasons = []
     for column, bad, limit in (
         ("rhat", rows["rhat"] > MAX_RHAT, f"above {MAX_RHAT}"),
@@ -71,4 +83,7 @@ def judge(summary: pd.DataFrame, diverging: np.ndarray) -> Verdict:
             )
     if share > MAX_DIVERGENT_SHARE:
         reasons.append(f"{share:.2%} of the draws diverged (limit {MAX_DIVERGENT_SHARE:.1%})")
+    moved = bfmi(stats["energy"])
+    if moved < MIN_BFMI:
+        reasons.append(f"energy moved too little between draws (BFMI {moved:.2g} < {MIN_BFMI})")
     return Verdict(not reasons, tuple(reasons))

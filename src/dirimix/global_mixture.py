@@ -30,6 +30,8 @@ class AbstractGlobalMixture(AbstractMixture):
     draws: int
     warmup: int
     kernel: str
+    min_ess: float | None
+    max_seconds: float | None
     noise_prior: GammaNoise | None
     y_scale: float
     progress: Listener | None
@@ -50,20 +52,24 @@ class AbstractGlobalMixture(AbstractMixture):
             trajectory=4.0,
             target_accept=_ACCEPT,
             seed=self.seed,
+            min_ess=self.min_ess,
+            max_seconds=self.max_seconds,
         )
         start = model.start(self.chains, self._generator("start"))
-        sample = sampler.sample(model, start, settings, self.progress)
+        sample = sampler.sample(
+            model,
+            start,
+            settings,
+            self.progress,
+            least_ess=lambda draws: posterior.least_ess(_checked(draws, model.table)),
+        )
         self._keep(sample, settings, model.table)
         return sample
 
     def _keep(self, sample: sampler.Sample, settings: sampler.Settings, table: Table) -> None:
-        quantities = {
-            name: Quantity(sample.draws[name], ("model",), (table.models,))
-            for name in ("weights", "alpha")
-            if name in sample.draws
-        } | {"sigma": Quantity(sample.draws["sigma"])}
-        self.diagnostics_ = posterior.diagnose(quantities)
-        verdict = convergence.judge(self.diagnostics_, sample.stats["diverging"])
+        quantities = _quantities(sample.draws, table)
+        self.diagnostics_ = posterior.diagnose(_checked(sample.draws, table))
+        verdict = convergence.judge(self.diagnostics_, sample.stats)
         self.converged_ = verdict.converged
         self.sampling_ = posterior.sampling_record(sample, settings, verdict)
         self.posterior_ = posterior.data_tree(
@@ -103,6 +109,9 @@ class LinearMixture(AbstractGlobalMixture):
         draws: Draws kept from each.
         warmup: Iterations before them.
         kernel: 'hmc' or 'nuts'.
+        min_ess: Effective sample size, bulk and tail, that everything in `diagnostics_` is to
+            reach: as many draws again as `draws` are taken until it does. None for one time.
+        max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
         seed: Same seed, same draws.
@@ -113,7 +122,7 @@ class LinearMixture(AbstractGlobalMixture):
         weight_draws_: Draws of the projected weights, (s, K).
         sigma_: Posterior mean of sigma.
         posterior_: xarray DataTree of all draws (weights before the projection).
-        diagnostics_: Convergence of every parameter.
+        diagnostics_: Convergence of every parameter and of the predictions at the training sites.
         sampling_: How the sample was made.
         converged_: Whether its checks passed.
         priors_: Text of every prior.
@@ -128,6 +137,8 @@ class LinearMixture(AbstractGlobalMixture):
         draws: int = 2000,
         warmup: int = 1000,
         kernel: str = "hmc",
+        min_ess: float | None = None,
+        max_seconds: float | None = None,
         noise_prior: GammaNoise | None = None,
         y_scale: float = 1.0,
         seed: int = 0,
@@ -139,6 +150,8 @@ class LinearMixture(AbstractGlobalMixture):
         self.draws = draws
         self.warmup = warmup
         self.kernel = kernel
+        self.min_ess = min_ess
+        self.max_seconds = max_seconds
         self.noise_prior = noise_prior
         self.y_scale = y_scale
         self.seed = seed
@@ -180,6 +193,9 @@ class DirichletMixture(AbstractGlobalMixture):
         draws: Draws kept from each.
         warmup: Iterations before them.
         kernel: 'hmc' or 'nuts'.
+        min_ess: Effective sample size, bulk and tail, that everything in `diagnostics_` is to
+            reach: as many draws again as `draws` are taken until it does. None for one time.
+        max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
         seed: Same seed, same draws.
@@ -190,7 +206,7 @@ class DirichletMixture(AbstractGlobalMixture):
         weight_draws_: Draws of the weights, (s, K).
         sigma_: Posterior mean of sigma.
         posterior_: xarray DataTree of all draws.
-        diagnostics_: Convergence of every parameter.
+        diagnostics_: Convergence of every parameter and of the predictions at the training sites.
         sampling_: How the sample was made.
         converged_: Whether its checks passed.
         priors_: Text of every prior.
@@ -206,6 +222,8 @@ class DirichletMixture(AbstractGlobalMixture):
         draws: int = 1000,
         warmup: int = 1000,
         kernel: str = "hmc",
+        min_ess: float | None = None,
+        max_seconds: float | None = None,
         noise_prior: GammaNoise | None = None,
         y_scale: float = 1.0,
         seed: int = 0,
@@ -218,6 +236,8 @@ class DirichletMixture(AbstractGlobalMixture):
         self.draws = draws
         self.warmup = warmup
         self.kernel = kernel
+        self.min_ess = min_ess
+        self.max_seconds = max_seconds
         self.noise_prior = noise_prior
         self.y_scale = y_scale
         self.seed = seed
@@ -236,6 +256,20 @@ class DirichletMixture(AbstractGlobalMixture):
     def _log_priors(self, sample: sampler.Sample) -> dict[str, np.ndarray]:
         alpha = halfnorm.logpdf(sample.draws["alpha"], scale=self.alpha_scale).sum(axis=-1)
         return {"alpha": alpha, "sigma": self._noise().log_density(sample.draws["sigma"])}
+
+
+def _quantities(draws: dict[str, np.ndarray], table: Table) -> dict[str, Quantity]:
+    """The parameters by name."""
+    of_models = {n: draws[n] for n in ("weights", "alpha") if n in draws}
+    found = {n: Quantity(v, ("model",), (table.models,)) for n, v in of_models.items()}
+    return found | {"sigma": Quantity(draws["sigma"])}
+
+
+def _checked(draws: dict[str, np.ndarray], table: Table) -> dict[str, Quantity]:
+    """All that must converge: the parameters, and the predictions at the training sites."""
+    rows = tuple(map(str, range(1, len(table.f) + 1)))
+    prediction = Quantity(draws["weights"] @ table.f.T, ("point",), (rows,))
+    return _quantities(draws, table) | {"prediction": prediction}
 
 
 def _flat(draws: np.ndarray) -> np.ndarray:

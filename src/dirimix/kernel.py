@@ -42,6 +42,9 @@ class Settings:
         trajectory: Mean length of an `hmc` trajectory in posterior standard deviations.
         target_accept: Acceptance that the step size is tuned for.
         seed: Same seed, same draws.
+        min_ess: Effective sample size to reach: as many draws again as `draws` are taken until
+            it is there; None for one time.
+        max_seconds: Wall time after which no more are begun, warm-up included.
     """
 
     chains: int = 4
@@ -51,6 +54,8 @@ class Settings:
     trajectory: float = 4.0
     target_accept: float = 0.8
     seed: int = 0
+    min_ess: float | None = None
+    max_seconds: float | None = None
 
     def __post_init__(self) -> None:
         if self.kernel not in ("hmc", "nuts"):
@@ -58,6 +63,12 @@ class Settings:
         for name, least in (("chains", 1), ("draws", 4), ("warmup", 20)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}, not {getattr(self, name)}")
+        for name in ("min_ess", "max_seconds"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int | float) and value > 0):
+                raise InputError(f"{name} must be a positive number, not {value!r}")
+        if self.max_seconds is not None and self.min_ess is None:
+            raise InputError("max_seconds ends the search for min_ess; give min_ess too")
 
 
 @dataclass(frozen=True)
@@ -198,8 +209,11 @@ def _compile(target: Target, settings: Settings) -> Callable:
         steps = _steps(key_steps, tuning.length, tuning.step)
         # one step of the library's kernel is a whole trajectory
         kernel = blackjax.hmc.build_kernel(_trajectory(target.gaussian, force, steps))
-        state, info = kernel(key_move, state, density, tuning.step, tuning.inverse_mass, 1)
-        return state, info, steps
+        after, info = kernel(key_move, state, density, tuning.step, tuning.inverse_mass, 1)
+        # the library tells the energy of the end, also where the chain stayed at the start
+        kinetic = blackjax.mcmc.metrics.default_metric(tuning.inverse_mass).kinetic_energy
+        stayed = -state.logdensity + kinetic(info.momentum)
+        return after, info._replace(energy=jnp.where(info.is_accepted, info.energy, stayed)), steps
 
     def keep(state: HMCState, info: Any, steps: Array) -> tuple:
         stats = {

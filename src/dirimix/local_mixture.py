@@ -48,6 +48,9 @@ class LocalDirichletMixture(AbstractMixture):
         warmup: Iterations before them.
         kernel: 'hmc' (jittered long trajectories) or 'nuts'.
         trajectory: Mean length of an 'hmc' trajectory in posterior standard deviations.
+        min_ess: Effective sample size, bulk and tail, that everything in `diagnostics_` is to
+            reach: as many draws again as `draws` are taken until it does. None for one time.
+        max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
         seed: Same seed, same draws.
@@ -61,7 +64,8 @@ class LocalDirichletMixture(AbstractMixture):
         site_weight_draws_: Weights at the training sites given the observations there, (t, n, K).
         site_sigma_draws_: Draws of sigma that belong to them, (t,).
         posterior_: xarray DataTree of all draws.
-        diagnostics_: Convergence of the hyperparameters and of all field weights at the sites.
+        diagnostics_: Convergence of the hyperparameters, and of all field weights and predictions
+            (their mixtures of the models' values) at the training sites.
         sampling_: How the sample was made.
         converged_: Whether its checks passed.
         priors_: Text of every prior.
@@ -79,6 +83,8 @@ class LocalDirichletMixture(AbstractMixture):
         warmup: int = 250,
         kernel: str = "hmc",
         trajectory: float = 4.0,
+        min_ess: float | None = None,
+        max_seconds: float | None = None,
         noise_prior: GammaNoise | None = None,
         y_scale: float = 1.0,
         seed: int = 0,
@@ -93,6 +99,8 @@ class LocalDirichletMixture(AbstractMixture):
         self.warmup = warmup
         self.kernel = kernel
         self.trajectory = trajectory
+        self.min_ess = min_ess
+        self.max_seconds = max_seconds
         self.noise_prior = noise_prior
         self.y_scale = y_scale
         self.seed = seed
@@ -107,6 +115,8 @@ class LocalDirichletMixture(AbstractMixture):
             self.trajectory,
             target_accept=_ACCEPT,
             seed=self.seed,
+            min_ess=self.min_ess,
+            max_seconds=self.max_seconds,
         )
         noise = self._noise()
         self.field_ = self._make_field(table)
@@ -114,7 +124,14 @@ class LocalDirichletMixture(AbstractMixture):
         model = LocalModel(table, self.field_, noise, *_constant_mixture(table))
         start = model.start(self.chains, self._generator("start"))
         heavy = table.f.size >= _HEAVY
-        sample = sampler.sample(model, start, settings, self.progress, heavy=heavy)
+        sample = sampler.sample(
+            model,
+            start,
+            settings,
+            self.progress,
+            heavy=heavy,
+            least_ess=lambda draws: posterior.least_ess(self._checked(draws, table)),
+        )
         self._keep(sample, settings, table)
 
     def _make_field(self, table: Table) -> AbstractField:
@@ -146,26 +163,21 @@ class LocalDirichletMixture(AbstractMixture):
 
     def _keep(self, sample: sampler.Sample, settings: sampler.Settings, table: Table) -> None:
         draws = sample.draws
-        latents = {n: draws[f"latent_{n}"] for n in self.field_.shapes()}
+        latents = self._latents(draws)
         sigma = np.exp(draws["latent_log_sigma"])
-        checked = self._hyperparameters(latents, table) | {"sigma": Quantity(sigma)}
-        sites = tuple(", ".join(f"{c}={v:g}" for c, v in zip(table.coords, x, strict=True))
-                      for x in table.x)  # fmt: skip
-        log_alpha = np.where(table.known, draws["log_alpha"], -np.inf)
-        weight = Quantity(dirichlet.mean(log_alpha), ("point", "model"), (sites, table.models))
-        self.diagnostics_ = posterior.diagnose({**checked, "field_weight": weight})
-        verdict = convergence.judge(self.diagnostics_, sample.stats["diverging"])
+        checked, sites = self._checked(draws, table), _site_names(table)
+        self.diagnostics_ = posterior.diagnose(checked)
+        verdict = convergence.judge(self.diagnostics_, sample.stats)
         self.converged_ = verdict.converged
         self.sampling_ = posterior.sampling_record(sample, settings, verdict)
-        chosen = _thin(self.chains * self.draws, _KEPT)
+        chosen = _thin(sigma.size, _KEPT)
         self.latents_ = {n: _flat(a)[chosen] for n, a in latents.items()}
         self.sigma_draws_ = _flat(sigma)[chosen]
         self.sigma_ = float(sigma.mean())
         self.training_ = table
-        self._draw_site_weights(_flat(log_alpha), _flat(sigma))
-        kept = {**checked, "field_weight": weight}
+        self._draw_site_weights(_flat(draws["log_alpha"]), _flat(sigma))
         self.posterior_ = posterior.data_tree(
-            kept,
+            {n: q for n, q in checked.items() if n != "prediction"},
             sample.stats,
             {"y": Quantity(observed(table), ("point",), (sites,))},
             {
@@ -180,6 +192,22 @@ class LocalDirichletMixture(AbstractMixture):
         self.posterior_["log_prior"] = xr.DataTree(xr.Dataset(groups))
         posterior.warn_unless(verdict, f"{type(self).__name__}(field={self.field!r})")
         self._warn_of_deficit()
+
+    def _checked(self, draws: dict[str, np.ndarray], table: Table) -> dict[str, Quantity]:
+        """All that must converge: hyperparameters, and weights and predictions at the sites."""
+        sites = _site_names(table)
+        weight = dirichlet.mean(np.where(table.known, draws["log_alpha"], -np.inf))
+        prediction = np.einsum("csnk,nk->csn", weight, np.where(table.known, table.f, 0.0))
+        return {
+            **self._hyperparameters(self._latents(draws), table),
+            "sigma": Quantity(np.exp(draws["latent_log_sigma"])),
+            "field_weight": Quantity(weight, ("point", "model"), (sites, table.models)),
+            "prediction": Quantity(prediction, ("point",), (sites,)),
+        }
+
+    def _latents(self, draws: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Draws of the field's latents by name."""
+        return {n: draws[f"latent_{n}"] for n in self.field_.shapes()}
 
     def _noise(self) -> GammaNoise:
         return (self.noise_prior or GammaNoise()).scaled(self.y_scale)
@@ -240,6 +268,13 @@ def _constant_mixture(table: Table) -> tuple[float, np.ndarray]:
     weights = simplex_least_squares(f, y)
     sigma = maximum_likelihood_sigma(y - f @ weights, table.y_err)
     return float(max(sigma, 1e-3 * np.std(y), 1e-12)), weights
+
+
+def _site_names(table: Table) -> tuple[str, ...]:
+    """The sites in words, such as 'Z=8, N=10'."""
+    return tuple(
+        ", ".join(f"{c}={v:g}" for c, v in zip(table.coords, x, strict=True)) for x in table.x
+    )
 
 
 def _thin(n: int, most: int) -> np.ndarray:

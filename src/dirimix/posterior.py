@@ -48,13 +48,19 @@ def diagnose(checked: Mapping[str, Quantity]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def least_ess(checked: Mapping[str, Quantity]) -> float:
+    """The smallest effective sample size, bulk or tail, of what varies."""
+    found = diagnose(checked)
+    return float(found.loc[found["sd"] > 0, ["ess_bulk", "ess_tail"]].min().min())
+
+
 def sampling_record(
     sample: Sample, settings: Settings, verdict: convergence.Verdict
 ) -> dict[str, object]:
     """The row of sampling.csv."""
     return {
         "chains": settings.chains,
-        "draws": settings.draws,
+        "draws": sample.stats["lp"].shape[1],
         "warmup": settings.warmup,
         "divergences": int(sample.stats["diverging"].sum()),
         "gradients": sample.gradients,
@@ -63,6 +69,8 @@ def sampling_record(
         "kernel": settings.kernel,
         "step_size": sample.step_size,
         "acceptance": float(sample.stats["acceptance_rate"].mean()),
+        "bfmi": convergence.bfmi(sample.stats["energy"]),
+        "ended": sample.ended,
         "reasons": list(verdict.reasons),
     }
 

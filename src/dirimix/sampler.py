@@ -5,6 +5,7 @@ all of them; trajectories begin short, where the chains are still far from the b
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,7 @@ class Sample:
         step_size: Step size of the draws.
         gradients: Gradient evaluations, warm-up included.
         seconds: Wall time, warm-up and compilation included.
+        ended: What ended it: 'draws', 'ess' or 'time'.
     """
 
     draws: dict[str, np.ndarray]
@@ -50,6 +52,7 @@ class Sample:
     step_size: float
     gradients: int
     seconds: float
+    ended: str
 
 
 def sample(
@@ -59,6 +62,7 @@ def sample(
     listener: Listener | None = None,
     *,
     heavy: bool = False,
+    least_ess: Callable[[dict[str, np.ndarray]], float] | None = None,
 ) -> Sample:
     """Run all chains.
 
@@ -68,6 +72,8 @@ def sample(
         settings: How.
         listener: Told of every chunk of every chain.
         heavy: Whether a gradient takes long enough for processes to pay.
+        least_ess: The effective sample size that `settings.min_ess` speaks of, from all draws so
+            far, (chains, draws, ...) each.
     """
     begun = time.perf_counter()
     target = model.target()
@@ -79,13 +85,35 @@ def sample(
         chains, tuning, gradients = _warm_up(crew, target, chains, tuning, settings, board)
         board.start_draws()
         results = crew.run(chains, tuning, settings.draws, board.tell, warmup=False)
+        ended = _ended(results, settings, begun, least_ess)
+        while ended is None:
+            board.extend()
+            chains = [chain for chain, _ in results]
+            more = crew.run(chains, tuning, settings.draws, board.tell, warmup=False)
+            results = [(end, old + new) for (_, old), (end, new) in zip(results, more, strict=True)]
+            ended = _ended(results, settings, begun, least_ess)
     finally:
         crew.close()
     draws, stats = _stacked(results)
     del draws["position"]
     gradients += int(stats["n_steps"].sum())
     seconds = time.perf_counter() - begun
-    return Sample(draws, stats, float(tuning.step), gradients, seconds)
+    return Sample(draws, stats, float(tuning.step), gradients, seconds, ended)
+
+
+def _ended(
+    results: list[tuple[Chain, list[Chunk]]],
+    settings: Settings,
+    begun: float,
+    least_ess: Callable[[dict[str, np.ndarray]], float] | None,
+) -> str | None:
+    """What ends the sampling here, None to go on."""
+    if settings.min_ess is None or least_ess is None:
+        return "draws"
+    if least_ess(_stacked(results)[0]) >= settings.min_ess:
+        return "ess"
+    spent = time.perf_counter() - begun
+    return "time" if settings.max_seconds is not None and spent > settings.max_seconds else None
 
 
 def _warm_up(
@@ -166,6 +194,10 @@ class _Board:
     def start_draws(self) -> None:
         self.total = self.settings.draws
         self._clear("draws")
+
+    def extend(self) -> None:
+        """As many draws again."""
+        self.total += self.settings.draws
 
     def tell(self, chain: int, chunk: Chunk) -> None:
         """Count one chunk of one chain."""

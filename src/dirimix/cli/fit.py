@@ -8,7 +8,15 @@ from dirimix.cli.progress import Teller
 from dirimix.errors import InputError
 from dirimix.methods import METHODS, Choice, parse_method
 
-_SAMPLING = ("chains", "draws", "warmup", "kernel", "y_scale")  # options with a flag of their own
+_SAMPLING = (
+    "chains",
+    "draws",
+    "warmup",
+    "min_ess",
+    "max_seconds",
+    "kernel",
+    "y_scale",
+)  # options with a flag of their own
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--chains", type=int, metavar="N")
     parser.add_argument("--draws", type=int, metavar="N", help="draws kept from each chain")
     parser.add_argument("--warmup", type=int, metavar="N", help="iterations before them")
+    parser.add_argument(
+        "--min-ess", type=float, metavar="ESS", help="draw until every effective size is this"
+    )
+    parser.add_argument(
+        "--max-seconds", type=float, metavar="S", help="begin no more draws after this time"
+    )
     parser.add_argument("--kernel", choices=("hmc", "nuts"))
     parser.add_argument("--y-scale", type=float, metavar="S", help="unit of the noise prior")
     parser.add_argument(
