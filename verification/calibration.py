@@ -1,0 +1,343 @@
+"""Simulation-based calibration of the sampled mixtures.
+
+Parameters drawn from the prior, observations from the parameters, a fit to those: the rank of
+every true value among the fit's draws is then uniform, whatever the prior (Talts et al. 2018,
+arXiv:1804.06788). The log likelihood is among the ranked quantities, since a posterior that is
+no more than its prior passes on parameters alone (Modrak et al. 2023, doi 10.1214/23-BA1404).
+
+The simulations are plain NumPy with a dense Gaussian process and share no code with the models.
+One fit is broken on purpose: it is not told the measurement errors, and must fail.
+
+Writes to this folder: `calibration-ranks.csv` (one row a replication; a run that was stopped goes
+on from it), `calibration.csv` (one row a quantity), `calibration.png`.
+"""
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from arviz_stats.ecdf_utils import compute_ecdf, ecdf_pit
+
+FOLDER = Path(__file__).parent
+COORDS, MODELS = ["a", "b"], ["p", "q", "r"]
+N_SITES, EXTENT = 20, 10.0
+FAR = np.array([[16.0, 16.0]])  # a site well outside the others
+ERROR = 0.5  # of every measurement; the prior mean of sigma is 0.5 too
+LENGTHS = (2.0, 8.0)  # 98 % of the prior mass of a length scale
+KEPT = 99  # draws of a fit that are ranked
+SAMPLING = {"chains": 2, "draws": 500, "warmup": 250}
+CONFIDENCE = 0.99  # that a calibrated method passes with all its quantities
+
+
+def sites() -> pd.DataFrame:
+    """Coordinates and model values, the same in all replications."""
+    rng = np.random.default_rng(11)
+    x = rng.uniform(0, EXTENT, (N_SITES, 2))
+    values = np.column_stack([x, rng.normal(0, 2, (N_SITES, len(MODELS)))])
+    return pd.DataFrame(values, columns=pd.Index(COORDS + MODELS))
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a simulation drew: scalars to rank, concentrations, weights, sigma."""
+
+    scalars: dict[str, float]
+    alpha: np.ndarray
+    weights: np.ndarray
+    sigma: float
+
+
+def _named(name: str, values: np.ndarray) -> dict[str, float]:
+    return {f"{name}[{i}]": float(v) for i, v in enumerate(np.ravel(values))}
+
+
+def _sigma(rng: np.random.Generator) -> float:
+    return float(rng.gamma(5, 1 / 10))
+
+
+def _local(rng: np.random.Generator, log_alpha: np.ndarray, scalars: dict) -> Truth:
+    """From log concentrations at the sites and, last, at the far one."""
+    alpha = np.exp(log_alpha)
+    weights = np.stack([_dirichlet(rng, row) for row in alpha[:-1]])
+    far = alpha[-1] / alpha[-1].sum()
+    sigma = _sigma(rng)
+    return Truth(scalars | {"sigma": sigma} | _named("far", far), alpha[:-1], weights, sigma)
+
+
+def _dirichlet(rng: np.random.Generator, alpha: np.ndarray) -> np.ndarray:
+    """Dirichlet weights, safe for small concentrations: Gamma(a) is Gamma(a + 1) U^(1/a)."""
+    logs = np.log(rng.gamma(alpha + 1)) + np.log(rng.random(alpha.shape)) / alpha
+    weights = np.exp(logs - logs.max())
+    return weights / weights.sum()
+
+
+def draw_global(rng: np.random.Generator) -> Truth:
+    """gBMM+D."""
+    alpha = np.abs(rng.normal(0, 1, len(MODELS)))
+    weights, sigma = _dirichlet(rng, alpha), _sigma(rng)
+    scalars = _named("alpha", alpha) | _named("weights", weights) | {"sigma": sigma}
+    return Truth(scalars, alpha, np.tile(weights, (N_SITES, 1)), sigma)
+
+
+def draw_linear(rng: np.random.Generator) -> Truth:
+    """LBMM+GLD."""
+    x = sites()[COORDS].to_numpy()
+    everywhere = np.vstack([x, FAR])
+    design = (everywhere - x.mean(axis=0)) / x.std(axis=0)
+    beta = rng.normal(0, 1, (len(MODELS), 3))
+    log_alpha = beta[:, 0] + design @ beta[:, 1:].T
+    return _local(rng, log_alpha, _named("beta", beta))
+
+
+def draw_process(rng: np.random.Generator) -> Truth:
+    """LBMM+GPD, with a dense Gaussian process."""
+    everywhere = np.vstack([sites()[COORDS].to_numpy(), FAR])
+    low, high = np.log(LENGTHS)
+    spread = (high - low) / (2 * 2.3263478740408408)  # the 99 % point of a standard normal
+    rho = np.exp(rng.normal((low + high) / 2, spread, 2))
+    eta, gamma = rng.gamma(2, 1 / 2, len(MODELS)), rng.normal(0, 1, len(MODELS))
+    gap = (everywhere[:, None] - everywhere[None]) / rho
+    covariance = np.exp(-0.5 * np.sum(gap**2, axis=-1))
+    unit = rng.multivariate_normal(np.zeros(len(covariance)), covariance, len(MODELS)).T
+    scalars = _named("rho", rho) | _named("eta", eta) | _named("gamma", gamma)
+    return _local(rng, gamma + eta * unit, scalars)
+
+
+def fit(method: str, frame: pd.DataFrame, y: np.ndarray, y_err: np.ndarray | None, seed: int):
+    """The estimator of a method, fitted."""
+    from dirimix import DirichletMixture, LocalDirichletMixture
+
+    sampling = SAMPLING | {"seed": seed}
+    if method == "gbmm-d":
+        mixture = DirichletMixture(COORDS, MODELS, **sampling)
+    elif method == "lbmm-gld":
+        mixture = LocalDirichletMixture(COORDS, MODELS, field="linear", **sampling)
+    else:
+        mixture = LocalDirichletMixture(COORDS, MODELS, length_scale=[LENGTHS] * 2, **sampling)
+    return mixture.fit(frame, y, y_err)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """How to draw from a prior, which method fits, and whether it is told the errors."""
+
+    draw: Callable[[np.random.Generator], Truth]
+    method: str
+    informed: bool = True
+
+
+EXPERIMENTS = {
+    "gbmm-d": Experiment(draw_global, "gbmm-d"),
+    "lbmm-gld": Experiment(draw_linear, "lbmm-gld"),
+    "lbmm-gpd": Experiment(draw_process, "lbmm-gpd"),
+    "lbmm-gpd, not told the errors": Experiment(draw_process, "lbmm-gpd", informed=False),
+}
+
+
+def replicate(name: str, number: int) -> dict[str, object]:
+    """One replication: the rank of every quantity among the draws of a fit, 0 to `KEPT`."""
+    import jax
+
+    experiment = EXPERIMENTS[name]
+    rng = np.random.default_rng([number, len(MODELS)])
+    truth, frame = experiment.draw(rng), sites()
+    f = frame[MODELS].to_numpy()
+    y_err = np.full(N_SITES, ERROR)
+    y = np.sum(truth.weights * f, axis=1) + np.hypot(truth.sigma, y_err) * rng.normal(size=N_SITES)
+    told = y_err if experiment.informed else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # so few draws never pass the gate; R-hat is kept
+        mixture = fit(experiment.method, frame, y, told, seed=number)
+    ranks = {
+        quantity: int(np.sum(draws < truth_of))
+        for quantity, draws, truth_of in _compared(mixture, truth, f - y[:, None], told)
+    }
+    jax.clear_caches()  # every replication compiles its own program
+    rhat = round(float(mixture.diagnostics_["rhat"].max()), 3)
+    return {"experiment": name, "replication": number, "rhat": rhat} | ranks
+
+
+def _compared(mixture, truth: Truth, d: np.ndarray, y_err: np.ndarray | None):
+    """Name, ranked draws (KEPT,) and true value of every quantity."""
+    posterior = mixture.posterior_["posterior"].to_dataset()
+    total = mixture.posterior_["log_likelihood"].to_dataset()["y"].to_numpy().sum(axis=-1)
+    chosen = np.linspace(0, total.size - 1, KEPT).astype(int)
+
+    def kept(draws: np.ndarray) -> np.ndarray:
+        return draws.reshape(total.size, -1)[chosen]
+
+    for name in dict.fromkeys(n.partition("[")[0] for n in truth.scalars):
+        if name == "far":
+            continue
+        draws = kept(posterior[name].to_numpy())
+        labels = [n for n in truth.scalars if n.partition("[")[0] == name]
+        for column, label in zip(draws.T, labels, strict=True):
+            yield label, column, truth.scalars[label]
+    far = [n for n in truth.scalars if n.startswith("far")]
+    if far:
+        frame = pd.DataFrame(np.column_stack([FAR, [[0.0] * len(MODELS)]]), columns=COORDS + MODELS)
+        draws = mixture.sample_weights(frame)[:, 0]
+        draws = draws[np.linspace(0, len(draws) - 1, KEPT).astype(int)]
+        for column, label in zip(draws.T, far, strict=True):
+            yield label, column, truth.scalars[label]
+    yield "log likelihood", kept(total)[:, 0], _log_likelihood(mixture, truth, d, y_err)
+
+
+def _log_likelihood(mixture, truth: Truth, d: np.ndarray, y_err: np.ndarray | None) -> float:
+    """Of the truth, as the fit would say it: with the weights given or integrated out."""
+    noise = np.hypot(truth.sigma, 0.0 if y_err is None else y_err)
+    if hasattr(mixture, "weights_"):
+        miss = np.sum(truth.weights * d, axis=1) / noise
+        return float(np.sum(-0.5 * miss**2 - np.log(noise * np.sqrt(2 * np.pi))))
+    from dirimix.integrated import Likelihood
+
+    return float(np.sum(Likelihood(d).evaluate(truth.alpha, np.full(len(d), noise))[0]))
+
+
+def run(wanted: list[str], replications: int) -> pd.DataFrame:
+    """All replications that are not in the file yet, one process a core."""
+    path = FOLDER / "calibration-ranks.csv"
+    rows = [pd.read_csv(path)] if path.exists() else []
+    done = {(r.experiment, r.replication) for table in rows for r in table.itertuples()}
+    tasks = [(e, n) for n in range(replications) for e in wanted if (e, n) not in done]
+    pools = _pools()
+    futures = [pools[i % len(pools)].submit(replicate, *task) for i, task in enumerate(tasks)]
+    for count, future in enumerate(as_completed(futures), 1):
+        rows.append(pd.DataFrame([future.result()]))
+        if count % 10 == 0 or count == len(tasks):
+            _sorted(rows).to_csv(path, index=False)
+            print(f"{count} of {len(tasks)} fits", file=sys.stderr)
+    return _sorted(rows)
+
+
+def _sorted(rows: list[pd.DataFrame]) -> pd.DataFrame:
+    table = pd.concat(rows).sort_values(["experiment", "replication"], ignore_index=True)
+    return table.convert_dtypes()
+
+
+def _pools() -> list[ProcessPoolExecutor]:
+    """A process a core, pinned to it before anything in it counts its cores."""
+    cores = os.sched_getaffinity(0)
+    pools = []
+    for core in sorted(cores):
+        os.sched_setaffinity(0, {core})
+        pools.append(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
+        pools[-1].submit(int).result()
+    os.sched_setaffinity(0, cores)
+    return pools
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One quantity of an experiment: its ranks in (0, 1), their ECDF, and the band for that."""
+
+    experiment: str
+    quantity: str
+    pit: np.ndarray
+    ecdf: np.ndarray
+    band: tuple[np.ndarray, np.ndarray, np.ndarray]
+
+    @property
+    def outside(self) -> float:
+        """How far the ECDF leaves the band, 0 where it does not."""
+        _, low, high = self.band
+        return max(float(np.max(self.ecdf - high)), float(np.max(low - self.ecdf)), 0.0)
+
+
+@cache
+def band(n: int, quantities: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where an ECDF is evaluated, and between which values it should stay.
+
+    Simultaneous over the ECDF (Sailynoja et al. 2022, doi 10.1007/s11222-022-10090-6) and over
+    the quantities, so that a calibrated method passes with all of them with `CONFIDENCE`.
+    """
+    level = 1 - (1 - CONFIDENCE) / quantities
+    at, _, low, high = ecdf_pit(np.zeros(n), level, 10_000, rng=np.random.default_rng(0))
+    return at, low, high
+
+
+def compare(ranks: pd.DataFrame) -> Iterator[Comparison]:
+    """The ECDF of every quantity of every experiment beside its band."""
+    rng = np.random.default_rng(0)
+    for name, table in ranks.groupby("experiment", sort=False):
+        quantities = table.drop(columns=["experiment", "replication", "rhat"]).dropna(axis=1)
+        n, count = quantities.shape
+        at, low, high = band(n, count)
+        for quantity, column in quantities.items():
+            # uniform within a rank, since ranks are discrete
+            pit = (column.to_numpy(dtype=float) + rng.random(n)) / (KEPT + 1)
+            ecdf = compute_ecdf(pit, at)
+            yield Comparison(str(name), str(quantity), pit, ecdf, (at, low, high))
+
+
+def summarise(comparisons: list[Comparison], ranks: pd.DataFrame) -> pd.DataFrame:
+    """One row an experiment and quantity."""
+    stuck = (ranks["rhat"] > 1.05).groupby(ranks["experiment"]).sum()
+    rows = [
+        {
+            "experiment": c.experiment,
+            "quantity": c.quantity,
+            "replications": len(c.pit),
+            "rhat_above_1.05": stuck[c.experiment],
+            "mean_rank": c.pit.mean(),
+            "mean_rank_error": c.pit.std() / np.sqrt(len(c.pit)),
+            "farthest_outside_band": c.outside,
+            "passes": c.outside == 0,
+        }
+        for c in comparisons
+    ]
+    return pd.DataFrame(rows)
+
+
+def plot(comparisons: list[Comparison]) -> None:
+    """ECDF minus uniform of every quantity of every experiment, with its band."""
+    names = list(dict.fromkeys(c.experiment for c in comparisons))
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(3.2 * len(names), 3), sharey=True, layout="constrained"
+    )
+    for axis, name in zip(np.atleast_1d(axes), names, strict=True):
+        for c in comparisons:
+            if c.experiment == name:
+                at, low, high = c.band
+                fails = c.outside > 0
+                style = {"color": "C3", "lw": 1.4} if fails else {"color": "0.6", "lw": 0.8}
+                axis.plot(at, c.ecdf - at, **style, label=c.quantity if fails else None)
+        axis.fill_between(at, low - at, high - at, color="C0", alpha=0.2, lw=0)
+        axis.set_title(name, fontsize=9)
+        axis.set_xlabel(f"rank / {KEPT + 1}")
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(fontsize=7)
+    np.atleast_1d(axes)[0].set_ylabel("ECDF of the ranks minus uniform")
+    figure.savefig(FOLDER / "calibration.png", dpi=150)
+    plt.close(figure)
+
+
+def main() -> int:
+    """Run, judge, plot; 1 if a method fails or the broken fit passes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--replications", type=int, default=200)
+    parser.add_argument("--only", action="append", choices=list(EXPERIMENTS))
+    options = parser.parse_args()
+    ranks = run(options.only or list(EXPERIMENTS), options.replications)
+    comparisons = list(compare(ranks))
+    verdicts = summarise(comparisons, ranks)
+    verdicts.to_csv(FOLDER / "calibration.csv", index=False, float_format="%.4g")
+    plot(comparisons)
+    passed = verdicts.groupby("experiment", sort=False)["passes"].all()
+    print(passed.to_string())
+    expected = {name: EXPERIMENTS[name].informed for name in passed.index}
+    return int(any(passed[name] != wanted for name, wanted in expected.items()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
