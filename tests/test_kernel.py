@@ -67,8 +67,9 @@ def test_the_law_does_not_depend_on_the_force(model):
     assert Law(0, wrong, 3 * wrong**2).largest_z(q[..., 0]) > LIMIT
 
 
-def test_nuts_draws_from_the_same_law():
-    q = drawn(Normal(), np.zeros((2, 3)), "nuts")
+@pytest.mark.parametrize("kernel", ["nuts", "metropolis"])
+def test_other_kernels_draw_from_the_same_law(kernel):
+    q = drawn(Normal(), np.zeros((2, 3)), kernel)
     for j, variance in enumerate((4.0, 1.0, 1.0)):
         assert Law(0, variance, 3 * variance**2).largest_z(q[..., j]) < LIMIT
 

@@ -244,7 +244,7 @@ def test_a_run_that_is_too_short_says_so():
         ({"draws": 1}, "draws must be at least 4, not 1"),
         ({"min_ess": 0}, "min_ess must be a positive number, not 0"),
         ({"max_seconds": 60}, "max_seconds ends the search for min_ess; give min_ess too"),
-        ({"kernel": "gibbs"}, "kernel is 'hmc' or 'nuts', not 'gibbs'"),
+        ({"kernel": "gibbs"}, "kernel is one of 'hmc', 'nuts', 'metropolis', not 'gibbs'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(options, message):

@@ -108,7 +108,7 @@ class LinearMixture(AbstractGlobalMixture):
         chains: Independent chains.
         draws: Draws kept from each.
         warmup: Iterations before them.
-        kernel: 'hmc' or 'nuts'.
+        kernel: 'hmc', 'nuts' or 'metropolis'.
         min_ess: Effective sample size, bulk and tail, that everything in `diagnostics_` is to
             reach: as many draws again as `draws` are taken until it does. None for one time.
         max_seconds: Wall time after which no more draws are begun.
@@ -192,7 +192,7 @@ class DirichletMixture(AbstractGlobalMixture):
         chains: Independent chains.
         draws: Draws kept from each.
         warmup: Iterations before them.
-        kernel: 'hmc' or 'nuts'.
+        kernel: 'hmc', 'nuts' or 'metropolis'.
         min_ess: Effective sample size, bulk and tail, that everything in `diagnostics_` is to
             reach: as many draws again as `draws` are taken until it does. None for one time.
         max_seconds: Wall time after which no more draws are begun.

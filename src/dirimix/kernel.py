@@ -1,12 +1,13 @@
 """One chain of Hamiltonian Monte Carlo, a chunk of iterations at a time.
 
-Two kernels, both BlackJAX's. `hmc` (default) draws trajectories of jittered length, about
+Three kernels, all BlackJAX's. `hmc` (default) draws trajectories of jittered length, about
 `trajectory` posterior standard deviations long: with thousands of coordinates that the data
 hardly touch, the no-U-turn rule stops when *they* turn, long before the hyperparameters have
 moved. Its trajectories may follow a cheaper vector field than the gradient of the log density:
 every kick changes the momentum by a function of the position alone, so the map keeps volume and
 can be reversed whatever that function is, and the Metropolis test at the end, with the exact
 density, makes the chain exact. `nuts` is the no-U-turn sampler, with exact gradients.
+`metropolis` is the random walk, many moves a draw, to be seen beside them.
 """
 
 from collections.abc import Callable
@@ -23,9 +24,12 @@ from jaxtyping import Array
 
 from dirimix.errors import InputError, NotConverged
 
+KERNELS = ("hmc", "nuts", "metropolis")
 FIRST_STEP = 0.04
 _CHUNK = 20  # iterations between two looks at the clock
 _MAX_STEPS = 250
+_WALK = 50  # moves of the random walk from one draw to the next: about the cost of a trajectory
+_WALK_ACCEPT = 0.234  # the best acceptance of a random walk in many dimensions
 # one thread a chain: the arrays are too small for XLA's own threads to pay
 _COMPILE = {"xla_cpu_multi_thread_eigen": False}
 
@@ -38,7 +42,7 @@ class Settings:
         chains: Independent chains.
         draws: Draws kept from each.
         warmup: Iterations before them, not kept.
-        kernel: 'hmc' or 'nuts'.
+        kernel: 'hmc', 'nuts' or 'metropolis'.
         trajectory: Mean length of an `hmc` trajectory in posterior standard deviations.
         target_accept: Acceptance that the step size is tuned for.
         seed: Same seed, same draws.
@@ -58,8 +62,9 @@ class Settings:
     max_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        if self.kernel not in ("hmc", "nuts"):
-            raise InputError(f"kernel is 'hmc' or 'nuts', not {self.kernel!r}")
+        if self.kernel not in KERNELS:
+            known = ", ".join(map(repr, KERNELS))
+            raise InputError(f"kernel is one of {known}, not {self.kernel!r}")
         for name, least in (("chains", 1), ("draws", 4), ("warmup", 20)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} must be at least {least}, not {getattr(self, name)}")
@@ -125,6 +130,14 @@ class Search(NamedTuple):
     log_step: Any
     mean: Any
     count: Any
+
+
+class Walked(NamedTuple):
+    """What the random walk tells of its moves to a draw; it has no energy and cannot diverge."""
+
+    acceptance_rate: Any
+    is_divergent: Any
+    energy: Any
 
 
 class Chain(NamedTuple):
@@ -194,12 +207,15 @@ def _compile(target: Target, settings: Settings) -> Callable:
     """Up to `_CHUNK` iterations, searching the step size if asked."""
     density = target.log_density
     nuts = settings.kernel == "nuts"
+    aim = _WALK_ACCEPT if settings.kernel == "metropolis" else settings.target_accept
     # trajectories of `hmc` begin with a force of their own: no gradient is handed on
     slope = jax.grad(density) if nuts else jnp.zeros_like
     force = target.force or jax.grad(density)
     adapted = np.flatnonzero(target.adapt)
 
     def iterate(key: Array, state: HMCState, tuning: Tuning) -> tuple:
+        if settings.kernel == "metropolis":
+            return _random_walk(key, state, tuning, density)
         if nuts:
             state, info = blackjax.nuts.build_kernel()(
                 key, state, density, tuning.step, tuning.inverse_mass
@@ -232,9 +248,9 @@ def _compile(target: Target, settings: Settings) -> Callable:
             key, this, jump = jax.random.split(key, 3)
             step = jnp.where(warmup, jnp.exp(search.log_step), tuning.step)
             state, info, steps = iterate(this, state, tuning._replace(step=step))
-            if target.leap is not None:
+            if target.leap is not None and settings.kernel != "metropolis":
                 state = _leap(jump, state, target.leap, density, slope)
-            search = _search(search, info.acceptance_rate, settings.target_accept)
+            search = _search(search, info.acceptance_rate, aim)
             found = keep(state, info, steps)
             kept = jax.tree.map(lambda buffer, v: buffer.at[i].set(v), kept, cast(Any, found))
             return state, key, search, kept
@@ -248,6 +264,24 @@ def _compile(target: Target, settings: Settings) -> Callable:
         return Chain(state.position, jax.random.key_data(key), search), kept
 
     return jax.jit(advance, compiler_options=_COMPILE)
+
+
+def _random_walk(key: Array, state: HMCState, tuning: Tuning, density: Callable) -> tuple:
+    """Moves of a random-walk Metropolis chain, each normal with the scales of the metric."""
+    mass = tuning.inverse_mass
+    scale = jnp.linalg.cholesky(mass) if mass.ndim == 2 else jnp.sqrt(mass)
+    move = blackjax.mcmc.random_walk.normal(tuning.step * scale)
+    kernel = blackjax.mcmc.random_walk.build_additive_step()
+
+    def once(i: Array, carry: tuple) -> tuple:
+        at, share = carry
+        at, info = kernel(jax.random.fold_in(key, i), at, density, move)
+        return at, share + jnp.minimum(info.acceptance_rate, 1.0) / _WALK
+
+    begin = blackjax.mcmc.random_walk.RWState(state.position, state.logdensity)
+    end, share = jax.lax.fori_loop(0, _WALK, once, (begin, 0.0))
+    after = HMCState(end.position, end.logdensity, state.logdensity_grad)
+    return after, Walked(share, jnp.asarray(False), jnp.asarray(jnp.nan)), jnp.asarray(_WALK)
 
 
 def _leap(

@@ -46,7 +46,7 @@ class LocalDirichletMixture(AbstractMixture):
         chains: Independent chains.
         draws: Draws kept from each.
         warmup: Iterations before them.
-        kernel: 'hmc' (jittered long trajectories) or 'nuts'.
+        kernel: 'hmc' (jittered long trajectories), 'nuts', or 'metropolis', the random walk.
         trajectory: Mean length of an 'hmc' trajectory in posterior standard deviations.
         min_ess: Effective sample size, bulk and tail, that everything in `diagnostics_` is to
             reach: as many draws again as `draws` are taken until it does. None for one time.

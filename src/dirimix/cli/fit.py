@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-seconds", type=float, metavar="S", help="begin no more draws after this time"
     )
-    parser.add_argument("--kernel", choices=("hmc", "nuts"))
+    parser.add_argument("--kernel", choices=("hmc", "nuts", "metropolis"))
     parser.add_argument("--y-scale", type=float, metavar="S", help="unit of the noise prior")
     parser.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="any other option"
