@@ -61,7 +61,7 @@ class AbstractGlobalMixture(AbstractMixture):
             start,
             settings,
             self.progress,
-            least_ess=lambda draws: posterior.least_ess(_checked(draws, model.table)),
+            enough=lambda d: posterior.is_enough(_checked(d, model.table), self.min_ess),
         )
         self._keep(sample, settings, model.table)
         return sample
@@ -110,7 +110,8 @@ class LinearMixture(AbstractGlobalMixture):
         warmup: Iterations before them.
         kernel: 'hmc', 'nuts' or 'metropolis'.
         min_ess: Effective sample size, bulk and tail, that everything in `diagnostics_` is to
-            reach: as many draws again as `draws` are taken until it does. None for one time.
+            reach, with an R-hat that passes: as many draws again as `draws` are taken until it
+            does. None for one time.
         max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
@@ -194,7 +195,8 @@ class DirichletMixture(AbstractGlobalMixture):
         warmup: Iterations before them.
         kernel: 'hmc', 'nuts' or 'metropolis'.
         min_ess: Effective sample size, bulk and tail, that everything in `diagnostics_` is to
-            reach: as many draws again as `draws` are taken until it does. None for one time.
+            reach, with an R-hat that passes: as many draws again as `draws` are taken until it
+            does. None for one time.
         max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.

@@ -49,7 +49,8 @@ class LocalDirichletMixture(AbstractMixture):
         kernel: 'hmc' (jittered long trajectories), 'nuts', or 'metropolis', the random walk.
         trajectory: Mean length of an 'hmc' trajectory in posterior standard deviations.
         min_ess: Effective sample size, bulk and tail, that everything in `diagnostics_` is to
-            reach: as many draws again as `draws` are taken until it does. None for one time.
+            reach, with an R-hat that passes: as many draws again as `draws` are taken until it
+            does. None for one time.
         max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
@@ -130,7 +131,7 @@ class LocalDirichletMixture(AbstractMixture):
             settings,
             self.progress,
             heavy=heavy,
-            least_ess=lambda draws: posterior.least_ess(self._checked(draws, table)),
+            enough=lambda draws: posterior.is_enough(self._checked(draws, table), self.min_ess),
         )
         self._keep(sample, settings, table)
 

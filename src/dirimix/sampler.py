@@ -62,7 +62,7 @@ def sample(
     listener: Listener | None = None,
     *,
     heavy: bool = False,
-    least_ess: Callable[[dict[str, np.ndarray]], float] | None = None,
+    enough: Callable[[dict[str, np.ndarray]], bool] | None = None,
 ) -> Sample:
     """Run all chains.
 
@@ -72,8 +72,8 @@ def sample(
         settings: How.
         listener: Told of every chunk of every chain.
         heavy: Whether a gradient takes long enough for processes to pay.
-        least_ess: The effective sample size that `settings.min_ess` speaks of, from all draws so
-            far, (chains, draws, ...) each.
+        enough: Whether all draws so far, (chains, draws, ...) each, are as many as
+            `settings.min_ess` asks for.
     """
     begun = time.perf_counter()
     target = model.target()
@@ -85,13 +85,13 @@ def sample(
         chains, tuning, gradients = _warm_up(crew, target, chains, tuning, settings, board)
         board.start_draws()
         results = crew.run(chains, tuning, settings.draws, board.tell, warmup=False)
-        ended = _ended(results, settings, begun, least_ess)
+        ended = _ended(results, settings, begun, enough)
         while ended is None:
             board.extend()
             chains = [chain for chain, _ in results]
             more = crew.run(chains, tuning, settings.draws, board.tell, warmup=False)
             results = [(end, old + new) for (_, old), (end, new) in zip(results, more, strict=True)]
-            ended = _ended(results, settings, begun, least_ess)
+            ended = _ended(results, settings, begun, enough)
     finally:
         crew.close()
     draws, stats = _stacked(results)
@@ -105,12 +105,12 @@ def _ended(
     results: list[tuple[Chain, list[Chunk]]],
     settings: Settings,
     begun: float,
-    least_ess: Callable[[dict[str, np.ndarray]], float] | None,
+    enough: Callable[[dict[str, np.ndarray]], bool] | None,
 ) -> str | None:
     """What ends the sampling here, None to go on."""
-    if settings.min_ess is None or least_ess is None:
+    if settings.min_ess is None or enough is None:
         return "draws"
-    if least_ess(_stacked(results)[0]) >= settings.min_ess:
+    if enough(_stacked(results)[0]):
         return "ess"
     spent = time.perf_counter() - begun
     return "time" if settings.max_seconds is not None and spent > settings.max_seconds else None
