@@ -239,6 +239,18 @@ def test_what_has_not_converged_is_written_marked_and_told(tmp_path, monkeypatch
     assert run(study, out, *only, "--resume", "--allow-unconverged") == 0
 
 
+def test_a_tolerated_method_is_marked_but_decides_no_exit_code(tmp_path, monkeypatch):
+    register(monkeypatch)
+    text = STUDY.replace('"equal", ', '"equal", "stand-in", ')
+    text = text.replace("[scores]", '[options."stand-in"]\noutcome = "bad"\n[scores]')
+    text = text.replace("[options", 'tolerated = ["stand-in"]\n[options', 1)
+    study, out = write_study(tmp_path, text), tmp_path / "out"
+    assert run(study, out, "--only", "equal,stand-in") == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["methods"]["stand-in"]["converged"] is False
+    assert run(study, out, "--only", "equal") == 0
+
+
 def test_rows_that_lack_a_model_are_left_out_with_a_line(tmp_path, capsys):
     study = write_study(
         tmp_path, STUDY.replace('split = "part"', 'split = "part"\nrows = "complete"')

@@ -57,6 +57,7 @@ class Study:
     Attributes:
         data: Which table.
         run: Names of the methods.
+        tolerated: Those of them that do not decide the exit code if they do not converge.
         options: Options for every method that has them.
         overrides: Options by method.
         pairs: Methods to be compared, two by two.
@@ -72,6 +73,7 @@ class Study:
 
     data: DataChoice
     run: tuple[str, ...]
+    tolerated: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
     overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     pairs: tuple[tuple[str, str], ...] = ()
@@ -120,7 +122,8 @@ class Study:
                     f"the study does not run {name!r}{did_you_mean(name, self.run)}; it runs "
                     f"{', '.join(self.run)}"
                 )
-        return replace(self, run=tuple(n for n in self.run if n in names))
+        run, tolerated = ([n for n in own if n in names] for own in (self.run, self.tolerated))
+        return replace(self, run=tuple(run), tolerated=tuple(tolerated))
 
 
 def _of_dataset(table: str) -> dict[str, None]:
@@ -163,15 +166,19 @@ def make_study(raw: Mapping[str, Any]) -> Study:
     """
     entries.check_known(raw, _SECTIONS, "the study")
     parts = {name: entries.section(raw, name) for name in ("data", "methods", "options", "scores")}
-    entries.check_known(parts["methods"], ("run",), "[methods]")
+    entries.check_known(parts["methods"], ("run", "tolerated"), "[methods]")
     entries.check_known(parts["scores"], ("n_boot",), "[scores]")
     run = entries.strings(parts["methods"].get("run"), "[methods] run")
+    tolerated = parts["methods"].get("tolerated", [])
+    tolerated = entries.strings(tolerated, "[methods] tolerated") if tolerated else ()
+    entries.among(tolerated, run, "[methods] tolerated")
     options, overrides = _options(parts["options"], run)
     validation = sections.schemes(entries.section(raw, "validation"), run)
     data = data_choice(parts["data"])
     return Study(
         data=data,
         run=run,
+        tolerated=tolerated,
         options=options,
         overrides=overrides,
         pairs=_pairs(entries.section(raw, "compare"), run),

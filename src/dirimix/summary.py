@@ -57,7 +57,7 @@ class Outcome:
     """What a finished run says of itself.
 
     Attributes:
-        unconverged: Why, by method, of those that have not converged.
+        unconverged: Why, by method, of those that have not converged and are not tolerated.
         scores: The score table.
     """
 
@@ -112,7 +112,8 @@ def finish(
     write_json(_report_numbers(done, numbers), folder / "scores.json")
     manifest = _manifest(done, command=command, seconds=seconds, inputs=inputs)
     write_json(manifest, folder / "manifest.json")
-    return Outcome(done.unconverged(done.jobs), numbers["scores"])
+    deciding = [j for j in done.jobs if j.choice.name not in done.setup.study.tolerated]
+    return Outcome(done.unconverged(deciding), numbers["scores"])
 
 
 def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
