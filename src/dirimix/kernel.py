@@ -28,6 +28,9 @@ KERNELS = ("hmc", "nuts", "metropolis")
 FIRST_STEP = 0.04
 _CHUNK = 20  # iterations between two looks at the clock
 _MAX_STEPS = 250
+# share of the trajectories with whole steps; of the rest as many have half steps, and so on: a
+# chain leaves places too stiff for the step that suits the others
+_WHOLE = 0.75
 _WALK = 50  # moves of the random walk from one draw to the next: about the cost of a trajectory
 _WALK_ACCEPT = 0.234  # the best acceptance of a random walk in many dimensions
 # one thread a chain: the arrays are too small for XLA's own threads to pay
@@ -221,11 +224,12 @@ def _compile(target: Target, settings: Settings) -> Callable:
                 key, state, density, tuning.step, tuning.inverse_mass
             )
             return state, info, info.num_integration_steps
-        key_steps, key_move = jax.random.split(key)
+        key_steps, key_size, key_move = jax.random.split(key, 3)
         steps = _steps(key_steps, tuning.length, tuning.step)
+        size = tuning.step * 0.5 ** (jax.random.geometric(key_size, _WHOLE) - 1)
         # one step of the library's kernel is a whole trajectory
         kernel = blackjax.hmc.build_kernel(_trajectory(target.gaussian, force, steps))
-        after, info = kernel(key_move, state, density, tuning.step, tuning.inverse_mass, 1)
+        after, info = kernel(key_move, state, density, size, tuning.inverse_mass, 1)
         # the library tells the energy of the end, also where the chain stayed at the start
         kinetic = blackjax.mcmc.metrics.default_metric(tuning.inverse_mass).kinetic_energy
         stayed = -state.logdensity + kinetic(info.momentum)

@@ -24,7 +24,7 @@ _KEPT = 1000  # draws of the field that prediction uses
 _REPEATS = 4  # weight draws for each of them
 _KEPT_AT_SITES = 400  # draws of the site weights
 _HEAVY = 1000  # sites times models, from where processes pay
-_ACCEPT = 0.8
+_ACCEPT = 0.85
 _BOUNDS = (-LOG_ALPHA_BOUND, LOG_ALPHA_BOUND)
 _MAX_DEFICIT = 0.01  # share of the field's variance that the lattice may leave out
 
