@@ -23,6 +23,8 @@ test: lint
 	$(BIN)/pytest -m 'not slow'
 
 verify: .venv.ok
+	$(BIN)/python verification/second_sampler.py
+	$(BIN)/python verification/calibration.py
 	$(BIN)/pytest -m slow
 
 bench: .venv.ok

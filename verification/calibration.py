@@ -8,8 +8,8 @@ no more than its prior passes on parameters alone (Modrak et al. 2023, doi 10.12
 The simulations are plain NumPy with a dense Gaussian process and share no code with the models.
 One fit is broken on purpose: it is not told the measurement errors, and must fail.
 
-Writes to this folder: `calibration-ranks.csv` (one row a replication; a run that was stopped goes
-on from it), `calibration.csv` (one row a quantity), `calibration.png`.
+Writes to this folder: `calibration-ranks.csv` (one row a replication; with `--resume` a run that
+was stopped goes on from it), `calibration.csv` (one row a quantity), `calibration.png`.
 """
 
 import argparse
@@ -204,10 +204,10 @@ def _log_likelihood(mixture, truth: Truth, d: np.ndarray, y_err: np.ndarray | No
     return float(np.sum(Likelihood(d).evaluate(truth.alpha, np.full(len(d), noise))[0]))
 
 
-def run(wanted: list[str], replications: int) -> pd.DataFrame:
-    """All replications that are not in the file yet, one process a core."""
+def run(wanted: list[str], replications: int, *, resume: bool) -> pd.DataFrame:
+    """All replications, with `resume` those that are not in the file yet, one process a core."""
     path = FOLDER / "calibration-ranks.csv"
-    rows = [pd.read_csv(path)] if path.exists() else []
+    rows = [pd.read_csv(path)] if resume and path.exists() else []
     done = {(r.experiment, r.replication) for table in rows for r in table.itertuples()}
     tasks = [(e, n) for n in range(replications) for e in wanted if (e, n) not in done]
     pools = _pools()
@@ -327,8 +327,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--replications", type=int, default=200)
     parser.add_argument("--only", action="append", choices=list(EXPERIMENTS))
+    parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
-    ranks = run(options.only or list(EXPERIMENTS), options.replications)
+    wanted = options.only or list(EXPERIMENTS)
+    ranks = run(wanted, options.replications, resume=options.resume)
     comparisons = list(compare(ranks))
     verdicts = summarise(comparisons, ranks)
     verdicts.to_csv(FOLDER / "calibration.csv", index=False, float_format="%.4g")
