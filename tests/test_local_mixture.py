@@ -241,6 +241,7 @@ def test_a_run_that_is_too_short_says_so():
         ({"coords": ["p", "r", "s"]}, "field='gp' serves one or two coordinates, not 3; choose"),
         ({"length_scale": [(1, 2), (1, 2)]}, r"needs \(low, high\) for each of the 1 coordinates"),
         ({"length_scale": [(2, 1)]}, "length_scale needs low < high"),
+        ({"field": "linear", "length_scale": [(1, 2)]}, "field='linear' has no length scale"),
         ({"draws": 1}, "draws must be at least 4, not 1"),
         ({"min_ess": 0}, "min_ess must be a positive number, not 0"),
         ({"max_seconds": 60}, "max_seconds ends the search for min_ess; give min_ess too"),

@@ -42,7 +42,7 @@ class LocalDirichletMixture(AbstractMixture):
         models: Names of the K model columns.
         field: 'linear' or 'gp'.
         length_scale: (low, high) for each coordinate, between which 98 % of the prior mass of
-            its length scale lies; by default from the sites' spacing and extent.
+            its length scale lies, with field='gp'; by default from the sites' spacing and extent.
         chains: Independent chains.
         draws: Draws kept from each.
         warmup: Iterations before them.
@@ -138,6 +138,8 @@ class LocalDirichletMixture(AbstractMixture):
     def _make_field(self, table: Table) -> AbstractField:
         if not table.coords:
             raise InputError("a local mixture needs coordinates; name at least one in coords")
+        if self.field == "linear" and self.length_scale is not None:
+            raise InputError("field='linear' has no length scale; leave length_scale out")
         if self.field == "linear":
             return LinearField(table.x, len(table.models))
         if self.field != "gp":
