@@ -29,7 +29,8 @@ def measure(sites: int, models: int) -> dict[str, object]:
     import jax
     import jax.numpy as jnp
 
-    from dirimix.field import make_lattice_field
+    from dirimix.lattice import make_lattice_field
+    from dirimix.length_scale import LengthScalePrior
     from dirimix.local_model import LocalModel
     from dirimix.noise import GammaNoise
     from dirimix.table import make_table
@@ -42,7 +43,7 @@ def measure(sites: int, models: int) -> dict[str, object]:
     y = y + rng.normal(0, 0.2, sites)
     names = tuple(f"m{k}" for k in range(models))
     table = make_table(np.column_stack([x, f]), ("a", "b"), names, y, fitting=True)
-    field = make_lattice_field(table.x, models)
+    field = make_lattice_field(table.x, models, LengthScalePrior.of_sites(table.x))
     model = LocalModel(table, field, GammaNoise(), 0.5, np.full(models, 1 / models))
     with jax.enable_x64(True):
         at = jnp.asarray(model.start(1, rng)[0])

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix import LocalDirichletMixture
-from dirimix.field import LengthScalePrior
+from dirimix.length_scale import LengthScalePrior
 from dirimix.table import Table
 
 CHAINS = 4

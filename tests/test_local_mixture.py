@@ -238,7 +238,8 @@ def test_a_run_that_is_too_short_says_so():
     [
         ({"coords": []}, "a local mixture needs coordinates; name at least one in coords"),
         ({"field": "lin"}, "field is 'linear' or 'gp', not 'lin'"),
-        ({"coords": ["p", "r", "s"]}, "field='gp' serves one or two coordinates, not 3; choose"),
+        ({"coords": ["p", "r", "s"], "form": "lattice"}, "'lattice' does not serve 3 coordinates"),
+        ({"form": "cubic"}, "form is 'auto', 'lattice' .*; 'cubic' does not serve 1 coord"),
         ({"length_scale": [(1, 2), (1, 2)]}, r"needs \(low, high\) for each of the 1 coordinates"),
         ({"length_scale": [(2, 1)]}, "length_scale needs low < high"),
         ({"field": "linear", "length_scale": [(1, 2)]}, "field='linear' has no length scale"),

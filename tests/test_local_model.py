@@ -8,16 +8,24 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.linalg import fractional_matrix_power
+from scipy.spatial.distance import cdist
 
 from direct import log_expectation
-from dirimix.field import LinearField, make_lattice_field
+from dirimix.field import LinearField
 from dirimix.integrated import Likelihood
+from dirimix.lattice import make_lattice_field
+from dirimix.length_scale import LengthScalePrior
 from dirimix.local_model import LocalModel
 from dirimix.noise import GammaNoise
+from dirimix.process import DenseField
 from dirimix.table import make_table
 
 NOISE = GammaNoise(5, 10, scale=1.3)
-FIELDS = {"lbmm-gld": LinearField, "lbmm-gpd": make_lattice_field}
+FIELDS = {
+    "lbmm-gld": lambda x, k: LinearField(x, k),
+    "lbmm-gpd": lambda x, k: make_lattice_field(x, k, LengthScalePrior.of_sites(x)),
+    "dense": lambda x, k: DenseField(x, k, LengthScalePrior.of_sites(x)),
+}
 
 
 def make(kind: str, models: str = "ab") -> LocalModel:
@@ -41,6 +49,9 @@ def log_concentrations(model: LocalModel, p: dict[str, np.ndarray]) -> np.ndarra
         return np.column_stack([np.ones(len(x)), stats.zscore(x)]) @ p["beta"].T
     field, root = model.field, None
     rho = np.exp(field.length_prior.location + field.length_prior.spread * p["length"])
+    if isinstance(field, DenseField):
+        own = np.exp(-0.5 * cdist(x / rho, x / rho, "sqeuclidean")) + 1e-8 * np.eye(len(x))
+        return p["gamma"] + p["amplitude"] ** 2 * (np.linalg.cholesky(own) @ p["z"].T)
     for column, axis, length in zip(x.T, field.axes, rho, strict=True):
         kernel = stats.norm(0, length).pdf
         top = kernel(0)

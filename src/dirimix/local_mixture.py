@@ -9,11 +9,14 @@ import xarray as xr
 from dirimix import convergence, dirichlet, posterior, sampler
 from dirimix.base import AbstractMixture, pool
 from dirimix.errors import ConvergenceWarning, InputError
-from dirimix.field import AbstractField, LengthScalePrior, LinearField, make_lattice_field
+from dirimix.field import AbstractField, LinearField
+from dirimix.lattice import make_lattice_field
+from dirimix.length_scale import LengthScalePrior
 from dirimix.local_model import LOG_ALPHA_BOUND, LocalModel
 from dirimix.noise import GammaNoise, maximum_likelihood_sigma
 from dirimix.posterior import Quantity
 from dirimix.predictive import NormalMixture
+from dirimix.process import DenseField
 from dirimix.progress import Listener
 from dirimix.references import simplex_least_squares
 from dirimix.rows import observed
@@ -26,6 +29,7 @@ _KEPT_AT_SITES = 400  # draws of the site weights
 _HEAVY = 1000  # sites times models, from where processes pay
 _ACCEPT = 0.85
 _BOUNDS = (-LOG_ALPHA_BOUND, LOG_ALPHA_BOUND)
+_DENSE_SITES = 1000  # that a dense process serves
 _MAX_DEFICIT = 0.01  # share of the field's variance that the lattice may leave out
 
 
@@ -41,6 +45,8 @@ class LocalDirichletMixture(AbstractMixture):
         coords: Names of the q coordinate columns.
         models: Names of the K model columns.
         field: 'linear' or 'gp'.
+        form: Of the process: 'lattice' (one or two coordinates), 'dense' (exact at the sites, for
+            few of them), or 'auto', the lattice where it serves. `priors_` says which.
         length_scale: (low, high) for each coordinate, between which 98 % of the prior mass of
             its length scale lies, with field='gp'; by default from the sites' spacing and extent.
         chains: Independent chains.
@@ -78,6 +84,7 @@ class LocalDirichletMixture(AbstractMixture):
         models: Sequence[str] = (),
         *,
         field: str = "gp",
+        form: str = "auto",
         length_scale: Sequence[Sequence[float]] | None = None,
         chains: int = 4,
         draws: int = 1000,
@@ -94,6 +101,7 @@ class LocalDirichletMixture(AbstractMixture):
         self.coords = coords
         self.models = models
         self.field = field
+        self.form = form
         self.length_scale = length_scale
         self.chains = chains
         self.draws = draws
@@ -144,16 +152,20 @@ class LocalDirichletMixture(AbstractMixture):
             return LinearField(table.x, len(table.models))
         if self.field != "gp":
             raise InputError(f"field is 'linear' or 'gp', not {self.field!r}")
-        if table.x.shape[1] > 2:
-            raise InputError(
-                f"field='gp' serves one or two coordinates, not {table.x.shape[1]}; choose two, "
-                "or field='linear'"
-            )
-        return make_lattice_field(table.x, len(table.models), self._length_prior(table))
+        prior, (n, q) = self._length_prior(table), table.x.shape
+        form = ("lattice" if q <= 2 else "dense") if self.form == "auto" else self.form
+        if form == "dense" and n <= _DENSE_SITES:
+            return DenseField(table.x, len(table.models), prior)
+        if form == "lattice" and q <= 2:
+            return make_lattice_field(table.x, len(table.models), prior)
+        raise InputError(
+            f"form is 'auto', 'lattice' (one or two coordinates) or 'dense' (up to {_DENSE_SITES} "
+            f"sites); {self.form!r} does not serve {q} coordinates of {n} sites"
+        )
 
-    def _length_prior(self, table: Table) -> LengthScalePrior | None:
+    def _length_prior(self, table: Table) -> LengthScalePrior:
         if self.length_scale is None:
-            return None
+            return LengthScalePrior.of_sites(table.x)
         bounds = np.asarray(self.length_scale, dtype=float)
         if bounds.shape != (len(table.coords), 2) or not (0 < bounds[:, 0]).all():
             raise InputError(

@@ -83,7 +83,7 @@ METHODS: dict[str, Method] = {
     "lbmm-gld": Method(
         "local Dirichlet mixing, log-linear concentrations",
         "LocalDirichletMixture",
-        {"field": "linear", "length_scale": None},
+        {"field": "linear", "form": "auto", "length_scale": None},
         local=True,
     ),
     "lbmm-gpd": Method(

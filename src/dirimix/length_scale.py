@@ -1,0 +1,56 @@
+"""The prior of a Gaussian process's length scales, by default from where the sites lie."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+
+@dataclass(frozen=True)
+class LengthScalePrior:
+    """log length scale ~ Normal(location, spread^2), one a coordinate.
+
+    Attributes:
+        location: (q,), log of the coordinate's unit.
+        spread: (q,).
+    """
+
+    location: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def between(cls, low: np.ndarray, high: np.ndarray) -> "LengthScalePrior":
+        """1 % of the mass below `low` and 1 % above `high`, (q,) each."""
+        location = (np.log(low) + np.log(high)) / 2
+        return cls(location, (np.log(high) - np.log(low)) / (2 * ndtri(0.99)))
+
+    @classmethod
+    def of_sites(cls, x: np.ndarray) -> "LengthScalePrior":
+        """Little mass below twice the sites' spacing and above a sixth of their extent.
+
+        Shorter scales than that look alike between two sites, and a process of a longer one,
+        whose waves are about 2 pi scales long, does not turn once over the sites.
+        """
+        sixth = np.ptp(x, axis=0) / 6
+        return cls.between(np.minimum(2 * spacing(x), sixth / 2), sixth)
+
+    def quantile(self, q: float) -> np.ndarray:
+        """The q-quantile, (q,)."""
+        return np.exp(self.location + self.spread * ndtri(q))
+
+
+def spacing(x: np.ndarray) -> np.ndarray:
+    """Typical distance between neighbouring sites along each coordinate, (q,).
+
+    The median gap between distinct values where the sites repeat them (a lattice), else the
+    extent over n^(1/q).
+    """
+    n, q = x.shape
+    gaps = np.array([float(np.median(np.diff(np.unique(column).astype(float)))) for column in x.T])
+    return np.where(_on_lattice(x), gaps, np.ptp(x, axis=0) / n ** (1 / q))
+
+
+def _on_lattice(x: np.ndarray) -> bool:
+    """Whether the distinct values of all coordinates are few against the sites."""
+    distinct = [len(np.unique(column)) for column in x.T]
+    return x.shape[1] > 1 and np.prod(distinct, dtype=float) <= 20 * len(x)

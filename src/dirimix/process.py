@@ -1,0 +1,135 @@
+"""Gaussian processes of log concentrations, in the form that is exact at the sites."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.linalg import solve_triangular
+from scipy.spatial.distance import cdist
+from scipy.stats import gamma, norm
+
+from dirimix.field import AbstractField, Params
+from dirimix.length_scale import LengthScalePrior
+
+JITTER = 1e-8  # added to the unit variance of the kernel
+REACH = 3.0  # standard deviations of log length up to which it moves; beyond, it stays put
+
+
+@dataclass(frozen=True)
+class AbstractProcess(AbstractField):
+    """log alpha_k ~ GP(gamma_k, eta_k^2 prod_j exp(-dx_j^2 / (2 rho_j^2))) (LBMM+GPD).
+
+    A form of the process has standard normal latents z for every model, and `unit_fields`.
+
+    Attributes:
+        x: Training sites, (n, q).
+        n_models: K.
+        length_prior: Prior of rho.
+    """
+
+    x: np.ndarray
+    n_models: int
+    length_prior: LengthScalePrior
+
+    @abstractmethod
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one model's latents z."""
+
+    @abstractmethod
+    def unit_field(self, p: Params) -> Float[Array, "n K"]:
+        """The process of zero mean and unit variance at the training sites."""
+
+    @abstractmethod
+    def unit_fields(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Its conditional mean given z, (s, m, K), and the share of variance of that, (s, m)."""
+
+    @abstractmethod
+    def form(self) -> str:
+        """The form in a few words."""
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        k = self.n_models
+        return {
+            "length": (self.x.shape[1],),
+            "amplitude": (k,),
+            "gamma": (k,),
+            "z": (k, *self.latent_shape()),
+        }
+
+    def of_models(self) -> tuple[str, ...]:
+        return ("amplitude", "gamma", "z")
+
+    def log_prior(self, p: Params) -> Float[Array, ""]:
+        # eta ~ Gamma(2, 2) through its square root, whose density vanishes at 0
+        eta = p["amplitude"] ** 2
+        gaussians = sum(jnp.sum(p[name] ** 2) for name in ("length", "gamma", "z"))
+        return -0.5 * gaussians + jnp.sum(1.5 * jnp.log(eta) - 2 * eta)
+
+    def log_alpha(self, p: Params) -> Float[Array, "n K"]:
+        return p["gamma"] + p["amplitude"] ** 2 * self.unit_field(p)
+
+    def extend(self, p: Params, x_new: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        field, share = self.unit_fields(p, x_new)
+        left = np.sqrt(np.clip(1 - share, 0, None))[..., None]
+        field = field + left * rng.standard_normal(field.shape)
+        return p["gamma"][:, None, :] + p["amplitude"][:, None, :] ** 2 * field
+
+    def deficit(self, p: Params) -> np.ndarray:
+        return np.max(1 - self.unit_fields(p, self.x)[1], axis=1)
+
+    def lengths(self, p: Params) -> np.ndarray:
+        """Length scales rho of draws, (s, q), in the coordinates' units."""
+        scaled = np.clip(p["length"], -REACH, REACH)
+        return np.exp(self.length_prior.location + self.length_prior.spread * scaled)
+
+    def hyperparameters(self, p: Params) -> dict[str, np.ndarray]:
+        return {"rho": self.lengths(p), "eta": p["amplitude"] ** 2, "gamma": p["gamma"]}
+
+    def log_priors(self, p: Params) -> dict[str, np.ndarray]:
+        return {
+            "rho": norm.logpdf(p["length"]).sum(axis=-1),
+            "eta": gamma.logpdf(p["amplitude"] ** 2, 2, scale=0.5).sum(axis=-1),
+            "gamma": norm.logpdf(p["gamma"]).sum(axis=-1),
+        }
+
+    def priors(self) -> dict[str, str]:
+        low, high = self.length_prior.quantile(0.01), self.length_prior.quantile(0.99)
+        spans = ", ".join(f"{a:.3g} to {b:.3g}" for a, b in zip(low, high, strict=True))
+        return {
+            "log alpha": f"Gaussian process, squared-exponential, {self.form()}",
+            "rho": f"log-normal, 98 % of its mass from (a coordinate) {spans}",
+            "eta": "Gamma(2, rate 2)",
+            "gamma": "Normal(0, 1)",
+        }
+
+
+@dataclass(frozen=True)
+class DenseField(AbstractProcess):
+    """The process at the training sites themselves: exact, any q, of cost n^3 a gradient."""
+
+    def latent_shape(self) -> tuple[int, ...]:
+        return (len(self.x),)
+
+    def form(self) -> str:
+        return f"exact at the {len(self.x)} sites"
+
+    def unit_field(self, p: Params) -> Float[Array, "n K"]:
+        scaled = jnp.clip(p["length"], -REACH, REACH)
+        rho = jnp.exp(self.length_prior.location + self.length_prior.spread * scaled)
+        gap = (self.x[:, None] - self.x[None]) / rho
+        gram = jnp.exp(-0.5 * jnp.sum(gap**2, axis=-1)) + JITTER * jnp.eye(len(self.x))
+        return jnp.linalg.cholesky(gram) @ p["z"].T
+
+    def unit_fields(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        fields, shares = [], []
+        for z, length in zip(p["z"], self.lengths(p), strict=True):
+            own, cross = (
+                cdist(x / length, self.x / length, "sqeuclidean") for x in (self.x, x_new)
+            )
+            root = np.linalg.cholesky(np.exp(-0.5 * own) + JITTER * np.eye(len(self.x)))
+            basis = solve_triangular(root, np.exp(-0.5 * cross).T, lower=True).T
+            fields.append(basis @ z.T)
+            shares.append(np.sum(basis**2, axis=1))
+        return np.stack(fields), np.stack(shares)
