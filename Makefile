@@ -24,6 +24,7 @@ test: lint
 
 verify: .venv.ok
 	$(BIN)/python verification/second_sampler.py
+	$(BIN)/python verification/forms.py
 	$(BIN)/python verification/calibration.py
 	$(BIN)/pytest -m slow
 

@@ -38,7 +38,7 @@ def latents(field, z: np.ndarray) -> dict[str, np.ndarray]:
 def basis(field, x_new: np.ndarray) -> np.ndarray:
     """The field at new sites as a linear function of the latents, (m, nodes)."""
     unit = np.eye(int(np.prod(field.latent_shape())))
-    return field.unit_fields(latents(field, unit), x_new)[0][:, :, 0].T
+    return field.unit_field_at(latents(field, unit), x_new)[0][:, :, 0].T
 
 
 def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -51,7 +51,7 @@ def test_the_covariance_is_the_kernel_at_the_sites_and_beyond(name):
     here, there = basis(field, SITES), basis(field, NEW)
     np.testing.assert_allclose(here @ here.T, kernel(SITES, SITES), atol=0.01)
     np.testing.assert_allclose(there @ here.T, kernel(NEW, SITES), atol=0.01)
-    share = field.unit_fields(latents(field, np.zeros((1, here.shape[1]))), NEW)[1][0]
+    share = field.unit_field_at(latents(field, np.zeros((1, here.shape[1]))), NEW)[1][0]
     np.testing.assert_allclose(share, np.sum(there**2, axis=1), atol=1e-9)
     assert share[-1] < 0.5  # far from the sites the field is free
     shorter = np.exp(-0.5 * cdist(SITES / RHO, SITES / RHO, "sqeuclidean") * 1.2)
@@ -65,7 +65,7 @@ def test_the_sampled_field_is_the_extended_one(name):
     p = latents(field, z)
     with jax.enable_x64(True):
         here = np.asarray(field.unit_field({n: jnp.asarray(v[0]) for n, v in p.items()}))
-    np.testing.assert_allclose(here, field.unit_fields(p, SITES)[0][0], atol=1e-3)
+    np.testing.assert_allclose(here, field.unit_field_at(p, SITES)[0][0], atol=1e-3)
 
 
 def test_three_coordinates_are_served_exactly_at_the_sites():

@@ -55,7 +55,7 @@ class LatticeField(AbstractProcess):
         ]
         return _contract(p["z"], bases, [index for _, index in self.series])
 
-    def unit_fields(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def unit_field_at(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lengths = self.lengths(p)
         fields, shares = [], []
         for z, length in zip(p["z"], lengths, strict=True):

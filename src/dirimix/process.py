@@ -21,7 +21,7 @@ REACH = 3.0  # standard deviations of log length up to which it moves; beyond, i
 class AbstractProcess(AbstractField):
     """log alpha_k ~ GP(gamma_k, eta_k^2 prod_j exp(-dx_j^2 / (2 rho_j^2))) (LBMM+GPD).
 
-    A form of the process has standard normal latents z for every model, and `unit_fields`.
+    A form says what the standard normal latents z of a model are, and how they make a field.
 
     Attributes:
         x: Training sites, (n, q).
@@ -42,7 +42,7 @@ class AbstractProcess(AbstractField):
         """The process of zero mean and unit variance at the training sites."""
 
     @abstractmethod
-    def unit_fields(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def unit_field_at(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Its conditional mean given z, (s, m, K), and the share of variance of that, (s, m)."""
 
     @abstractmethod
@@ -71,13 +71,13 @@ class AbstractProcess(AbstractField):
         return p["gamma"] + p["amplitude"] ** 2 * self.unit_field(p)
 
     def extend(self, p: Params, x_new: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        field, share = self.unit_fields(p, x_new)
+        field, share = self.unit_field_at(p, x_new)
         left = np.sqrt(np.clip(1 - share, 0, None))[..., None]
         field = field + left * rng.standard_normal(field.shape)
         return p["gamma"][:, None, :] + p["amplitude"][:, None, :] ** 2 * field
 
     def deficit(self, p: Params) -> np.ndarray:
-        return np.max(1 - self.unit_fields(p, self.x)[1], axis=1)
+        return np.max(1 - self.unit_field_at(p, self.x)[1], axis=1)
 
     def lengths(self, p: Params) -> np.ndarray:
         """Length scales rho of draws, (s, q), in the coordinates' units."""
@@ -122,7 +122,7 @@ class DenseField(AbstractProcess):
         gram = jnp.exp(-0.5 * jnp.sum(gap**2, axis=-1)) + JITTER * jnp.eye(len(self.x))
         return jnp.linalg.cholesky(gram) @ p["z"].T
 
-    def unit_fields(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def unit_field_at(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         fields, shares = [], []
         for z, length in zip(p["z"], self.lengths(p), strict=True):
             own, cross = (
