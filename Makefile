@@ -29,6 +29,7 @@ verify: .venv.ok
 	$(BIN)/pytest -m slow
 
 bench: .venv.ok
+	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/run.py
 
 clean:
