@@ -120,10 +120,13 @@ def _plot(rows: list[dict]) -> None:
             line = [row[varied] for row in mine], [row[name] for row in mine]
             axis.loglog(*line, "o-", label=f"{label}, power {power:.2f}")
         axis.set(xlabel=varied, ylabel="ms an evaluation")
+        axis.set_xticks(line[0], list(map(str, line[0])), rotation=45)
+        axis.set_xticks([], minor=True)
         axis.legend()
     mine = [row for row in rows if row["varied"] == "sites"]
     axes[2].semilogx([r["sites"] for r in mine], [r["peak_mb"] for r in mine], "o-")
-    axes[2].set(xlabel="sites", ylabel="peak memory, MB", ylim=(0, None))
+    axes[2].set(xlabel="sites", ylabel="peak memory, MB")
+    axes[2].set_ylim(0, 1.1 * max(r["peak_mb"] for r in mine))
     figure.savefig(FOLDER / "growth.png", dpi=150)
 
 

@@ -223,11 +223,15 @@ def test_a_sampled_local_method_fills_its_files(tmp_path, monkeypatch):
     assert len(pd.read_csv(out / "diagnostics.csv")) == 1
 
 
+def with_a_bad_method() -> str:
+    """A study with a stand-in that does not converge."""
+    text = STUDY.replace('"equal", ', '"equal", "stand-in", ')
+    return text.replace("[scores]", '[options."stand-in"]\noutcome = "bad"\n[scores]')
+
+
 def test_what_has_not_converged_is_written_marked_and_told(tmp_path, monkeypatch, capsys):
     register(monkeypatch)
-    text = STUDY.replace('"equal", ', '"equal", "stand-in", ')
-    text = text.replace("[scores]", '[options."stand-in"]\noutcome = "bad"\n[scores]')
-    study, out = write_study(tmp_path, text), tmp_path / "out"
+    study, out = write_study(tmp_path, with_a_bad_method()), tmp_path / "out"
     only = ("--only", "equal,stand-in")
     assert run(study, out, *only) == 3
     error = capsys.readouterr().err
@@ -241,9 +245,7 @@ def test_what_has_not_converged_is_written_marked_and_told(tmp_path, monkeypatch
 
 def test_a_tolerated_method_is_marked_but_decides_no_exit_code(tmp_path, monkeypatch):
     register(monkeypatch)
-    text = STUDY.replace('"equal", ', '"equal", "stand-in", ')
-    text = text.replace("[scores]", '[options."stand-in"]\noutcome = "bad"\n[scores]')
-    text = text.replace("[options", 'tolerated = ["stand-in"]\n[options', 1)
+    text = with_a_bad_method().replace("[options", 'tolerated = ["stand-in"]\n[options', 1)
     study, out = write_study(tmp_path, text), tmp_path / "out"
     assert run(study, out, "--only", "equal,stand-in") == 0
     manifest = json.loads((out / "manifest.json").read_text())

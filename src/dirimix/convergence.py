@@ -58,29 +58,36 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def judge(summary: pd.DataFrame, stats: Mapping[str, np.ndarray]) -> Verdict:
-    """Check every row of a summary, the share of divergent draws, and the energy.
+def faults(summary: pd.DataFrame, min_ess: float = MIN_ESS) -> tuple[str, ...]:
+    """What is wrong with the rows of a summary, in words: R-hat and effective sample sizes.
 
     A quantity that never varied (a weight that is exactly 0) has no defined R-hat and is passed.
+    """
+    rows = summary[summary["sd"] > 0]
+    found = []
+    for column, bad, limit in (
+        ("rhat", rows["rhat"] > MAX_RHAT, f"above {MAX_RHAT}"),
+        ("ess_bulk", rows["ess_bulk"] < min_ess, f"below {min_ess:.0f}"),
+        ("ess_tail", rows["ess_tail"] < min_ess, f"below {min_ess:.0f}"),
+    ):
+        if np.any(bad):
+            worst = rows.loc[rows[column].idxmax() if column == "rhat" else rows[column].idxmin()]
+            found.append(
+                f"{column} {limit} for {bad.sum()} of {len(rows)} quantities "
+                f"(worst {worst['parameter']}: {worst[column]:.4g})"
+            )
+    return tuple(found)
+
+
+def judge(summary: pd.DataFrame, stats: Mapping[str, np.ndarray]) -> Verdict:
+    """Check every row of a summary, the share of divergent draws, and the energy.
 
     Args:
         summary: As `summarise` gives it.
         stats: `diverging` and `energy` of every draw, (chains, draws) each.
     """
-    rows = summary[summary["sd"] > 0]
+    reasons = list(faults(summary))
     share = float(np.mean(stats["diverging"]))
-    reasons = []
-    for column, bad, limit in (
-        ("rhat", rows["rhat"] > MAX_RHAT, f"above {MAX_RHAT}"),
-        ("ess_bulk", rows["ess_bulk"] < MIN_ESS, f"below {MIN_ESS:.0f}"),
-        ("ess_tail", rows["ess_tail"] < MIN_ESS, f"below {MIN_ESS:.0f}"),
-    ):
-        if np.any(bad):
-            worst = rows.loc[rows[column].idxmax() if column == "rhat" else rows[column].idxmin()]
-            reasons.append(
-                f"{column} {limit} for {bad.sum()} of {len(rows)} quantities "
-                f"(worst {worst['parameter']}: {worst[column]:.4g})"
-            )
     if share > MAX_DIVERGENT_SHARE:
         reasons.append(f"{share:.2%} of the draws diverged (limit {MAX_DIVERGENT_SHARE:.1%})")
     moved = bfmi(stats["energy"])

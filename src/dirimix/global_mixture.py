@@ -61,7 +61,7 @@ class AbstractGlobalMixture(AbstractMixture):
             start,
             settings,
             self.progress,
-            enough=lambda d: posterior.is_enough(_checked(d, model.table), self.min_ess),
+            diagnose=lambda draws: posterior.diagnose(_checked(draws, model.table)),
         )
         self._keep(sample, settings, model.table)
         return sample

@@ -26,7 +26,8 @@ from dirimix.inside import inside_density
 from dirimix.outside import Rule, outside_density
 from dirimix.saddle import saddle_log_density
 
-_SADDLE_FROM = 9.0  # total concentration from where the saddle point may serve
+# total concentrations from where the saddle point may serve, and from where it always does
+_SADDLE_FROM, _SADDLE_ALWAYS = 9.0, 100.0
 _FAR_OUTSIDE = 2.5  # noise levels outside the hull from where the contour cancels all digits
 _OUTSIDE = 1.0, 16.0  # the same for large concentrations: noise levels, total concentration
 _DOUBT_OUTSIDE = 0.05  # up to which the saddle point is then better than the path round a model
@@ -42,7 +43,6 @@ class Accuracy(NamedTuple):
         extent: How many of the largest length the path goes.
         degree: Terms of the series in the total concentration.
         doubt: Doubt in the saddle point, in nat, up to which it serves.
-        most: Total concentration from where it always serves.
         outside: Nodes of the path outside the hull.
     """
 
@@ -50,16 +50,15 @@ class Accuracy(NamedTuple):
     extent: float
     degree: int
     doubt: float
-    most: float
     outside: Rule
 
 
 FINE = Accuracy(
-    step=0.1, extent=40.0, degree=26, doubt=0.004, most=100.0,
+    step=0.1, extent=40.0, degree=26, doubt=0.004,
     outside=Rule(step=0.2, nodes=27, tau_step=0.8, tau_nodes=15),
 )  # fmt: skip
 COARSE = Accuracy(
-    step=0.12, extent=5.0, degree=14, doubt=0.015, most=100.0,
+    step=0.12, extent=5.0, degree=14, doubt=0.015,
     outside=Rule(step=0.3, nodes=18, tau_step=1.0, tau_nodes=11),
 )  # fmt: skip
 
@@ -132,11 +131,11 @@ def _handler(frame: Any) -> int:
         return 0
     alpha, s, d = argument(frame, 0), argument(frame, 1), argument(frame, 2)
     constants = argument(frame, 3)
-    nodes, step, extent, degree, doubt, most = constants[:6]
-    outside = Rule(constants[6], int(constants[7]), constants[8], int(constants[9]))
-    accuracy = Accuracy(step, extent, int(degree), doubt, most, outside)
+    nodes, step, extent, degree, doubt = constants[:5]
+    outside = Rule(constants[5], int(constants[6]), constants[7], int(constants[8]))
+    accuracy = Accuracy(step, extent, int(degree), doubt, outside)
     shape = (len(s), len(alpha) // len(s))
-    paths = _unpacked(step, int(nodes), int(degree), constants[10:])
+    paths = _unpacked(step, int(nodes), int(degree), constants[9:])
     _evaluate(
         paths, accuracy, d.reshape(shape), alpha.reshape(shape), s,
         result(frame, 0), result(frame, 1).reshape(shape), result(frame, 2),
@@ -179,7 +178,7 @@ def _at_site(paths, accuracy, d, alpha, work, logs, by_alpha):
     if total > _SADDLE_FROM:
         value, by_log_s, doubt = saddle_log_density(d, alpha, total, by_alpha)
         limit = max(accuracy.doubt, _DOUBT_OUTSIDE) if outside else accuracy.doubt
-        if total >= accuracy.most or doubt < limit:
+        if total >= _SADDLE_ALWAYS or doubt < limit:
             return value, by_log_s
     if outside or beyond > _FAR_OUTSIDE:
         density, by_log_s = outside_density(

@@ -6,8 +6,9 @@ hardly touch, the no-U-turn rule stops when *they* turn, long before the hyperpa
 moved. Its trajectories may follow a cheaper vector field than the gradient of the log density:
 every kick changes the momentum by a function of the position alone, so the map keeps volume and
 can be reversed whatever that function is, and the Metropolis test at the end, with the exact
-density, makes the chain exact. `nuts` is the no-U-turn sampler, with exact gradients.
-`metropolis` is the random walk, many moves a draw, to be seen beside them.
+density, makes the chain exact. Some trajectories take halved steps. `nuts` is the no-U-turn
+sampler, with exact gradients. `metropolis` is the random walk, many moves a draw, to be seen beside
+them.
 """
 
 from collections.abc import Callable
@@ -209,15 +210,15 @@ class Stepper:
 def _compile(target: Target, settings: Settings) -> Callable:
     """Up to `_CHUNK` iterations, searching the step size if asked."""
     density = target.log_density
-    nuts = settings.kernel == "nuts"
-    aim = _WALK_ACCEPT if settings.kernel == "metropolis" else settings.target_accept
+    nuts, walks = settings.kernel == "nuts", settings.kernel == "metropolis"
+    aim = _WALK_ACCEPT if walks else settings.target_accept
     # trajectories of `hmc` begin with a force of their own: no gradient is handed on
     slope = jax.grad(density) if nuts else jnp.zeros_like
     force = target.force or jax.grad(density)
     adapted = np.flatnonzero(target.adapt)
 
     def iterate(key: Array, state: HMCState, tuning: Tuning) -> tuple:
-        if settings.kernel == "metropolis":
+        if walks:
             return _random_walk(key, state, tuning, density)
         if nuts:
             state, info = blackjax.nuts.build_kernel()(
@@ -252,7 +253,7 @@ def _compile(target: Target, settings: Settings) -> Callable:
             key, this, jump = jax.random.split(key, 3)
             step = jnp.where(warmup, jnp.exp(search.log_step), tuning.step)
             state, info, steps = iterate(this, state, tuning._replace(step=step))
-            if target.leap is not None and settings.kernel != "metropolis":
+            if target.leap is not None and not walks:
                 state = _leap(jump, state, target.leap, density, slope)
             search = _search(search, info.acceptance_rate, aim)
             found = keep(state, info, steps)

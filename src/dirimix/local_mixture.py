@@ -139,7 +139,7 @@ class LocalDirichletMixture(AbstractMixture):
             settings,
             self.progress,
             heavy=heavy,
-            enough=lambda draws: posterior.is_enough(self._checked(draws, table), self.min_ess),
+            diagnose=lambda draws: posterior.diagnose(self._checked(draws, table)),
         )
         self._keep(sample, settings, table)
 

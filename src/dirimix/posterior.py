@@ -48,14 +48,6 @@ def diagnose(checked: Mapping[str, Quantity]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def is_enough(checked: Mapping[str, Quantity], min_ess: float | None) -> bool:
-    """Whether all that varies has an effective sample size, bulk and tail, and a good R-hat."""
-    found = diagnose(checked)
-    found = found[found["sd"] > 0]
-    sizes = found[["ess_bulk", "ess_tail"]].min(axis=1)
-    return bool((sizes >= (min_ess or 0.0)).all() and (found["rhat"] <= convergence.MAX_RHAT).all())
-
-
 def sampling_record(
     sample: Sample, settings: Settings, verdict: convergence.Verdict
 ) -> dict[str, object]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from dirimix import convergence
 from dirimix.crew import AbstractCrew, make_crew
@@ -32,6 +33,8 @@ _WINDOWS = (
     (0.04, 0.15), (0.06, 0.25), (0.1, 0.5), (0.2, 0.75), (0.25, 1.0), (0.35, 1.0),
 )  # fmt: skip
 _LEAST = 10  # iterations of a window
+
+Diagnose = Callable[[dict[str, np.ndarray]], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def sample(
     listener: Listener | None = None,
     *,
     heavy: bool = False,
-    enough: Callable[[dict[str, np.ndarray]], bool] | None = None,
+    diagnose: Diagnose | None = None,
 ) -> Sample:
     """Run all chains.
 
@@ -72,8 +75,8 @@ def sample(
         settings: How.
         listener: Told of every chunk of every chain.
         heavy: Whether a gradient takes long enough for processes to pay.
-        enough: Whether all draws so far, (chains, draws, ...) each, are as many as
-            `settings.min_ess` asks for.
+        diagnose: What `settings.min_ess` is asked of: a summary, as `convergence` knows it, of
+            all draws so far, (chains, draws, ...) each.
     """
     begun = time.perf_counter()
     target = model.target()
@@ -85,13 +88,13 @@ def sample(
         chains, tuning, gradients = _warm_up(crew, target, chains, tuning, settings, board)
         board.start_draws()
         results = crew.run(chains, tuning, settings.draws, board.tell, warmup=False)
-        ended = _ended(results, settings, begun, enough)
+        ended = _ended(results, settings, begun, diagnose)
         while ended is None:
             board.extend()
             chains = [chain for chain, _ in results]
             more = crew.run(chains, tuning, settings.draws, board.tell, warmup=False)
             results = [(end, old + new) for (_, old), (end, new) in zip(results, more, strict=True)]
-            ended = _ended(results, settings, begun, enough)
+            ended = _ended(results, settings, begun, diagnose)
     finally:
         crew.close()
     draws, stats = _stacked(results)
@@ -105,12 +108,12 @@ def _ended(
     results: list[tuple[Chain, list[Chunk]]],
     settings: Settings,
     begun: float,
-    enough: Callable[[dict[str, np.ndarray]], bool] | None,
+    diagnose: Diagnose | None,
 ) -> str | None:
     """What ends the sampling here, None to go on."""
-    if settings.min_ess is None or enough is None:
+    if settings.min_ess is None or diagnose is None:
         return "draws"
-    if enough(_stacked(results)[0]):
+    if not convergence.faults(diagnose(_stacked(results)[0]), settings.min_ess):
         return "ess"
     spent = time.perf_counter() - begun
     return "time" if settings.max_seconds is not None and spent > settings.max_seconds else None

@@ -8,15 +8,8 @@ from dirimix.cli.progress import Teller
 from dirimix.errors import InputError
 from dirimix.methods import METHODS, Choice, parse_method
 
-_SAMPLING = (
-    "chains",
-    "draws",
-    "warmup",
-    "min_ess",
-    "max_seconds",
-    "kernel",
-    "y_scale",
-)  # options with a flag of their own
+# options with a flag of their own
+_SAMPLING = ("chains", "draws", "warmup", "min_ess", "max_seconds", "kernel", "y_scale")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
