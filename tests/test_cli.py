@@ -183,6 +183,13 @@ def test_scores_are_printed_at_the_end(tmp_path, capsys):
     assert [line.split("  ")[0] for line in shown[2:6]] == ["raw a", "raw b", "raw c", "equal"]
 
 
+def test_run_writes_to_a_folder_named_after_the_study(tmp_path, monkeypatch):
+    study = write_study(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", str(study), "--quiet", "--only", "raw,equal"]) == 0
+    assert (tmp_path / "runs" / study.stem / "scores.csv").is_file()
+
+
 def test_dask_without_its_package_or_scheduler_is_refused_and_writes_nothing(tmp_path, capsys):
     study = write_study(tmp_path, STUDY)
     arguments = ["run", str(study), "--out", str(tmp_path / "o"), "--dask", "tcp://127.0.0.1:1"]

@@ -10,9 +10,9 @@ from dirimix.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`run STUDY.toml --out DIR`."""
+    """`run STUDY.toml [--out DIR]`."""
     parser.add_argument("study", metavar="STUDY.toml")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    parser.add_argument("--out", metavar="DIR", help="folder to write; default runs/STUDY")
     parser.add_argument("--only", metavar="METHOD,...", help="run only these of its methods")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--jobs", type=int, default=1, metavar="N", help="fits at a time")
@@ -43,7 +43,8 @@ def _run(arguments: argparse.Namespace) -> bool:
     from dirimix.runner import warnings_told
     from dirimix.storage import check_target
 
-    folder, teller = Path(arguments.out), Teller(quiet=arguments.quiet)
+    folder = Path(arguments.out or Path("runs", Path(arguments.study).stem))
+    teller = Teller(quiet=arguments.quiet)
     check_target(folder)
     with warnings_told(teller, study.data.table):
         problem = load_problem(study.data, study.seed, arguments.data_dir)
@@ -55,5 +56,5 @@ def _run(arguments: argparse.Namespace) -> bool:
     work = Work(arguments.jobs, arguments.dask, arguments.resume)
     inputs = {Path(arguments.study).name: file_sha256(Path(arguments.study))}
     outcome = run_study(Setup(study, problem, others), folder, teller, work, inputs)
-    teller.finish(outcome, arguments.out)
+    teller.finish(outcome, str(folder))
     return not outcome.unconverged
