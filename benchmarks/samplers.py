@@ -1,6 +1,8 @@
 """LBMM+GPD by our sampler and in the textbook form, with the same priors.
 
-Each gives draws of the hyperparameters and of the field weights at the training sites.
+The textbook form has a simplex a site and a dense Cholesky factor a gradient, sampled by the
+library's own NUTS with its defaults. Each gives draws of the hyperparameters and of the field
+weights at the training sites.
 """
 
 import time
@@ -62,8 +64,8 @@ def _framed(values: np.ndarray, table: Table) -> pd.DataFrame:
     return pd.DataFrame(values, columns=pd.Index([*table.coords, *table.models]))
 
 
-def textbook(table: Table, draws: int, warmup: int, seed: int) -> Drawn:
-    """NumPyro: a simplex a site, a dense Cholesky factor a gradient, default NUTS."""
+def textbook_numpyro(table: Table, draws: int, warmup: int, seed: int) -> Drawn:
+    """The textbook form in NumPyro."""
     import numpyro
     from numpyro import distributions as dist
     from numpyro.infer import MCMC, NUTS
@@ -107,4 +109,40 @@ def textbook(table: Table, draws: int, warmup: int, seed: int) -> Drawn:
     )
 
 
-SAMPLERS = {"ours": ours, "textbook NumPyro": textbook}
+def textbook_pymc(table: Table, draws: int, warmup: int, seed: int) -> Drawn:
+    """The same in PyMC."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    prior, (n, count) = LengthScalePrior.of_sites(table.x), table.f.shape
+    begun = time.perf_counter()
+    with pm.Model():
+        length = pm.Normal("length", 0, 1, shape=table.x.shape[1])
+        eta = pm.Gamma("eta", 2, 2, shape=count)
+        gamma = pm.Normal("gamma", 0, 1, shape=count)
+        sigma = pm.Gamma("sigma", 5, 10)
+        scaled = table.x / pt.exp(prior.location + prior.spread * length)
+        square = pt.sum((scaled[:, None] - scaled[None]) ** 2, axis=-1)
+        factor = pt.linalg.cholesky(pt.exp(-0.5 * square) + 1e-6 * np.eye(n))
+        alpha = pt.exp(gamma + eta * (factor @ pm.Normal("z", 0, 1, shape=(n, count))))
+        pm.Deterministic("field_weight", alpha / pt.sum(alpha, axis=1, keepdims=True))
+        w = pm.Dirichlet("w", a=alpha, shape=(n, count))
+        noise = pt.sqrt(sigma**2 + table.y_err**2)
+        pm.Normal("y", pt.sum(w * table.f, axis=1), noise, observed=table.y)
+        sampled = pm.sample(
+            draws, tune=warmup, chains=CHAINS, cores=2, random_seed=seed, progressbar=False,
+            compute_convergence_checks=False, mp_ctx="spawn",
+        )  # fmt: skip
+    seconds = time.perf_counter() - begun
+    found, stats = sampled["posterior"], sampled["sample_stats"]
+    names = ("length", "eta", "gamma", "sigma")
+    return Drawn(
+        np.concatenate([found[k].to_numpy().reshape(CHAINS, draws, -1) for k in names], axis=2),
+        found["field_weight"].to_numpy().reshape(CHAINS, draws, -1),
+        int(stats["diverging"].sum()),
+        int(stats["n_steps"].sum()),
+        seconds,
+    )
+
+
+SAMPLERS = {"ours": ours, "textbook NumPyro": textbook_numpyro, "textbook PyMC": textbook_pymc}

@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from direct import log_expectation
 from dirimix import dirichlet
-from dirimix.integrated import FINE, Likelihood
+from dirimix.integrated import COARSE, FINE, Likelihood
 from dirimix.saddle import saddle_log_density
 
 CASES = [(-1.0, 1.0), (-1.0, 0.05), (-8.0, 6.0), (-30.0, 25.0), (-0.1, 0.1), (-2.9, -1.9),
@@ -49,6 +49,40 @@ def test_large_concentrations_agree_with_the_direct_integral():
         alpha = np.tile(total * np.array([0.3, 0.7]), (len(d), 1))
         exact = np.array([log_expectation(a, b, 1.0) for a, b in zip(d, alpha, strict=True)])
         assert np.max(np.abs(evaluate(d, alpha, 1.0) - exact)) < 1e-4
+
+
+@pytest.fixture(scope="module")
+def anywhere():
+    """Two models and an observation anywhere, up to 6 noise levels outside their hull."""
+    rng, n = np.random.default_rng(11), 1200
+    near = rng.uniform(-12, 6, n)
+    d = np.column_stack([near, np.maximum(near, 0) + rng.gamma(1.0, 12.0, n)])
+    total, share = np.exp(rng.uniform(np.log(0.3), np.log(99), n)), rng.beta(1.5, 1.0, n)
+    alpha = np.column_stack([share * total, (1 - share) * total]) + 0.02
+    exact = np.array([log_expectation(a, b, 1.0) for a, b in zip(d, alpha, strict=True)])
+    seen = exact > -17
+    return d[seen], alpha[seen], exact[seen]
+
+
+def test_every_route_agrees_with_the_direct_integral(anywhere):
+    d, alpha, exact = anywhere
+    assert np.max(np.abs(evaluate(d, alpha, 1.0) - exact)) < 0.01
+    assert np.max(np.abs(evaluate(d, alpha, 1.01) - exact)) > 0.01  # the control
+
+
+def test_the_force_is_near_the_gradient_everywhere(anywhere):
+    d, alpha, exact = anywhere
+
+    def gap(**changes: float) -> np.ndarray:
+        fine, other = (
+            Likelihood(d, a).evaluate(alpha, np.ones(len(d)))
+            for a in (FINE, COARSE._replace(**changes))
+        )
+        slopes = np.column_stack([(other[1] - fine[1]) * alpha, other[2] - fine[2]])
+        return np.max(np.abs(slopes), axis=1)[exact > -13]
+
+    assert np.max(gap()) < 1.0
+    assert np.max(gap(doubt=np.inf)) > 5.0  # the control: the saddle point wherever it may serve
 
 
 def test_it_serves_every_noise_level():

@@ -1,10 +1,11 @@
 """The likelihood with the site weights integrated out, evaluated from scratch at every call.
 
 One observation has the density E_w Normal(w . d; 0, s^2) with w ~ Dirichlet(alpha) and
-d_k = f_k - y. Three routes serve it: the contour integral of `contour` (`inside`); where y lies
-outside the models' hull the same integral on a path around the nearest model (`outside`); and for
-large total concentrations the saddle point with its second-order correction (`saddle`), as soon as
-the doubt in that is small, and always beyond a limit. The site's numbers choose the route.
+d_k = f_k - y. Three routes serve it: the contour integral of `contour` (`inside`); where that
+cancels, with y outside the models' hull, the same integral on a path around the nearest model
+(`outside`); and for large total concentrations the saddle point with its second-order correction
+(`saddle`), as soon as the doubt in that is small, and always beyond a limit. The site's numbers
+choose the route.
 
 The loops are compiled by Numba, and called from JAX programs as a foreign function.
 """
@@ -28,9 +29,10 @@ from dirimix.saddle import saddle_log_density
 
 # total concentrations from where the saddle point may serve, and from where it always does
 _SADDLE_FROM, _SADDLE_ALWAYS = 9.0, 100.0
-_FAR_OUTSIDE = 2.5  # noise levels outside the hull from where the contour cancels all digits
-_OUTSIDE = 1.0, 16.0  # the same for large concentrations: noise levels, total concentration
-_DOUBT_OUTSIDE = 0.05  # up to which the saddle point is then better than the path round a model
+_FAINT, _LONG = 3e-4, 8.0  # a density for which the path goes farther, and how many times
+# where it cancels too much, for small and large A: outside the hull another path serves
+_FAINTEST = 1.7e-5, 8e-7
+_FAR_OUTSIDE = 5.3  # noise levels outside the hull from where every density is fainter
 _FLOOR = 1e-10  # added to a density, in units of exp(-(distance to the hull / s)^2 / 2)
 _ROWS = 12  # of room that a path needs, beside two a model for the logarithms
 
@@ -58,7 +60,7 @@ FINE = Accuracy(
     outside=Rule(step=0.2, nodes=27, tau_step=0.8, tau_nodes=15),
 )  # fmt: skip
 COARSE = Accuracy(
-    step=0.12, extent=5.0, degree=14, doubt=0.015,
+    step=0.12, extent=5.0, degree=18, doubt=0.015,
     outside=Rule(step=0.3, nodes=18, tau_step=1.0, tau_nodes=11),
 )  # fmt: skip
 
@@ -174,19 +176,21 @@ def _evaluate(paths, accuracy, d, alpha, s, value, by_alpha, by_s):
 def _at_site(paths, accuracy, d, alpha, work, logs, by_alpha):
     """Log density in units of 1 / s and its derivative in log s; puts those in alpha."""
     total, beyond = np.sum(alpha), max(np.min(d), -np.max(d))
-    outside = beyond > _OUTSIDE[0] and total > _OUTSIDE[1]
     if total > _SADDLE_FROM:
         value, by_log_s, doubt = saddle_log_density(d, alpha, total, by_alpha)
-        limit = max(accuracy.doubt, _DOUBT_OUTSIDE) if outside else accuracy.doubt
-        if total >= _SADDLE_ALWAYS or doubt < limit:
+        if total >= _SADDLE_ALWAYS or doubt < accuracy.doubt:
             return value, by_log_s
-    if outside or beyond > _FAR_OUTSIDE:
+    density, by_log_s, extent = 0.0, 0.0, accuracy.extent
+    while beyond < _FAR_OUTSIDE:
+        density, by_log_s = inside_density(
+            paths, extent, d, alpha, total, work, logs, by_alpha
+        )  # fmt: skip
+        if density > _FAINT or extent > accuracy.extent:
+            break
+        extent *= _LONG
+    if beyond > 0 and density < _FAINTEST[int(total > _SADDLE_FROM)]:
         density, by_log_s = outside_density(
             accuracy.outside, d, alpha, total, work, logs, by_alpha
-        )  # fmt: skip
-    else:
-        density, by_log_s = inside_density(
-            paths, accuracy.extent, d, alpha, total, work, logs, by_alpha
         )  # fmt: skip
     floor = _FLOOR * exp(-0.5 * max(beyond, 0.0) ** 2)
     whole = max(density, 0.0) + floor

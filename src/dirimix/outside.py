@@ -85,20 +85,28 @@ def outside_density(rule, d, alpha, total, work, logs, by_alpha):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _radius(d, alpha, total, edge):
     """Distance of the saddle on the real axis from the nearest model."""
-    # the first saddle: beyond y the integrand may have a second one, where it is largest
-    low, high = -14.0, log(max(-edge, 0.5))
+    # the first saddle: beyond y there may be a second one, where the integrand is largest
+    before_y = max(-edge, 0.5)
+    tau, pull = _slopes(d, alpha, total, edge + before_y)
+    widest, most = (_WIDEST, before_y) if pull < tau else (np.inf, before_y + 3 * sqrt(total))
+    low, high = -14.0, log(most)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
-        z = edge + exp(middle)
-        tau = 0.5 * (sqrt(z * z + 4 * max(total - 1, 0.5)) - z)
-        pull = 0.0
-        for k in range(len(d)):
-            pull += alpha[k] / (z - d[k])
+        tau, pull = _slopes(d, alpha, total, edge + exp(middle))
         if pull > tau:
             low = middle
         else:
             high = middle
-    return min(max(exp(low), 1 / max(-edge, 1.0)), _WIDEST)
+    return min(max(exp(low), 1 / max(-edge, 1.0)), widest)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _slopes(d, alpha, total, z):
+    """About the slope of log G_A at a real z, and that of the models' part of the integrand."""
+    pull = 0.0
+    for k in range(len(d)):
+        pull += alpha[k] / (z - d[k])
+    return 0.5 * (sqrt(z * z + 4 * max(total - 1, 0.5)) - z), pull
 
 
 @njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
