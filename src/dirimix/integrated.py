@@ -30,7 +30,8 @@ from dirimix.saddle import saddle_log_density
 # total concentrations from where the saddle point may serve, and from where it always does
 _SADDLE_FROM, _SADDLE_ALWAYS = 9.0, 100.0
 _FAINT, _LONG = 3e-4, 8.0  # a density for which the path goes farther, and how many times
-# where it cancels too much, for small and large A: outside the hull another path serves
+# where it cancels too much: for small A the path round the nearest model serves, if y lies
+# outside the hull, and for large A the saddle point
 _FAINTEST = 1.7e-5, 8e-7
 _FAR_OUTSIDE = 5.3  # noise levels outside the hull from where every density is fainter
 _FLOOR = 1e-10  # added to a density, in units of exp(-(distance to the hull / s)^2 / 2)
@@ -188,10 +189,13 @@ def _at_site(paths, accuracy, d, alpha, work, logs, by_alpha):
         if density > _FAINT or extent > accuracy.extent:
             break
         extent *= _LONG
-    if beyond > 0 and density < _FAINTEST[int(total > _SADDLE_FROM)]:
+    if density < _FAINTEST[0] and beyond > 0 and total < _SADDLE_FROM:
         density, by_log_s = outside_density(
             accuracy.outside, d, alpha, total, work, logs, by_alpha
         )  # fmt: skip
+    elif density < _FAINTEST[1] and total > _SADDLE_FROM:
+        value, by_log_s, _ = saddle_log_density(d, alpha, total, by_alpha)
+        return value, by_log_s
     floor = _FLOOR * exp(-0.5 * max(beyond, 0.0) ** 2)
     whole = max(density, 0.0) + floor
     share = 1 / whole if density > 0 else 0.0

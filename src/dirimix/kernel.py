@@ -95,6 +95,7 @@ class Target:
         gaussian: Coordinates that enter the log density as independent standard normals, (d,)
             booleans, apart from the rest: the integrator follows that part exactly.
         monitor: Name of the collected array that the progress line shows the ESS of.
+        pace: How much faster than by its scale a coordinate moves, (d,); None for 1.
         dense: Learn all covariances, not only the scales; for few coordinates, all of them in
             `adapt`.
         leap: From a random key and a position another position, as likely as the way back;
@@ -108,6 +109,7 @@ class Target:
     adapt: np.ndarray
     gaussian: np.ndarray
     monitor: str
+    pace: np.ndarray | None = None
     dense: bool = False
     leap: Callable[[Array, Array], Array] | None = None
 

@@ -88,7 +88,7 @@ class LocalDirichletMixture(AbstractMixture):
         length_scale: Sequence[Sequence[float]] | None = None,
         chains: int = 4,
         draws: int = 1000,
-        warmup: int = 250,
+        warmup: int = 150,
         kernel: str = "hmc",
         trajectory: float = 4.0,
         min_ess: float | None = None,

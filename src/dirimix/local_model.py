@@ -26,6 +26,7 @@ from dirimix.noise import GammaNoise
 from dirimix.table import Table
 
 _DENSE = 100  # so many latents, without a field of normals, get all their covariances learnt
+_HASTE = 2.0  # of the length scales, the slowest: given the field each moves in a narrow valley
 _EQUAL = 0.1  # a weight that starts at an unremarkable concentration
 LOG_ALPHA_BOUND = 15.0  # concentrations beyond exp(+-15) are not told apart
 
@@ -100,8 +101,7 @@ class LocalModel:
 
     def target(self) -> Target:
         """What the sampler needs."""
-        fixed = {n: np.full(s, n == "z") for n, s in self.shapes().items()}
-        standard = self.ravel(fixed).astype(bool)
+        standard = self._of("z") == 1
         return Target(
             log_density=self.log_posterior,
             force=self.force,
@@ -110,9 +110,14 @@ class LocalModel:
             adapt=~standard,
             gaussian=standard,
             monitor="hyper",
+            pace=1 + (_HASTE - 1) * self._of("length"),
             dense=not standard.any() and len(standard) <= _DENSE,
             leap=self.exchange if self.field.n_models > 1 else None,
         )
+
+    def _of(self, name: str) -> np.ndarray:
+        """1 at one of the latents, 0 elsewhere, (size,)."""
+        return self.ravel({n: np.full(s, float(n == name)) for n, s in self.shapes().items()})
 
     def exchange(self, key: Array, q: Array) -> Array:
         """The latents with those of two models, drawn at random, exchanged.

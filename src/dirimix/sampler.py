@@ -168,8 +168,10 @@ def _retune(target: Target, tuning: Tuning, chains: list[Chain], positions: np.n
     if target.dense:
         inverse_mass = (n * np.cov(flat.T) + 10 * inverse_mass * 1e-2) / (n + 10)
     else:
-        guess = inverse_mass[target.adapt]
-        inverse_mass[target.adapt] = (n * flat.var(axis=0) + 10 * guess) / (n + 10)
+        learnt, guess = flat.var(axis=0), inverse_mass[target.adapt]
+        if target.pace is not None:
+            learnt *= target.pace[target.adapt] ** 2
+        inverse_mass[target.adapt] = (n * learnt + 10 * guess) / (n + 10)
     return tuning._replace(step=np.asarray(step), inverse_mass=inverse_mass)
 
 
