@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint verify bench clean
+.PHONY: demo test lint paper verify bench clean
 
 .venv.ok: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirimix needs Python >= 3.11")'
@@ -22,14 +22,24 @@ lint: .venv.ok
 test: lint
 	$(BIN)/pytest -m 'not slow'
 
+# what the paper found and what it asked for, from the data sets of studies/*.toml: hours
+paper: .venv.ok
+	for study in nuclear-s2n nuclear-s2p nuclear-long; do \
+	$(BIN)/dirimix run studies/$$study.toml --resume && $(BIN)/dirimix report runs/$$study || exit; done
+	$(BIN)/python studies/paper.py runs/nuclear-s2n docs/paper.md
+
 verify: .venv.ok
 	$(BIN)/python verification/second_sampler.py
 	$(BIN)/python verification/forms.py
 	$(BIN)/python verification/calibration.py
 	$(BIN)/pytest -m slow
+	$(MAKE) paper
 
 bench: .venv.ok
 	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python -c 'import pymc' || if command -v uv >/dev/null; \
+	then uv pip install --python $(BIN)/python -e '.[test,bench]'; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,bench]'; fi
 	$(BIN)/python benchmarks/run.py
 
 clean:
