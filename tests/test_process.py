@@ -8,6 +8,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from dirimix import LocalDirichletMixture
+from dirimix.hilbert import make_hilbert_field
 from dirimix.lattice import make_lattice_field
 from dirimix.length_scale import LengthScalePrior
 from dirimix.process import DenseField
@@ -15,11 +16,12 @@ from dirimix.process import DenseField
 RHO = np.array([2.5, 4.0])
 RNG = np.random.default_rng(0)
 SITES = RNG.uniform(0, 10, (30, 2))
-NEW = np.vstack([RNG.uniform(0, 10, (10, 2)), [[13.0, 5.0], [-8.0, 16.0]]])
+NEW = np.vstack([RNG.uniform(0, 10, (10, 2)), [[13.0, 5.0], [-8.0, 16.0], [-40.0, 60.0]]])
 PRIOR = LengthScalePrior.between(np.array([1.5, 2.0]), np.array([5.0, 6.0]))
 FORMS = {
     "dense": DenseField(SITES, 1, PRIOR),
     "lattice": make_lattice_field(SITES, 1, PRIOR),
+    "hilbert": make_hilbert_field(SITES, 1, PRIOR),
 }
 
 

@@ -20,6 +20,7 @@ from dirimix.errors import NotConverged
 from dirimix.kernel import Chain, Chunk, Model, Settings, Stepper, Tuning
 
 Tell = Callable[[int, Chunk], None]
+_PATIENCE = 30.0  # seconds that a worker may take to notice that nobody listens any more
 _KEY = "DIRIMIX_CREW_KEY"  # environment variable that carries the connection's secret
 
 
@@ -93,7 +94,10 @@ class Processes:
         for line in self._lines:
             line.close()
         for worker in self._workers:
-            worker.wait()
+            try:
+                worker.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                worker.kill()
 
 
 def make_crew(model: Model, settings: Settings, *, heavy: bool) -> AbstractCrew:
@@ -170,8 +174,8 @@ def _main(address: str) -> None:
     line = Client(pickle.loads(bytes.fromhex(address)), authkey=bytes.fromhex(os.environ[_KEY]))
     try:
         _work(line)
-    except (NotConverged, ValueError, RuntimeError) as error:
-        line.send(error)
+    except Exception as error:  # whatever it is, the one who waits must hear of it
+        line.send(error if isinstance(error, NotConverged) else RuntimeError(repr(error)))
 
 
 if __name__ == "__main__":

@@ -8,15 +8,15 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import ndtri
 
-from dirimix.field import Params
 from dirimix.length_scale import LengthScalePrior
-from dirimix.process import JITTER, REACH, AbstractProcess
+from dirimix.process import JITTER, REACH
+from dirimix.tensor import AbstractTensor
 
 _DEGREE = 32  # of the series in the length scale
 
 
 @dataclass(frozen=True)
-class LatticeField(AbstractProcess):
+class LatticeField(AbstractTensor):
     """The process on a regular lattice of nodes (one axis a coordinate, q = 1 or 2).
 
     There the kernel is a Kronecker product; at the sites the field is the exact conditional mean
@@ -36,37 +36,26 @@ class LatticeField(AbstractProcess):
         return f"on {' x '.join(str(len(axis)) for axis in self.axes)} nodes"
 
     @cached_property
-    def series(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-        """For each axis the series of the basis at the sites' distinct values, and each site's."""
-        found = []
-        for j, (column, axis) in enumerate(zip(self.x.T, self.axes, strict=True)):
-            values, index = np.unique(column, return_inverse=True)
-            centre, half = self.length_prior.location[j], REACH * self.length_prior.spread[j]
-            found.append((basis_series(values, axis, centre - half, centre + half), index))
-        return tuple(found)
-
-    def unit_field(self, p: Params) -> Float[Array, "n K"]:
-        # short of the ends, where arccos has no derivative
-        at = jnp.clip(p["length"] / REACH, -1 + 1e-9, 1 - 1e-9)
-        order = jnp.arange(_DEGREE)
-        bases = [
-            jnp.einsum("c,cug->ug", jnp.cos(order * jnp.arccos(at[j])), jnp.asarray(series))
-            for j, (series, _) in enumerate(self.series)
+    def series(self) -> list[np.ndarray]:
+        """For each axis the series of its factors at the sites' distinct values."""
+        centre, half = self.length_prior.location, REACH * self.length_prior.spread
+        low, high = centre - half, centre + half
+        return [
+            basis_series(values, self.axes[j], low[j], high[j])
+            for j, (values, _) in enumerate(self.columns)
         ]
-        return _contract(p["z"], bases, [index for _, index in self.series])
 
-    def unit_field_at(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        lengths = self.lengths(p)
-        fields, shares = [], []
-        for z, length in zip(p["z"], lengths, strict=True):
-            bases = [
-                axis_basis(c, a, h) for c, a, h in zip(x_new.T, self.axes, length, strict=True)
-            ]
-            letters = "abcdef"[: len(bases)]
-            sums = f"k{letters}," + ",".join(f"m{c}" for c in letters) + "->mk"
-            fields.append(np.einsum(sums, z, *bases, optimize=True))
-            shares.append(np.prod([np.sum(b**2, axis=1) for b in bases], axis=0))
-        return np.stack(fields), np.stack(shares)
+    def bases(self, length: Float[Array, " q"]) -> list[Array]:
+        # short of the ends, where arccos has no derivative
+        at = jnp.clip(length / REACH, -1 + 1e-9, 1 - 1e-9)
+        order = jnp.arange(_DEGREE)
+        return [
+            jnp.einsum("c,cug->ug", jnp.cos(order * jnp.arccos(at[j])), jnp.asarray(series))
+            for j, series in enumerate(self.series)
+        ]
+
+    def basis_at(self, axis: int, x: np.ndarray, length: float) -> np.ndarray:
+        return axis_basis(x, self.axes[axis], length)
 
 
 def axis_basis(x: np.ndarray, grid: np.ndarray, length: float) -> np.ndarray:
@@ -91,19 +80,6 @@ def basis_series(x: np.ndarray, grid: np.ndarray, low: float, high: float) -> np
     values = np.stack([axis_basis(x, grid, length) for length in lengths])
     vandermonde = np.polynomial.chebyshev.chebvander(nodes, _DEGREE - 1)
     return np.linalg.solve(vandermonde, values.reshape(_DEGREE, -1)).reshape(values.shape)
-
-
-def _contract(z: Array, bases: list, indices: list) -> Float[Array, "n K"]:
-    """Sum over nodes of z times the basis functions, axis by axis (sum factorisation)."""
-    if len(bases) == 1:
-        return (bases[0] @ z.T)[indices[0]]
-    first, second = bases
-    i, j = indices
-    if len(first) * len(second) <= 20 * len(i):
-        plane = jnp.einsum("ua,kab,vb->uvk", first, z, second, optimize="optimal")
-        return plane[i, j]
-    rows = jnp.einsum("na,kab->nkb", first[i], z)
-    return jnp.einsum("nkb,nb->nk", rows, second[j])
 
 
 def make_lattice_field(x: np.ndarray, n_models: int, prior: LengthScalePrior) -> LatticeField:

@@ -10,6 +10,7 @@ from dirimix import convergence, dirichlet, posterior, sampler
 from dirimix.base import AbstractMixture, pool
 from dirimix.errors import ConvergenceWarning, InputError
 from dirimix.field import AbstractField, LinearField
+from dirimix.hilbert import make_hilbert_field
 from dirimix.lattice import make_lattice_field
 from dirimix.length_scale import LengthScalePrior
 from dirimix.local_model import LOG_ALPHA_BOUND, LocalModel
@@ -30,7 +31,8 @@ _HEAVY = 1000  # sites times models, from where processes pay
 _ACCEPT = 0.85
 _BOUNDS = (-LOG_ALPHA_BOUND, LOG_ALPHA_BOUND)
 _DENSE_SITES = 1000  # that a dense process serves
-_MAX_DEFICIT = 0.01  # share of the field's variance that the lattice may leave out
+_MAX_DEFICIT = 0.01  # share of the field's variance that the form may leave out
+_TENSORS = {"lattice": make_lattice_field, "hilbert": make_hilbert_field}
 
 
 class LocalDirichletMixture(AbstractMixture):
@@ -45,8 +47,9 @@ class LocalDirichletMixture(AbstractMixture):
         coords: Names of the q coordinate columns.
         models: Names of the K model columns.
         field: 'linear' or 'gp'.
-        form: Of the process: 'lattice' (one or two coordinates), 'dense' (exact at the sites, for
-            few of them), or 'auto', the lattice where it serves. `priors_` says which.
+        form: Of the process: 'lattice' or 'hilbert' (one or two coordinates), 'dense' (exact at
+            the sites, for few of them), or 'auto', the lattice where it serves. `priors_` says
+            which.
         length_scale: (low, high) for each coordinate, between which 98 % of the prior mass of
             its length scale lies, with field='gp'; by default from the sites' spacing and extent.
         chains: Independent chains.
@@ -156,11 +159,11 @@ class LocalDirichletMixture(AbstractMixture):
         form = ("lattice" if q <= 2 else "dense") if self.form == "auto" else self.form
         if form == "dense" and n <= _DENSE_SITES:
             return DenseField(table.x, len(table.models), prior)
-        if form == "lattice" and q <= 2:
-            return make_lattice_field(table.x, len(table.models), prior)
+        if form in _TENSORS and q <= 2:
+            return _TENSORS[form](table.x, len(table.models), prior)
         raise InputError(
-            f"form is 'auto', 'lattice' (one or two coordinates) or 'dense' (up to {_DENSE_SITES} "
-            f"sites); {self.form!r} does not serve {q} coordinates of {n} sites"
+            f"form is 'auto', 'lattice' or 'hilbert' (one or two coordinates) or 'dense' (up to "
+            f"{_DENSE_SITES} sites); {self.form!r} does not serve {q} coordinates of {n} sites"
         )
 
     def _length_prior(self, table: Table) -> LengthScalePrior:
@@ -250,7 +253,7 @@ class LocalDirichletMixture(AbstractMixture):
         self.deficit_ = self.field_.deficit(self.latents_)
         if np.median(self.deficit_) > _MAX_DEFICIT:
             warnings.warn(
-                f"the lattice of the field leaves out {np.median(self.deficit_):.1%} of its "
+                f"the form of the field leaves out {np.median(self.deficit_):.1%} of its "
                 "variance at some site; lower the first bound of length_scale",
                 ConvergenceWarning,
                 stacklevel=5,

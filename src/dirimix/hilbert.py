@@ -1,0 +1,80 @@
+"""Gaussian processes of log concentrations in a reduced-rank Hilbert space.
+
+Solin, Sarkka (2020), doi 10.1007/s11222-019-09886-w: on an interval of half width L around the
+sites' centre c, with the sines phi_g(x) = sin(omega_g (x - c + L)) / sqrt(L), omega_g = pi g / 2 L,
+g = 1, 2, ..., a process with spectral density S is about sum_g sqrt(S(omega_g)) z_g phi_g(x).
+"""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from dirimix.length_scale import LengthScalePrior
+from dirimix.process import REACH
+from dirimix.tensor import AbstractTensor
+
+_BEYOND = 3.0  # largest length scales between the sites and the ends, where the process vanishes
+_FREQUENCIES = 3.3  # inverse smallest length scales up to which there are sines: 0.1 % is left out
+
+
+@dataclass(frozen=True)
+class HilbertField(AbstractTensor):
+    """The process as a sum of products of sines (q = 1 or 2).
+
+    Beyond the ends there is no sine: what is left out there is the whole variance.
+
+    Attributes:
+        centre: Of the sines' intervals, (q,).
+        half_width: Of these, (q,).
+        counts: Number of sines along each coordinate, q of them.
+    """
+
+    centre: np.ndarray
+    half_width: np.ndarray
+    counts: tuple[int, ...]
+
+    def latent_shape(self) -> tuple[int, ...]:
+        return self.counts
+
+    def form(self) -> str:
+        return f"of {' x '.join(map(str, self.counts))} sines"
+
+    def sines(self, axis: int, x: np.ndarray) -> np.ndarray:
+        """The basis functions at any values of a coordinate, (m, g)."""
+        half = self.half_width[axis]
+        from_end = x - self.centre[axis] + half
+        inside = (from_end > 0) & (from_end < 2 * half)
+        waves = np.sin(from_end[:, None] * self.frequencies(axis)) / np.sqrt(half)
+        return np.where(inside[:, None], waves, 0.0)
+
+    def frequencies(self, axis: int) -> np.ndarray:
+        """Their angular frequencies, (g,)."""
+        return np.pi * np.arange(1, self.counts[axis] + 1) / (2 * self.half_width[axis])
+
+    def bases(self, length: Float[Array, " q"]) -> list[Array]:
+        rho = jnp.exp(
+            self.length_prior.location
+            + self.length_prior.spread * jnp.clip(length, -REACH, REACH)
+        )  # fmt: skip
+        return [
+            jnp.asarray(self.sines(j, values))
+            * (2 * jnp.pi) ** 0.25 * jnp.sqrt(rho[j])
+            * jnp.exp(-0.25 * (rho[j] * self.frequencies(j)) ** 2)
+            for j, (values, _) in enumerate(self.columns)
+        ]  # fmt: skip
+
+    def basis_at(self, axis: int, x: np.ndarray, length: float) -> np.ndarray:
+        density = (
+            np.sqrt(2 * np.pi) * length * np.exp(-0.5 * (length * self.frequencies(axis)) ** 2)
+        )
+        return np.sqrt(density) * self.sines(axis, x)
+
+
+def make_hilbert_field(x: np.ndarray, n_models: int, prior: LengthScalePrior) -> HilbertField:
+    """Sines enough for all but the shortest and longest 5 % of length scales."""
+    half_width = np.ptp(x, axis=0) / 2 + _BEYOND * prior.quantile(0.95)
+    counts = np.ceil(_FREQUENCIES * 2 * half_width / (np.pi * prior.quantile(0.05)))
+    centre = (x.min(axis=0) + x.max(axis=0)) / 2
+    return HilbertField(x, n_models, prior, centre, half_width, tuple(int(c) for c in counts))
