@@ -31,6 +31,7 @@ paper: .venv.ok
 verify: .venv.ok
 	$(BIN)/python verification/second_sampler.py
 	$(BIN)/python verification/forms.py
+	$(BIN)/python verification/robustness.py
 	$(BIN)/python verification/calibration.py
 	$(BIN)/pytest -m slow
 	$(MAKE) paper
