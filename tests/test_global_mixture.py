@@ -221,3 +221,12 @@ def test_rows_without_some_model_are_left_out_of_the_fit_and_predicted_by_the_ot
     )
     with pytest.raises(InputError, match=r"unprojected\(\) needs a fitted LinearMixture"):
         LinearMixture(models=list("abc")).unprojected()
+
+
+@every_class
+def test_a_model_that_is_the_answer_itself_is_refused(kind, trio):
+    table = trio.assign(b=trio["y"])
+    with pytest.raises(
+        InputError, match="model 'b' equals the observation at 30 of 30 rows, first"
+    ):
+        kind(models=["a", "b"], **HURRIED).fit(table, table["y"])

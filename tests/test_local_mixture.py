@@ -254,3 +254,13 @@ def test_settings_that_make_no_sense_are_refused(options, message):
     mixture = LocalDirichletMixture(**({"coords": ["p"], "models": TRIO} | options))
     with pytest.raises(InputError, match=message):
         mixture.fit(table, table["y"])
+
+
+def test_a_model_that_is_the_answer_itself_is_refused():
+    table = line()
+    table[TRIO[1]] = table["y"]
+    mixture = LocalDirichletMixture(["p"], TRIO, field="linear", **HURRIED)
+    with pytest.raises(InputError, match=rf"model '{TRIO[1]}' equals the observation at \d+ of"):
+        mixture.fit(table, table["y"])
+    with pytest.warns(ConvergenceWarning, match="has not converged"):
+        mixture.fit(table, table["y"], np.full(len(table), 0.1))

@@ -17,7 +17,7 @@ from dirimix.noise import GammaNoise
 from dirimix.posterior import Quantity
 from dirimix.predictive import NormalMixture
 from dirimix.progress import Listener
-from dirimix.rows import complete_rows, observed
+from dirimix.rows import complete_rows, observed, refuse_answers
 from dirimix.table import Table
 
 _ACCEPT = 0.95  # cheap trajectories, in a posterior with corners
@@ -44,6 +44,7 @@ class AbstractGlobalMixture(AbstractMixture):
         return (self.noise_prior or GammaNoise()).scaled(self.y_scale)
 
     def _sample(self, model: AbstractGlobalModel) -> sampler.Sample:
+        refuse_answers(model.table)
         settings = sampler.Settings(
             self.chains,
             self.draws,

@@ -20,7 +20,7 @@ from dirimix.predictive import NormalMixture
 from dirimix.process import DenseField
 from dirimix.progress import Listener
 from dirimix.references import simplex_least_squares
-from dirimix.rows import observed
+from dirimix.rows import observed, refuse_answers
 from dirimix.site_weights import sample_site_weights
 from dirimix.table import Table
 
@@ -130,6 +130,7 @@ class LocalDirichletMixture(AbstractMixture):
             min_ess=self.min_ess,
             max_seconds=self.max_seconds,
         )
+        refuse_answers(table)
         noise = self._noise()
         self.field_ = self._make_field(table)
         self.priors_ = {**self.field_.priors(), "sigma": str(noise)}

@@ -46,6 +46,18 @@ def observed(table: Table) -> np.ndarray:
     return table.y
 
 
+def refuse_answers(table: Table) -> None:
+    """Refuse a model that is the observations themselves: sigma then has no posterior."""
+    same = (table.f == observed(table)[:, None]) & (table.y_err == 0)[:, None]
+    for model, column in zip(table.models, same.T, strict=True):
+        if column.sum() > len(column) / 2:
+            raise InputError(
+                f"model {model!r} equals the observation at {column.sum()} of {len(column)} rows, "
+                f"first at row {int(np.argmax(column))}, and no measurement error is given there: "
+                "nothing is left for the noise; remove that model, or give y_err"
+            )
+
+
 def describe_missing(table: Table) -> str:
     """One clause a model that lacks values: how many, and the first row."""
     missing = ~table.known
