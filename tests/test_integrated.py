@@ -70,6 +70,23 @@ def test_every_route_agrees_with_the_direct_integral(anywhere):
     assert np.max(np.abs(evaluate(d, alpha, 1.01) - exact)) > 0.01  # the control
 
 
+def test_models_hundreds_of_noise_levels_apart_are_served():
+    rng, n = np.random.default_rng(12), 400
+    spread, place = np.exp(rng.uniform(np.log(30), np.log(300), n)), rng.uniform(0.05, 0.95, n)
+    d = np.column_stack([-place * spread, (1 - place) * spread])
+    total, share = rng.uniform(18, 99, n), np.clip(1 - place + rng.normal(0, 0.1, n), 0.02, 0.98)
+    alpha = np.column_stack([share * total, (1 - share) * total])
+    exact = np.array([log_expectation(a, b, 1.0) for a, b in zip(d, alpha, strict=True)])
+    seen = exact > -12
+    s = np.ones(n)
+    for accuracy in (FINE, COARSE):
+        found = Likelihood(d, accuracy).evaluate(alpha, s)[0]
+        assert np.max(np.abs(found - exact)[seen]) < 0.1
+    # the control: nodes that are farther apart
+    sparse = Likelihood(d, FINE._replace(step=0.3, doubt=-1.0)).evaluate(alpha, s)[0]
+    assert np.max(np.abs(sparse - exact)[seen]) > 0.1
+
+
 def test_the_force_is_near_the_gradient_everywhere(anywhere):
     d, alpha, exact = anywhere
 

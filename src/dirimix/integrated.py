@@ -29,6 +29,8 @@ from dirimix.saddle import saddle_log_density
 
 # total concentrations from where the saddle point may serve, and from where it always does
 _SADDLE_FROM, _SADDLE_ALWAYS = 9.0, 100.0
+# models too far apart for the nodes: total concentration, and its square times the largest distance
+_WIDE = 18.0, 1e5
 _FAINT, _LONG = 3e-4, 8.0  # a density for which the path goes farther, and how many times
 # where it cancels too much: for small A the path round the nearest model serves, if y lies
 # outside the hull, and for large A the saddle point
@@ -179,7 +181,9 @@ def _at_site(paths, accuracy, d, alpha, work, logs, by_alpha):
     total, beyond = np.sum(alpha), max(np.min(d), -np.max(d))
     if total > _SADDLE_FROM:
         value, by_log_s, doubt = saddle_log_density(d, alpha, total, by_alpha)
-        if total >= _SADDLE_ALWAYS or doubt < accuracy.doubt:
+        reach = max(np.max(d), -np.min(d))
+        wide = total > _WIDE[0] and total * total * reach > _WIDE[1]
+        if wide or total >= _SADDLE_ALWAYS or doubt < accuracy.doubt:
             return value, by_log_s
     density, by_log_s, extent = 0.0, 0.0, accuracy.extent
     while beyond < _FAR_OUTSIDE:
