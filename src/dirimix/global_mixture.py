@@ -20,8 +20,6 @@ from dirimix.progress import Listener
 from dirimix.rows import complete_rows, observed, refuse_answers
 from dirimix.table import Table
 
-_ACCEPT = 0.95  # cheap trajectories, in a posterior with corners
-
 
 class AbstractGlobalMixture(AbstractMixture):
     """Sampling, bookkeeping and prediction that the two global mixtures share."""
@@ -35,6 +33,7 @@ class AbstractGlobalMixture(AbstractMixture):
     noise_prior: GammaNoise | None
     y_scale: float
     progress: Listener | None
+    _accept = 0.95  # cheap trajectories, in a posterior with corners
 
     @abstractmethod
     def _log_priors(self, sample: sampler.Sample) -> dict[str, np.ndarray]:
@@ -51,7 +50,7 @@ class AbstractGlobalMixture(AbstractMixture):
             self.warmup,
             self.kernel,
             trajectory=4.0,
-            target_accept=_ACCEPT,
+            target_accept=self._accept,
             seed=self.seed,
             min_ess=self.min_ess,
             max_seconds=self.max_seconds,
@@ -129,6 +128,8 @@ class LinearMixture(AbstractGlobalMixture):
         converged_: Whether its checks passed.
         priors_: Text of every prior.
     """
+
+    _accept = 0.98  # sharper corners
 
     def __init__(
         self,
