@@ -82,13 +82,14 @@ def _row(claim: Claim, run: Run) -> Sequence[str]:
 def _head(run: Run, command: str) -> str:
     manifest = run.manifest
     rows = ", ".join(f"{n} {split}" for split, n in manifest["data"]["rows"].items())
-    state = "every method converged" if manifest["converged"] else "some methods did not converge"
+    unfinished = [name for name, made in manifest["methods"].items() if not made["converged"]]
+    state = f"not converged: {', '.join(unfinished)}" if unfinished else "every method converged"
     models = len(manifest["data"]["models"])
     return (
         "# The paper's claims, measured\n\n"
         f"{manifest['study']['title']} ({rows} nuclei, {models} models, seed {manifest['seed']}, "
         f"dirimix {manifest['versions']['dirimix']}; {state}).\n\n"
-        f"Made by `{command}`.\n\n"
+        f"Made by `{command}`, from what `dirimix run` and `dirimix report` had written there.\n\n"
         "Rules. A number counts as reproduced if ours is within "
         f"{CLOSE} MeV of it, as not reproduced if it lies outside our 90 % bootstrap band, and as "
         "not decidable in between. A comparison counts as reproduced or not if the 90 % band of "

@@ -64,8 +64,10 @@ def write_report(folder: Path) -> Path:
 
 
 def _page(numbers: Numbers, manifest: Numbers, folder: Path) -> str:
-    weights = pd.read_csv(folder / "weights.csv")
-    predictions = pd.read_csv(folder / "predictions.csv")
+    weights, predictions = (
+        pd.read_csv(folder / f"{name}.csv", dtype={"model": str})
+        for name in ("weights", "predictions")
+    )
     content = {
         "scores": _scores(numbers),
         "comparisons": _comparisons(numbers),
