@@ -4,6 +4,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy.stats import dirichlet
 
 from dirimix.cli import main
@@ -190,6 +191,16 @@ def test_traces_are_the_draws(output):
     table = made(output, "traces", parameters=["sigma"]).table
     assert set(table["method"]) == {"lbmm-gpd"}
     assert len(table) == 16
+
+
+def test_traces_show_first_what_the_methods_share(output, tmp_path):
+    draws = {name: (("chain", "draw"), np.zeros((2, 4))) for name in (*"abcdefg", "sigma")}
+    for method, names in (("one", list(draws)), ("other", ["sigma"])):
+        posterior = xr.Dataset({name: draws[name] for name in names})
+        path = tmp_path / f"posterior-{method}.nc"
+        posterior.to_netcdf(path, group="posterior", engine="h5netcdf")
+    drawn = makers()["traces"](Output(tmp_path, output.numbers), {"methods": ["one", "other"]})
+    assert set(drawn.table[drawn.table["method"] == "other"]["parameter"]) == {"sigma"}
 
 
 def test_domains_are_the_rows_of_the_splits(output):

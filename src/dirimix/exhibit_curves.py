@@ -88,7 +88,9 @@ def traces(output: Output, options: Options) -> Drawn | None:
     wanted = options.get("methods", output.methods)
     paths = {m: output.folder / f"posterior-{m}.nc" for m in wanted}
     draws = {m: _traced(p, options.get("parameters")) for m, p in paths.items() if p.is_file()}
-    names = list(dict.fromkeys(name for found in draws.values() for name in found))[:_MOST]
+    known = list(dict.fromkeys(name for found in draws.values() for name in found))
+    # those that most methods have come first: they are what can be seen side by side
+    names = sorted(known, key=lambda name: -sum(name in found for found in draws.values()))[:_MOST]
     if not names:
         return None
     grid = panels(len(names), len(draws), 3.2, 1.3)
