@@ -1,12 +1,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# with uv where it is there
+install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/python -e '.[$(1)]'; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(1)]'; fi
+
 .PHONY: demo test lint paper verify bench clean
 
 .venv.ok: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirimix needs Python >= 3.11")'
-	if command -v uv >/dev/null; then uv venv --allow-existing --python $(PYTHON) .venv && uv pip install --python $(BIN)/python -e '.[test]'; \
-	else $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'; fi
+	if command -v uv >/dev/null; then uv venv --allow-existing --python $(PYTHON) .venv; else $(PYTHON) -m venv .venv; fi
+	$(call install,test)
 	touch .venv.ok
 
 # the report is written even where something has not converged; make fails all the same
@@ -38,9 +42,7 @@ verify: .venv.ok
 
 bench: .venv.ok
 	$(BIN)/python benchmarks/growth.py
-	$(BIN)/python -c 'import pymc' || if command -v uv >/dev/null; \
-	then uv pip install --python $(BIN)/python -e '.[test,bench]'; \
-	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,bench]'; fi
+	$(call install,bench)
 	$(BIN)/python benchmarks/run.py
 
 clean:

@@ -5,18 +5,18 @@ sites' centre c, with the sines phi_g(x) = sin(omega_g (x - c + L)) / sqrt(L), o
 g = 1, 2, ..., a process with spectral density S is about sum_g sqrt(S(omega_g)) z_g phi_g(x).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from dirimix.length_scale import LengthScalePrior
-from dirimix.process import REACH
-from dirimix.tensor import AbstractTensor
+from dirimix.tensor import CUTOFF, AbstractTensor
 
 _BEYOND = 3.0  # largest length scales between the sites and the ends, where the process vanishes
-_FREQUENCIES = 3.3  # inverse smallest length scales up to which there are sines: 0.1 % is left out
 
 
 @dataclass(frozen=True)
@@ -54,27 +54,24 @@ class HilbertField(AbstractTensor):
         return np.pi * np.arange(1, self.counts[axis] + 1) / (2 * self.half_width[axis])
 
     def bases(self, length: Float[Array, " q"]) -> list[Array]:
-        rho = jnp.exp(
-            self.length_prior.location
-            + self.length_prior.spread * jnp.clip(length, -REACH, REACH)
-        )  # fmt: skip
+        rho = self.rho(length)
         return [
-            jnp.asarray(self.sines(j, values))
-            * (2 * jnp.pi) ** 0.25 * jnp.sqrt(rho[j])
-            * jnp.exp(-0.25 * (rho[j] * self.frequencies(j)) ** 2)
+            _root_density(jnp.exp, rho[j], self.frequencies(j)) * self.sines(j, values)
             for j, (values, _) in enumerate(self.columns)
-        ]  # fmt: skip
+        ]
 
     def basis_at(self, axis: int, x: np.ndarray, length: float) -> np.ndarray:
-        density = (
-            np.sqrt(2 * np.pi) * length * np.exp(-0.5 * (length * self.frequencies(axis)) ** 2)
-        )
-        return np.sqrt(density) * self.sines(axis, x)
+        return _root_density(np.exp, length, self.frequencies(axis)) * self.sines(axis, x)
+
+
+def _root_density(exp: Callable, rho: Any, omega: np.ndarray) -> Any:
+    """Root of the spectral density of exp(-x^2 / (2 rho^2)), with NumPy's or JAX's exponential."""
+    return (2 * np.pi) ** 0.25 * rho**0.5 * exp(-0.25 * (rho * omega) ** 2)
 
 
 def make_hilbert_field(x: np.ndarray, n_models: int, prior: LengthScalePrior) -> HilbertField:
     """Sines enough for all but the shortest and longest 5 % of length scales."""
     half_width = np.ptp(x, axis=0) / 2 + _BEYOND * prior.quantile(0.95)
-    counts = np.ceil(_FREQUENCIES * 2 * half_width / (np.pi * prior.quantile(0.05)))
+    counts = np.ceil(CUTOFF * 2 * half_width / (np.pi * prior.quantile(0.05)))
     centre = (x.min(axis=0) + x.max(axis=0)) / 2
     return HilbertField(x, n_models, prior, centre, half_width, tuple(int(c) for c in counts))

@@ -185,14 +185,14 @@ def _at_site(paths, accuracy, d, alpha, work, logs, by_alpha):
         wide = total > _WIDE[0] and total * total * reach > _WIDE[1]
         if wide or total >= _SADDLE_ALWAYS or doubt < accuracy.doubt:
             return value, by_log_s
-    density, by_log_s, extent = 0.0, 0.0, accuracy.extent
-    while beyond < _FAR_OUTSIDE:
-        density, by_log_s = inside_density(
-            paths, extent, d, alpha, total, work, logs, by_alpha
-        )  # fmt: skip
-        if density > _FAINT or extent > accuracy.extent:
-            break
-        extent *= _LONG
+    density = by_log_s = 0.0
+    if beyond < _FAR_OUTSIDE:
+        for times in (1.0, _LONG):
+            density, by_log_s = inside_density(
+                paths, times * accuracy.extent, d, alpha, total, work, logs, by_alpha
+            )  # fmt: skip
+            if density > _FAINT:
+                break
     if density < _FAINTEST[0] and beyond > 0 and total < _SADDLE_FROM:
         density, by_log_s = outside_density(
             accuracy.outside, d, alpha, total, work, logs, by_alpha

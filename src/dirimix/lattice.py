@@ -6,11 +6,10 @@ from functools import cached_property
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.special import ndtri
 
 from dirimix.length_scale import LengthScalePrior
 from dirimix.process import JITTER, REACH
-from dirimix.tensor import AbstractTensor
+from dirimix.tensor import CUTOFF, AbstractTensor
 
 _DEGREE = 32  # of the series in the length scale
 
@@ -84,9 +83,8 @@ def basis_series(x: np.ndarray, grid: np.ndarray, low: float, high: float) -> np
 
 def make_lattice_field(x: np.ndarray, n_models: int, prior: LengthScalePrior) -> LatticeField:
     """A lattice over the sites, fine enough for all but the shortest 5 % of length scales."""
-    # a unit squared-exponential process has 0.1 % of its variance beyond the Nyquist frequency
-    # pi / step when step = pi rho / 3.29
-    step = np.pi / ndtri(0.9995) * prior.quantile(0.05)
+    # the Nyquist frequency of the nodes is pi / step
+    step = np.pi / CUTOFF * prior.quantile(0.05)
     axes = tuple(_axis(column, h) for column, h in zip(x.T, step, strict=True))
     return LatticeField(x, n_models, prior, axes)
 

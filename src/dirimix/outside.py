@@ -1,7 +1,7 @@
 """The weight-integrated density of one observation that lies outside the models' hull.
 
 There the integral of `contour` cancels: the density is as small as exp(-(distance / s)^2 / 2). A
-path that crosses the real axis at the integrand's own saddle, between the nearest model and y,
+path that crosses the real axis at the integrand's own saddle, the first beyond the nearest model,
 and opens to the left keeps all digits. G_A is taken by the trapezoid rule through the saddle of
 its integral along tau.
 """

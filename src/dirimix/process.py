@@ -84,6 +84,11 @@ class AbstractProcess(AbstractField):
         scaled = np.clip(p["length"], -REACH, REACH)
         return np.exp(self.length_prior.location + self.length_prior.spread * scaled)
 
+    def rho(self, length: Float[Array, " q"]) -> Float[Array, " q"]:
+        """Length scales from their latents, inside the log joint."""
+        scaled = jnp.clip(length, -REACH, REACH)
+        return jnp.exp(self.length_prior.location + self.length_prior.spread * scaled)
+
     def hyperparameters(self, p: Params) -> dict[str, np.ndarray]:
         return {"rho": self.lengths(p), "eta": p["amplitude"] ** 2, "gamma": p["gamma"]}
 
@@ -116,9 +121,7 @@ class DenseField(AbstractProcess):
         return f"exact at the {len(self.x)} sites"
 
     def unit_field(self, p: Params) -> Float[Array, "n K"]:
-        scaled = jnp.clip(p["length"], -REACH, REACH)
-        rho = jnp.exp(self.length_prior.location + self.length_prior.spread * scaled)
-        gap = (self.x[:, None] - self.x[None]) / rho
+        gap = (self.x[:, None] - self.x[None]) / self.rho(p["length"])
         gram = jnp.exp(-0.5 * jnp.sum(gap**2, axis=-1)) + JITTER * jnp.eye(len(self.x))
         return jnp.linalg.cholesky(gram) @ p["z"].T
 

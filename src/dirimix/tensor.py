@@ -7,10 +7,13 @@ from functools import cached_property
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from scipy.special import ndtri
 
 from dirimix.field import Params
 from dirimix.process import AbstractProcess
 
+# inverse length scales beyond which a squared-exponential process has 0.1 % of its variance
+CUTOFF = float(ndtri(0.9995))
 _PLANE = 20  # so many times the sites, a plane of all their distinct values is the shorter way
 
 
