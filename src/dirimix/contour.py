@@ -18,7 +18,7 @@ The waist h = height sqrt(A + 1) scales with the only length that G_A has, so th
 
     A G_A(h zeta) = exp(carrier, linear in A, log Gamma(A + 1) and log(A + 1)) * ratio(A)
 
-with a ratio, smooth in 1 / (A + 1), that a short Chebyshev series gives.
+with a ratio, smooth in 1 / (A + 1), that polynomials on pieces of its range give.
 """
 
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.polynomial.chebyshev import chebpts1, chebvander
 from scipy.special import digamma, gammaln
 
 
@@ -64,14 +65,17 @@ class Paths(NamedTuple):
         height: Of each shape, (2,).
         left: Where t begins, (2,).
         asymptote: Slope of the asymptotes, (2,).
-        least: Smallest A of the series, (2,).
-        most: Largest A of the series, (2,).
+        least: Smallest A of the polynomials, (2,).
+        most: Largest A of the polynomials, (2,).
         zeta: Positions in units of h, (2, 2, j), from left to right.
         slope: Coefficient of A in the logarithm of the carrier, (2, 2, j).
         offset: What of it does not depend on A, with the logarithm of the weight
             -step d zeta / dt of the rule, (2, 2, j): the path runs from right to left.
-        series: Chebyshev coefficients of A G, A z dG/dz and d(A G)/dA over the carrier,
-            (2, p, 3, 2, j), z the argument of G, fixed in the last.
+        size: Coefficient of A in the logarithm of what a node can add at most, the models' part
+            included and h apart, (2, j).
+        ratios: Coefficients, lowest power first, of A G, A z dG/dz and d(A G)/dA over the
+            carrier on each piece, (2, PIECES, 3, 2, TERMS, j), z the argument of G, fixed in the
+            last.
     """
 
     step: float
@@ -83,41 +87,44 @@ class Paths(NamedTuple):
     zeta: np.ndarray
     slope: np.ndarray
     offset: np.ndarray
-    series: np.ndarray
+    size: np.ndarray
+    ratios: np.ndarray
 
 
 SHAPES = (LOW, HIGH)
 _FARTHEST = 1e8  # where the longest path ends, in units of h
+PIECES, TERMS = 16, 7  # of the range of A, in 1 / (A + 1), and of the polynomial on each
+_DEGREE = 26  # of the Chebyshev series over the whole range that the pieces come from
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def series_argument(total, least, most):
-    """Where the Chebyshev series is evaluated, in [-1, 1] for A from least to most."""
+def piece(total, least, most):
+    """Which piece of the range of A serves, and where in it, in [-1, 1]."""
     low, high = 1 / (most + 1), 1 / (least + 1)
-    return (2 / (total + 1) - (high + low)) / (high - low)
-
-
-def _series_total(x: np.ndarray, least: float, most: float) -> np.ndarray:
-    """The inverse of `series_argument`."""
-    low, high = 1 / (most + 1), 1 / (least + 1)
-    return 2 / (x * (high - low) + high + low) - 1
+    x = PIECES * (1 / (total + 1) - low) / (high - low)
+    number = min(max(int(x), 0), PIECES - 1)
+    return number, 2 * (x - number) - 1
 
 
 @cache
-def make_paths(step: float, degree: int) -> Paths:
+def make_paths(step: float) -> Paths:
     """Nodes for all distances that anybody will meet.
 
     Args:
         step: Of the trapezoid rule.
-        degree: Number of terms of the Chebyshev series.
     """
     span = max(np.log(2 * s.slope * _FARTHEST / s.height) - s.left for s in SHAPES)
     steps = step * np.arange(int(np.ceil(span / step)) + 1)
-    parts = [_along(shape, shape.left + steps, step, degree) for shape in SHAPES]
-    zeta, slope, offset, series = (_parts(np.stack(column)) for column in zip(*parts, strict=True))
+    parts = [_along(shape, shape.left + steps, step) for shape in SHAPES]
+    zeta, slope, offset, ratios = (np.stack(column) for column in zip(*parts, strict=True))
+    # no model is closer to a node than the real axis
+    size = slope.real - np.log(zeta.imag)
+    zeta, slope, offset = (_parts(values) for values in (zeta, slope, offset))
     numbers = np.array([(s.height, s.left, s.slope, s.least, s.most) for s in SHAPES])
     height, left, asymptote, least, most = np.ascontiguousarray(numbers.T)
-    return Paths(step, height, left, asymptote, least, most, zeta, slope, offset, series)
+    # terms beside nodes, real and imaginary parts before them
+    ratios = np.ascontiguousarray(np.moveaxis(_parts(ratios), 2, -2))
+    return Paths(step, height, left, asymptote, least, most, zeta, slope, offset, size, ratios)
 
 
 def _parts(values: np.ndarray) -> np.ndarray:
@@ -125,17 +132,26 @@ def _parts(values: np.ndarray) -> np.ndarray:
     return np.stack([values.real, values.imag], axis=-2)
 
 
-def _along(shape: Shape, t: np.ndarray, step: float, degree: int) -> tuple[np.ndarray, ...]:
+def _along(shape: Shape, t: np.ndarray, step: float) -> tuple[np.ndarray, ...]:
     """What `Paths` holds, for one shape."""
     zeta = np.sinh(t) / shape.slope + 1j * np.cosh(t)
     weight = -step * (np.cosh(t) / shape.slope + 1j * np.sinh(t))
     slope, offset = _carrier(shape.height * zeta)
-    x = np.cos(np.pi * (np.arange(degree) + 0.5) / degree)
-    totals = _series_total(x, shape.least, shape.most)
+    x = chebpts1(_DEGREE)
+    low, high = 1 / (shape.most + 1), 1 / (shape.least + 1)
+    totals = 2 / (x * (high - low) + high + low) - 1
     values = np.array([_over_carrier(a, shape.height * zeta, slope, offset) for a in totals])
-    vandermonde = np.polynomial.chebyshev.chebvander(x, degree - 1)
-    series = np.linalg.solve(vandermonde, values.reshape(degree, -1))
-    return zeta, slope, np.log(weight) + offset, series.reshape(values.shape)
+    ratios = _in_pieces(x, values.reshape(_DEGREE, -1)).reshape(PIECES, TERMS, *values.shape[1:])
+    return zeta, slope, np.log(weight) + offset, ratios
+
+
+def _in_pieces(x: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Polynomials, (PIECES, TERMS, m), that agree with a series through values at x, (x, m)."""
+    at = chebpts1(TERMS)
+    places = (2 * np.arange(PIECES)[:, None] + 1 + at) / PIECES - 1
+    series = np.linalg.solve(chebvander(x, len(x) - 1), values)
+    onto = chebvander(places, len(x) - 1) @ series
+    return np.linalg.solve(np.vander(at, increasing=True), onto)
 
 
 def _carrier(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,10 +5,11 @@ from math import ceil, exp, lgamma, log, pi, sqrt
 import numpy as np
 from numba import njit
 
-from dirimix.contour import series_argument
+from dirimix.contour import piece
 from dirimix.vector_math import SUMS, exp_polar, subtract_logs
 
 _MEETING = 9.0  # total concentration where one shape of the path hands over to the other
+_NEGLIGIBLE = 1e-14  # part of the density below which the path's first nodes are left out
 
 
 @njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
@@ -31,22 +32,25 @@ def inside_density(paths, extent, d, alpha, total, work, logs, by_alpha):
     shape = 1 if total > _MEETING else 0
     height = paths.height[shape] * sqrt(total + 1)
     # the mixture's mean below y: the path then has a saddle on its right
-    first = 0.0
+    moment = 0.0
     for k in range(len(d)):
-        first += alpha[k] * d[k]
-    d = -d if first > 0 else d
-    count = _count(paths, shape, extent, d)
-    zeta, z_re, z_im = paths.zeta[shape], work[0], work[1]
+        moment += alpha[k] * d[k]
+    d = -d if moment > 0 else d
+    scalar = lgamma(total + 1) + 0.5 * (1 - total) * log(total + 1)
+    first, end = _first(paths, shape, total, height, scalar), _end(paths, shape, extent, d)
+    count, z_re, z_im = end - first, work[0], work[1]
+    re, im = _rows(paths.zeta[shape], first)
     for j in range(count):
-        z_re[j], z_im[j] = height * zeta[0, j], height * zeta[1, j]
+        z_re[j], z_im[j] = height * re[j], height * im[j]
     e_re, e_im, gap, ratios = work[2], work[3], work[4], work[5:11]
-    slope, offset = paths.slope[shape], paths.offset[shape]
+    slope_re, slope_im = _rows(paths.slope[shape], first)
+    offset_re, offset_im = _rows(paths.offset[shape], first)
     for j in range(count):
-        e_re[j] = total * slope[0, j] + offset[0, j]
-        e_im[j] = total * slope[1, j] + offset[1, j]
+        e_re[j] = total * slope_re[j] + offset_re[j]
+        e_im[j] = total * slope_im[j] + offset_im[j]
     subtract_logs(z_re, z_im, count, d, alpha, e_re, e_im, gap, logs)
-    scale = exp_polar(e_re, e_im, count) + lgamma(total + 1) + 0.5 * (1 - total) * log(total + 1)
-    _ratios(paths, shape, count, total, ratios)
+    scale = exp_polar(e_re, e_im, count) + scalar
+    _ratios(paths, shape, first, count, total, ratios)
     unit = exp(scale) * height / (pi * total)
     value = by_scale = by_total = 0.0
     for j in range(count):
@@ -62,14 +66,31 @@ def inside_density(paths, extent, d, alpha, total, work, logs, by_alpha):
             by_log += e_re[j] * logs[2 * k + 1, j] + e_im[j] * logs[2 * k, j]
         by_alpha[k] = unit * (by_total - value / total - by_log)
     tail, tail_by_log_s = _far_right(
-        paths.step, zeta[0, count - 1], zeta[1, count - 1], d, alpha, total, height, by_alpha
+        paths.step, re[count - 1], im[count - 1], d, alpha, total, height, by_alpha
     )  # fmt: skip
     return unit * value + tail, (total - 1) * unit * value - unit * by_scale + tail_by_log_s
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _count(paths, shape, extent, d):
-    """Nodes up to where the powers of the far right serve for these distances."""
+def _rows(parts, first):
+    """Real and imaginary parts from a node on."""
+    return parts[0, first:], parts[1, first:]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _first(paths, shape, total, height, scalar):
+    """The first node whose part is not negligible wherever the models lie."""
+    size, offset = paths.size[shape], paths.offset[shape, 0]
+    least = log(_NEGLIGIBLE * pi * total / height) - scalar + total * log(height)
+    j = 0
+    while total * size[j] + offset[j] < least:
+        j += 1
+    return j
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _end(paths, shape, extent, d):
+    """The node after the last, where the powers of the far right serve for these distances."""
     reach = 0.0
     for k in range(len(d)):
         reach = max(reach, abs(d[k]))
@@ -81,22 +102,17 @@ def _count(paths, shape, extent, d):
 
 
 @njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
-def _ratios(paths, shape, count, total, into):
+def _ratios(paths, shape, first, count, total, into):
     """What multiplies the carrier in the value and in its derivatives: re and im, six rows."""
-    series = paths.series[shape]
-    x = series_argument(total, paths.least[shape], paths.most[shape])
-    before, basis = x, 1.0
-    for p in range(len(series)):
-        for m in range(3):
-            for part in range(2):
-                row, coefficients = into[2 * m + part], series[p, m, part]
-                if p == 0:
-                    for j in range(count):
-                        row[j] = coefficients[j]
-                else:
-                    for j in range(count):
-                        row[j] += basis * coefficients[j]
-        basis, before = 2 * x * basis - before, basis
+    number, u = piece(total, paths.least[shape], paths.most[shape])
+    for m in range(3):
+        for part in range(2):
+            row, c = into[2 * m + part], paths.ratios[shape, number, m, part]
+            c0, c1, c2, c3 = c[0, first:], c[1, first:], c[2, first:], c[3, first:]
+            c4, c5, c6 = c[4, first:], c[5, first:], c[6, first:]
+            for j in range(count):
+                high = c3[j] + u * (c4[j] + u * (c5[j] + u * c6[j]))
+                row[j] = c0[j] + u * (c1[j] + u * (c2[j] + u * high))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from numba import njit
 
-from dirimix.contour import Paths, make_paths
+from dirimix.contour import PIECES, TERMS, Paths, make_paths
 from dirimix.foreign import argument, asks_for_version, register, result
 from dirimix.inside import inside_density
 from dirimix.outside import Rule, outside_density
@@ -46,24 +46,22 @@ class Accuracy(NamedTuple):
     Attributes:
         step: Of the trapezoid rule.
         extent: How many of the largest length the path goes.
-        degree: Terms of the series in the total concentration.
         doubt: Doubt in the saddle point, in nat, up to which it serves.
         outside: Nodes of the path outside the hull.
     """
 
     step: float
     extent: float
-    degree: int
     doubt: float
     outside: Rule
 
 
 FINE = Accuracy(
-    step=0.1, extent=40.0, degree=26, doubt=0.004,
+    step=0.1, extent=40.0, doubt=0.004,
     outside=Rule(step=0.2, nodes=27, tau_step=0.8, tau_nodes=15),
 )  # fmt: skip
 COARSE = Accuracy(
-    step=0.12, extent=5.0, degree=18, doubt=0.015,
+    step=0.12, extent=5.0, doubt=0.015,
     outside=Rule(step=0.3, nodes=18, tau_step=1.0, tau_nodes=11),
 )  # fmt: skip
 
@@ -91,7 +89,7 @@ class Likelihood:
 
     def evaluate(self, alpha: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, ...]:
         """Log densities, (n,), their derivatives in alpha, (n, K), and in s, (n,)."""
-        paths = make_paths(self.accuracy.step, self.accuracy.degree)
+        paths = make_paths(self.accuracy.step)
         results = np.empty(len(self.d)), np.empty(self.d.shape), np.empty(len(self.d))
         _evaluate(paths, self.accuracy, self.d, alpha, s, *results)
         return results
@@ -124,7 +122,7 @@ _log_density.defvjp(_with_slopes, _pull_back)
 
 def _constants(accuracy: Accuracy) -> np.ndarray:
     """All numbers that do not change, in one row: the foreign function takes them apart."""
-    paths = make_paths(accuracy.step, accuracy.degree)
+    paths = make_paths(accuracy.step)
     rule = accuracy.outside
     head = [paths.zeta.shape[-1], *accuracy[:-1], *rule]
     return np.concatenate([head, *(np.ravel(part) for part in paths[1:])])
@@ -136,11 +134,11 @@ def _handler(frame: Any) -> int:
         return 0
     alpha, s, d = argument(frame, 0), argument(frame, 1), argument(frame, 2)
     constants = argument(frame, 3)
-    nodes, step, extent, degree, doubt = constants[:5]
-    outside = Rule(constants[5], int(constants[6]), constants[7], int(constants[8]))
-    accuracy = Accuracy(step, extent, int(degree), doubt, outside)
+    nodes, step, extent, doubt = constants[:4]
+    outside = Rule(constants[4], int(constants[5]), constants[6], int(constants[7]))
+    accuracy = Accuracy(step, extent, doubt, outside)
     shape = (len(s), len(alpha) // len(s))
-    paths = _unpacked(step, int(nodes), int(degree), constants[9:])
+    paths = _unpacked(step, int(nodes), constants[8:])
     _evaluate(
         paths, accuracy, d.reshape(shape), alpha.reshape(shape), s,
         result(frame, 0), result(frame, 1).reshape(shape), result(frame, 2),
@@ -149,12 +147,13 @@ def _handler(frame: Any) -> int:
 
 
 @njit(cache=True, error_model="numpy")
-def _unpacked(step, nodes, degree, parts):
+def _unpacked(step, nodes, parts):
     """`Paths` from their numbers in one row."""
     height, left, asymptote, least, most = parts[:10].reshape((5, 2))
     zeta, slope, offset = parts[10 : 10 + 12 * nodes].reshape((3, 2, 2, nodes))
-    series = parts[10 + 12 * nodes :].reshape((2, degree, 3, 2, nodes))
-    return Paths(step, height, left, asymptote, least, most, zeta, slope, offset, series)
+    size = parts[10 + 12 * nodes : 10 + 14 * nodes].reshape((2, nodes))
+    ratios = parts[10 + 14 * nodes :].reshape((2, PIECES, 3, 2, TERMS, nodes))
+    return Paths(step, height, left, asymptote, least, most, zeta, slope, offset, size, ratios)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -163,16 +162,24 @@ def _evaluate(paths, accuracy, d, alpha, s, value, by_alpha, by_s):
     n, count = d.shape
     rooms = max(paths.zeta.shape[-1], accuracy.outside.nodes, 2 * accuracy.outside.tau_nodes)
     work, logs = np.empty((_ROWS, rooms)), np.empty((2 * count, rooms))
+    near, weight, slopes = np.empty(count), np.empty(count), np.empty(count)
     for i in range(n):
-        here = np.flatnonzero(~np.isnan(d[i]))
-        slopes = np.empty(len(here))
+        known = 0
+        for k in range(count):
+            if not np.isnan(d[i, k]):
+                near[known], weight[known] = d[i, k] / s[i], alpha[i, k]
+                known += 1
         value[i], by_log_s = _at_site(
-            paths, accuracy, d[i][here] / s[i], alpha[i][here], work, logs, slopes
+            paths, accuracy, near[:known], weight[:known], work, logs, slopes[:known]
         )  # fmt: skip
         value[i] -= log(s[i])
-        by_alpha[i] = 0.0
-        by_alpha[i][here] = slopes
         by_s[i] = (by_log_s - 1) / s[i]
+        known = 0
+        for k in range(count):
+            by_alpha[i, k] = 0.0
+            if not np.isnan(d[i, k]):
+                by_alpha[i, k] = slopes[known]
+                known += 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -85,7 +85,7 @@ def saddle_log_density(d, alpha, total, by_alpha):
         correction itself says less: it is also small where its parts cancel.
     """
     p, tau = saddle_point(d, alpha)
-    h, t, f, q, logs = _sums(p, tau, d, alpha)
+    h, t, f, q, logs = _sums(p, tau, d, alpha, by_alpha)
     det = h[0] * h[2] - h[1] * h[1]
     c = (h[2] / det, -h[1] / det, h[0] / det)
     correction, parts, by_h, by_t, by_f = _correction(c, t, f)
@@ -113,16 +113,16 @@ def saddle_log_density(d, alpha, total, by_alpha):
     pull_p, pull_t = extra_p - 0.5 * bend_p, extra_t - 0.5 * bend_t
     of_total = digamma(total)
     for k in range(len(d)):
-        u, e = p - tau * d[k], -d[k]
-        g_p, g_t = -1 / u, -e / u
+        e, inverse = -d[k], 1 / (p - tau * d[k])
+        g_p, g_t = -inverse, -e * inverse
         m_p, m_t = c[0] * g_p + c[1] * g_t, c[1] * g_p + c[2] * g_t
-        own, power = 0.0, 1 / (u * u)
+        own, power = 0.0, inverse * inverse
         for j in range(5):
-            own += power * by_f[j] * 6 / (u * u)
-            own -= power * (by_t[j] * 2 / u if j < 4 else 0.0)
-            own += power * (by_h[j] if j < 3 else 0.0)
+            own += power * inverse * inverse * by_f[j] * 6
+            own -= power * inverse * by_t[j] * 2 if j < 4 else 0.0
+            own += power * by_h[j] if j < 3 else 0.0
             power *= e
-        by_alpha[k] = of_total - log(u) + own
+        by_alpha[k] = of_total - by_alpha[k] + own
         by_alpha[k] -= 0.5 * (g_p * m_p + g_t * m_t) + pull_p * m_p + pull_t * m_t
     by_log_s = 1 + tau * tau - c[2] + tau * (bend_p * c[1] + bend_t * c[2])
     by_log_s += tau * (extra_t * (1 - 2 * c[2]) - 2 * extra_p * c[1]) - by_d
@@ -130,22 +130,25 @@ def saddle_log_density(d, alpha, total, by_alpha):
 
 
 @njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
-def _sums(p, tau, d, alpha):
-    """H (3), T (4), F (5), the same of order 5 (6), and sum alpha log u."""
-    h, t, f, q = np.zeros(3), np.zeros(4), np.zeros(5), np.zeros(6)
+def _sums(p, tau, d, alpha, logs_of):
+    """H (3), T (4), F (5), the same of order 5 (6), and sum alpha log u; log u in a row, (K,)."""
+    sums = np.zeros(18)
+    h, t, f, q = sums[:3], sums[3:7], sums[7:12], sums[12:]
     logs = 0.0
     for k in range(len(d)):
         u, e = p - tau * d[k], -d[k]
-        logs += alpha[k] * log(u)
-        power = alpha[k] / (u * u)
+        logs_of[k] = log(u)
+        logs += alpha[k] * logs_of[k]
+        inverse = 1 / u
+        power = alpha[k] * inverse * inverse
         for j in range(6):
             if j < 3:
                 h[j] += power
             if j < 4:
-                t[j] -= 2 * power / u
+                t[j] -= 2 * power * inverse
             if j < 5:
-                f[j] += 6 * power / (u * u)
-            q[j] -= 24 * power / (u * u * u)
+                f[j] += 6 * power * inverse * inverse
+            q[j] -= 24 * power * inverse * inverse * inverse
             power *= e
     h[2] += 1.0
     return h, t, f, q, logs
