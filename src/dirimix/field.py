@@ -39,6 +39,10 @@ class AbstractField(ABC):
     def log_alpha(self, p: Params) -> Float[Array, "n K"]:
         """Log concentrations at the training sites."""
 
+    def rough_log_alpha(self, p: Params) -> Float[Array, "n K"]:
+        """About the same, for trajectories: cheaper where the form has a way."""
+        return self.log_alpha(p)
+
     @abstractmethod
     def extend(self, p: Params, x_new: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Draws of log alpha at new sites, (s, m, K), given posterior draws of the latents."""

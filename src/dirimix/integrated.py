@@ -61,7 +61,7 @@ FINE = Accuracy(
     outside=Rule(step=0.2, nodes=27, tau_step=0.8, tau_nodes=15),
 )  # fmt: skip
 COARSE = Accuracy(
-    step=0.12, extent=5.0, doubt=0.015,
+    step=0.12, extent=3.0, doubt=0.015,
     outside=Rule(step=0.3, nodes=18, tau_step=1.0, tau_nodes=11),
 )  # fmt: skip
 

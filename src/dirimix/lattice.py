@@ -46,10 +46,11 @@ class LatticeField(AbstractTensor):
 
     def bases(self, length: Float[Array, " q"]) -> list[Array]:
         # short of the ends, where arccos has no derivative
-        at = jnp.clip(length / REACH, -1 + 1e-9, 1 - 1e-9)
-        order = jnp.arange(_DEGREE)
+        end = 1 - float(jnp.finfo(length.dtype).eps) ** 0.5
+        at = jnp.clip(length / REACH, -end, end)
+        waves = jnp.cos(jnp.arange(_DEGREE, dtype=length.dtype) * jnp.arccos(at)[:, None])
         return [
-            jnp.einsum("c,cug->ug", jnp.cos(order * jnp.arccos(at[j])), jnp.asarray(series))
+            jnp.einsum("c,cug->ug", waves[j], jnp.asarray(series, length.dtype))
             for j, series in enumerate(self.series)
         ]
 

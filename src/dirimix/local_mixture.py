@@ -27,6 +27,7 @@ from dirimix.table import Table
 _KEPT = 1000  # draws of the field that prediction uses
 _REPEATS = 4  # weight draws for each of them
 _KEPT_AT_SITES = 400  # draws of the site weights
+_KEPT_OF_DEFICIT = 100  # draws that the form's deficit is taken over
 _HEAVY = 1000  # sites times models, from where processes pay
 _ACCEPT = 0.85
 _BOUNDS = (-LOG_ALPHA_BOUND, LOG_ALPHA_BOUND)
@@ -251,7 +252,8 @@ class LocalDirichletMixture(AbstractMixture):
         return {n: Quantity(np.asarray(v), *labels[n]) for n, v in known.items()}
 
     def _warn_of_deficit(self) -> None:
-        self.deficit_ = self.field_.deficit(self.latents_)
+        chosen = _thin(len(self.sigma_draws_), _KEPT_OF_DEFICIT)
+        self.deficit_ = self.field_.deficit({n: a[chosen] for n, a in self.latents_.items()})
         if np.median(self.deficit_) > _MAX_DEFICIT:
             warnings.warn(
                 f"the form of the field leaves out {np.median(self.deficit_):.1%} of its "

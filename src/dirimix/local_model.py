@@ -77,21 +77,27 @@ class LocalModel:
 
     def log_alpha(self, p: Params) -> Float[Array, "n K"]:
         """Log concentrations at the training sites."""
-        return jnp.clip(self.field.log_alpha(p), -LOG_ALPHA_BOUND, LOG_ALPHA_BOUND)
+        return _bounded(self.field.log_alpha(p))
 
     def log_posterior(self, q: Array) -> Float[Array, ""]:
         """Log density of the latents given the observations, up to a constant."""
-        return self._log_posterior(q, self.likelihood)
+        p = self.unravel(q)
+        return self._joint(p, self.log_alpha(p), self.likelihood)
 
     def force(self, q: Array) -> Array:
-        """About the gradient of `log_posterior`, from coarser nodes."""
-        return jax.grad(self._log_posterior)(q, self.likelihood.coarse())
+        """About the gradient of `log_posterior`, from coarser nodes and a rougher field."""
 
-    def _log_posterior(self, q: Array, likelihood: Likelihood) -> Float[Array, ""]:
-        p = self.unravel(q)
+        def rough(q: Array) -> Float[Array, ""]:
+            p = self.unravel(q)
+            log_alpha = _bounded(self.field.rough_log_alpha(p))
+            return self._joint(p, log_alpha, self.likelihood.coarse())
+
+        return jax.grad(rough)(q)
+
+    def _joint(self, p: Params, log_alpha: Array, likelihood: Likelihood) -> Float[Array, ""]:
         sigma = jnp.exp(p["log_sigma"])
         noise = jnp.sqrt(sigma**2 + self.table.y_err**2)
-        fit = jnp.sum(likelihood(jnp.exp(self.log_alpha(p)), noise))
+        fit = jnp.sum(likelihood(jnp.exp(log_alpha), noise))
         return self.field.log_prior(p) + self.log_prior_sigma(p["log_sigma"]) + fit
 
     def log_prior_sigma(self, log_sigma: Array) -> Float[Array, ""]:
@@ -158,3 +164,7 @@ class LocalModel:
         ends = np.cumsum([prod(s) for s in self.shapes().values()])
         starts = [0, *ends[:-1]]
         return {n: slice(a, b) for n, a, b in zip(self.shapes(), starts, ends, strict=True)}
+
+
+def _bounded(log_alpha: Array) -> Array:
+    return jnp.clip(log_alpha, -LOG_ALPHA_BOUND, LOG_ALPHA_BOUND)

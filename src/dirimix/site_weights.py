@@ -7,12 +7,16 @@ Iterated sampling-importance-resampling (Andrieu, Lee and Vihola 2018, doi 10.31
 the conditional law invariant for any number of proposals.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numba import njit
 
+from dirimix.crew import cores
 from dirimix.saddle import saddle_point
 
 _PROPOSALS, _ROUNDS = 12, 4
+_PARTS = 8
 
 
 def sample_site_weights(
@@ -24,6 +28,8 @@ def sample_site_weights(
 ) -> np.ndarray:
     """One draw of the weights at every site for each draw of the concentrations, (s, n, K).
 
+    Parts of the draws have a source of randomness each, and threads share them out.
+
     Args:
         log_alpha: (s, n, K).
         s: Noise, measurement error included, (s, n), in the unit of d.
@@ -31,7 +37,13 @@ def sample_site_weights(
         known: Which model has a value where, (n, K); the others get weight 0.
         rng: Source of randomness.
     """
-    return np.stack([_one(a, b, d, known, rng) for a, b in zip(log_alpha, s, strict=True)])
+
+    def share(draws: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+        return [_one(log_alpha[i], s[i], d, known, rng) for i in draws]
+
+    parts = np.array_split(np.arange(len(s)), _PARTS)
+    with ThreadPoolExecutor(min(len(cores()), _PARTS)) as pool:
+        return np.stack([w for part in pool.map(share, parts, rng.spawn(_PARTS)) for w in part])
 
 
 def _one(
