@@ -13,23 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from robustness import COORDS, scattered
 
 FOLDER = Path(__file__).parent
-MODELS = ["p", "q", "r"]
+MODELS = ["m1", "m2", "m3"]
 ALLOWED, LIMIT = 0.01, 4.5
 LENGTHS, SHORT = [(2.0, 6.0)] * 2, [(1.0, 2.0)] * 2  # 98 % of the prior mass
-
-
-def table() -> pd.DataFrame:
-    """Each model is right in its own region of the plane."""
-    rng = np.random.default_rng(60)
-    x = rng.uniform(0, 10, (60, 2))
-    truth = np.sin(x[:, 0] / 2) + 0.2 * x[:, 1]
-    bias = np.column_stack([0.3 * (x[:, 0] - 2), 0.3 * (x[:, 0] - 8), 0.4 * (x[:, 1] - 5)])
-    y = truth + rng.normal(0, 0.2, 60)
-    return pd.DataFrame(
-        np.column_stack([x, truth[:, None] + bias, y]), columns=pd.Index(["a", "b", *MODELS, "y"])
-    )
 
 
 def elsewhere() -> pd.DataFrame:
@@ -43,11 +32,11 @@ def weights(form: str, lengths: list, seed: int) -> tuple[np.ndarray, np.ndarray
     """Mean field weights at the sites and elsewhere, (m, K), and their standard errors."""
     from dirimix import LocalDirichletMixture
 
-    data = table()
-    where = pd.concat([data[["a", "b", *MODELS]], elsewhere()], ignore_index=True)
-    mixture = LocalDirichletMixture(
-        ["a", "b"], MODELS, form=form, length_scale=lengths, seed=seed
-    ).fit(data, data["y"])
+    data = scattered(60, 3, 0.2)
+    where = pd.concat([data[[*COORDS, *MODELS]], elsewhere()], ignore_index=True)
+    mixture = LocalDirichletMixture(COORDS, MODELS, form=form, length_scale=lengths, seed=seed).fit(
+        data, data["y"]
+    )
     if not mixture.converged_:
         print(f"{form} has not converged: {mixture.sampling_['reasons']}")
     draws = mixture.sample_weights(where)
@@ -58,7 +47,7 @@ def weights(form: str, lengths: list, seed: int) -> tuple[np.ndarray, np.ndarray
 
 def compare(form: str, first: tuple, second: tuple) -> pd.DataFrame:
     """One row a place and model."""
-    where = pd.concat([table()[["a", "b"]], elsewhere()[["a", "b"]]], ignore_index=True)
+    where = pd.concat([scattered(60, 3, 0.2)[COORDS], elsewhere()[COORDS]], ignore_index=True)
     (one, its_error), (other, error) = first, second
     rows = where.loc[np.repeat(where.index, len(MODELS))].reset_index(drop=True)
     return rows.assign(
