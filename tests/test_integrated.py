@@ -109,6 +109,17 @@ def test_it_serves_every_noise_level():
         assert evaluate(d, alpha, s) == pytest.approx(exact, abs=1e-5)
 
 
+def test_it_survives_a_trajectory_that_goes_astray():
+    d, alpha = np.array([(-1.0, 1.0)] * 6), np.array([[0.5, 2.0]] * 6)
+    alpha[4:] = np.nan, np.inf
+    s = np.array([0.0, 1e-310, 1e-8, np.nan, 1.0, 1.0])
+    for accuracy in (FINE, COARSE):
+        value, by_alpha, by_s = Likelihood(d, accuracy).evaluate(alpha, s)
+        assert (value == -np.inf).all()
+        assert not np.column_stack([by_alpha, by_s]).any()
+    assert np.isfinite(evaluate(d[:1], alpha[:1], 1e-6)).all()  # the control
+
+
 def test_the_wrong_noise_level_is_seen():
     d, alpha = np.array([(-1.0, 1.0), (-4.0, 3.0)]), np.array([[0.5, 2.0], [1.0, 4.0]])
     exact = np.array([log_expectation(a, b, 1.1) for a, b in zip(d, alpha, strict=True)])

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dirimix.convergence import summarise
 from dirimix.kernel import Settings, Target
 from dirimix.sampler import sample
 from monte_carlo import LIMIT, Law
@@ -55,7 +56,8 @@ class TwoModes:
 
 def drawn(model, start: np.ndarray, kernel: str = "hmc") -> np.ndarray:
     settings = Settings(chains=len(start), draws=1000, warmup=300, kernel=kernel, seed=4)
-    return sample(model, start, settings).draws["q"]
+    names = [str(j) for j in range(start.shape[1])]
+    return sample(model, start, settings, lambda draws: summarise(draws["q"], names)).draws["q"]
 
 
 @pytest.mark.parametrize("model", [Normal(), Normal(share=0.7)])

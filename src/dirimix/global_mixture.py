@@ -60,15 +60,15 @@ class AbstractGlobalMixture(AbstractMixture):
             model,
             start,
             settings,
+            lambda draws: posterior.diagnose(_checked(draws, model.table)),
             self.progress,
-            diagnose=lambda draws: posterior.diagnose(_checked(draws, model.table)),
         )
         self._keep(sample, settings, model.table)
         return sample
 
     def _keep(self, sample: sampler.Sample, settings: sampler.Settings, table: Table) -> None:
         quantities = _quantities(sample.draws, table)
-        self.diagnostics_ = posterior.diagnose(_checked(sample.draws, table))
+        self.diagnostics_ = sample.summary
         verdict = convergence.judge(self.diagnostics_, sample.stats)
         self.converged_ = verdict.converged
         self.sampling_ = posterior.sampling_record(sample, settings, verdict)

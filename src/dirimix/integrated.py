@@ -36,6 +36,7 @@ _FAINT, _LONG = 3e-4, 8.0  # a density for which the path goes farther, and how 
 # outside the hull, and for large A the saddle point
 _FAINTEST = 1.7e-5, 8e-7
 _FAR_OUTSIDE = 5.3  # noise levels outside the hull from where every density is fainter
+_FARTHEST = 1e7  # noise levels from y to a model for which the nodes serve
 _FLOOR = 1e-10  # added to a density, in units of exp(-(distance to the hull / s)^2 / 2)
 _ROWS = 12  # of room that a path needs, beside two a model for the logarithms
 
@@ -80,6 +81,8 @@ class Likelihood:
 
     def __call__(self, alpha: Float[Array, "n K"], s: Float[Array, " n"]) -> Float[Array, " n"]:
         """Log density of every observation in one over the unit of y; differentiable.
+
+        It is -inf where a model is 1e7 noise levels from the observation.
 
         Args:
             alpha: Concentrations; those of models that are not known are not looked at.
@@ -169,11 +172,12 @@ def _evaluate(paths, accuracy, d, alpha, s, value, by_alpha, by_s):
             if not np.isnan(d[i, k]):
                 near[known], weight[known] = d[i, k] / s[i], alpha[i, k]
                 known += 1
-        value[i], by_log_s = _at_site(
+        found, by_log_s = _at_site(
             paths, accuracy, near[:known], weight[:known], work, logs, slopes[:known]
         )  # fmt: skip
-        value[i] -= log(s[i])
-        by_s[i] = (by_log_s - 1) / s[i]
+        value[i], by_s[i] = -np.inf, 0.0
+        if found > -np.inf:
+            value[i], by_s[i] = found - log(s[i]), (by_log_s - 1) / s[i]
         known = 0
         for k in range(count):
             by_alpha[i, k] = 0.0
@@ -184,11 +188,17 @@ def _evaluate(paths, accuracy, d, alpha, s, value, by_alpha, by_s):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _at_site(paths, accuracy, d, alpha, work, logs, by_alpha):
-    """Log density in units of 1 / s and its derivative in log s; puts those in alpha."""
+    """Log density in units of 1 / s and its derivative in log s; puts those in alpha.
+
+    It is -inf where a trajectory goes astray: hardly any noise, or arguments that are no numbers.
+    """
     total, beyond = np.sum(alpha), max(np.min(d), -np.max(d))
+    reach = max(np.max(d), -np.min(d))
+    if not (reach < _FARTHEST and total < np.inf):
+        by_alpha[:] = 0.0
+        return -np.inf, 0.0
     if total > _SADDLE_FROM:
         value, by_log_s, doubt = saddle_log_density(d, alpha, total, by_alpha)
-        reach = max(np.max(d), -np.min(d))
         wide = total > _WIDE[0] and total * total * reach > _WIDE[1]
         if wide or total >= _SADDLE_ALWAYS or doubt < accuracy.doubt:
             return value, by_log_s

@@ -142,9 +142,9 @@ class LocalDirichletMixture(AbstractMixture):
             model,
             start,
             settings,
+            lambda draws: posterior.diagnose(self._checked(draws, table)),
             self.progress,
             heavy=heavy,
-            diagnose=lambda draws: posterior.diagnose(self._checked(draws, table)),
         )
         self._keep(sample, settings, table)
 
@@ -186,7 +186,7 @@ class LocalDirichletMixture(AbstractMixture):
         latents = self._latents(draws)
         sigma = np.exp(draws["latent_log_sigma"])
         checked, sites = self._checked(draws, table), _site_names(table)
-        self.diagnostics_ = posterior.diagnose(checked)
+        self.diagnostics_ = sample.summary
         verdict = convergence.judge(self.diagnostics_, sample.stats)
         self.converged_ = verdict.converged
         self.sampling_ = posterior.sampling_record(sample, settings, verdict)

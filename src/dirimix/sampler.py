@@ -48,6 +48,7 @@ class Sample:
         gradients: Gradient evaluations, warm-up included.
         seconds: Wall time, warm-up and compilation included.
         ended: What ended it: 'draws', 'ess' or 'time'.
+        summary: What `diagnose` says of the draws.
     """
 
     draws: dict[str, np.ndarray]
@@ -56,16 +57,17 @@ class Sample:
     gradients: int
     seconds: float
     ended: str
+    summary: pd.DataFrame
 
 
 def sample(
     model: Model,
     start: np.ndarray,
     settings: Settings,
+    diagnose: Diagnose,
     listener: Listener | None = None,
     *,
     heavy: bool = False,
-    diagnose: Diagnose | None = None,
 ) -> Sample:
     """Run all chains.
 
@@ -73,10 +75,10 @@ def sample(
         model: What to sample.
         start: Start positions, (chains, d).
         settings: How.
+        diagnose: From all draws so far, (chains, draws, ...) each, a summary as `convergence` knows
+            it; `settings.min_ess` is asked of that.
         listener: Told of every chunk of every chain.
         heavy: Whether a gradient takes long enough for processes to pay.
-        diagnose: What `settings.min_ess` is asked of: a summary, as `convergence` knows it, of
-            all draws so far, (chains, draws, ...) each.
     """
     begun = time.perf_counter()
     target = model.target()
@@ -87,33 +89,28 @@ def sample(
     try:
         chains, tuning, gradients = _warm_up(crew, target, chains, tuning, settings, board)
         board.start_draws()
-        results = crew.run(chains, tuning, settings.draws, board.tell, warmup=False)
-        ended = _ended(results, settings, begun, diagnose)
+        results, ended = [(chain, []) for chain in chains], None
         while ended is None:
             board.extend()
             chains = [chain for chain, _ in results]
             more = crew.run(chains, tuning, settings.draws, board.tell, warmup=False)
             results = [(end, old + new) for (_, old), (end, new) in zip(results, more, strict=True)]
-            ended = _ended(results, settings, begun, diagnose)
+            draws, stats = _stacked(results)
+            summary = diagnose(draws)
+            ended = _ended(summary, settings, begun)
     finally:
         crew.close()
-    draws, stats = _stacked(results)
     del draws["position"]
     gradients += int(stats["n_steps"].sum())
     seconds = time.perf_counter() - begun
-    return Sample(draws, stats, float(tuning.step), gradients, seconds, ended)
+    return Sample(draws, stats, float(tuning.step), gradients, seconds, ended, summary)
 
 
-def _ended(
-    results: list[tuple[Chain, list[Chunk]]],
-    settings: Settings,
-    begun: float,
-    diagnose: Diagnose | None,
-) -> str | None:
+def _ended(summary: pd.DataFrame, settings: Settings, begun: float) -> str | None:
     """What ends the sampling here, None to go on."""
-    if settings.min_ess is None or diagnose is None:
+    if settings.min_ess is None:
         return "draws"
-    if not convergence.faults(diagnose(_stacked(results)[0]), settings.min_ess):
+    if not convergence.faults(summary, settings.min_ess):
         return "ess"
     spent = time.perf_counter() - begun
     return "time" if settings.max_seconds is not None and spent > settings.max_seconds else None
@@ -197,7 +194,7 @@ class _Board:
         self.seen: list[list] = [[] for _ in range(self.settings.chains)]
 
     def start_draws(self) -> None:
-        self.total = self.settings.draws
+        self.total = 0
         self._clear("draws")
 
     def extend(self) -> None:
