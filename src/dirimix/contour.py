@@ -178,7 +178,7 @@ def _over_carrier(total: float, z: np.ndarray, slope: np.ndarray, offset: np.nda
     return result
 
 
-def _along_tau(total: float, z: np.ndarray, carrier: np.ndarray, nodes: int = 801) -> np.ndarray:
+def _along_tau(total: float, z: np.ndarray, carrier: np.ndarray, nodes: int = 401) -> np.ndarray:
     """From G = Gamma(A) (2 pi i)^-1 int tau^(1 - A) exp(tau z + tau^2 / 2) dtau, Re tau fixed."""
     c = (np.sqrt(z.real**2 + 4 * max(total - 1, 0.3)) - z.real) / 2
     reach = np.arcsinh((np.abs(z.imag) + 14) / c)
@@ -192,7 +192,7 @@ def _along_tau(total: float, z: np.ndarray, carrier: np.ndarray, nodes: int = 80
     return np.stack([value, z * np.sum(part * tau, axis=0), by_total])
 
 
-def _power_mean(total: float, z: np.ndarray, carrier: np.ndarray, nodes: int = 801) -> np.ndarray:
+def _power_mean(total: float, z: np.ndarray, carrier: np.ndarray, nodes: int = 401) -> np.ndarray:
     """From G = (A - 1) E (z + xi)^(A - 2), xi ~ Normal(0, 1), right of every d up to exp(-40)."""
     excess = max(total - 2, 0.0)
     shift = (np.sqrt(1 + 4 * excess / z**2) - 1) / 2 * z
