@@ -1,7 +1,8 @@
 """Compare samplers side by side: alternating, each run in a process of its own, compilation paid.
 
 The figure of merit is the smallest bulk ESS over hyperparameters and over field weights at all
-training sites, per second of wall time with warm-up and compilation. Writes a table and a plot.
+training sites, per second of wall time with warm-up and compilation. Writes a table and a plot;
+rows of problems that are not run are kept.
 """
 
 import argparse
@@ -62,10 +63,11 @@ def main() -> None:
         problem, sampler, seed = options.one
         print(json.dumps(measure(problem, sampler, int(seed))))
         return
-    rows = []
+    chosen = options.problem or list(dict.fromkeys(p for p, _ in RUNS))
+    rows = [row for row in _read() if row["problem"] not in chosen]
     for seed in range(options.repeats):
         for problem, sampler in RUNS:
-            if options.problem is None or problem in options.problem:
+            if problem in chosen:
                 rows.append(_apart(problem, sampler, seed))
                 print(json.dumps(rows[-1]), file=sys.stderr)
                 _write(rows)
@@ -75,6 +77,14 @@ def _apart(problem: str, sampler: str, seed: int) -> dict[str, object]:
     command = [sys.executable, __file__, "--one", problem, sampler, str(seed)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def _read() -> list[dict[str, object]]:
+    path = FOLDER / "samplers.csv"
+    if not path.exists():
+        return []
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def _write(rows: list[dict[str, object]]) -> None:
@@ -97,7 +107,13 @@ def _plot(rows: list[dict[str, object]]) -> None:
     for row in rows:
         place = places[row["problem"], row["sampler"]]
         converged = float(str(row["rhat"])) <= 1.01
-        axes.plot(row["ess_min_per_second"], place, "o", color="C0", mfc="C0" if converged else "w")
+        axes.plot(
+            float(str(row["ess_min_per_second"])),
+            place,
+            "o",
+            color="C0",
+            mfc="C0" if converged else "w",
+        )
     axes.set_yticks(list(places.values()), [f"{s}, {p}" for p, s in places])
     axes.set(xscale="log", xlabel="smallest bulk ESS per second (open: R-hat above 1.01)")
     axes.invert_yaxis()
