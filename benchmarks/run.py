@@ -19,8 +19,8 @@ FOLDER = Path(__file__).parent
 # iterations of the warm-up and draws a chain
 RUNS = {
     ("60 x 3", "ours"): (150, 1000),
-    ("60 x 3", "textbook NumPyro"): (100, 100),
-    ("60 x 3", "textbook PyMC"): (100, 100),
+    ("60 x 3", "textbook NumPyro"): (500, 500),
+    ("60 x 3", "textbook PyMC"): (500, 500),
     ("513 x 9", "ours"): (150, 1000),
     ("513 x 9", "textbook NumPyro"): (10, 10),
     ("513 x 9", "textbook PyMC"): (10, 10),
