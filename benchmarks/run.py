@@ -22,8 +22,8 @@ RUNS = {
     ("60 x 3", "textbook NumPyro"): (500, 500),
     ("60 x 3", "textbook PyMC"): (500, 500),
     ("513 x 9", "ours"): (150, 1000),
-    ("513 x 9", "textbook NumPyro"): (10, 10),
-    ("513 x 9", "textbook PyMC"): (10, 10),
+    ("513 x 9", "textbook NumPyro"): (5, 5),
+    ("513 x 9", "textbook PyMC"): (5, 5),
 }
 COLUMNS = (
     "problem", "sampler", "seed", "warmup", "draws", "seconds", "gradients", "divergences",
