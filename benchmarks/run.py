@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).parent
+UNMIXED = 1.5  # R-hat above which chains have not seen the same law, and no ESS is told
 # iterations of the warm-up and draws a chain
 RUNS = {
     ("60 x 3", "ours"): (150, 1000),
@@ -44,7 +45,8 @@ def measure(problem: str, sampler: str, seed: int) -> dict[str, object]:
         drawn = SAMPLERS[sampler](PROBLEMS[problem](), draws, warmup, seed)
     everything = np.concatenate([drawn.hyper, drawn.weights], axis=2)
     summary = convergence.summarise(everything, list(map(str, range(everything.shape[2]))))
-    ess, rhat = float(summary["ess_bulk"].min()), float(summary["rhat"].max())
+    rhat = float(summary["rhat"].max())
+    ess = float(summary["ess_bulk"].min()) if rhat < UNMIXED else float("nan")
     numbers = (
         drawn.seconds, drawn.gradients, drawn.divergences, rhat, ess, ess / drawn.seconds,
         drawn.gradients / drawn.seconds, 1000 * ess / drawn.gradients,
@@ -105,18 +107,16 @@ def _plot(rows: list[dict[str, object]]) -> None:
         key: i for i, key in enumerate(dict.fromkeys((r["problem"], r["sampler"]) for r in rows))
     }
     for row in rows:
-        place = places[row["problem"], row["sampler"]]
-        converged = float(str(row["rhat"])) <= 1.01
-        axes.plot(
-            float(str(row["ess_min_per_second"])),
-            place,
-            "o",
-            color="C0",
-            mfc="C0" if converged else "w",
-        )
+        place, rhat = places[row["problem"], row["sampler"]], float(str(row["rhat"]))
+        speed = float(str(row["ess_min_per_second"]))
+        if np.isfinite(speed):
+            axes.plot(speed, place, "o", color="C0", mfc="C0" if rhat <= 1.01 else "w")
+        else:
+            told = f"R-hat {rhat:.2g}: no ESS to tell"
+            axes.text(0.02, place, told, transform=axes.get_yaxis_transform(), va="center")
     axes.set_yticks(list(places.values()), [f"{s}, {p}" for p, s in places])
     axes.set(xscale="log", xlabel="smallest bulk ESS per second (open: R-hat above 1.01)")
-    axes.invert_yaxis()
+    axes.set_ylim(len(places) - 0.5, -0.5)
     figure.savefig(FOLDER / "samplers.png", dpi=150)
 
 
