@@ -5,7 +5,7 @@ BIN := .venv/bin
 install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/python -e '.[$(1)]'; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(1)]'; fi
 
-.PHONY: demo test lint paper verify bench clean
+.PHONY: demo test lint paper verify bench fresh clean
 
 .venv.ok: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirimix needs Python >= 3.11")'
@@ -45,5 +45,8 @@ bench: .venv.ok
 	$(call install,bench)
 	$(BIN)/python benchmarks/run.py
 
-clean:
+fresh:
+	rm -f src/dirimix/__pycache__/*.nb?
+
+clean: fresh
 	rm -rf .venv .venv.ok dist build
