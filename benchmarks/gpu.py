@@ -31,11 +31,13 @@ import vectorised
 from jaxtyping import Array, Float
 
 from dirimix import convergence, integrated
+from dirimix.kernel import _MAX_STEPS, _WHOLE, FIRST_STEP
 from dirimix.lattice import make_lattice_field
 from dirimix.length_scale import LengthScalePrior
+from dirimix.local_mixture import _constant_mixture
 from dirimix.local_model import LocalModel
-from dirimix.noise import GammaNoise, maximum_likelihood_sigma
-from dirimix.references import simplex_least_squares
+from dirimix.noise import GammaNoise
+from dirimix.sampler import _WINDOWS
 from dirimix.table import Table
 
 FILE = Path(__file__).with_suffix(".csv")
@@ -47,11 +49,7 @@ COLUMNS = (
 # nodes and terms of the contour: enough for noise down to 0.05, the fine ones for the faintest
 # densities too
 FINE, COARSE = (144, 26), (80, 18)
-FIRST_STEP, MOST_STEPS = 0.04, 250
 TRAJECTORY, ACCEPT = 4.0, 0.85
-WHOLE = 0.75  # share of the trajectories with whole steps; of the rest as many have half steps
-# of every window, the share of the warm-up and the trajectory's length as a share of the full one
-WINDOWS = ((0.04, 0.15), (0.06, 0.25), (0.1, 0.5), (0.2, 0.75), (0.25, 1.0), (0.35, 1.0))
 DIVERGENT = 1000.0  # error of the energy
 EVERY = 8  # sites between two whose weights are looked at
 COMPARED = 4  # chains whose last likelihoods are compared with the package's
@@ -107,9 +105,7 @@ def make_model(table: Table) -> LocalModel:
     """The posterior that `LocalDirichletMixture` samples by default."""
     prior = LengthScalePrior.of_sites(table.x)
     field = make_lattice_field(table.x, table.f.shape[1], prior)
-    weights = simplex_least_squares(table.f, table.y)
-    sigma = maximum_likelihood_sigma(table.y - table.f @ weights, table.y_err)
-    return LocalModel(table, field, GammaNoise(), float(sigma), weights)
+    return LocalModel(table, field, GammaNoise(), *_constant_mixture(table))
 
 
 def concentrations(model: LocalModel, q: Array) -> tuple[Array, Array]:
@@ -187,7 +183,7 @@ class Sampler:
         """From the start to the bulk: where the chains are, their tuning and the steps taken."""
         state, steps = self.at(self.start), 0
         tuning = _tuned(FIRST_STEP, TRAJECTORY, self.guess)
-        for n, (share, reach) in enumerate(WINDOWS):
+        for n, (share, reach) in enumerate(_WINDOWS):
             count = max(2, round(share * iterations))
             tuning = tuning._replace(length=jnp.asarray(reach * TRAJECTORY))
             window = self.run(jax.random.fold_in(key, n), state, tuning, count, search=True)
@@ -207,8 +203,8 @@ class Sampler:
         """
         keys, gaussian = jax.random.split(key, 3), self.target.gaussian
         length = jax.random.uniform(keys[0], minval=0.5, maxval=1.5) * tuning.length
-        steps = jnp.clip(jnp.ceil(length / tuning.step), 1, MOST_STEPS).astype(int)
-        halvings = jax.random.geometric(keys[1], WHOLE, (len(start), 1)) - 1
+        steps = jnp.clip(jnp.ceil(length / tuning.step), 1, _MAX_STEPS).astype(int)
+        halvings = jax.random.geometric(keys[1], _WHOLE, (len(start), 1)) - 1
         size = tuning.step * 0.5**halvings
         cos, sin = jnp.cos(size), jnp.sin(size)
 

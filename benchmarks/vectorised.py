@@ -19,7 +19,15 @@ from jaxtyping import Array, Float
 from numpy.polynomial.chebyshev import chebpts1, chebvander
 
 from dirimix.contour import PIECES, TERMS, make_paths
-from dirimix.integrated import Accuracy
+from dirimix.integrated import (
+    _FAINTEST,
+    _FAR_OUTSIDE,
+    _FLOOR,
+    _SADDLE_ALWAYS,
+    _SADDLE_FROM,
+    _WIDE,
+    Accuracy,
+)
 from dirimix.outside import Rule
 
 CHUNK = 32768  # elements of a chunk
@@ -27,12 +35,6 @@ UNROLLED = 4  # nodes of the contour between two visits to memory
 _NEWTON_STEPS = 30
 _HALVINGS = 24
 _DEGREE = 26  # of the series over the whole range of A
-# as in dirimix.integrated: where the saddle point serves, and where a route gives up
-_SADDLE_FROM, _SADDLE_ALWAYS = 9.0, 100.0
-_WIDE = 18.0, 1e5
-_FAINTEST = 1.7e-5, 8e-7
-_FAR_OUTSIDE = 5.3
-_FLOOR = 1e-10
 _SMALLEST_CHUNK = 2048  # of the path outside the hull, which few elements take
 
 Rows = Sequence[Array]  # K arrays, (b,) each

@@ -17,6 +17,7 @@ from robustness import COORDS, scattered
 
 FOLDER = Path(__file__).parent
 MODELS = ["m1", "m2", "m3"]
+TABLE = scattered(60, 3, 0.2)
 ALLOWED, LIMIT = 0.01, 4.5
 LENGTHS, SHORT = [(2.0, 6.0)] * 2, [(1.0, 2.0)] * 2  # 98 % of the prior mass
 
@@ -32,10 +33,9 @@ def weights(form: str, lengths: list, seed: int) -> tuple[np.ndarray, np.ndarray
     """Mean field weights at the sites and elsewhere, (m, K), and their standard errors."""
     from dirimix import LocalDirichletMixture
 
-    data = scattered(60, 3, 0.2)
-    where = pd.concat([data[[*COORDS, *MODELS]], elsewhere()], ignore_index=True)
+    where = pd.concat([TABLE[[*COORDS, *MODELS]], elsewhere()], ignore_index=True)
     mixture = LocalDirichletMixture(COORDS, MODELS, form=form, length_scale=lengths, seed=seed).fit(
-        data, data["y"]
+        TABLE, TABLE["y"]
     )
     if not mixture.converged_:
         print(f"{form} has not converged: {mixture.sampling_['reasons']}")
@@ -47,7 +47,7 @@ def weights(form: str, lengths: list, seed: int) -> tuple[np.ndarray, np.ndarray
 
 def compare(form: str, first: tuple, second: tuple) -> pd.DataFrame:
     """One row a place and model."""
-    where = pd.concat([scattered(60, 3, 0.2)[COORDS], elsewhere()[COORDS]], ignore_index=True)
+    where = pd.concat([TABLE[COORDS], elsewhere()[COORDS]], ignore_index=True)
     (one, its_error), (other, error) = first, second
     rows = where.loc[np.repeat(where.index, len(MODELS))].reset_index(drop=True)
     return rows.assign(
