@@ -14,7 +14,6 @@ draws. The disagreement is the largest with the package's own log density of an 
 """
 
 import argparse
-import csv
 import os
 import sys
 import time
@@ -25,6 +24,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import measurements
 import numpy as np
 import pandas as pd
 import vectorised
@@ -305,16 +305,7 @@ def main() -> None:
     for chains, draws in zip(options.chains, options.draws, strict=True):
         rows.append(measure(model, chains, options.warmup, draws, options.seed))
         print(rows[-1], file=sys.stderr)
-        _write(rows)
-
-
-def _write(rows: list[dict]) -> None:
-    with FILE.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(
-            {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows
-        )
+        measurements.write(FILE, COLUMNS, rows)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ log density with its gradient. Writes `growth.csv` and `growth.png` to this fold
 """
 
 import argparse
-import csv
 import json
 import os
 import resource
@@ -15,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+import measurements
 import numpy as np
 
 FOLDER = Path(__file__).parent
@@ -80,12 +80,7 @@ def main() -> None:
     sizes = [("sites", n, TYPICAL[1]) for n in SITES]
     sizes += [("models", TYPICAL[0], k) for k in MODELS]
     rows = [{"varied": varied} | _apart(n, k) for varied, n, k in sizes]
-    with (FOLDER / "growth.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(
-            {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows
-        )
+    measurements.write(FOLDER / "growth.csv", COLUMNS, rows)
     for varied in ("sites", "models"):
         for name in ("force_ms", "exact_ms"):
             print(f"{name} grows with {varied} to the power {exponent(rows, varied, name):.2f}")

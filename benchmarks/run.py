@@ -6,16 +6,16 @@ rows of problems that are not run are kept.
 """
 
 import argparse
-import csv
 import json
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 
+import measurements
 import numpy as np
 
-FOLDER = Path(__file__).parent
+FILE = Path(__file__).with_name("samplers.csv")
 UNMIXED = 1.5  # R-hat above which chains have not seen the same law, and no ESS is told
 # iterations of the warm-up and draws a chain
 RUNS = {
@@ -66,37 +66,20 @@ def main() -> None:
         print(json.dumps(measure(problem, sampler, int(seed))))
         return
     chosen = options.problem or list(dict.fromkeys(p for p, _ in RUNS))
-    rows = [row for row in _read() if row["problem"] not in chosen]
+    rows = [row for row in measurements.read(FILE) if row["problem"] not in chosen]
     for seed in range(options.repeats):
         for problem, sampler in RUNS:
             if problem in chosen:
                 rows.append(_apart(problem, sampler, seed))
                 print(json.dumps(rows[-1]), file=sys.stderr)
-                _write(rows)
+                measurements.write(FILE, COLUMNS, rows)
+                _plot(rows)
 
 
 def _apart(problem: str, sampler: str, seed: int) -> dict[str, object]:
     command = [sys.executable, __file__, "--one", problem, sampler, str(seed)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def _read() -> list[dict[str, object]]:
-    path = FOLDER / "samplers.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-def _write(rows: list[dict[str, object]]) -> None:
-    with (FOLDER / "samplers.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(
-            {k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows
-        )
-    _plot(rows)
 
 
 def _plot(rows: list[dict[str, object]]) -> None:
@@ -117,7 +100,7 @@ def _plot(rows: list[dict[str, object]]) -> None:
     axes.set_yticks(list(places.values()), [f"{s}, {p}" for p, s in places])
     axes.set(xscale="log", xlabel="smallest bulk ESS per second (open: R-hat above 1.01)")
     axes.set_ylim(len(places) - 0.5, -0.5)
-    figure.savefig(FOLDER / "samplers.png", dpi=150)
+    figure.savefig(FILE.with_suffix(".png"), dpi=150)
 
 
 if __name__ == "__main__":
