@@ -25,7 +25,7 @@ class AbstractTensor(AbstractProcess):
         """The factors at the sites' distinct values, (u, g) for each axis.
 
         Args:
-            length: Latents of the length scales; the factors have their precision.
+            length: Latents of the length scales.
         """
 
     @abstractmethod
@@ -38,7 +38,9 @@ class AbstractTensor(AbstractProcess):
         return [np.unique(column, return_inverse=True) for column in self.x.T]
 
     def unit_field(self, p: Params) -> Float[Array, "n K"]:
-        return _contract(p["z"], self.bases(p["length"]), [index for _, index in self.columns])
+        # all in the latents' precision, whatever that of the forms' constants
+        bases = [basis.astype(p["z"].dtype) for basis in self.bases(p["length"])]
+        return _contract(p["z"], bases, [index for _, index in self.columns])
 
     def rough_log_alpha(self, p: Params) -> Float[Array, "n K"]:
         """`log_alpha` in single precision: half the cost of the sums."""
