@@ -7,6 +7,7 @@ all of them; trajectories begin short, where the chains are still far from the b
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,7 @@ _WINDOWS = (
     (0.04, 0.15), (0.06, 0.25), (0.1, 0.5), (0.2, 0.75), (0.25, 1.0), (0.35, 1.0),
 )  # fmt: skip
 _LEAST = 10  # iterations of a window
+_MORE = 0.25  # draws that are added until the checks pass, of those asked for
 
 Diagnose = Callable[[dict[str, np.ndarray]], pd.DataFrame]
 
@@ -89,15 +91,16 @@ def sample(
     try:
         chains, tuning, gradients = _warm_up(crew, target, chains, tuning, settings, board)
         board.start_draws()
-        results, ended = [(chain, []) for chain in chains], None
+        results, ended, count = [(chain, []) for chain in chains], None, settings.draws
         while ended is None:
-            board.extend()
+            board.extend(count)
             chains = [chain for chain, _ in results]
-            more = crew.run(chains, tuning, settings.draws, board.tell, warmup=False)
+            more = crew.run(chains, tuning, count, board.tell, warmup=False)
             results = [(end, old + new) for (_, old), (end, new) in zip(results, more, strict=True)]
             draws, stats = _stacked(results)
             summary = diagnose(draws)
             ended = _ended(summary, settings, begun)
+            count = ceil(_MORE * settings.draws)
     finally:
         crew.close()
     del draws["position"]
@@ -197,9 +200,9 @@ class _Board:
         self.total = 0
         self._clear("draws")
 
-    def extend(self) -> None:
-        """As many draws again."""
-        self.total += self.settings.draws
+    def extend(self, count: int) -> None:
+        """So many draws more."""
+        self.total += count
 
     def tell(self, chain: int, chunk: Chunk) -> None:
         """Count one chunk of one chain."""
