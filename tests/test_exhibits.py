@@ -35,6 +35,7 @@ global-weights = "global-weights"
 priors = "priors"
 evidence-sets = "evidence-sets"
 ranking = "ranking"
+variants = "variants"
 simplex = { kind = "dirichlet", concentrations = [[0.3, 0.3, 0.3], [1.3, 1.3, 1.3]] }
 coverage = "coverage"
 traces = "traces"
@@ -55,7 +56,9 @@ EMPTY = {"sensitivity", "correlations", "reversion", "loo"}  # the stand-in has 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exhibits")
-    text = STUDY.replace('"equal", ', '"equal", "lbmm-gpd", ') + SECTIONS
+    text = STUDY.replace('"equal", ', '"equal", "lbmm-gpd", "bma-closed-form@few", ')
+    text = text.replace("[scores]", '[options."bma-closed-form@few"]\nn_evidence = 4\n[scores]')
+    text += SECTIONS
     with pytest.MonkeyPatch.context() as patch:
         register(patch, "lbmm-gpd")
         study, out = write_study(folder, text), folder / "out"
@@ -162,6 +165,21 @@ def test_the_ranking_has_a_column_a_split(output):
     assert list(shown) == ["test", "blocks"]
     assert shown["blocks"].str.startswith("1 (").sum() == 1
     assert shown.loc["ols", "blocks"] == ""
+
+
+def test_a_variant_is_shown_with_what_it_changes(out, output):
+    drawn = made(output, "variants")
+    row = drawn.table.set_index("split").loc["test"]
+    assert (row["method"], row["options"]) == ("bma-closed-form@few", "n_evidence = 4")
+    changes = pd.read_csv(out / "variants.csv").query("split == 'test'")
+    assert row["largest"] == changes["largest"].max() > 0
+    assert row["model"] == changes.loc[changes["largest"].idxmax(), "model"]
+    pair = pd.read_csv(out / "pairs.csv").query(
+        "a == 'bma-closed-form@few' and b == 'bma-closed-form' and split == 'test'"
+    )
+    assert row["crps_difference"] == pair.set_index("score").loc["crps", "difference"]
+    cell = drawn.shown.set_index("split").loc["test", "crps"]
+    assert cell.startswith(f"{row['crps_difference']:.3f} [")
 
 
 def test_dirichlet_densities_are_scipys_and_mix_above_one(output):

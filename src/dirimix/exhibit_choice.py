@@ -22,6 +22,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "priors": (),
     "evidence-sets": (),
     "ranking": (),
+    "variants": (),
     "dirichlet": ("concentrations",),
     "coverage": ("methods",),
     "traces": ("methods", "parameters"),

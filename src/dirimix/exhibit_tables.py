@@ -196,10 +196,53 @@ def _ranked(rows: pd.DataFrame) -> Iterable[tuple[str, str]]:
         yield name, f"{row['rank']}{spread}, {row['difference']:+.{_DIGITS}f}"
 
 
+def variants(output: Output, options: Options) -> Drawn | None:
+    """What the options of a labelled method change in its weights and scores."""
+    del options
+    changes, pairs = output.table("variants"), output.table("pairs")
+    if changes.empty:
+        return None
+    opts = {m["method"]: m["options"] for m in output.numbers["methods"]}
+    lines, rows = [], []
+    for _, found in changes.groupby(["method", "split"], sort=False):
+        furthest = found.loc[found["largest"].idxmax()]
+        method, base, split = furthest[["method", "base", "split"]]
+        here = pairs.loc[(pairs["a"] == method) & (pairs["b"] == base) & (pairs["split"] == split)]
+        scores = {str(row["score"]): row for row in here.to_dict("records")}
+        row = {"method": method, "options": _differing(opts[method], opts[base]), "split": split}
+        size, model = found["mean_size"].mean(), furthest["model"]
+        more = {f"{s}_{c}": r[c] for s, r in scores.items() for c in ("difference", "lo", "hi")}
+        rows.append(
+            {**row, "mean_size": size, "largest": furthest["largest"], "model": model, **more}
+        )
+        lines.append(
+            {
+                **row,
+                "mean size": f"{size:.{_DIGITS}f}",
+                "largest": f"{furthest['largest']:.{_DIGITS}f} {output.names.short(model)}",
+                **{
+                    s.replace("_", " "): _cell(r, "difference", "lo", "hi")
+                    for s, r in scores.items()
+                },
+            }
+        )
+    words = (
+        "What other options change: the posterior mean weights (mean absolute change, and the "
+        "largest with its model), and the scores, with 90 % bands of the paired differences."
+    )
+    shown = pd.DataFrame(lines).fillna("")
+    return Drawn(words, pd.DataFrame(rows), draw_table(shown), shown)
+
+
+def _differing(options: Mapping[str, Any], base: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k} = {v}" for k, v in options.items() if v != base.get(k))
+
+
 MAKERS: dict[str, Maker] = {
     "rms": rms,
     "global-weights": global_weights,
     "priors": priors,
     "evidence-sets": evidence_sets,
     "ranking": ranking,
+    "variants": variants,
 }
