@@ -3,17 +3,19 @@
     python studies/paper.py runs/nuclear-s2n docs/paper.md
 
 The paper is Kejzlar, Neufcourt, Nazarewicz (2023), doi 10.1038/s41598-023-46568-0. Everything is
-read from the files that `dirimix run studies/nuclear-s2n.toml` and `dirimix report` write; nothing
+read from the files that `dirimix run` and `dirimix report` write for these studies; nothing
 is computed here but the verdicts, and the rules for these stand in the page itself. The tables
 and figures of the run are copied into a folder beside the page, and shown in it.
 """
 
 import argparse
+import shlex
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from paper_findings import (
     CLOSE,
@@ -29,6 +31,19 @@ from paper_findings import (
 )
 
 SMALL = 40_000  # bytes of a table that is worth a copy
+SCORES = ("log_score", "crps")
+_SOURCE = "from what `dirimix run` and `dirimix report` had written there."
+_RULES = (
+    f"Rules. A number counts as reproduced if ours is within {CLOSE} MeV of it, as not reproduced "
+    "if it lies outside our 90 % bootstrap band, and as not decidable in between. A comparison "
+    "counts as reproduced or not if the 90 % band of the paired difference lies on one side of 0, "
+    "and as not decidable otherwise. In the last column whole regions of the chart or the edges of "
+    "its chains are left out, and bands resample whole regions.\n\n"
+)
+_PAIRS = (
+    "Paired differences of mean scores, with 90 % bands; in bold where the band lies on one side "
+    "of 0. A higher log score and a lower CRPS are better.\n\n"
+)
 
 
 @dataclass(frozen=True)
@@ -61,12 +76,10 @@ CLAIMS = (
 )
 
 
-def page(run: Run, command: str) -> str:
-    """The whole page, Markdown."""
-    rows = [_row(claim, run) for claim in CLAIMS]
+def claims(run: Run, chosen: Sequence[Claim] = CLAIMS) -> str:
+    """What became of the claims, a Markdown table."""
     heads = ("claim", "paper", "measured", "90 % band", "verdict", "regions and edges left out")
-    lines = [" | ".join(heads), " | ".join("---" for _ in heads), *(" | ".join(r) for r in rows)]
-    return _head(run, command) + "".join(f"| {line} |\n" for line in lines)
+    return _table([heads, *(_row(claim, run) for claim in chosen)])
 
 
 def _row(claim: Claim, run: Run) -> Sequence[str]:
@@ -79,27 +92,45 @@ def _row(claim: Claim, run: Run) -> Sequence[str]:
     )  # fmt: skip
 
 
-def _head(run: Run, command: str) -> str:
+def differences(run: Run) -> str:
+    """The paired differences of a run, one line a pair and one column a way to leave rows out."""
+    pairs = run.table("pairs")
+    pairs = pairs.loc[(pairs["split"] != "train") & pairs["score"].isin(SCORES)]
+    splits = list(dict.fromkeys(pairs["split"]))
+    rows = [("method", "less", "score", *splits)]
+    for (a, b, score), found in pairs.groupby(["a", "b", "score"], sort=False):
+        cells = {r["split"]: _difference(r) for r in found.to_dict("records")}
+        rows.append((a, b, score.replace("_", " "), *(cells.get(split, "") for split in splits)))
+    return _table(rows)
+
+
+def _difference(row: Mapping[str, Any]) -> str:
+    """A difference with its band, in bold where the band lies on one side of 0."""
+    words = f"{row['difference']:+.3f} ({row['lo']:+.3f} to {row['hi']:+.3f})"
+    return f"**{words}**" if row["lo"] > 0 or row["hi"] < 0 else words
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, the first row its heads."""
+    head, *body = rows
+    lines = [head, ["---" for _ in head], *body]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
+
+
+def _state(run: Run) -> str:
+    """What was run, on what, and whether it converged."""
     manifest = run.manifest
     rows = ", ".join(f"{n} {split}" for split, n in manifest["data"]["rows"].items())
     unfinished = [name for name, made in manifest["methods"].items() if not made["converged"]]
     state = f"not converged: {', '.join(unfinished)}" if unfinished else "every method converged"
     models = len(manifest["data"]["models"])
     return (
-        "# The paper's claims, measured\n\n"
         f"{manifest['study']['title']} ({rows} nuclei, {models} models, seed {manifest['seed']}, "
         f"dirimix {manifest['versions']['dirimix']}; {state}).\n\n"
-        f"Made by `{command}`, from what `dirimix run` and `dirimix report` had written there.\n\n"
-        "Rules. A number counts as reproduced if ours is within "
-        f"{CLOSE} MeV of it, as not reproduced if it lies outside our 90 % bootstrap band, and as "
-        "not decidable in between. A comparison counts as reproduced or not if the 90 % band of "
-        "the paired difference lies on one side of 0, and as not decidable otherwise. In the last "
-        "column whole regions of the chart or the edges of its chains are left out, and bands "
-        "resample whole regions.\n\n"
     )
 
 
-def figures(run: Run, target: Path) -> str:
+def figures(run: Run, target: Path, prefix: str = "") -> str:
     """Copy the run's pictures and small tables beside the page and show them in it."""
     folder, lines = target.with_suffix(""), []
     for exhibit in run.manifest["study"].get("exhibits", ()):
@@ -108,12 +139,34 @@ def figures(run: Run, target: Path) -> str:
         if not picture.is_file():
             continue
         folder.mkdir(exist_ok=True)
-        shutil.copyfile(picture, folder / picture.name)
-        lines.append(f"## {title}\n\n![{title}]({folder.name}/{picture.name})\n\n")
+        here = f"{folder.name}/{prefix}{name}"
+        shutil.copyfile(picture, folder / f"{prefix}{name}.png")
+        lines.append(f"### {title}\n\n![{title}]({here}.png)\n\n")
         if numbers.stat().st_size <= SMALL:
-            shutil.copyfile(numbers, folder / numbers.name)
-            lines.append(f"Numbers: [{numbers.name}]({folder.name}/{numbers.name})\n\n")
-    return "\n" + "".join(lines) if lines else ""
+            shutil.copyfile(numbers, folder / f"{prefix}{name}.csv")
+            lines.append(f"Numbers: [{prefix}{name}.csv]({here}.csv)\n\n")
+    return "".join(lines)
+
+
+def page(run: Run, other: Run | None, target: Path, command: str) -> str:
+    """The whole page, Markdown; the figures go into the folder beside it."""
+    parts = [
+        "# The paper's claims, measured\n\n", _state(run), f"Made by `{command}`, {_SOURCE}\n\n",
+        _RULES, claims(run), f"## Differences\n\n{_PAIRS}", differences(run),
+        "## Tables and figures\n\n", figures(run, target),
+    ]  # fmt: skip
+    if run.longer is not None:
+        parts += [
+            "## Regions left out, and other priors\n\n", _state(run.longer),
+            differences(run.longer), figures(run.longer, target, "long-"),
+        ]  # fmt: skip
+    if other is not None:
+        statements = [claim for claim in CLAIMS if not claim.paper.endswith("MeV")]
+        parts += [
+            "## The other observable\n\n", _state(other), claims(other, statements),
+            differences(other), figures(other, target, "other-"),
+        ]  # fmt: skip
+    return "".join(parts).rstrip() + "\n"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -121,11 +174,13 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path, help="output folder of a run")
     parser.add_argument("page", type=Path, help="file to write, Markdown")
+    parser.add_argument("--longer", type=Path, help="output folder of studies/nuclear-long.toml")
+    parser.add_argument("--other", type=Path, help="output folder of the other observable")
     given = parser.parse_args(arguments)
-    command = f"python studies/paper.py {given.folder} {given.page}"
-    run = Run(given.folder)
-    text = page(run, command) + figures(run, given.page)
-    given.page.write_text(text.rstrip() + "\n", encoding="utf-8")
+    run = Run(given.folder, given.longer and Run(given.longer))
+    other = given.other and Run(given.other)
+    command = shlex.join(["python", "studies/paper.py", *map(str, arguments)])
+    given.page.write_text(page(run, other, given.page, command), encoding="utf-8")
     return 0
 
 

@@ -140,7 +140,7 @@ def test_the_other_observable_runs(tmp_path):
 
 @needs_data
 @pytest.mark.slow
-def test_the_whole_study_converges_and_answers_every_claim_but_one(tmp_path):
+def test_the_whole_study_converges_and_answers_every_claim(tmp_path):
     """All methods of the paper; it goes on where an earlier run stopped."""
     out = STUDIES.parent / "runs" / "nuclear-s2n"
     study = str(STUDIES / "nuclear-s2n.toml")
@@ -152,10 +152,7 @@ def test_the_whole_study_converges_and_answers_every_claim_but_one(tmp_path):
         assert importlib.import_module("paper").main([str(out), str(tmp_path / "paper.md")]) == 0
         for name in ("paper", "paper_findings"):
             del sys.modules[name]
-    missing = [line for line in (tmp_path / "paper.md").read_text().splitlines()
-               if "not measured" in line]  # fmt: skip
-    assert len(missing) == 1
-    assert "Metropolis" in missing[0]
+    assert "not measured" not in (tmp_path / "paper.md").read_text()
 
 
 @needs_data

@@ -176,7 +176,7 @@ def test_coverage_is_judged_by_its_binomial_band(scripts, tmp_path, others, loca
 
 def test_what_was_not_run_is_told(scripts, tmp_path):
     write_run(tmp_path, pairs=pair("a", "b", "rms", 0.1), diagnostics=[{"method": "gbmm-d"}])
-    text = scripts[0].page(scripts[1].Run(tmp_path), "a command")
+    text = scripts[0].claims(scripts[1].Run(tmp_path))
     assert "not measured: gbmm-d+gp is not compared with gbmm-d on test" in text
     assert "not measured: lbmm-gpd@metropolis is not in this run" in text
 
@@ -188,6 +188,39 @@ def test_the_page_names_its_command_and_what_has_not_converged(scripts, tmp_path
     text = target.read_text()
     assert f"Made by `python studies/paper.py {tmp_path} {target}`" in text
     assert "(lbmm-gpd: not converged)" in text
-    table = [line for line in text.splitlines() if line.startswith("|")]
+    claims, _ = text.split("## Differences")
+    table = [line for line in claims.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in table} == {7}
     assert "blocks, 16 clusters: log score -0.400 (-0.420 to -0.380), reproduced" in text
+
+
+def test_a_longer_run_answers_where_the_run_itself_cannot(scripts, tmp_path):
+    short, longer = tmp_path / "short", tmp_path / "longer"
+    for folder in (short, longer):
+        folder.mkdir()
+    known = pair("lbmm-gpd", "lbmm-gld", "log_score", 0.3)
+    tested = [row for row in known if row["split"] == "test"]
+    write_run(short, pairs=tested)
+    write_run(longer, pairs=known)
+    look = scripts[1].worse("lbmm-gld", "lbmm-gpd", "log_score")
+    run = scripts[1].Run
+    assert look(run(short)).elsewhere == ""
+    assert "edges, 16 clusters: log score -0.300" in look(run(short, run(longer))).elsewhere
+
+
+def test_the_page_shows_the_longer_run_and_the_other_observable(scripts, tmp_path):
+    for name in ("main", "longer", "other"):
+        (tmp_path / name).mkdir()
+        write_run(tmp_path / name)
+    target = tmp_path / "paper.md"
+    folders = [str(tmp_path / name) for name in ("longer", "other")]
+    arguments = [str(tmp_path / "main"), str(target), "--longer", folders[0], "--other", folders[1]]
+    assert scripts[0].main(arguments) == 0
+    main, longer, other = (
+        target.read_text().replace("## The other", "## Regions").split("## Regions")
+    )
+    pair = "| lbmm-gpd | lbmm-gld | log score | **+0.300 (+0.280 to +0.320)** |"
+    assert all(pair in part for part in (main, longer, other))
+    assert "0.31 MeV" in main
+    assert "MeV" not in other, "the paper's numbers are of one observable"
+    assert "GLD is too simple" in other
