@@ -1,8 +1,9 @@
 """Processes whose basis functions are products, one factor a coordinate: sums axis by axis."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -34,13 +35,13 @@ class AbstractTensor(AbstractProcess):
 
     @cached_property
     def columns(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Distinct values of each coordinate of the sites, and which of them each site has."""
-        return [np.unique(column, return_inverse=True) for column in self.x.T]
+        """Those of the training sites, as `distinct` gives them."""
+        return distinct(self.x)
 
     def unit_field(self, p: Params) -> Float[Array, "n K"]:
         # all in the latents' precision, whatever that of the forms' constants
         bases = [basis.astype(p["z"].dtype) for basis in self.bases(p["length"])]
-        return _contract(p["z"], bases, [index for _, index in self.columns])
+        return _contract(jnp.einsum, p["z"], bases, [index for _, index in self.columns])
 
     def rough_log_alpha(self, p: Params) -> Float[Array, "n K"]:
         """`log_alpha` in single precision: half the cost of the sums."""
@@ -48,24 +49,37 @@ class AbstractTensor(AbstractProcess):
         return self.log_alpha(single).astype(jnp.float64)
 
     def unit_field_at(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        columns = distinct(x_new)
+        indices = [index for _, index in columns]
         fields, shares = [], []
         for z, length in zip(p["z"], self.lengths(p), strict=True):
-            bases = [self.basis_at(j, x_new[:, j], length[j]) for j in range(len(length))]
-            letters = "abcdef"[: len(bases)]
-            sums = f"k{letters}," + ",".join(f"m{c}" for c in letters) + "->mk"
-            fields.append(np.einsum(sums, z, *bases, optimize=True))
-            shares.append(np.prod([np.sum(b**2, axis=1) for b in bases], axis=0))
+            bases = [self.basis_at(j, values, length[j]) for j, (values, _) in enumerate(columns)]
+            fields.append(_contract(np.einsum, z, bases, indices))
+            parts = [np.sum(b**2, axis=1)[i] for b, i in zip(bases, indices, strict=True)]
+            shares.append(np.prod(parts, axis=0))
         return np.stack(fields), np.stack(shares)
 
 
-def _contract(z: Array, bases: Sequence[Array], indices: list) -> Float[Array, "n K"]:
-    """Sum over nodes of z times the basis functions, axis by axis (sum factorisation)."""
+def distinct(x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Distinct values of each coordinate of sites, and which of them each site has."""
+    return [np.unique(column, return_inverse=True) for column in x.T]
+
+
+def _contract(einsum: Callable, z: Any, bases: Sequence[Any], indices: list) -> Any:
+    """Sum over nodes of z times the basis functions, axis by axis (sum factorisation), (n, K).
+
+    Args:
+        einsum: That of NumPy or of JAX.
+        z: (K, nodes of each axis).
+        bases: The factors at distinct values, (u, g) for each axis.
+        indices: Which of them each site has, (n,) for each axis.
+    """
     if len(bases) == 1:
         return (bases[0] @ z.T)[indices[0]]
     first, second = bases
     i, j = indices
     if len(first) * len(second) <= _PLANE * len(i):
-        plane = jnp.einsum("ua,kab,vb->uvk", first, z, second, optimize="optimal")
+        plane = einsum("ua,kab,vb->uvk", first, z, second, optimize="optimal")
         return plane[i, j]
-    rows = jnp.einsum("na,kab->nkb", first[i], z)
-    return jnp.einsum("nkb,nb->nk", rows, second[j])
+    rows = einsum("na,kab->nkb", first[i], z, optimize="optimal")
+    return einsum("nkb,nb->nk", rows, second[j])
