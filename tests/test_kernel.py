@@ -55,7 +55,7 @@ class TwoModes:
 
 
 def drawn(model, start: np.ndarray, kernel: str = "hmc") -> np.ndarray:
-    settings = Settings(chains=len(start), draws=1000, warmup=300, kernel=kernel, seed=4)
+    settings = Settings(chains=len(start), draws=2000, warmup=300, kernel=kernel, seed=4)
     names = [str(j) for j in range(start.shape[1])]
     return sample(model, start, settings, lambda draws: summarise(draws["q"], names)).draws["q"]
 

@@ -314,7 +314,7 @@ def _steps(key: Array, length: Array, step: Array) -> Array:
 
 def _search(search: Search, acceptance: Array, target: float) -> Search:
     """Robbins-Monro steps on the log step size; bounded, as acceptance is often all or nothing."""
-    gain = jnp.maximum(1 / (2 + search.count), 0.03)
+    gain = jnp.maximum(3 / (4 + search.count), 0.03)
     log_step = search.log_step + gain * (acceptance - target)
     log_step = jnp.clip(log_step, np.log(FIRST_STEP / 20), np.log(FIRST_STEP * 20))
     # about the mean over the later half
