@@ -41,6 +41,7 @@ def test_changes_are_those_of_the_mean_weights():
 def test_the_evidence_set_is_varied_in_a_study(tmp_path):
     text = STUDY.replace('"bma-closed-form",', '"bma-closed-form", "bma-closed-form@few",')
     text = text.replace("[scores]", '[options."bma-closed-form@few"]\nn_evidence = 4\n[scores]')
+    text = text.replace("pairs = [", 'pairs = [["bma-closed-form@few", "bma-closed-form"], ')
     path, out = write_study(tmp_path, text), tmp_path / "out"
     only = "bma-closed-form,bma-closed-form@few,equal"
     assert main(["run", str(path), "--out", str(out), "--quiet", "--only", only]) == 0
@@ -57,3 +58,4 @@ def test_the_evidence_set_is_varied_in_a_study(tmp_path):
     assert ("bma-closed-form@few", "bma-closed-form") in set(
         zip(pairs["a"], pairs["b"], strict=True)
     )
+    assert not pairs.duplicated(["a", "b", "split", "score"]).any()

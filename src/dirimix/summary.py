@@ -168,9 +168,10 @@ def _compared(done: Finished) -> dict[str, pd.DataFrame]:
     resampling = Resampling(study.seed, study.n_boot)
     found = validate(study, done.setup.problem, done.jobs)
     unseen = found.points.loc[found.points["split"] != "train"]
+    pairs = tuple(dict.fromkeys((*study.pairs, *variant_pairs(study))))
     return {
         "scheme_scores": found.scores,
-        "pairs": pair_rows((*study.pairs, *variant_pairs(study)), found.points, resampling),
+        "pairs": pair_rows(pairs, found.points, resampling),
         "ranking": ranking(unseen, resampling),
         "folds": found.folds,
         "preselection": selection.path if selection else pd.DataFrame(columns=pd.Index(COLUMNS)),
