@@ -33,7 +33,7 @@ class AbstractGlobalMixture(AbstractMixture):
     noise_prior: GammaNoise | None
     y_scale: float
     progress: Listener | None
-    _accept = 0.95  # cheap trajectories, in a posterior with corners
+    _accept = 0.97  # cheap trajectories, in a posterior with corners
 
     @abstractmethod
     def _log_priors(self, sample: sampler.Sample) -> dict[str, np.ndarray]:
