@@ -42,8 +42,8 @@ _RULES = (
 )
 _PAIRS = (
     "Paired differences of mean scores, with 90 % bands; in bold where the band lies on one side "
-    "of 0. A higher log score and a lower CRPS are better. Under psis-loo methods with `+gp` look too "
-    "good: their correction has seen every row.\n\n"
+    "of 0. A higher log score and a lower CRPS are better. Under psis-loo methods with `+gp` look "
+    "too good: their correction has seen every row.\n\n"
 )
 
 

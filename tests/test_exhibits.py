@@ -178,6 +178,10 @@ def test_a_variant_is_shown_with_what_it_changes(out, output):
         "a == 'bma-closed-form@few' and b == 'bma-closed-form' and split == 'test'"
     )
     assert row["crps_difference"] == pair.set_index("score").loc["crps", "difference"]
+    assert set(drawn.shown["method"]) == {"bma-closed-form@few"}
+    methods = [{**m, "converged": False} for m in output.numbers["methods"]]
+    doubtful = made(Output(out, {**output.numbers, "methods": methods}), "variants")
+    assert set(doubtful.shown["method"]) == {"bma-closed-form@few (not converged)"}
     cell = drawn.shown.set_index("split").loc["test", "crps"]
     assert cell.startswith(f"{row['crps_difference']:.3f} [")
 

@@ -203,6 +203,7 @@ def variants(output: Output, options: Options) -> Drawn | None:
     if changes.empty:
         return None
     opts = {m["method"]: m["options"] for m in output.numbers["methods"]}
+    bad = {m["method"] for m in output.numbers["methods"] if not m["converged"]}
     lines, rows = [], []
     for _, found in changes.groupby(["method", "split"], sort=False):
         furthest = found.loc[found["largest"].idxmax()]
@@ -218,6 +219,7 @@ def variants(output: Output, options: Options) -> Drawn | None:
         lines.append(
             {
                 **row,
+                "method": f"{method} (not converged)" if method in bad else method,
                 "mean size": f"{size:.{_DIGITS}f}",
                 "largest": f"{furthest['largest']:.{_DIGITS}f} {output.names.short(model)}",
                 **{
