@@ -104,8 +104,10 @@ def test_the_page_of_claims_is_made_from_the_run(out, tmp_path):
             del sys.modules[name]
     text = (tmp_path / "paper.md").read_text()
     assert "test rms: HFB-24" in text
-    assert text.count("\n| ") == 13
-    assert "## Table 1\n\n![Table 1](paper/table-1.png)" in text
+    claims, rest = text.split("## Differences")
+    assert claims.count("\n| ") == 13
+    assert rest.count("\n| ") > 2
+    assert "### Table 1\n\n![Table 1](paper/table-1.png)" in text
     copied = {p.name for p in (tmp_path / "paper").iterdir()}
     assert {"table-1.png", "table-1.csv", "bound.png"} < copied
     assert "bound.csv" not in copied
