@@ -50,7 +50,7 @@ class Run:
     def score(self, method: str, split: str, weights: str = "field") -> Row:
         """One row of the score table."""
         wanted = {"method": method, "split": split, "weights": weights, "model": ""}
-        found = rows_of(self.table("scores"), wanted)
+        found = _rows(self.table("scores"), wanted)
         if not found:
             raise Missing(f"{method} has no {weights} score on {split}")
         return found[0]
@@ -58,11 +58,20 @@ class Run:
     def pair(self, a: str, b: str, split: str, score: str) -> Row:
         """One paired difference a - b, whichever way round the run has it."""
         table, where = self.table("pairs"), {"split": split, "score": score}
-        for row in rows_of(table, {"a": a, "b": b} | where):
+        for row in _rows(table, {"a": a, "b": b} | where):
             return row
-        for row in rows_of(table, {"a": b, "b": a} | where):
+        for row in _rows(table, {"a": b, "b": a} | where):
             return row | {"difference": -row["difference"], "lo": -row["hi"], "hi": -row["lo"]}
         raise Missing(f"{a} is not compared with {b} on {split}")
+
+    def pair_anywhere(self, a: str, b: str, split: str, score: str) -> Row:
+        """The same from this run, else from the longer one."""
+        try:
+            return self.pair(a, b, split, score)
+        except Missing:
+            if self.longer is None:
+                raise
+            return self.longer.pair(a, b, split, score)
 
     def label(self, model: str) -> str:
         """The name of a model to print."""
@@ -75,7 +84,7 @@ class Run:
         return f" ({', '.join(bad)}: not converged)" if bad else ""
 
 
-def rows_of(table: pd.DataFrame, wanted: Row) -> list[Row]:
+def _rows(table: pd.DataFrame, wanted: Row) -> list[Row]:
     """The rows of a table that have some values."""
     for column, value in wanted.items():
         table = table.loc[table[column] == value]
@@ -160,8 +169,9 @@ def _elsewhere(run: Run, a: str, b: str) -> str:
     """The same difference in log score where whole regions and edges are left out."""
     parts = []
     for split in ELSEWHERE:
-        row = _first_pair([run, run.longer], a, b, split)
-        if row is None:
+        try:
+            row = run.pair_anywhere(a, b, split, "log_score")
+        except Missing:
             continue
         low, high = _as_loss(row, "log_score")
         verdict = sign_verdict(low, high, row["n"])
@@ -170,19 +180,9 @@ def _elsewhere(run: Run, a: str, b: str) -> str:
     return "; ".join(parts)
 
 
-def _first_pair(runs: list[Run | None], a: str, b: str, split: str) -> Row | None:
-    """The difference in log score by the first run that has it."""
-    for run in filter(None, runs):
-        try:
-            return run.pair(a, b, split, "log_score")
-        except Missing:
-            continue
-    return None
-
-
 def best_raw(run: Run) -> Finding:
     """HFB-24 has the smallest test rms of the raw models."""
-    raw = rows_of(run.table("scores"), {"method": "raw", "split": "test"})
+    raw = _rows(run.table("scores"), {"method": "raw", "split": "test"})
     if len(raw) < 2:
         raise Missing("raw models have no test scores")
     first, second, *_ = order = sorted(raw, key=lambda row: row["rms"])
@@ -240,7 +240,7 @@ def dominant(run: Run) -> Finding:
 def metropolis(run: Run) -> Finding:
     """A Metropolis sampler does not converge where the others do."""
     name = "lbmm-gpd@metropolis"
-    rows = rows_of(run.table("diagnostics"), {"method": name})
+    rows = _rows(run.table("diagnostics"), {"method": name})
     if not rows:
         raise Missing(f"{name} is not in this run")
     worst, least = max(r["rhat"] for r in rows), min(r["ess_bulk"] for r in rows)
