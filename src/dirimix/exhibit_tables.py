@@ -167,7 +167,11 @@ def evidence_sets(output: Output, options: Options) -> Drawn | None:
 
 def _told(options: Mapping[str, Any]) -> str:
     kept = {k: v for k, v in options.items() if "evidence" in k or k == "discrepancy"}
-    return ", ".join(f"{k} = {v}" for k, v in kept.items()) or "default rows"
+    return _joined(kept) or "default rows"
+
+
+def _joined(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k} = {v}" for k, v in options.items())
 
 
 def ranking(output: Output, options: Options) -> Drawn | None:
@@ -237,7 +241,7 @@ def variants(output: Output, options: Options) -> Drawn | None:
 
 
 def _differing(options: Mapping[str, Any], base: Mapping[str, Any]) -> str:
-    return ", ".join(f"{k} = {v}" for k, v in options.items() if v != base.get(k))
+    return _joined({k: v for k, v in options.items() if v != base.get(k)})
 
 
 MAKERS: dict[str, Maker] = {
