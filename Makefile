@@ -30,7 +30,7 @@ test: lint
 paper: .venv.ok
 	for study in nuclear-s2n nuclear-s2p nuclear-long; do \
 	$(BIN)/dirimix run studies/$$study.toml --resume && $(BIN)/dirimix report runs/$$study || exit; done
-	$(BIN)/python studies/paper.py runs/nuclear-s2n docs/paper.md --longer runs/nuclear-long --other runs/nuclear-s2p
+	$(BIN)/python studies/paper.py runs/nuclear-s2n docs/paper.md runs/nuclear-long runs/nuclear-s2p
 
 verify: .venv.ok
 	$(BIN)/python verification/second_sampler.py

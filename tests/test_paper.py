@@ -214,8 +214,7 @@ def test_the_page_shows_the_longer_run_and_the_other_observable(scripts, tmp_pat
         write_run(tmp_path / name)
     target = tmp_path / "paper.md"
     folders = [str(tmp_path / name) for name in ("longer", "other")]
-    arguments = [str(tmp_path / "main"), str(target), "--longer", folders[0], "--other", folders[1]]
-    assert scripts[0].main(arguments) == 0
+    assert scripts[0].main([str(tmp_path / "main"), str(target), *folders]) == 0
     main, longer, other = (
         target.read_text().replace("## The other", "## Regions").split("## Regions")
     )
