@@ -107,12 +107,16 @@ def piece(total, least, most):
 
 
 @cache
-def make_paths(step: float) -> Paths:
+def make_paths(step: float, *, single: bool = False) -> Paths:
     """Nodes for all distances that anybody will meet.
 
     Args:
         step: Of the trapezoid rule.
+        single: In single precision.
     """
+    if single:
+        exact = make_paths(step)
+        return Paths(step, *(part.astype(np.float32) for part in exact[1:]))
     span = max(np.log(2 * s.slope * _FARTHEST / s.height) - s.left for s in SHAPES)
     steps = step * np.arange(int(np.ceil(span / step)) + 1)
     parts = [_along(shape, shape.left + steps, step) for shape in SHAPES]

@@ -49,6 +49,7 @@ def _pointer(kind: types.Type) -> Any:
 
 
 _to_words, _to_numbers = _pointer(types.int64), _pointer(types.float64)
+_to_single_numbers = _pointer(types.float32)
 
 
 @njit
@@ -70,19 +71,29 @@ def asks_for_version(frame):
 @njit
 def argument(frame, place):
     """The numbers of an argument, flat, float64."""
-    return _numbers(_words(carray(frame, _ARGUMENTS + 1)[_ARGUMENTS], place + 1)[place])
+    address, size = _place(_words(carray(frame, _ARGUMENTS + 1)[_ARGUMENTS], place + 1)[place])
+    return carray(_to_numbers(address), size)
+
+
+@njit
+def single_argument(frame, place):
+    """The numbers of an argument, flat, float32."""
+    address, size = _place(_words(carray(frame, _ARGUMENTS + 1)[_ARGUMENTS], place + 1)[place])
+    return carray(_to_single_numbers(address), size)
 
 
 @njit
 def result(frame, place):
     """Where the numbers of a result go, flat, float64."""
-    return _numbers(_words(carray(frame, _RESULTS + 1)[_RESULTS], place + 1)[place])
+    address, size = _place(_words(carray(frame, _RESULTS + 1)[_RESULTS], place + 1)[place])
+    return carray(_to_numbers(address), size)
 
 
 @njit
-def _numbers(buffer):
+def _place(buffer):
+    """Where a buffer's numbers lie, and how many there are."""
     found = _words(buffer, _DIMENSIONS + 1)
     size = 1
     for dimension in _words(found[_DIMENSIONS], found[_RANK]):
         size *= dimension
-    return carray(_to_numbers(found[_DATA]), size)
+    return found[_DATA], size

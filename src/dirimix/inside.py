@@ -17,7 +17,7 @@ def inside_density(paths, extent, d, alpha, total, work, logs, by_alpha):
     """The density in units of 1 / s and its derivative in log s.
 
     Every integrand is the same exponential times a different factor, so the derivatives cost
-    little more than the value.
+    little more than the value. Nodes are gone through in the precision of the paths.
 
     Args:
         paths: The nodes, `contour.Paths`.
@@ -25,10 +25,11 @@ def inside_density(paths, extent, d, alpha, total, work, logs, by_alpha):
         d: Distances f - y in units of s, (K,).
         alpha: Concentrations, (K,), all positive.
         total: Their sum, between the shapes' smallest `least` and largest `most`.
-        work: Room for 12 rows of nodes.
-        logs: Room for 2 K rows of nodes.
+        work: Room for 10 rows of nodes, in the precision of the paths.
+        logs: Room for 2 rows of K times as many, in that precision.
         by_alpha: Where the derivatives in alpha are put, (K,).
     """
+    real = work.dtype.type
     shape = 1 if total > _MEETING else 0
     height = paths.height[shape] * sqrt(total + 1)
     # the mixture's mean below y: the path then has a saddle on its right
@@ -40,30 +41,31 @@ def inside_density(paths, extent, d, alpha, total, work, logs, by_alpha):
     first, end = _first(paths, shape, total, height, scalar), _end(paths, shape, extent, d)
     count, z_re, z_im = end - first, work[0], work[1]
     re, im = _rows(paths.zeta[shape], first)
+    stretch, concentration = real(height), real(total)
     for j in range(count):
-        z_re[j], z_im[j] = height * re[j], height * im[j]
-    e_re, e_im, gap, ratios = work[2], work[3], work[4], work[5:11]
+        z_re[j], z_im[j] = stretch * re[j], stretch * im[j]
+    e_re, e_im, ratios = work[2], work[3], work[4:10]
     slope_re, slope_im = _rows(paths.slope[shape], first)
     offset_re, offset_im = _rows(paths.offset[shape], first)
     for j in range(count):
-        e_re[j] = total * slope_re[j] + offset_re[j]
-        e_im[j] = total * slope_im[j] + offset_im[j]
-    subtract_logs(z_re, z_im, count, d, alpha, e_re, e_im, gap, logs)
+        e_re[j] = concentration * slope_re[j] + offset_re[j]
+        e_im[j] = concentration * slope_im[j] + offset_im[j]
+    subtract_logs(z_re, z_im, count, d, alpha, e_re, e_im, logs)
     scale = exp_polar(e_re, e_im, count) + scalar
     _ratios(paths, shape, first, count, total, ratios)
     unit = exp(scale) * height / (pi * total)
-    value = by_scale = by_total = 0.0
+    value = by_scale = by_total = real(0)
     for j in range(count):
         value += e_re[j] * ratios[1, j] + e_im[j] * ratios[0, j]
         by_scale += e_re[j] * ratios[3, j] + e_im[j] * ratios[2, j]
         by_total += e_re[j] * ratios[5, j] + e_im[j] * ratios[4, j]
-        real = e_re[j] * ratios[0, j] - e_im[j] * ratios[1, j]
+        part = e_re[j] * ratios[0, j] - e_im[j] * ratios[1, j]
         e_im[j] = e_re[j] * ratios[1, j] + e_im[j] * ratios[0, j]
-        e_re[j] = real
+        e_re[j] = part
     for k in range(len(d)):
-        by_log = 0.0
+        by_log, begin = real(0), k * count
         for j in range(count):
-            by_log += e_re[j] * logs[2 * k + 1, j] + e_im[j] * logs[2 * k, j]
+            by_log += e_re[j] * logs[1, begin + j] + e_im[j] * logs[0, begin + j]
         by_alpha[k] = unit * (by_total - value / total - by_log)
     tail, tail_by_log_s = _far_right(
         paths.step, re[count - 1], im[count - 1], d, alpha, total, height, by_alpha
@@ -104,7 +106,8 @@ def _end(paths, shape, extent, d):
 @njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
 def _ratios(paths, shape, first, count, total, into):
     """What multiplies the carrier in the value and in its derivatives: re and im, six rows."""
-    number, u = piece(total, paths.least[shape], paths.most[shape])
+    number, place = piece(total, paths.least[shape], paths.most[shape])
+    u = into.dtype.type(place)
     for m in range(3):
         for part in range(2):
             row, c = into[2 * m + part], paths.ratios[shape, number, m, part]
@@ -121,7 +124,7 @@ def _far_right(step, end_re, end_im, d, alpha, total, height, by_alpha):
 
     Returns it and its derivative in log s; adds those in alpha.
     """
-    inverse = 1 / complex(end_re, end_im)
+    inverse = 1 / complex(np.float64(end_re), np.float64(end_im))
     power, powers = inverse, np.empty(3)
     for n in range(1, 4):
         share = -step * exp(-n * step) / (1 - exp(-n * step))

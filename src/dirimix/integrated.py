@@ -22,7 +22,7 @@ from jaxtyping import Array, Float
 from numba import njit
 
 from dirimix.contour import PIECES, TERMS, Paths, make_paths
-from dirimix.foreign import argument, asks_for_version, register, result
+from dirimix.foreign import argument, asks_for_version, register, result, single_argument
 from dirimix.inside import inside_density
 from dirimix.outside import Rule, outside_density
 from dirimix.saddle import saddle_log_density
@@ -38,7 +38,7 @@ _FAINTEST = 1.7e-5, 8e-7
 _FAR_OUTSIDE = 5.3  # noise levels outside the hull from where every density is fainter
 _FARTHEST = 1e7  # noise levels from y to a model for which the nodes serve
 _FLOOR = 1e-10  # added to a density, in units of exp(-(distance to the hull / s)^2 / 2)
-_ROWS = 12  # of room that a path needs, beside two a model for the logarithms
+_ROWS = 11  # of room that a path needs, beside two a model for the logarithms
 
 
 class Accuracy(NamedTuple):
@@ -49,21 +49,23 @@ class Accuracy(NamedTuple):
         extent: How many of the largest length the path goes.
         doubt: Doubt in the saddle point, in nat, up to which it serves.
         outside: Nodes of the path outside the hull.
+        single: Go through the contour's nodes in single precision where the density is not faint.
     """
 
     step: float
     extent: float
     doubt: float
     outside: Rule
+    single: bool
 
 
 FINE = Accuracy(
     step=0.1, extent=40.0, doubt=0.004,
-    outside=Rule(step=0.2, nodes=27, tau_step=0.8, tau_nodes=15),
+    outside=Rule(step=0.2, nodes=27, tau_step=0.8, tau_nodes=15), single=False,
 )  # fmt: skip
 COARSE = Accuracy(
     step=0.12, extent=3.0, doubt=0.015,
-    outside=Rule(step=0.3, nodes=18, tau_step=1.0, tau_nodes=11),
+    outside=Rule(step=0.3, nodes=18, tau_step=1.0, tau_nodes=11), single=True,
 )  # fmt: skip
 
 
@@ -92,9 +94,9 @@ class Likelihood:
 
     def evaluate(self, alpha: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, ...]:
         """Log densities, (n,), their derivatives in alpha, (n, K), and in s, (n,)."""
-        paths = make_paths(self.accuracy.step)
+        paths = _paths(self.accuracy)
         results = np.empty(len(self.d)), np.empty(self.d.shape), np.empty(len(self.d))
-        _evaluate(paths, self.accuracy, self.d, alpha, s, *results)
+        _evaluate(*paths, self.accuracy, self.d, alpha, s, *results)
         return results
 
     def coarse(self) -> "Likelihood":
@@ -109,9 +111,10 @@ def _log_density(alpha: Array, s: Array, d: Array, accuracy: Accuracy) -> Array:
 
 def _with_slopes(alpha: Array, s: Array, d: Array, accuracy: Accuracy) -> tuple[Array, tuple]:
     kinds = [jax.ShapeDtypeStruct(a.shape, jnp.float64) for a in (s, alpha, s)]
-    name = register(_handler, "dirimix_weight_integrated_density")
+    handler = _in_single if accuracy.single else _in_double
+    name = register(handler, f"dirimix_weight_integrated_density{handler.__name__}")
     call = jax.ffi.ffi_call(name, kinds, vmap_method="sequential")
-    value, *slopes = call(alpha, s, d, _constants(accuracy))
+    value, *slopes = call(alpha, s, d, *_constants(accuracy))
     return value, tuple(slopes)
 
 
@@ -123,27 +126,42 @@ def _pull_back(_: Accuracy, slopes: tuple, weight: Array) -> tuple[Array, Array,
 _log_density.defvjp(_with_slopes, _pull_back)
 
 
-def _constants(accuracy: Accuracy) -> np.ndarray:
-    """All numbers that do not change, in one row: the foreign function takes them apart."""
-    paths = make_paths(accuracy.step)
-    rule = accuracy.outside
-    head = [paths.zeta.shape[-1], *accuracy[:-1], *rule]
-    return np.concatenate([head, *(np.ravel(part) for part in paths[1:])])
+def _paths(accuracy: Accuracy) -> tuple[Paths, Paths]:
+    """The usual nodes, and those for faint densities."""
+    return make_paths(accuracy.step, single=accuracy.single), make_paths(accuracy.step)
 
 
-def _handler(frame: Any) -> int:
-    """The foreign function: arguments alpha, s, d and the constants."""
-    if asks_for_version(frame):
-        return 0
+def _constants(accuracy: Accuracy) -> list[np.ndarray]:
+    """What does not change, in a row each: the accuracy and, in their precision, the paths."""
+    paths = _paths(accuracy)
+    head = [paths[0].zeta.shape[-1], *accuracy[:3], *accuracy.outside]
+    return [
+        np.array(head, dtype=float),
+        *(np.concatenate([np.ravel(part) for part in some[1:]]) for some in paths),
+    ]
+
+
+def _in_double(frame: Any) -> int:
+    """The foreign function: arguments alpha, s, d, the accuracy, the usual and the faint paths."""
+    return 0 if asks_for_version(frame) else _serve(frame, argument(frame, 4))
+
+
+def _in_single(frame: Any) -> int:
+    """The same with the usual paths in single precision."""
+    return 0 if asks_for_version(frame) else _serve(frame, single_argument(frame, 4))
+
+
+@njit(cache=True, error_model="numpy")
+def _serve(frame, usual):
     alpha, s, d = argument(frame, 0), argument(frame, 1), argument(frame, 2)
-    constants = argument(frame, 3)
-    nodes, step, extent, doubt = constants[:4]
-    outside = Rule(constants[4], int(constants[5]), constants[6], int(constants[7]))
-    accuracy = Accuracy(step, extent, doubt, outside)
+    numbers = argument(frame, 3)
+    nodes, step, extent, doubt = numbers[:4]
+    outside = Rule(numbers[4], int(numbers[5]), numbers[6], int(numbers[7]))
+    accuracy = Accuracy(step, extent, doubt, outside, usual.itemsize == 4)
     shape = (len(s), len(alpha) // len(s))
-    paths = _unpacked(step, int(nodes), constants[8:])
     _evaluate(
-        paths, accuracy, d.reshape(shape), alpha.reshape(shape), s,
+        _unpacked(step, int(nodes), usual), _unpacked(step, int(nodes), argument(frame, 5)),
+        accuracy, d.reshape(shape), alpha.reshape(shape), s,
         result(frame, 0), result(frame, 1).reshape(shape), result(frame, 2),
     )  # fmt: skip
     return 0
@@ -160,11 +178,13 @@ def _unpacked(step, nodes, parts):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _evaluate(paths, accuracy, d, alpha, s, value, by_alpha, by_s):
+def _evaluate(paths, faint, accuracy, d, alpha, s, value, by_alpha, by_s):
     """Fill in what `Likelihood.evaluate` returns."""
     n, count = d.shape
-    rooms = max(paths.zeta.shape[-1], accuracy.outside.nodes, 2 * accuracy.outside.tau_nodes)
-    work, logs = np.empty((_ROWS, rooms)), np.empty((2 * count, rooms))
+    rooms, kind = paths.zeta.shape[-1], paths.zeta.dtype
+    room = np.empty((_ROWS, rooms), kind), np.empty((2, count * rooms), kind)
+    rooms = max(rooms, accuracy.outside.nodes, 2 * accuracy.outside.tau_nodes)
+    exact_room = np.empty((_ROWS, rooms)), np.empty((2, count * rooms))
     near, weight, slopes = np.empty(count), np.empty(count), np.empty(count)
     for i in range(n):
         known = 0
@@ -173,8 +193,8 @@ def _evaluate(paths, accuracy, d, alpha, s, value, by_alpha, by_s):
                 near[known], weight[known] = d[i, k] / s[i], alpha[i, k]
                 known += 1
         found, by_log_s = _at_site(
-            paths, accuracy, near[:known], weight[:known], work, logs, slopes[:known]
-        )  # fmt: skip
+            paths, faint, accuracy, near[:known], weight[:known], room, exact_room, slopes[:known]
+        )
         value[i], by_s[i] = -np.inf, 0.0
         if found > -np.inf:
             value[i], by_s[i] = found - log(s[i]), (by_log_s - 1) / s[i]
@@ -186,12 +206,13 @@ def _evaluate(paths, accuracy, d, alpha, s, value, by_alpha, by_s):
                 known += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _at_site(paths, accuracy, d, alpha, work, logs, by_alpha):
+@njit(inline="always", error_model="numpy")
+def _at_site(paths, faint, accuracy, d, alpha, room, exact_room, by_alpha):
     """Log density in units of 1 / s and its derivative in log s; puts those in alpha.
 
     It is -inf where a trajectory goes astray: hardly any noise, or arguments that are no numbers.
     """
+    (work, logs), (exact_work, exact_logs) = room, exact_room
     total, beyond = np.sum(alpha), max(np.min(d), -np.max(d))
     reach = max(np.max(d), -np.min(d))
     if not (reach < _FARTHEST and total < np.inf):
@@ -204,15 +225,16 @@ def _at_site(paths, accuracy, d, alpha, work, logs, by_alpha):
             return value, by_log_s
     density = by_log_s = 0.0
     if beyond < _FAR_OUTSIDE:
-        for times in (1.0, _LONG):
+        density, by_log_s = inside_density(
+            paths, accuracy.extent, d, alpha, total, work, logs, by_alpha
+        )
+        if density < _FAINT:
             density, by_log_s = inside_density(
-                paths, times * accuracy.extent, d, alpha, total, work, logs, by_alpha
-            )  # fmt: skip
-            if density > _FAINT:
-                break
+                faint, _LONG * accuracy.extent, d, alpha, total, exact_work, exact_logs, by_alpha
+            )
     if density < _FAINTEST[0] and beyond > 0 and total < _SADDLE_FROM:
         density, by_log_s = outside_density(
-            accuracy.outside, d, alpha, total, work, logs, by_alpha
+            accuracy.outside, d, alpha, total, exact_work, exact_logs, by_alpha
         )  # fmt: skip
     elif density < _FAINTEST[1] and total > _SADDLE_FROM:
         value, by_log_s, _ = saddle_log_density(d, alpha, total, by_alpha)

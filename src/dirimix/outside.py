@@ -45,15 +45,15 @@ def outside_density(rule, d, alpha, total, work, logs, by_alpha):
         d: Distances f - y in units of s, all of one sign, (K,).
         alpha: Concentrations, (K,), all positive.
         total: Their sum.
-        work: Room for 12 rows of nodes.
-        logs: Room for 2 K rows of nodes.
+        work: Room for 11 rows of nodes.
+        logs: Room for 2 rows of K times as many.
         by_alpha: Where the derivatives in alpha are put, (K,).
     """
     d = -d if d[0] > 0 else d
     edge = np.max(d)
     radius = _radius(d, alpha, total, edge)
     z_re, z_im, weight_re, weight_im = work[0], work[1], work[2], work[3]
-    re, im, slope_re, slope_im, gap = work[4], work[5], work[6], work[7], work[8]
+    re, im, slope_re, slope_im = work[4], work[5], work[6], work[7]
     for j in range(rule.nodes):
         t = j * rule.step
         share = radius * (rule.step if j else rule.step / 2)
@@ -61,7 +61,7 @@ def outside_density(rule, d, alpha, total, work, logs, by_alpha):
         z_im[j] = radius * _WIDTH * sinh(t)
         weight_re[j], weight_im[j] = -share * _DEPTH * sinh(t), share * _WIDTH * cosh(t)
         re[j], im[j], slope_re[j], slope_im[j] = _log_kernel(rule, z_re[j], z_im[j], total, work)
-    subtract_logs(z_re, z_im, rule.nodes, d, alpha, re, im, gap, logs)
+    subtract_logs(z_re, z_im, rule.nodes, d, alpha, re, im, logs)
     unit = exp(exp_polar(re, im, rule.nodes)) / (pi * total)
     value = by_total = 0.0
     for j in range(rule.nodes):
@@ -72,9 +72,9 @@ def outside_density(rule, d, alpha, total, work, logs, by_alpha):
         by_total += re[j] * slope_im[j] + im[j] * slope_re[j]
     by_log_s = 0.0
     for k in range(len(d)):
-        by_log = by_d = 0.0
+        by_log, by_d, begin = 0.0, 0.0, k * rule.nodes
         for j in range(rule.nodes):
-            by_log += re[j] * logs[2 * k + 1, j] + im[j] * logs[2 * k, j]
+            by_log += re[j] * logs[1, begin + j] + im[j] * logs[0, begin + j]
             right = z_re[j] - d[k]
             by_d += (im[j] * right - re[j] * z_im[j]) / (right * right + z_im[j] * z_im[j])
         by_alpha[k] = unit * (by_total - value / total - by_log)
@@ -118,17 +118,18 @@ def _log_kernel(rule, z_re, z_im, total, work):
     z = complex(z_re, z_im)
     tau = 0.5 * (complex_sqrt(z * z + 4 * (total + 0.5)) - z)
     along = 1 / complex_sqrt(1 + (total + 0.5) / (tau * tau))
-    # work's rows 9 to 11, in pieces, hold tau and its logarithm
+    # work's rows 8 to 10, in pieces, hold i tau and its logarithm
     count = rule.tau_nodes
-    at_re, at_im = work[9, :count], work[9, count : 2 * count]
-    log_im, log_re = work[10, :count], work[10, count : 2 * count]
-    e_re, e_im = work[11, :count], work[11, count : 2 * count]
+    at_re, at_im = work[8, :count], work[8, count : 2 * count]
+    log_re, log_im = work[9, :count], work[9, count : 2 * count]
+    e_re, e_im = work[10, :count], work[10, count : 2 * count]
     for m in range(count):
         node = rule.tau_step * (m - count // 2)
         # the logarithm of i tau, whose imaginary part Re tau is positive
         at_re[m] = -(tau.imag + along.real * node)
         at_im[m] = tau.real - along.imag * node
-    log_polar(at_re, at_im, count, log_re, log_im)
+        log_re[m], log_im[m] = at_re[m], at_im[m]
+    log_polar(log_re, log_im, count)
     for m in range(count):
         log_im[m] -= 0.5 * pi
         t_re, t_im = at_im[m], -at_re[m]
