@@ -11,7 +11,8 @@ from dirimix.length_scale import LengthScalePrior
 from dirimix.process import JITTER, REACH
 from dirimix.tensor import CUTOFF, AbstractTensor
 
-_DEGREE = 32  # of the series in the length scale
+_TERMS = 32  # of the series in the length scale
+_ROUGH_TERMS = 14  # in single precision: what they leave out is below 1e-4
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ class LatticeField(AbstractTensor):
         # short of the ends, where arccos has no derivative
         end = 1 - float(jnp.finfo(length.dtype).eps) ** 0.5
         at = jnp.clip(length / REACH, -end, end)
-        waves = jnp.cos(jnp.arange(_DEGREE, dtype=length.dtype) * jnp.arccos(at)[:, None])
+        terms = _TERMS if length.dtype == jnp.float64 else _ROUGH_TERMS
+        waves = jnp.cos(jnp.arange(terms, dtype=length.dtype) * jnp.arccos(at)[:, None])
         return [
-            jnp.einsum("c,cug->ug", waves[j], jnp.asarray(series, length.dtype))
+            jnp.einsum("c,cug->ug", waves[j], jnp.asarray(series[:terms], length.dtype))
             for j, series in enumerate(self.series)
         ]
 
@@ -75,11 +77,11 @@ def axis_basis(x: np.ndarray, grid: np.ndarray, length: float) -> np.ndarray:
 
 def basis_series(x: np.ndarray, grid: np.ndarray, low: float, high: float) -> np.ndarray:
     """Chebyshev coefficients of `axis_basis` in log length between two values, (c, n, g)."""
-    nodes = np.cos(np.pi * (np.arange(_DEGREE) + 0.5) / _DEGREE)
+    nodes = np.cos(np.pi * (np.arange(_TERMS) + 0.5) / _TERMS)
     lengths = np.exp((low + high) / 2 + (high - low) / 2 * nodes)
     values = np.stack([axis_basis(x, grid, length) for length in lengths])
-    vandermonde = np.polynomial.chebyshev.chebvander(nodes, _DEGREE - 1)
-    return np.linalg.solve(vandermonde, values.reshape(_DEGREE, -1)).reshape(values.shape)
+    vandermonde = np.polynomial.chebyshev.chebvander(nodes, _TERMS - 1)
+    return np.linalg.solve(vandermonde, values.reshape(_TERMS, -1)).reshape(values.shape)
 
 
 def make_lattice_field(x: np.ndarray, n_models: int, prior: LengthScalePrior) -> LatticeField:
