@@ -2,7 +2,7 @@
 
 The mathematical library's own functions are called one number at a time. These are polynomials
 and operations on bits, good to about 1e-11 in double precision, a few nanoseconds a complex number
-on one core, and to 1e-6 in single precision, in less than half the time. The precision is that of
+on one core, and to 1e-6 in single precision, in about half the time. The precision is that of
 the rows.
 """
 
