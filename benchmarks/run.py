@@ -23,7 +23,7 @@ RUNS = {
     ("60 x 3", "textbook NumPyro"): (500, 500),
     ("60 x 3", "textbook PyMC"): (500, 500),
     ("513 x 9", "ours"): (150, 1000),
-    ("513 x 9", "textbook NumPyro"): (5, 5),
+    ("513 x 9", "textbook NumPyro"): (20, 20),
     ("513 x 9", "textbook PyMC"): (5, 5),
 }
 COLUMNS = (
