@@ -107,16 +107,12 @@ def piece(total, least, most):
 
 
 @cache
-def make_paths(step: float, *, single: bool = False) -> Paths:
+def make_paths(step: float) -> Paths:
     """Nodes for all distances that anybody will meet.
 
     Args:
         step: Of the trapezoid rule.
-        single: In single precision.
     """
-    if single:
-        exact = make_paths(step)
-        return Paths(step, *(part.astype(np.float32) for part in exact[1:]))
     span = max(np.log(2 * s.slope * _FARTHEST / s.height) - s.left for s in SHAPES)
     steps = step * np.arange(int(np.ceil(span / step)) + 1)
     parts = [_along(shape, shape.left + steps, step) for shape in SHAPES]
@@ -129,6 +125,12 @@ def make_paths(step: float, *, single: bool = False) -> Paths:
     # terms beside nodes, real and imaginary parts before them
     ratios = np.ascontiguousarray(np.moveaxis(_parts(ratios), 2, -2))
     return Paths(step, height, left, asymptote, least, most, zeta, slope, offset, size, ratios)
+
+
+@cache
+def single_paths(step: float) -> Paths:
+    """Those of `make_paths` in single precision."""
+    return Paths(step, *(part.astype(np.float32) for part in make_paths(step)[1:]))
 
 
 def _parts(values: np.ndarray) -> np.ndarray:

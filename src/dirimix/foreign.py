@@ -71,28 +71,29 @@ def asks_for_version(frame):
 @njit
 def argument(frame, place):
     """The numbers of an argument, flat, float64."""
-    address, size = _place(_words(carray(frame, _ARGUMENTS + 1)[_ARGUMENTS], place + 1)[place])
+    address, size = _buffer(frame, _ARGUMENTS, place)
     return carray(_to_numbers(address), size)
 
 
 @njit
 def single_argument(frame, place):
     """The numbers of an argument, flat, float32."""
-    address, size = _place(_words(carray(frame, _ARGUMENTS + 1)[_ARGUMENTS], place + 1)[place])
+    address, size = _buffer(frame, _ARGUMENTS, place)
     return carray(_to_single_numbers(address), size)
 
 
 @njit
 def result(frame, place):
     """Where the numbers of a result go, flat, float64."""
-    address, size = _place(_words(carray(frame, _RESULTS + 1)[_RESULTS], place + 1)[place])
+    address, size = _buffer(frame, _RESULTS, place)
     return carray(_to_numbers(address), size)
 
 
 @njit
-def _place(buffer):
-    """Where a buffer's numbers lie, and how many there are."""
-    found = _words(buffer, _DIMENSIONS + 1)
+def _buffer(frame, row, place):
+    """Where the numbers of an argument or a result lie, and how many there are."""
+    buffers = _words(carray(frame, row + 1)[row], place + 1)
+    found = _words(buffers[place], _DIMENSIONS + 1)
     size = 1
     for dimension in _words(found[_DIMENSIONS], found[_RANK]):
         size *= dimension

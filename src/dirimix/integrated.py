@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from numba import njit
 
-from dirimix.contour import PIECES, TERMS, Paths, make_paths
+from dirimix.contour import PIECES, TERMS, Paths, make_paths, single_paths
 from dirimix.foreign import argument, asks_for_version, register, result, single_argument
 from dirimix.inside import inside_density
 from dirimix.outside import Rule, outside_density
@@ -128,7 +128,8 @@ _log_density.defvjp(_with_slopes, _pull_back)
 
 def _paths(accuracy: Accuracy) -> tuple[Paths, Paths]:
     """The usual nodes, and those for faint densities."""
-    return make_paths(accuracy.step, single=accuracy.single), make_paths(accuracy.step)
+    exact = make_paths(accuracy.step)
+    return single_paths(accuracy.step) if accuracy.single else exact, exact
 
 
 def _constants(accuracy: Accuracy) -> list[np.ndarray]:
