@@ -14,11 +14,9 @@ draws. The disagreement is the largest with the package's own log density of an 
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,11 +24,11 @@ import jax
 import jax.numpy as jnp
 import measurements
 import numpy as np
-import pandas as pd
 import vectorised
 from jaxtyping import Array, Float
 
-from dirimix import convergence, integrated
+from dirimix import integrated
+from dirimix.chain_checks import check_chains
 from dirimix.kernel import _MAX_STEPS, _WHOLE, FIRST_STEP
 from dirimix.lattice import make_lattice_field
 from dirimix.length_scale import LengthScalePrior
@@ -265,27 +263,16 @@ def measure(model: LocalModel, chains: int, warmup: int, draws: int, seed: int) 
     signless = sampler.amplitudes[sampler.adapted]
     hyper = np.where(signless, run.kept.hyper**2, run.kept.hyper)
     everything = np.concatenate([hyper, run.kept.weights], axis=2).swapaxes(0, 1)
-    summary = _summarise(everything)
-    ess = float(summary["ess_bulk"].min())
+    summary = check_chains(everything)
+    ess = float(summary.ess_bulk.min())
     numbers = (
         sampler.first_seconds, seconds, gradients, gradients / seconds, float(tuning.step),
         float(run.moved.acceptance.mean()), int(run.moved.diverging.sum()),
-        float(summary["rhat"].max()), ess, ess / seconds,
+        float(summary.rhat.max()), ess, ess / seconds,
         disagreement(model, jax.tree.map(lambda v: v[:COMPARED], run.state)),
     )  # fmt: skip
     device = jax.devices()[0].device_kind
     return dict(zip(COLUMNS, (device, chains, warmup, draws, *numbers), strict=True))
-
-
-def _summarise(draws: np.ndarray) -> pd.DataFrame:
-    """`convergence.summarise` of (c, draws, p), some quantities a thread."""
-
-    def part(columns: np.ndarray) -> pd.DataFrame:
-        return convergence.summarise(draws[..., columns], [f"{c}" for c in columns])
-
-    parts = np.array_split(np.arange(draws.shape[2]), os.cpu_count() or 1)
-    with ThreadPoolExecutor() as pool:
-        return pd.concat(pool.map(part, parts))
 
 
 def main() -> None:

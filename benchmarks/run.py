@@ -37,16 +37,16 @@ def measure(problem: str, sampler: str, seed: int) -> dict[str, object]:
     from problems import PROBLEMS
     from samplers import SAMPLERS
 
-    from dirimix import convergence
+    from dirimix.chain_checks import check_chains
 
     warmup, draws = RUNS[problem, sampler]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a run that has not converged says so by its R-hat here
         drawn = SAMPLERS[sampler](PROBLEMS[problem](), draws, warmup, seed)
     everything = np.concatenate([drawn.hyper, drawn.weights], axis=2)
-    summary = convergence.summarise(everything, list(map(str, range(everything.shape[2]))))
-    rhat = float(summary["rhat"].max())
-    ess = float(summary["ess_bulk"].min()) if rhat < UNMIXED else float("nan")
+    mixed = check_chains(everything)
+    rhat = float(mixed.rhat.max())
+    ess = float(mixed.ess_bulk.min()) if rhat < UNMIXED else float("nan")
     numbers = (
         drawn.seconds, drawn.gradients, drawn.divergences, rhat, ess, ess / drawn.seconds,
         drawn.gradients / drawn.seconds, 1000 * ess / drawn.gradients,

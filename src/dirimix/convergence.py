@@ -1,30 +1,22 @@
 """Whether a sample may be read as an answer: R-hat, effective sample sizes, divergences, energy.
 
-Rank-normalised split R-hat and bulk and tail effective sample sizes are those of Vehtari et al.
-(2021), doi 10.1214/20-BA1221, the fraction of missing information in the energy that of
-Betancourt (2016), arXiv:1604.00695, all as ArviZ computes them.
+The fraction of missing information in the energy is that of Betancourt (2016), arXiv:1604.00695, as
+ArviZ computes it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
-import joblib
 import numpy as np
 import pandas as pd
 from arviz_stats.base.array import array_stats
+
+from dirimix.chain_checks import check_chains
 
 MAX_RHAT = 1.01
 MIN_ESS = 400.0
 MAX_DIVERGENT_SHARE = 0.001
 MIN_BFMI = 0.3
-_AT_ONCE = 200  # quantities that are checked together
-_FEW = 5  # so many times that are not worth other processes
-
-
-def ess_bulk(draws: np.ndarray) -> np.ndarray:
-    """Bulk effective sample sizes of (chains, draws, p), (p,)."""
-    return np.asarray(array_stats.ess(draws, chain_axis=0, draw_axis=1, method="bulk"))
 
 
 def summarise(draws: np.ndarray, names: list[str]) -> pd.DataFrame:
@@ -34,21 +26,9 @@ def summarise(draws: np.ndarray, names: list[str]) -> pd.DataFrame:
         draws: (chains, draws, p).
         names: p names.
     """
-    flat, p = draws.reshape(-1, draws.shape[-1]), draws.shape[-1]
+    flat = draws.reshape(-1, draws.shape[-1])
     known = {"parameter": names, "mean": flat.mean(axis=0), "sd": flat.std(axis=0, ddof=1)}
-    # ArviZ takes one quantity at a time, 2 ms each
-    parts = np.array_split(draws, max(1, -(-p // _AT_ONCE)), axis=-1)
-    processes = -1 if len(parts) > _FEW else 1
-    checks = (joblib.delayed(_checks)(part) for part in parts)
-    found = cast(list[pd.DataFrame], joblib.Parallel(n_jobs=processes)(checks))
-    return pd.concat([pd.DataFrame(known), pd.concat(found, ignore_index=True)], axis=1)
-
-
-def _checks(draws: np.ndarray) -> pd.DataFrame:
-    """Bulk and tail effective sample sizes and R-hat of (chains, draws, p), p rows."""
-    tail = array_stats.ess(draws, method="tail", prob=(0.05, 0.95), chain_axis=0, draw_axis=1)
-    rhat = array_stats.rhat(draws, method="rank", chain_axis=0, draw_axis=1)
-    return pd.DataFrame({"ess_bulk": ess_bulk(draws), "ess_tail": tail, "rhat": rhat})
+    return pd.DataFrame(known | check_chains(draws)._asdict())
 
 
 def bfmi(energy: np.ndarray) -> float:

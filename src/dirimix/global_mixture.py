@@ -110,7 +110,7 @@ class LinearMixture(AbstractGlobalMixture):
         warmup: Iterations before them.
         kernel: 'hmc', 'nuts' or 'metropolis'.
         min_ess: Effective sample size, bulk and tail, that everything in `diagnostics_` is to
-            reach, with an R-hat that passes: after `draws` a quarter as many more, again and
+            reach, with an R-hat that passes: after `draws` a tenth as many more, again and
             again until it does. None for `draws` alone.
         max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
@@ -197,7 +197,7 @@ class DirichletMixture(AbstractGlobalMixture):
         warmup: Iterations before them.
         kernel: 'hmc', 'nuts' or 'metropolis'.
         min_ess: Effective sample size, bulk and tail, that everything in `diagnostics_` is to
-            reach, with an R-hat that passes: after `draws` a quarter as many more, again and
+            reach, with an R-hat that passes: after `draws` a tenth as many more, again and
             again until it does. None for `draws` alone.
         max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.

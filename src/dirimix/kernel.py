@@ -51,7 +51,7 @@ class Settings:
         target_accept: Acceptance that the step size is tuned for.
         seed: Same seed, same draws.
         min_ess: Effective sample size to reach, with an R-hat that passes: after `draws`
-            a quarter as many more, again and again until it is there; None for `draws` alone.
+            a tenth as many more, again and again until it is there; None for `draws` alone.
         max_seconds: Wall time after which no more are begun, warm-up included.
     """
 

@@ -59,7 +59,7 @@ class LocalDirichletMixture(AbstractMixture):
         kernel: 'hmc' (jittered long trajectories), 'nuts', or 'metropolis', the random walk.
         trajectory: Mean length of an 'hmc' trajectory in posterior standard deviations.
         min_ess: Effective sample size, bulk and tail, that everything in `diagnostics_` is to
-            reach, with an R-hat that passes: after `draws` a quarter as many more, again and
+            reach, with an R-hat that passes: after `draws` a tenth as many more, again and
             again until it does. None for `draws` alone.
         max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.

@@ -42,9 +42,7 @@ def diagnose(checked: Mapping[str, Quantity]) -> pd.DataFrame:
     for name, quantity in checked.items():
         shape = quantity.values.shape
         flat = quantity.values.reshape(*shape[:2], -1)
-        # the weight of a model without a value is 0 at every draw and has no R-hat
-        with np.errstate(invalid="ignore", divide="ignore"):
-            tables.append(convergence.summarise(flat, quantity.names(name)))
+        tables.append(convergence.summarise(flat, quantity.names(name)))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix import convergence
+from dirimix.chain_checks import check_chains
 from dirimix.crew import AbstractCrew, make_crew
 from dirimix.kernel import (
     FIRST_STEP,
@@ -34,7 +35,7 @@ _WINDOWS = (
     (0.04, 0.15), (0.06, 0.25), (0.1, 0.5), (0.2, 0.75), (0.25, 1.0), (0.35, 1.0),
 )  # fmt: skip
 _LEAST = 10  # iterations of a window
-_MORE = 0.25  # draws that are added until the checks pass, of those asked for
+_MORE = 0.1  # draws that are added until the checks pass, of those asked for
 
 Diagnose = Callable[[dict[str, np.ndarray]], pd.DataFrame]
 
@@ -232,4 +233,4 @@ class _Board:
         if shortest < 4:
             return float("nan")
         drawn = np.stack([np.concatenate(s)[:shortest].reshape(shortest, -1) for s in self.seen])
-        return float(np.min(convergence.ess_bulk(drawn)))
+        return float(np.min(check_chains(drawn).ess_bulk))

@@ -1,0 +1,110 @@
+"""R-hat and effective sample sizes of thousands of quantities at once.
+
+The rank-normalised split R-hat and the bulk and tail effective sample sizes of Vehtari et al.
+(2021), doi 10.1214/20-BA1221, and equal to what ArviZ gives one quantity at a time: it walks
+through the lags of each in Python, and a field has a weight of every model at every site.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from scipy.fft import irfft, next_fast_len, rfft
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+from dirimix.crew import cores
+
+_TAILS = 0.05, 0.95  # quantiles whose effective sample sizes are those of the tails
+_AT_ONCE = 100  # quantities that one thread looks at together
+
+
+class ChainChecks(NamedTuple):
+    """How well chains have mixed, (p,) each.
+
+    Attributes:
+        ess_bulk: Effective sample size of the ranks' normal scores.
+        ess_tail: The smaller one of the two of being in a tail of 5 %.
+        rhat: The larger one of R-hat of the ranks and of the ranks of distances to the median; not
+            a number for a single chain.
+    """
+
+    ess_bulk: np.ndarray
+    ess_tail: np.ndarray
+    rhat: np.ndarray
+
+
+def check_chains(draws: np.ndarray) -> ChainChecks:
+    """Judge draws of p quantities, (chains, draws, p), at least four a chain."""
+    parts = np.array_split(draws, max(1, -(-draws.shape[-1] // _AT_ONCE)), axis=-1)
+    with ThreadPoolExecutor(len(cores())) as pool:
+        found = list(pool.map(_check, parts))
+    return ChainChecks(*(np.concatenate(values) for values in zip(*found, strict=True)))
+
+
+def _check(draws: np.ndarray) -> ChainChecks:
+    halves = _split(np.moveaxis(draws, -1, 0).astype(float))
+    low, high = np.quantile(np.moveaxis(draws, -1, 0), _TAILS, axis=(1, 2))
+    below = (halves <= edge[:, None, None] for edge in (low, high))
+    scores = _normal_scores(halves)
+    folded = _normal_scores(np.abs(halves - np.median(halves, axis=(1, 2), keepdims=True)))
+    rhat = np.maximum(_potential_scale(scores), _potential_scale(folded))
+    return ChainChecks(
+        _effective(scores),
+        np.minimum(*(_effective(b.astype(float)) for b in below)),
+        rhat if draws.shape[0] > 1 else np.full(len(rhat), np.nan),
+    )
+
+
+def _split(draws: np.ndarray) -> np.ndarray:
+    """First and second halves as chains of their own, (p, 2 chains, draws // 2)."""
+    half = draws.shape[-1] // 2
+    return np.concatenate([draws[..., :half], draws[..., -half:]], axis=1)
+
+
+def _normal_scores(draws: np.ndarray) -> np.ndarray:
+    """Normal quantiles of the ranks among all draws of a quantity (Blom 1958)."""
+    flat = draws.reshape(len(draws), -1)
+    rank = rankdata(flat, axis=-1)
+    return ndtri((rank - 3 / 8) / (flat.shape[-1] + 1 / 4)).reshape(draws.shape)
+
+
+def _potential_scale(draws: np.ndarray) -> np.ndarray:
+    """R-hat as Gelman and Rubin's, (p,); not a number where nothing varies."""
+    n = draws.shape[-1]
+    within = draws.var(axis=-1, ddof=1).mean(axis=-1)
+    between = draws.mean(axis=-1).var(axis=-1, ddof=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.sqrt(between / within + (n - 1) / n)
+
+
+def _effective(draws: np.ndarray) -> np.ndarray:
+    """Effective sample sizes by Geyer's initial monotone sequence, (p,)."""
+    _, chains, n = draws.shape
+    lags = _autocovariances(draws)
+    within = lags[:, :1] * n / (n - 1)
+    whole = lags[:, :1] + draws.mean(axis=-1).var(axis=-1, ddof=1)[:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rho = 1 - (within - lags) / whole
+    rho[:, 0] = 1
+    even, odd = rho[:, 0 : n - n % 2 : 2], rho[:, 1::2]
+    # pairs count up to the first whose sum is not positive, of which the even one may still serve
+    pairs = np.arange(even.shape[1])
+    over = (even + odd <= 0) | (2 * pairs + 1 >= n - 3)
+    end = np.argmax(over, axis=1)
+    monotone = np.minimum.accumulate(even + odd, axis=1)
+    summed = np.where(pairs < end[:, None], monotone, 0.0).sum(axis=1)
+    last = np.where((even > 0) | (even + odd > 0), even, 0.0)
+    last = np.take_along_axis(last, end[:, None], axis=1)[:, 0]
+    size = chains * n
+    found = size / np.maximum(2 * summed + last - 1, 1 / np.log10(size))
+    return np.where(np.ptp(draws, axis=(1, 2)) < 1e-15, size, found)
+
+
+def _autocovariances(draws: np.ndarray) -> np.ndarray:
+    """Mean over the chains of the autocovariance at every lag, (p, draws)."""
+    n = draws.shape[-1]
+    padded = next_fast_len(2 * n, real=True)
+    spectrum = rfft(draws - draws.mean(axis=-1, keepdims=True), padded, axis=-1)
+    power = (spectrum.real**2 + spectrum.imag**2).mean(axis=1)
+    return np.asarray(irfft(power, padded, axis=-1))[:, :n] / n
