@@ -9,7 +9,7 @@ from scipy.stats import norm
 from direct import log_expectation
 from dirimix import dirichlet
 from dirimix.integrated import COARSE, FINE, Likelihood
-from dirimix.saddle import saddle_log_density
+from dirimix.saddle import saddle_log_densities, saddle_points
 
 CASES = [(-1.0, 1.0), (-1.0, 0.05), (-8.0, 6.0), (-30.0, 25.0), (-0.1, 0.1), (-2.9, -1.9),
          (-8.0, -4.0), (-30.0, -20.0)]  # fmt: skip
@@ -190,12 +190,36 @@ def test_a_model_that_is_not_known_takes_no_part():
 
 def test_the_saddle_point_improves_with_the_concentration():
     d = np.array([-1.0, 1.0])
-    gaps = []
-    for total in (5.0, 50.0):
-        alpha = total * np.array([0.3, 0.7])
-        found, *_ = saddle_log_density(d, alpha, total, np.empty(2))
-        gaps.append(abs(found - log_expectation(d, alpha, 1.0)))
-    assert gaps[1] < gaps[0] / 20
+    alpha = np.array([[10.0], [100.0]]) * [0.3, 0.7]
+    exact = [log_expectation(d, a, 1.0) for a in alpha]
+    first, second = np.abs(at_saddle_points(np.tile(d, (2, 1)), alpha)[0] - exact)
+    assert second < first / 20
+
+
+@pytest.mark.parametrize("n", [1, 16, 37])
+def test_a_saddle_point_has_no_slope(n):
+    rng = np.random.default_rng(10)
+    d, alpha = rng.normal(0, 3, (n, 5)), rng.gamma(2.0, 3.0, (n, 5))
+    d[rng.uniform(size=d.shape) < 0.2] = np.nan
+    d[:, 0], s = 1.0, rng.uniform(0.5, 2.0, n)
+
+    def slopes(p: np.ndarray, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        share = alpha / (p[:, None] - tau[:, None] * d / s[:, None])
+        return np.nansum(share, axis=1) - 1, tau + np.nansum(share * d / s[:, None], axis=1)
+
+    p, tau = saddle_points(d, alpha, s)
+    for slope in slopes(p, tau):
+        np.testing.assert_allclose(slope, 0, atol=1e-9)
+    assert np.abs(slopes(p, tau + 1e-6)[1]).min() > 1e-9  # the control
+
+
+def at_saddle_points(d: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log densities with noise 1, and the doubts in them."""
+    n = len(d)
+    value, doubt = np.empty(n), np.empty(n)
+    slopes = np.empty(d.shape), np.empty(n)
+    saddle_log_densities(d, alpha, np.ones(n), np.arange(n), value, *slopes, doubt)
+    return value, doubt
 
 
 @pytest.fixture(scope="module")
@@ -226,9 +250,7 @@ def test_the_doubt_bounds_the_error_of_the_saddle_point():
     alpha = rng.uniform(9, 90, (n, 1)) * rng.dirichlet(np.full(4, 0.3), n) + 0.02
     contour = Likelihood(d, FINE._replace(doubt=-1.0)).evaluate(alpha, np.ones(n))[0]
     seen = (contour > -12) & (d.min(axis=1) < 0) & (d.max(axis=1) > 0)
-    found, _, doubt = np.array(
-        [saddle_log_density(*a, a[1].sum(), np.empty(4)) for a in zip(d, alpha, strict=True)]
-    ).T
+    found, doubt = at_saddle_points(d, alpha)
     error = np.abs(found - contour)[seen]
     assert np.all(error <= doubt[seen] + 1e-4)
     assert np.any(error > 0.1)  # there is something to bound

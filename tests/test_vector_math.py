@@ -2,8 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy.special import digamma, gammaln
 
-from dirimix.vector_math import exp_polar, log_polar, subtract_logs
+from dirimix.vector_math import (
+    digamma_beyond,
+    exp_polar,
+    log_gamma_beyond,
+    log_polar,
+    log_row,
+    subtract_logs,
+)
 
 PRECISIONS = [(np.float64, 2e-11), (np.float32, 2e-6)]
 
@@ -35,6 +43,21 @@ def test_each_precision_is_as_good_as_it_says(error):
     for kind, limit in PRECISIONS:
         assert error(kind) < limit
     assert error(np.float32) > PRECISIONS[0][1]  # the control
+
+
+def test_a_row_of_real_logarithms():
+    exact = np.random.default_rng(3).uniform(-600, 600, 1003)
+    row = np.exp(exact)
+    log_row(row)
+    np.testing.assert_allclose(row, exact, rtol=1e-14)
+
+
+def test_gamma_functions_of_large_numbers():
+    x = np.array([8.0, 9.5, 30.0, 1e4, 3e7])
+    for function, exact in ((digamma_beyond, digamma), (log_gamma_beyond, gammaln)):
+        found = np.array([function(v, np.log(v)) for v in x])
+        np.testing.assert_allclose(found, exact(x), rtol=2e-12)
+    assert abs(log_gamma_beyond(2.0, np.log(2.0)) - gammaln(2.0)) > 1e-7  # the control
 
 
 def test_only_the_first_numbers_of_a_row_change():

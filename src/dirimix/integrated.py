@@ -25,7 +25,7 @@ from dirimix.contour import PIECES, TERMS, Paths, make_paths, single_paths
 from dirimix.foreign import argument, asks_for_version, register, result, single_argument
 from dirimix.inside import inside_density
 from dirimix.outside import Rule, outside_density
-from dirimix.saddle import saddle_log_density
+from dirimix.saddle import saddle_log_densities
 
 # total concentrations from where the saddle point may serve, and from where it always does
 _SADDLE_FROM, _SADDLE_ALWAYS = 9.0, 100.0
@@ -180,50 +180,72 @@ def _unpacked(step, nodes, parts):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _evaluate(paths, faint, accuracy, d, alpha, s, value, by_alpha, by_s):
-    """Fill in what `Likelihood.evaluate` returns."""
+    """Fill in what `Likelihood.evaluate` returns.
+
+    The log density is -inf where a trajectory goes astray: hardly any noise, or arguments that are
+    no numbers.
+    """
     n, count = d.shape
     rooms, kind = paths.zeta.shape[-1], paths.zeta.dtype
     room = np.empty((_ROWS, rooms), kind), np.empty((2, count * rooms), kind)
     rooms = max(rooms, accuracy.outside.nodes, 2 * accuracy.outside.tau_nodes)
     exact_room = np.empty((_ROWS, rooms)), np.empty((2, count * rooms))
     near, weight, slopes = np.empty(count), np.empty(count), np.empty(count)
-    for i in range(n):
-        known = 0
-        for k in range(count):
+    total, reach = _extents(d, alpha, s)
+    regular = (reach < _FARTHEST) & (total < np.inf)
+    large = np.flatnonzero(regular & (total > _SADDLE_FROM))
+    value[:], by_alpha[:], by_s[:], doubt = -np.inf, 0.0, 0.0, np.full(n, np.inf)
+    saddle_log_densities(d, alpha, s, large, value, by_alpha, by_s, doubt)
+    for i in np.flatnonzero(regular):
+        if not _trusts_saddle(total[i], reach[i], doubt[i], accuracy):
+            known = 0
+            for k in range(count):
+                if not np.isnan(d[i, k]):
+                    near[known], weight[known] = d[i, k] / s[i], alpha[i, k]
+                    known += 1
+            found, by_log_s, served = _on_a_path(
+                paths, faint, accuracy, near[:known], weight[:known], total[i],
+                room, exact_room, slopes[:known],
+            )  # fmt: skip
+            if served:
+                value[i], by_s[i], known = found, by_log_s, 0
+                for k in range(count):
+                    if not np.isnan(d[i, k]):
+                        by_alpha[i, k] = slopes[known]
+                        known += 1
+        value[i], by_s[i] = value[i] - log(s[i]), (by_s[i] - 1) / s[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _extents(d, alpha, s):
+    """Total concentrations of the known models, and their largest distances from y, (n,) each."""
+    total, reach = np.zeros(len(s)), np.zeros(len(s))
+    for i in range(len(s)):
+        for k in range(d.shape[1]):
             if not np.isnan(d[i, k]):
-                near[known], weight[known] = d[i, k] / s[i], alpha[i, k]
-                known += 1
-        found, by_log_s = _at_site(
-            paths, faint, accuracy, near[:known], weight[:known], room, exact_room, slopes[:known]
-        )
-        value[i], by_s[i] = -np.inf, 0.0
-        if found > -np.inf:
-            value[i], by_s[i] = found - log(s[i]), (by_log_s - 1) / s[i]
-        known = 0
-        for k in range(count):
-            by_alpha[i, k] = 0.0
-            if not np.isnan(d[i, k]):
-                by_alpha[i, k] = slopes[known]
-                known += 1
+                total[i] += alpha[i, k]
+                gap = abs(d[i, k] / s[i])
+                if not gap <= reach[i]:  # also what is no number
+                    reach[i] = gap
+    return total, reach
 
 
 @njit(inline="always", error_model="numpy")
-def _at_site(paths, faint, accuracy, d, alpha, room, exact_room, by_alpha):
-    """Log density in units of 1 / s and its derivative in log s; puts those in alpha.
+def _trusts_saddle(total, reach, doubt, accuracy):
+    """Whether the saddle point serves a site; its doubt is infinite where it was not looked for."""
+    wide = total > _WIDE[0] and total * total * reach > _WIDE[1]
+    return wide or total >= _SADDLE_ALWAYS or doubt < accuracy.doubt
 
-    It is -inf where a trajectory goes astray: hardly any noise, or arguments that are no numbers.
+
+@njit(inline="always", error_model="numpy")
+def _on_a_path(paths, faint, accuracy, d, alpha, total, room, exact_room, by_alpha):
+    """Log density of a site in units of 1 / s by a contour, and its derivative in log s.
+
+    Puts those in alpha. The third result is whether it serves: not where it cancels too much and
+    the concentration is large, where the saddle point does.
     """
     (work, logs), (exact_work, exact_logs) = room, exact_room
-    total, beyond = np.sum(alpha), max(np.min(d), -np.max(d))
-    reach = max(np.max(d), -np.min(d))
-    if not (reach < _FARTHEST and total < np.inf):
-        by_alpha[:] = 0.0
-        return -np.inf, 0.0
-    if total > _SADDLE_FROM:
-        value, by_log_s, doubt = saddle_log_density(d, alpha, total, by_alpha)
-        wide = total > _WIDE[0] and total * total * reach > _WIDE[1]
-        if wide or total >= _SADDLE_ALWAYS or doubt < accuracy.doubt:
-            return value, by_log_s
+    beyond = max(np.min(d), -np.max(d))
     density = by_log_s = 0.0
     if beyond < _FAR_OUTSIDE:
         density, by_log_s = inside_density(
@@ -237,12 +259,10 @@ def _at_site(paths, faint, accuracy, d, alpha, room, exact_room, by_alpha):
         density, by_log_s = outside_density(
             accuracy.outside, d, alpha, total, exact_work, exact_logs, by_alpha
         )  # fmt: skip
-    elif density < _FAINTEST[1] and total > _SADDLE_FROM:
-        value, by_log_s, _ = saddle_log_density(d, alpha, total, by_alpha)
-        return value, by_log_s
+    served = not (density < _FAINTEST[1] and total > _SADDLE_FROM)
     floor = _FLOOR * exp(-0.5 * max(beyond, 0.0) ** 2)
     whole = max(density, 0.0) + floor
     share = 1 / whole if density > 0 else 0.0
     for k in range(len(d)):
         by_alpha[k] *= share
-    return log(whole), by_log_s * share
+    return log(whole), by_log_s * share, served

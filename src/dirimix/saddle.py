@@ -8,195 +8,300 @@ the noise.
 
 Derivatives of F in (p, tau) depend on how often tau is among the variables alone: with e = -d,
 order 2 has H_j = sum alpha u^-2 e^j (and 1 for tau tau), order 3 T_j = -2 sum alpha u^-3 e^j,
-order 4 F_j = 6 sum alpha u^-4 e^j.
+order 4 F_j = 6 sum alpha u^-4 e^j, order 5 Q_j = -24 sum alpha u^-5 e^j.
+
+Sites are gone through in blocks, one a lane of vectors: rows are (.., LANES).
 """
 
-from math import lgamma, log, log1p, pi, sqrt
+from math import pi, sqrt
 
 import numpy as np
 from numba import njit
 
-from dirimix.vector_math import SUMS, digamma
+from dirimix.vector_math import SUMS, digamma_beyond, log_gamma_beyond, log_row
 
+LANES = 16  # a constant, so that LLVM knows the rows of a block apart
 _NEWTON_STEPS = 30
 _CLOSE = 1e-18  # squared change of the rates, relative to them
 _SINGLE = 19 / 12  # sum of the correction's parts for a single model, times A
 _LEAST, _MOST = -0.9, 10.0  # the correction is cut there
 
 
-@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
-def saddle_point(d, alpha):
-    """The minimum (p, tau) of F at one site.
+@njit(cache=True, nogil=True, error_model="numpy")
+def saddle_points(d, alpha, s):
+    """The minimum (p, tau) of F at every site, two of (n,).
 
     Args:
-        d: Distances f - y in units of the noise, (K,).
-        alpha: Concentrations, (K,), all positive.
+        d: Distances f - y, (n, K), in the unit of s; not a number where a model is not known.
+        alpha: Concentrations, (n, K), all positive.
+        s: Noise, (n,).
     """
-    total = mean = square = 0.0
-    for k in range(len(d)):
-        total += alpha[k]
-        mean += alpha[k] * d[k]
-        square += alpha[k] * d[k] * d[k]
-    mean /= total
-    variance = (square / total - mean * mean) / (total + 1)
-    tau = -mean / (1 + max(variance, 0.0))
-    furthest = 0.0
-    for k in range(len(d)):
-        furthest = max(furthest, tau * d[k])
-    p = max(total + tau * mean, furthest + 0.1 * total)
-    for _ in range(_NEWTON_STEPS):
-        f_p, f_t, h_pp, h_pt, h_tt = 1.0, tau, 0.0, 0.0, 1.0
-        for k in range(len(d)):
-            inverse = 1 / (p - tau * d[k])
-            w = alpha[k] * inverse
-            q = w * inverse
-            f_p -= w
-            f_t += w * d[k]
-            h_pp += q
-            h_pt -= q * d[k]
-            h_tt += q * d[k] * d[k]
-        det = h_pp * h_tt - h_pt * h_pt
-        s_p, s_t = (h_pt * f_t - h_tt * f_p) / det, (h_pt * f_p - h_pp * f_t) / det
-        # stay where every u is positive
-        fall = 0.0
-        for k in range(len(d)):
-            fall = max(fall, (s_t * d[k] - s_p) / (p - tau * d[k]))
-        length = 1 / max(1.0, fall / 0.9)
-        p += length * s_p
-        tau += length * s_t
-        if s_p * s_p * h_pp + 2 * s_p * s_t * h_pt + s_t * s_t * h_tt < _CLOSE * total:
-            break
+    n, count = d.shape
+    p, tau = np.empty(n), np.empty(n)
+    gaps, weights = np.empty((count, LANES)), np.empty((count, LANES))
+    inverse = np.empty((count, LANES))
+    for begin in range(0, n, LANES):
+        sites = np.arange(begin, min(begin + LANES, n))
+        _gather(d, alpha, s, sites, gaps, weights)
+        found = _minimum(gaps, weights, inverse)
+        p[sites], tau[sites] = found[0, : len(sites)], found[1, : len(sites)]
     return p, tau
 
 
-@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
-def saddle_log_density(d, alpha, total, by_alpha):
-    """Log density in units of 1 / s with the second-order correction.
+@njit(cache=True, nogil=True, error_model="numpy")
+def saddle_log_densities(d, alpha, s, sites, value, by_alpha, by_log_s, doubt):
+    """Log densities in units of 1 / s with the second-order correction.
+
+    The doubt is the sum of the sizes of the correction's three parts over that of a single model,
+    19 / (12 A). The error in nat is smaller. The correction itself says less: it is also small
+    where its parts cancel.
 
     Args:
-        d: Distances f - y in units of s, (K,).
-        alpha: Concentrations, (K,), all positive.
-        total: Their sum.
-        by_alpha: Where its derivatives in alpha are put, (K,).
-
-    Returns:
-        It, its derivative in log s, and the doubt in it: the sum of the sizes of the correction's
-        three parts over that of a single model, 19 / (12 A). The error in nat is smaller. The
-        correction itself says less: it is also small where its parts cancel.
+        d: Distances f - y, (n, K), in the unit of s; not a number where a model is not known.
+        alpha: Concentrations, (n, K), with a sum above 8.
+        s: Noise, (n,).
+        sites: Indices of the sites to look at.
+        value: Where their log densities are put, (n,).
+        by_alpha: Where the derivatives in alpha are put, (n, K).
+        by_log_s: Where those in log s are put, (n,).
+        doubt: Where the doubts are put, (n,).
     """
-    p, tau = saddle_point(d, alpha)
-    h, t, f, q, logs = _sums(p, tau, d, alpha, by_alpha)
-    det = h[0] * h[2] - h[1] * h[1]
-    c = (h[2] / det, -h[1] / det, h[0] / det)
-    correction, parts, by_h, by_t, by_f = _correction(c, t, f)
-    value = lgamma(total + 1) - log(total) + p - logs + 0.5 * tau * tau
-    value += correction - log(2 * pi * sqrt(det))
-    extra_p = extra_t = by_d = 0.0
-    for j in range(5):
-        extra_p += by_f[j] * q[j]
-        extra_t += by_f[j] * q[j + 1]
-        by_d += j * by_f[j] * f[j]
-    for j in range(4):
-        extra_p += by_t[j] * f[j]
-        extra_t += by_t[j] * f[j + 1]
-        by_d += j * by_t[j] * t[j]
-    for j in range(3):
-        extra_p += by_h[j] * t[j]
-        extra_t += by_h[j] * t[j + 1]
-        by_d += j * by_h[j] * (h[j] - (j == 2))
-    by_d += tau * extra_t
+    count = d.shape[1]
+    gaps, weights = np.empty((count, LANES)), np.empty((count, LANES))
+    inverse, slopes = np.empty((count, LANES)), np.empty((count, LANES))
+    for begin in range(0, len(sites), LANES):
+        block = sites[begin : begin + LANES]
+        _gather(d, alpha, s, block, gaps, weights)
+        rows = _minimum(gaps, weights, inverse)
+        found = _around(rows, gaps, weights, inverse, slopes)
+        for j in range(len(block)):
+            i = block[j]
+            value[i], by_log_s[i], doubt[i] = found[0, j], found[1, j], found[2, j]
+            for k in range(count):
+                by_alpha[i, k] = 0.0 if np.isnan(d[i, k]) else slopes[k, j]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gather(d, alpha, s, sites, gaps, weights):
+    """Distances in units of the noise and concentrations of a block, (K, LANES) each.
+
+    A model that is not known lies where another one does and has the concentration 0; lanes that
+    are left over repeat the first site.
+    """
+    for j in range(LANES):
+        i, known = sites[j if j < len(sites) else 0], 0
+        while np.isnan(d[i, known]):
+            known += 1
+        for k in range(d.shape[1]):
+            missing = np.isnan(d[i, k])
+            gaps[k, j] = d[i, known if missing else k] / s[i]
+            weights[k, j] = 0.0 if missing else alpha[i, k]
+
+
+@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+def _minimum(d, alpha, inverse):
+    """p, tau and A of a block, three rows; leaves 1 / u in another place, (K, LANES)."""
+    count, found = len(d), np.zeros((3, LANES))
+    sums, fall = np.zeros((5, LANES)), np.empty(LANES)
+    for k in range(count):
+        for j in range(LANES):
+            found[2, j] += alpha[k, j]
+            sums[0, j] += alpha[k, j] * d[k, j]
+            sums[1, j] += alpha[k, j] * d[k, j] * d[k, j]
+    for j in range(LANES):
+        total = found[2, j]
+        mean = sums[0, j] / total
+        variance = (sums[1, j] / total - mean * mean) / (total + 1)
+        found[1, j] = -mean / (1 + max(variance, 0.0))
+        found[0, j] = total + found[1, j] * mean
+    for k in range(count):
+        for j in range(LANES):
+            found[0, j] = max(found[0, j], found[1, j] * d[k, j] + 0.1 * found[2, j])
+    for _ in range(_NEWTON_STEPS):
+        sums[:] = 0.0
+        for k in range(count):
+            for j in range(LANES):
+                inverse[k, j] = 1 / (found[0, j] - found[1, j] * d[k, j])
+                w = alpha[k, j] * inverse[k, j]
+                q = w * inverse[k, j]
+                sums[0, j] += w
+                sums[1, j] += w * d[k, j]
+                sums[2, j] += q
+                sums[3, j] -= q * d[k, j]
+                sums[4, j] += q * d[k, j] * d[k, j]
+        far = 0
+        for j in range(LANES):
+            f_p, f_t = 1 - sums[0, j], found[1, j] + sums[1, j]
+            h_pp, h_pt, h_tt = sums[2, j], sums[3, j], 1 + sums[4, j]
+            det = h_pp * h_tt - h_pt * h_pt
+            s_p, s_t = (h_pt * f_t - h_tt * f_p) / det, (h_pt * f_p - h_pp * f_t) / det
+            change = s_p * s_p * h_pp + 2 * s_p * s_t * h_pt + s_t * s_t * h_tt
+            far += 1 if change >= _CLOSE * found[2, j] else 0
+            sums[0, j], sums[1, j], fall[j] = s_p, s_t, 0.9
+        # stay where every u is positive
+        for k in range(count):
+            for j in range(LANES):
+                fall[j] = max(fall[j], (sums[1, j] * d[k, j] - sums[0, j]) * inverse[k, j])
+        for j in range(LANES):
+            length = 0.9 / fall[j]
+            found[0, j] += length * sums[0, j]
+            found[1, j] += length * sums[1, j]
+        if far == 0:
+            break
+    return found
+
+
+@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+def _around(points, d, alpha, inverse, by_alpha):
+    """Log density, its derivative in log s, and the doubt of a block, three rows.
+
+    Args:
+        points: p, tau and A, (3, LANES).
+        d: (K, LANES).
+        alpha: (K, LANES).
+        inverse: Room for (K, LANES).
+        by_alpha: Where the derivatives in alpha are put, (K, LANES).
+    """
+    count = len(d)
+    h, t, f, q = (
+        np.zeros((3, LANES)),
+        np.zeros((4, LANES)),
+        np.zeros((5, LANES)),
+        np.zeros((6, LANES)),
+    )
+    for k in range(count):
+        for j in range(LANES):
+            u, e = points[0, j] - points[1, j] * d[k, j], -d[k, j]
+            by_alpha[k, j], inverse[k, j] = u, 1 / u
+            power = alpha[k, j] * inverse[k, j] * inverse[k, j]
+            third = -2 * inverse[k, j]
+            fourth = -3 * inverse[k, j] * third
+            fifth = -4 * inverse[k, j] * fourth
+            for n in range(6):
+                if n < 3:
+                    h[n, j] += power
+                if n < 4:
+                    t[n, j] += third * power
+                if n < 5:
+                    f[n, j] += fourth * power
+                q[n, j] += fifth * power
+                power *= e
+    log_row(by_alpha.reshape(-1))
+    found, logs = np.zeros((3, LANES)), np.empty((3, LANES))
+    for k in range(count):
+        for j in range(LANES):
+            found[0, j] -= alpha[k, j] * by_alpha[k, j]
+    # derivatives of the correction in H, T and F, the inverse Hessian, the pull on the saddle point
+    by_h, by_t, by_f = np.empty((3, LANES)), np.empty((4, LANES)), np.empty((5, LANES))
+    c, pull = np.empty((3, LANES)), np.empty((2, LANES))
+    for j in range(LANES):
+        p, tau, total = points[0, j], points[1, j], points[2, j]
+        h_tt = 1 + h[2, j]
+        det = h[0, j] * h_tt - h[1, j] * h[1, j]
+        c0, c1, c2 = h_tt / det, -h[1, j] / det, h[0, j] / det
+        t0, t1, t2, t3 = t[0, j], t[1, j], t[2, j], t[3, j]
+        factor, parts, of_h, of_t, of_f = _correction(
+            (c0, c1, c2), (t0, t1, t2, t3), (f[0, j], f[1, j], f[2, j], f[3, j], f[4, j])
+        )
+        c[0, j], c[1, j], c[2, j] = c0, c1, c2
+        by_h[0, j], by_h[1, j], by_h[2, j] = of_h
+        by_t[0, j], by_t[1, j], by_t[2, j], by_t[3, j] = of_t
+        by_f[0, j], by_f[1, j], by_f[2, j], by_f[3, j], by_f[4, j] = of_f
+        extra_p = extra_t = by_d = 0.0
+        for n in range(5):
+            extra_p += by_f[n, j] * q[n, j]
+            extra_t += by_f[n, j] * q[n + 1, j]
+            by_d += n * by_f[n, j] * f[n, j]
+        for n in range(4):
+            extra_p += by_t[n, j] * f[n, j]
+            extra_t += by_t[n, j] * f[n + 1, j]
+            by_d += n * by_t[n, j] * t[n, j]
+        for n in range(3):
+            extra_p += by_h[n, j] * t[n, j]
+            extra_t += by_h[n, j] * t[n + 1, j]
+            by_d += n * by_h[n, j] * h[n, j]
+        by_d += tau * extra_t
+        bend_p = t0 * c0 + 2 * t1 * c1 + t2 * c2
+        bend_t = t1 * c0 + 2 * t2 * c1 + t3 * c2
+        pull[0, j], pull[1, j] = extra_p - 0.5 * bend_p, extra_t - 0.5 * bend_t
+        by_log_s = 1 + tau * tau - c2 + tau * (bend_p * c1 + bend_t * c2) - by_d
+        found[1, j] = by_log_s + tau * (extra_t * (1 - 2 * c2) - 2 * extra_p * c1)
+        found[2, j] = parts - _SINGLE / total
+        found[0, j] += p + 0.5 * tau * tau
+        logs[0, j], logs[1, j] = total, total + 1
+        logs[2, j] = factor / (2 * pi * sqrt(det) * total)
+    log_row(logs.reshape(-1))
     # with d in units of s the saddle moves by -C g as alpha_k grows, C the inverse Hessian and
     # g = dF' / d alpha_k, and by tau (0, 1) - 2 tau C (0, 1) as log s grows; the Hessian changes
     # by g g^T and by the third derivatives along the move
-    bend_p = t[0] * c[0] + 2 * t[1] * c[1] + t[2] * c[2]
-    bend_t = t[1] * c[0] + 2 * t[2] * c[1] + t[3] * c[2]
-    pull_p, pull_t = extra_p - 0.5 * bend_p, extra_t - 0.5 * bend_t
-    of_total = digamma(total)
-    for k in range(len(d)):
-        e, inverse = -d[k], 1 / (p - tau * d[k])
-        g_p, g_t = -inverse, -e * inverse
-        m_p, m_t = c[0] * g_p + c[1] * g_t, c[1] * g_p + c[2] * g_t
-        own, power = 0.0, inverse * inverse
-        for j in range(5):
-            own += power * inverse * inverse * by_f[j] * 6
-            own -= power * inverse * by_t[j] * 2 if j < 4 else 0.0
-            own += power * by_h[j] if j < 3 else 0.0
-            power *= e
-        by_alpha[k] = of_total - by_alpha[k] + own
-        by_alpha[k] -= 0.5 * (g_p * m_p + g_t * m_t) + pull_p * m_p + pull_t * m_t
-    by_log_s = 1 + tau * tau - c[2] + tau * (bend_p * c[1] + bend_t * c[2])
-    by_log_s += tau * (extra_t * (1 - 2 * c[2]) - 2 * extra_p * c[1]) - by_d
-    return value, by_log_s, parts - _SINGLE / total
+    for j in range(LANES):
+        total = points[2, j]
+        found[0, j] += log_gamma_beyond(total + 1, logs[1, j]) + logs[2, j]
+        logs[0, j] = digamma_beyond(total, logs[0, j])
+    for k in range(count):
+        for j in range(LANES):
+            e, one = -d[k, j], inverse[k, j]
+            g_p, g_t = -one, -e * one
+            m_p, m_t = c[0, j] * g_p + c[1, j] * g_t, c[1, j] * g_p + c[2, j] * g_t
+            own, power = 0.0, one * one
+            for n in range(5):
+                own += power * one * one * by_f[n, j] * 6
+                if n < 4:
+                    own -= power * one * by_t[n, j] * 2
+                if n < 3:
+                    own += power * by_h[n, j]
+                power *= e
+            own -= 0.5 * (g_p * m_p + g_t * m_t) + pull[0, j] * m_p + pull[1, j] * m_t
+            by_alpha[k, j] = logs[0, j] - by_alpha[k, j] + own
+    return found
 
 
-@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
-def _sums(p, tau, d, alpha, logs_of):
-    """H (3), T (4), F (5), the same of order 5 (6), and sum alpha log u; log u in a row, (K,)."""
-    sums = np.zeros(18)
-    h, t, f, q = sums[:3], sums[3:7], sums[7:12], sums[12:]
-    logs = 0.0
-    for k in range(len(d)):
-        u, e = p - tau * d[k], -d[k]
-        logs_of[k] = log(u)
-        logs += alpha[k] * logs_of[k]
-        inverse = 1 / u
-        power = alpha[k] * inverse * inverse
-        for j in range(6):
-            if j < 3:
-                h[j] += power
-            if j < 4:
-                t[j] -= 2 * power * inverse
-            if j < 5:
-                f[j] += 6 * power * inverse * inverse
-            q[j] -= 24 * power * inverse * inverse * inverse
-            power *= e
-    h[2] += 1.0
-    return h, t, f, q, logs
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always")
 def _correction(c, t, f):
-    """Log of one plus the Laplace integral's second-order term, along the imaginary directions.
+    """One plus the Laplace integral's second-order term, along the imaginary directions.
 
     With the inverse Hessian C it is F_abcd C_ab C_cd / 8 - v_a C_ab v_b / 8
     - T_abc T_def C_ad C_be C_cf / 12, v_a = T_abc C_bc. The sum of the three parts' sizes and the
-    derivatives in H, T and F follow.
+    derivatives of the logarithm in H, T and F follow.
     """
     c0, c1, c2 = c
-    by_f = (c0 * c0 / 8, c0 * c1 / 2, (c0 * c2 + 2 * c1 * c1) / 4, c1 * c2 / 2, c2 * c2 / 8)
-    fourth = 0.0
-    for j in range(5):
-        fourth += by_f[j] * f[j]
-    v_p, v_t = t[0] * c0 + 2 * t[1] * c1 + t[2] * c2, t[1] * c0 + 2 * t[2] * c1 + t[3] * c2
+    t0, t1, t2, t3 = t
+    f0, f1, f2, f3, f4 = f
+    b0, b1, b2 = c0 * c0 / 8, c0 * c1 / 2, (c0 * c2 + 2 * c1 * c1) / 4
+    b3, b4 = c1 * c2 / 2, c2 * c2 / 8
+    fourth = b0 * f0 + b1 * f1 + b2 * f2 + b3 * f3 + b4 * f4
+    v_p, v_t = t0 * c0 + 2 * t1 * c1 + t2 * c2, t1 * c0 + 2 * t2 * c1 + t3 * c2
     w_p, w_t = c0 * v_p + c1 * v_t, c1 * v_p + c2 * v_t
     of_trace = (v_p * w_p + v_t * w_t) / 8
     # two indices of T raised, for either value of the third: entries pp, pt, tt
-    x, y = _raised(c, t[0], t[1], t[2]), _raised(c, t[1], t[2], t[3])
-    pp = x[0] * t[0] + 2 * x[1] * t[1] + x[2] * t[2]
-    pt = x[0] * t[1] + 2 * x[1] * t[2] + x[2] * t[3]
-    tt = y[0] * t[1] + 2 * y[1] * t[2] + y[2] * t[3]
+    x0, x1, x2 = _raised(c, t0, t1, t2)
+    y0, y1, y2 = _raised(c, t1, t2, t3)
+    pp = x0 * t0 + 2 * x1 * t1 + x2 * t2
+    pt = x0 * t1 + 2 * x1 * t2 + x2 * t3
+    tt = y0 * t1 + 2 * y1 * t2 + y2 * t3
     of_third = (pp * c0 + 2 * pt * c1 + tt * c2) / 12
     term, parts = fourth - of_trace - of_third, abs(fourth) + of_trace + of_third
-    slope = 1 / (1 + term) if _LEAST < term < _MOST else 0.0
+    cut = min(max(term, _LEAST), _MOST)
+    slope = 1 / (1 + term) if cut == term else 0.0
     by_t = (
-        -slope * (w_p * c0 / 4 + (c0 * x[0] + c1 * y[0]) / 6),
-        -slope * ((2 * w_p * c1 + w_t * c0) / 4 + (c0 * x[1] + c1 * y[1]) / 2),
-        -slope * ((w_p * c2 + 2 * w_t * c1) / 4 + (c0 * x[2] + c1 * y[2]) / 2),
-        -slope * (w_t * c2 / 4 + (c1 * x[2] + c2 * y[2]) / 6),
+        -slope * (w_p * c0 / 4 + (c0 * x0 + c1 * y0) / 6),
+        -slope * ((2 * w_p * c1 + w_t * c0) / 4 + (c0 * x1 + c1 * y1) / 2),
+        -slope * ((w_p * c2 + 2 * w_t * c1) / 4 + (c0 * x2 + c1 * y2) / 2),
+        -slope * (w_t * c2 / 4 + (c1 * x2 + c2 * y2) / 6),
     )
     # in the entries of C, the one off the diagonal once
-    g0 = (f[0] * c0 + 2 * f[1] * c1 + f[2] * c2 - v_p * v_p / 2 - w_p * t[0] - w_t * t[1] - pp) / 4
-    g1 = (f[1] * c0 + 2 * f[2] * c1 + f[3] * c2 - v_p * v_t / 2 - w_p * t[1] - w_t * t[2] - pt) / 4
-    g2 = (f[2] * c0 + 2 * f[3] * c1 + f[4] * c2 - v_t * v_t / 2 - w_p * t[2] - w_t * t[3] - tt) / 4
-    along = _raised(c, g0, g1, g2)
-    by_h = (-slope * along[0], -2 * slope * along[1], -slope * along[2])
-    scaled = (slope * by_f[0], slope * by_f[1], slope * by_f[2], slope * by_f[3], slope * by_f[4])
-    return log1p(min(max(term, _LEAST), _MOST)), parts, by_h, by_t, scaled
+    g0 = (f0 * c0 + 2 * f1 * c1 + f2 * c2 - v_p * v_p / 2 - w_p * t0 - w_t * t1 - pp) / 4
+    g1 = (f1 * c0 + 2 * f2 * c1 + f3 * c2 - v_p * v_t / 2 - w_p * t1 - w_t * t2 - pt) / 4
+    g2 = (f2 * c0 + 2 * f3 * c1 + f4 * c2 - v_t * v_t / 2 - w_p * t2 - w_t * t3 - tt) / 4
+    a0, a1, a2 = _raised(c, g0, g1, g2)
+    by_h = (-slope * a0, -2 * slope * a1, -slope * a2)
+    return 1 + cut, parts, by_h, by_t, (slope * b0, slope * b1, slope * b2, slope * b3, slope * b4)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(inline="always")
 def _raised(c, pp, pt, tt):
     """C X C for symmetric C and X: entries pp, pt and tt."""
-    a, b = c[0] * pp + c[1] * pt, c[0] * pt + c[1] * tt
-    e, g = c[1] * pp + c[2] * pt, c[1] * pt + c[2] * tt
-    return a * c[0] + b * c[1], a * c[1] + b * c[2], e * c[1] + g * c[2]
+    c0, c1, c2 = c
+    a, b = c0 * pp + c1 * pt, c0 * pt + c1 * tt
+    e, g = c1 * pp + c2 * pt, c1 * pt + c2 * tt
+    return a * c0 + b * c1, a * c1 + b * c2, e * c1 + g * c2

@@ -10,10 +10,9 @@ the conditional law invariant for any number of proposals.
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numba import njit
 
 from dirimix.crew import cores
-from dirimix.saddle import saddle_point
+from dirimix.saddle import saddle_points
 
 _PROPOSALS, _ROUNDS = 12, 4
 _PARTS = 8
@@ -50,8 +49,8 @@ def _one(
     log_alpha: np.ndarray, s: np.ndarray, d: np.ndarray, known: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     alpha = np.exp(log_alpha.astype(float))
+    p, tau = saddle_points(np.where(known, d, np.nan), alpha, s)
     scaled = np.where(known, d, 0.0) / s[:, None]
-    p, tau = _saddle_points(scaled, alpha, known)
     log_rate = np.log(np.where(known, p[:, None] - tau[:, None] * scaled, 1.0))
     total = np.where(known, alpha, 0.0).sum(axis=1)
 
@@ -73,13 +72,3 @@ def _one(
         weight = np.take_along_axis(weight, chosen, axis=0)
         kept = np.take_along_axis(kept, chosen[..., None], axis=0)
     return kept[0]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _saddle_points(d, alpha, known):
-    """The saddle point of every site, two of (n,)."""
-    p, tau = np.empty(len(d)), np.empty(len(d))
-    for i in range(len(d)):
-        here = np.flatnonzero(known[i])
-        p[i], tau[i] = saddle_point(d[i][here], alpha[i][here])
-    return p, tau

@@ -19,6 +19,7 @@ from numba.extending import overload
 SUMS = {"reassoc", "contract", "nsz"}
 # no other order where two parts of a sum are far from each other in size
 _PLAIN = {"contract", "nsz"}
+_HALF_LOG_TWO_PI = 0.5 * log(2 * pi)
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ class _Precision:
         return tuple(self.real(c) for c in series.convert(kind=np.polynomial.Polynomial).coef)
 
 
-_DOUBLE = _Precision(np.float64, np.uint64, 12, 5, 5, 6, 8, -700.0)
+_DOUBLE = _Precision(np.float64, np.uint64, 12, 7, 5, 6, 8, -700.0)
 _SINGLE = _Precision(np.float32, np.uint32, 6, 2, 3, 4, 5, -80.0)
 
 
-def _log_polar_in(kind: _Precision) -> Callable:
+def _log_in(kind: _Precision) -> Callable:
     real, bits = kind.real, kind.bits
     exponent = bits(kind.digits())
     # bits of the square root of 1/2, the smallest mantissa
@@ -70,24 +71,35 @@ def _log_polar_in(kind: _Precision) -> Callable:
     # an integer or'ed to the bits of 2^digits is their sum
     integer = bits(kind.as_bits(2.0 ** kind.digits()))
     integer_value = real(2.0 ** kind.digits() + 1 - np.finfo(real).minexp)
-    arctan = kind.series(lambda x: np.arctan(x) / x, 1.0, kind.arctan)
     log_series = kind.series(
         lambda x: 2 * np.arctanh(x) / x, (np.sqrt(2) - 1) ** 4 * 1.001, kind.log
     )
-    none, one_half, one, ln2 = real(0), real(0.5), real(1), real(log(2))
+    none, one, ln2 = real(0), real(1), real(log(2))
+
+    @njit(fastmath=_PLAIN, error_model="numpy")
+    def log_of(x):
+        shifted = bits(real(x).view(bits) + offset)
+        power = bits((shifted >> exponent) | integer).view(real) - integer_value
+        mantissa = bits((shifted & fraction) + half).view(real)
+        s = (mantissa - one) / (mantissa + one)
+        v, series = s * s, none
+        for n in range(len(log_series) - 1, -1, -1):
+            series = log_series[n] + v * series
+        return power * ln2 + s * series
+
+    return log_of
+
+
+def _log_polar_in(kind: _Precision) -> Callable:
+    real, log_of = kind.real, _log_in(kind)
+    arctan = kind.series(lambda x: np.arctan(x) / x, 1.0, kind.arctan)
+    none, one_half = real(0), real(0.5)
     quarter_turn, half_turn = real(pi / 2), real(pi)
 
     def log_polar(re, im, count):
         for j in range(count):
             a, b = re[j], im[j]
-            shifted = bits(real(a * a + b * b).view(bits) + offset)
-            power = bits((shifted >> exponent) | integer).view(real) - integer_value
-            mantissa = bits((shifted & fraction) + half).view(real)
-            s = (mantissa - one) / (mantissa + one)
-            v, series = s * s, none
-            for n in range(len(log_series) - 1, -1, -1):
-                series = log_series[n] + v * series
-            re[j] = one_half * (power * ln2 + s * series)
+            re[j] = one_half * log_of(a * a + b * b)
             width = abs(a)
             t = min(width, b) / max(width, b)
             v, series = t * t, none
@@ -147,6 +159,9 @@ def _exp_polar_in(kind: _Precision) -> Callable:
     return exp_polar
 
 
+_log_double = _log_in(_DOUBLE)
+
+
 def _log_polar(re, im, count):
     """Replaced by the loop in the precision of the rows."""
 
@@ -179,6 +194,13 @@ def log_polar(re, im, count):
     (1.609, 2.214)
     """
     _log_polar(re, im, count)
+
+
+@njit(cache=True, nogil=True, fastmath=_PLAIN, error_model="numpy")
+def log_row(x):
+    """Put log(x) in place of the positive numbers of a row, of double precision, to 1e-14."""
+    for j in range(len(x)):
+        x[j] = _log_double(x[j])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -220,9 +242,25 @@ def subtract_logs(z_re, z_im, count, d, alpha, re, im, logs):
             im[j] -= a * log_im[begin + j]
 
 
+@njit(error_model="numpy")
+def digamma_beyond(x, log_x):
+    """Digamma function for x >= 8 with its logarithm, to 1e-12 (Abramowitz & Stegun 6.3.18)."""
+    v = 1 / (x * x)
+    series = v * (1 / 12 - v * (1 / 120 - v * (1 / 252 - v * (1 / 240 - v * (1 / 132)))))
+    return log_x - 0.5 / x - series
+
+
+@njit(error_model="numpy")
+def log_gamma_beyond(x, log_x):
+    """Log gamma function for x >= 8 with its logarithm, to 1e-12 (Abramowitz & Stegun 6.1.41)."""
+    v = 1 / (x * x)
+    series = 1 / 12 - v * (1 / 360 - v * (1 / 1260 - v * (1 / 1680 - v * (1 / 1188))))
+    return (x - 0.5) * log_x - x + _HALF_LOG_TWO_PI + series / x
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def digamma(x):
-    """Digamma function for x > 0, to 1e-12 (Abramowitz & Stegun 6.3.5 and 6.3.18).
+    """Digamma function for x > 0, to 1e-12 (Abramowitz & Stegun 6.3.5).
 
     >>> round(digamma(1.0), 6)
     -0.577216
@@ -231,6 +269,4 @@ def digamma(x):
     while x < 8.0:
         shift -= 1 / x
         x += 1.0
-    v = 1 / (x * x)
-    series = v * (1 / 12 - v * (1 / 120 - v * (1 / 252 - v * (1 / 240 - v * (1 / 132)))))
-    return shift + log(x) - 0.5 / x - series
+    return shift + digamma_beyond(x, log(x))
