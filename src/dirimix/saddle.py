@@ -20,7 +20,7 @@ from numba import njit
 
 from dirimix.vector_math import SUMS, digamma_beyond, log_gamma_beyond, log_row
 
-LANES = 16  # a constant, so that LLVM knows the rows of a block apart
+LANES = 32  # a constant, so that LLVM knows the rows of a block apart
 _NEWTON_STEPS = 30
 _CLOSE = 1e-18  # squared change of the rates, relative to them
 _SINGLE = 19 / 12  # sum of the correction's parts for a single model, times A
