@@ -61,6 +61,15 @@ _DOUBLE = _Precision(np.float64, np.uint64, 12, 7, 5, 6, 8, -700.0)
 _SINGLE = _Precision(np.float32, np.uint32, 6, 2, 3, 4, 5, -80.0)
 
 
+@njit(fastmath=_PLAIN, error_model="numpy")
+def _polynomial(series, v):
+    """Sum of series[n] v^n by Horner's rule."""
+    total = series[-1]
+    for n in range(len(series) - 2, -1, -1):
+        total = series[n] + v * total
+    return total
+
+
 def _log_in(kind: _Precision) -> Callable:
     real, bits = kind.real, kind.bits
     exponent = bits(kind.digits())
@@ -74,7 +83,7 @@ def _log_in(kind: _Precision) -> Callable:
     log_series = kind.series(
         lambda x: 2 * np.arctanh(x) / x, (np.sqrt(2) - 1) ** 4 * 1.001, kind.log
     )
-    none, one, ln2 = real(0), real(1), real(log(2))
+    one, ln2 = real(1), real(log(2))
 
     @njit(fastmath=_PLAIN, error_model="numpy")
     def log_of(x):
@@ -82,10 +91,7 @@ def _log_in(kind: _Precision) -> Callable:
         power = bits((shifted >> exponent) | integer).view(real) - integer_value
         mantissa = bits((shifted & fraction) + half).view(real)
         s = (mantissa - one) / (mantissa + one)
-        v, series = s * s, none
-        for n in range(len(log_series) - 1, -1, -1):
-            series = log_series[n] + v * series
-        return power * ln2 + s * series
+        return power * ln2 + s * _polynomial(log_series, s * s)
 
     return log_of
 
@@ -102,10 +108,7 @@ def _log_polar_in(kind: _Precision) -> Callable:
             re[j] = one_half * log_of(a * a + b * b)
             width = abs(a)
             t = min(width, b) / max(width, b)
-            v, series = t * t, none
-            for n in range(len(arctan) - 1, -1, -1):
-                series = arctan[n] + v * series
-            angle = t * series
+            angle = t * _polynomial(arctan, t * t)
             angle = angle if width > b else quarter_turn - angle
             im[j] = half_turn - angle if a < none else angle
 
@@ -121,7 +124,7 @@ def _exp_polar_in(kind: _Precision) -> Callable:
     exp_series = tuple(real(1 / np.prod(np.arange(1.0, n + 1))) for n in range(kind.exp + 1))
     sine = kind.series(lambda x: np.sin(x) / x, (np.pi / 4) ** 2, kind.sine)
     cosine = kind.series(np.cos, (np.pi / 4) ** 2, kind.cosine)
-    none, one_half, least = real(0), real(0.5), real(kind.least_exponent)
+    one_half, least = real(0.5), real(kind.least_exponent)
     one, two, three = bits(1), bits(2), bits(3)
 
     def exp_polar(re, im, count):
@@ -134,21 +137,14 @@ def _exp_polar_in(kind: _Precision) -> Callable:
             n = shifted - rounding
             half = one_half * ((x - n * ln2) - n * ln2_low)
             power = bits(bits(real(shifted).view(bits) + bias) << exponent).view(real)
-            root = none
-            for m in range(len(exp_series) - 1, -1, -1):
-                root = exp_series[m] + half * root
+            root = _polynomial(exp_series, half)
             size = power * root * root
             y = im[j]
             shifted = y * by_turn + rounding
             n = shifted - rounding
             r = (y - n * turn) - n * turn_low
             v = r * r
-            sin = cos = none
-            for m in range(len(sine) - 1, -1, -1):
-                sin = sine[m] + v * sin
-            for m in range(len(cosine) - 1, -1, -1):
-                cos = cosine[m] + v * cos
-            sin = r * sin
+            sin, cos = r * _polynomial(sine, v), _polynomial(cosine, v)
             quadrant = bits(real(shifted).view(bits) & three)
             odd = bits(quadrant & one)
             of_sine, of_cosine = (cos, sin) if odd else (sin, cos)
