@@ -22,6 +22,7 @@ from dirimix.vector_math import SUMS, digamma_beyond, log_gamma_beyond, log_row
 
 LANES = 32  # a constant, so that LLVM knows the rows of a block apart
 _NEWTON_STEPS = 30
+_MOST_FALL = 0.9  # of a rate in one step, as a share of it
 _CLOSE = 1e-18  # squared change of the rates, relative to them
 _SINGLE = 19 / 12  # sum of the correction's parts for a single model, times A
 _LEAST, _MOST = -0.9, 10.0  # the correction is cut there
@@ -43,8 +44,8 @@ def saddle_points(d, alpha, s):
     for begin in range(0, n, LANES):
         sites = np.arange(begin, min(begin + LANES, n))
         _gather(d, alpha, s, sites, gaps, weights)
-        found = _minimum(gaps, weights, inverse)
-        p[sites], tau[sites] = found[0, : len(sites)], found[1, : len(sites)]
+        at_p, at_tau, _ = _minimum(gaps, weights, inverse)
+        p[sites], tau[sites] = at_p[: len(sites)], at_tau[: len(sites)]
     return p, tau
 
 
@@ -72,8 +73,8 @@ def saddle_log_densities(d, alpha, s, sites, value, by_alpha, by_log_s, doubt):
     for begin in range(0, len(sites), LANES):
         block = sites[begin : begin + LANES]
         _gather(d, alpha, s, block, gaps, weights)
-        rows = _minimum(gaps, weights, inverse)
-        found = _around(rows, gaps, weights, inverse, slopes)
+        place = _minimum(gaps, weights, inverse)
+        found = _around(place, gaps, weights, inverse, slopes)
         for j in range(len(block)):
             i = block[j]
             value[i], by_log_s[i], doubt[i] = found[0, j], found[1, j], found[2, j]
@@ -100,78 +101,77 @@ def _gather(d, alpha, s, sites, gaps, weights):
 
 @njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
 def _minimum(d, alpha, inverse):
-    """p, tau and A of a block, three rows; leaves 1 / u in another place, (K, LANES)."""
-    count, found = len(d), np.zeros((3, LANES))
-    sums, fall = np.zeros((5, LANES)), np.empty(LANES)
+    """p, tau and A of a block, (LANES,) each; `inverse` is room for (K, LANES)."""
+    count, p, tau = len(d), np.empty(LANES), np.empty(LANES)
+    total, first, second = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
     for k in range(count):
         for j in range(LANES):
-            found[2, j] += alpha[k, j]
-            sums[0, j] += alpha[k, j] * d[k, j]
-            sums[1, j] += alpha[k, j] * d[k, j] * d[k, j]
+            total[j] += alpha[k, j]
+            first[j] += alpha[k, j] * d[k, j]
+            second[j] += alpha[k, j] * d[k, j] * d[k, j]
     for j in range(LANES):
-        total = found[2, j]
-        mean = sums[0, j] / total
-        variance = (sums[1, j] / total - mean * mean) / (total + 1)
-        found[1, j] = -mean / (1 + max(variance, 0.0))
-        found[0, j] = total + found[1, j] * mean
+        mean = first[j] / total[j]
+        variance = (second[j] / total[j] - mean * mean) / (total[j] + 1)
+        tau[j] = -mean / (1 + max(variance, 0.0))
+        p[j] = total[j] + tau[j] * mean
     for k in range(count):
         for j in range(LANES):
-            found[0, j] = max(found[0, j], found[1, j] * d[k, j] + 0.1 * found[2, j])
+            p[j] = max(p[j], tau[j] * d[k, j] + 0.1 * total[j])
+    slope, hessian = np.empty((2, LANES)), np.empty((3, LANES))
+    step, fall = np.empty((2, LANES)), np.empty(LANES)
     for _ in range(_NEWTON_STEPS):
-        sums[:] = 0.0
+        for j in range(LANES):
+            slope[0, j], slope[1, j] = 1.0, tau[j]
+            hessian[0, j], hessian[1, j], hessian[2, j] = 0.0, 0.0, 1.0
         for k in range(count):
             for j in range(LANES):
-                inverse[k, j] = 1 / (found[0, j] - found[1, j] * d[k, j])
+                inverse[k, j] = 1 / (p[j] - tau[j] * d[k, j])
                 w = alpha[k, j] * inverse[k, j]
                 q = w * inverse[k, j]
-                sums[0, j] += w
-                sums[1, j] += w * d[k, j]
-                sums[2, j] += q
-                sums[3, j] -= q * d[k, j]
-                sums[4, j] += q * d[k, j] * d[k, j]
+                slope[0, j] -= w
+                slope[1, j] += w * d[k, j]
+                hessian[0, j] += q
+                hessian[1, j] -= q * d[k, j]
+                hessian[2, j] += q * d[k, j] * d[k, j]
         far = 0
         for j in range(LANES):
-            f_p, f_t = 1 - sums[0, j], found[1, j] + sums[1, j]
-            h_pp, h_pt, h_tt = sums[2, j], sums[3, j], 1 + sums[4, j]
+            f_p, f_t = slope[0, j], slope[1, j]
+            h_pp, h_pt, h_tt = hessian[0, j], hessian[1, j], hessian[2, j]
             det = h_pp * h_tt - h_pt * h_pt
             s_p, s_t = (h_pt * f_t - h_tt * f_p) / det, (h_pt * f_p - h_pp * f_t) / det
             change = s_p * s_p * h_pp + 2 * s_p * s_t * h_pt + s_t * s_t * h_tt
-            far += 1 if change >= _CLOSE * found[2, j] else 0
-            sums[0, j], sums[1, j], fall[j] = s_p, s_t, 0.9
+            far += 1 if change >= _CLOSE * total[j] else 0
+            step[0, j], step[1, j], fall[j] = s_p, s_t, _MOST_FALL
         # stay where every u is positive
         for k in range(count):
             for j in range(LANES):
-                fall[j] = max(fall[j], (sums[1, j] * d[k, j] - sums[0, j]) * inverse[k, j])
+                fall[j] = max(fall[j], (step[1, j] * d[k, j] - step[0, j]) * inverse[k, j])
         for j in range(LANES):
-            length = 0.9 / fall[j]
-            found[0, j] += length * sums[0, j]
-            found[1, j] += length * sums[1, j]
+            length = _MOST_FALL / fall[j]
+            p[j] += length * step[0, j]
+            tau[j] += length * step[1, j]
         if far == 0:
             break
-    return found
+    return p, tau, total
 
 
 @njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
-def _around(points, d, alpha, inverse, by_alpha):
+def _around(place, d, alpha, inverse, by_alpha):
     """Log density, its derivative in log s, and the doubt of a block, three rows.
 
     Args:
-        points: p, tau and A, (3, LANES).
+        place: p, tau and A, (LANES,) each.
         d: (K, LANES).
         alpha: (K, LANES).
         inverse: Room for (K, LANES).
         by_alpha: Where the derivatives in alpha are put, (K, LANES).
     """
-    count = len(d)
-    h, t, f, q = (
-        np.zeros((3, LANES)),
-        np.zeros((4, LANES)),
-        np.zeros((5, LANES)),
-        np.zeros((6, LANES)),
-    )
+    count, (p, tau, total) = len(d), place
+    h, t = np.zeros((3, LANES)), np.zeros((4, LANES))
+    f, q = np.zeros((5, LANES)), np.zeros((6, LANES))
     for k in range(count):
         for j in range(LANES):
-            u, e = points[0, j] - points[1, j] * d[k, j], -d[k, j]
+            u, e = p[j] - tau[j] * d[k, j], -d[k, j]
             by_alpha[k, j], inverse[k, j] = u, 1 / u
             power = alpha[k, j] * inverse[k, j] * inverse[k, j]
             third = -2 * inverse[k, j]
@@ -195,7 +195,7 @@ def _around(points, d, alpha, inverse, by_alpha):
     by_h, by_t, by_f = np.empty((3, LANES)), np.empty((4, LANES)), np.empty((5, LANES))
     c, pull = np.empty((3, LANES)), np.empty((2, LANES))
     for j in range(LANES):
-        p, tau, total = points[0, j], points[1, j], points[2, j]
+        at, a = tau[j], total[j]
         h_tt = 1 + h[2, j]
         det = h[0, j] * h_tt - h[1, j] * h[1, j]
         c0, c1, c2 = h_tt / det, -h[1, j] / det, h[0, j] / det
@@ -220,24 +220,23 @@ def _around(points, d, alpha, inverse, by_alpha):
             extra_p += by_h[n, j] * t[n, j]
             extra_t += by_h[n, j] * t[n + 1, j]
             by_d += n * by_h[n, j] * h[n, j]
-        by_d += tau * extra_t
+        by_d += at * extra_t
         bend_p = t0 * c0 + 2 * t1 * c1 + t2 * c2
         bend_t = t1 * c0 + 2 * t2 * c1 + t3 * c2
         pull[0, j], pull[1, j] = extra_p - 0.5 * bend_p, extra_t - 0.5 * bend_t
-        by_log_s = 1 + tau * tau - c2 + tau * (bend_p * c1 + bend_t * c2) - by_d
-        found[1, j] = by_log_s + tau * (extra_t * (1 - 2 * c2) - 2 * extra_p * c1)
-        found[2, j] = parts - _SINGLE / total
-        found[0, j] += p + 0.5 * tau * tau
-        logs[0, j], logs[1, j] = total, total + 1
-        logs[2, j] = factor / (2 * pi * sqrt(det) * total)
+        by_log_s = 1 + at * at - c2 + at * (bend_p * c1 + bend_t * c2) - by_d
+        found[1, j] = by_log_s + at * (extra_t * (1 - 2 * c2) - 2 * extra_p * c1)
+        found[2, j] = parts - _SINGLE / a
+        found[0, j] += p[j] + 0.5 * at * at
+        logs[0, j], logs[1, j] = a, a + 1
+        logs[2, j] = factor / (2 * pi * sqrt(det) * a)
     log_row(logs.reshape(-1))
     # with d in units of s the saddle moves by -C g as alpha_k grows, C the inverse Hessian and
     # g = dF' / d alpha_k, and by tau (0, 1) - 2 tau C (0, 1) as log s grows; the Hessian changes
     # by g g^T and by the third derivatives along the move
     for j in range(LANES):
-        total = points[2, j]
-        found[0, j] += log_gamma_beyond(total + 1, logs[1, j]) + logs[2, j]
-        logs[0, j] = digamma_beyond(total, logs[0, j])
+        found[0, j] += log_gamma_beyond(total[j] + 1, logs[1, j]) + logs[2, j]
+        logs[0, j] = digamma_beyond(total[j], logs[0, j])
     for k in range(count):
         for j in range(LANES):
             e, one = -d[k, j], inverse[k, j]
