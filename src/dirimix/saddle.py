@@ -221,6 +221,9 @@ def _around(place, d, alpha, inverse, by_alpha):
             extra_t += by_h[n, j] * t[n + 1, j]
             by_d += n * by_h[n, j] * h[n, j]
         by_d += at * extra_t
+        # with d in units of s the saddle moves by -C g as alpha_k grows, C the inverse Hessian and
+        # g = dF' / d alpha_k, and by tau (0, 1) - 2 tau C (0, 1) as log s grows; the Hessian
+        # changes by g g^T and by the third derivatives along the move
         bend_p = t0 * c0 + 2 * t1 * c1 + t2 * c2
         bend_t = t1 * c0 + 2 * t2 * c1 + t3 * c2
         pull[0, j], pull[1, j] = extra_p - 0.5 * bend_p, extra_t - 0.5 * bend_t
@@ -231,9 +234,6 @@ def _around(place, d, alpha, inverse, by_alpha):
         logs[0, j], logs[1, j] = a, a + 1
         logs[2, j] = factor / (2 * pi * sqrt(det) * a)
     log_row(logs.reshape(-1))
-    # with d in units of s the saddle moves by -C g as alpha_k grows, C the inverse Hessian and
-    # g = dF' / d alpha_k, and by tau (0, 1) - 2 tau C (0, 1) as log s grows; the Hessian changes
-    # by g g^T and by the third derivatives along the move
     for j in range(LANES):
         found[0, j] += log_gamma_beyond(total[j] + 1, logs[1, j]) + logs[2, j]
         logs[0, j] = digamma_beyond(total[j], logs[0, j])
