@@ -31,12 +31,15 @@ def one_at_a_time(draws: np.ndarray) -> tuple[np.ndarray, ...]:
 @pytest.mark.parametrize(
     ("chains", "count"), [(4, 500), (3, 251), (1, 100), (2, 4), (2, 5), (4, 7), (2, 11), (2, 12)]
 )
-@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.filterwarnings("ignore:invalid value", "ignore:divide by zero")
 def test_equals_arviz(chains: int, count: int) -> None:
     draws = correlated(chains, count, 230)
     draws[..., 1] = np.round(draws[..., 1])  # ties
     draws[..., 2] = draws[..., 2] > 1.5
     draws[0, :, 3] += 2.0
+    draws[..., 4] = np.arange(chains)[:, None] % 2  # each chain constant, not the same
+    draws[..., 5] = np.arange(count) % 5 > 0  # four of five, in the others one of five
+    draws[1::2, :, 5] = 1 - draws[1::2, :, 5]
     for found, expected in zip(check_chains(draws), one_at_a_time(draws), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 

@@ -120,6 +120,21 @@ def test_it_survives_a_trajectory_that_goes_astray():
     assert np.isfinite(evaluate(d[:1], alpha[:1], 1e-6)).all()  # the control
 
 
+def test_models_too_far_away_for_newtons_steps_give_no_density_above_its_bound():
+    rng, n = np.random.default_rng(11), 40_000
+    centre = rng.normal(size=(n, 1)) * 10 ** rng.uniform(3, 6.5, (n, 1))
+    d = centre + rng.normal(size=(n, 3)) * 10 ** rng.uniform(-2, 6, (n, 1))
+    alpha = np.exp(rng.uniform(-14, 0, (n, 3)))
+    alpha[:, 0] += rng.uniform(20, 90, n)
+    for accuracy in (FINE, COARSE):
+        value, by_alpha, by_s = Likelihood(d, accuracy).evaluate(alpha, np.ones(n))
+        assert (value < 0).all()
+        lost = value == -np.inf
+        assert not np.column_stack([by_alpha, by_s])[lost].any()
+        assert np.isfinite(np.column_stack([by_alpha, by_s])).all()
+        assert 0 < lost.mean() < 0.001  # there is something to catch, in few
+
+
 def test_the_wrong_noise_level_is_seen():
     d, alpha = np.array([(-1.0, 1.0), (-4.0, 3.0)]), np.array([[0.5, 2.0], [1.0, 4.0]])
     exact = np.array([log_expectation(a, b, 1.1) for a, b in zip(d, alpha, strict=True)])
@@ -182,10 +197,30 @@ def test_the_coarse_form_is_close():
     assert np.median(np.abs(coarse - evaluate(d, alpha, 0.3))) < 1e-5
 
 
-def test_a_model_that_is_not_known_takes_no_part():
-    d = np.array([[0.3, -0.5, np.nan], [0.3, -0.5, np.nan]])
-    three = evaluate(d, np.ones((2, 3)), 0.2)
-    assert three == pytest.approx(evaluate(d[:, :2], np.ones((2, 2)), 0.2), abs=1e-6)
+@pytest.mark.parametrize("concentration", [1.0, 40.0])  # on a path, at the saddle point
+def test_a_model_that_is_not_known_takes_no_part(concentration):
+    d, s = np.array([[0.3, np.nan, -0.5], [-0.2, np.nan, 0.4]]), np.full(2, 0.2)
+    alpha = concentration * np.array([[1.0, 7.0, 0.5], [0.3, 7.0, 1.2]])
+    two = [0, 2]
+    value, by_alpha, by_s = Likelihood(d).evaluate(alpha, s)
+    expected = Likelihood(d[:, two]).evaluate(alpha[:, two], s)
+    for found, other in zip((value, by_alpha[:, two], by_s), expected, strict=True):
+        np.testing.assert_allclose(found, other, rtol=1e-9, atol=1e-12)
+    assert (by_alpha[:, 1] == 0).all()
+
+
+def test_only_the_chosen_sites_are_filled_in():
+    rng = np.random.default_rng(12)
+    d, alpha, chosen = rng.normal(size=(9, 3)), rng.uniform(4, 9, (9, 3)), np.array([1, 4, 8])
+    kept = np.full((4, 9, 3), np.pi)
+    value, by_alpha, by_log_s, doubt = kept[0, :, 0], kept[1], kept[2, :, 0], kept[3, :, 0]
+    saddle_log_densities(d, alpha, np.ones(9), chosen, value, by_alpha, by_log_s, doubt)
+    whole, _ = at_saddle_points(d, alpha)
+    np.testing.assert_allclose(value[chosen], whole[chosen], rtol=1e-12)
+    left = np.delete(np.arange(9), chosen)
+    for part in (value, by_alpha, by_log_s, doubt):
+        assert (part[left] == np.pi).all()
+        assert (part[chosen] != np.pi).all()
 
 
 def test_the_saddle_point_improves_with_the_concentration():

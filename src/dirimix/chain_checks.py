@@ -1,8 +1,8 @@
 """R-hat and effective sample sizes of thousands of quantities at once.
 
-The rank-normalised split R-hat and the bulk and tail effective sample sizes of Vehtari et al.
-(2021), doi 10.1214/20-BA1221, and equal to what ArviZ gives one quantity at a time: it walks
-through the lags of each in Python, and a field has a weight of every model at every site.
+They are the rank-normalised split R-hat and the bulk and tail effective sample sizes of Vehtari et
+al. (2021), doi 10.1214/20-BA1221, and equal those of ArviZ. That takes one quantity at a time and
+walks through its lags in Python; a field has a weight of every model at every site.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -43,16 +43,17 @@ def check_chains(draws: np.ndarray) -> ChainChecks:
 
 
 def _check(draws: np.ndarray) -> ChainChecks:
-    halves = _split(np.moveaxis(draws, -1, 0).astype(float))
-    low, high = np.quantile(np.moveaxis(draws, -1, 0), _TAILS, axis=(1, 2))
-    below = (halves <= edge[:, None, None] for edge in (low, high))
+    draws = np.moveaxis(draws, -1, 0).astype(float)
+    halves, edges = _split(draws), np.quantile(draws, _TAILS, axis=(1, 2))
+    low, high = (_effective((halves <= e[:, None, None]).astype(float)) for e in edges)
     scores = _normal_scores(halves)
     folded = _normal_scores(np.abs(halves - np.median(halves, axis=(1, 2), keepdims=True)))
-    rhat = np.maximum(_potential_scale(scores), _potential_scale(folded))
+    # distances to the median may all be equal, and then have no R-hat
+    rhat = np.fmax(_potential_scale(scores), _potential_scale(folded))
     return ChainChecks(
         _effective(scores),
-        np.minimum(*(_effective(b.astype(float)) for b in below)),
-        rhat if draws.shape[0] > 1 else np.full(len(rhat), np.nan),
+        np.minimum(low, high),
+        rhat if draws.shape[1] > 1 else np.full(len(rhat), np.nan),
     )
 
 
@@ -88,7 +89,8 @@ def _effective(draws: np.ndarray) -> np.ndarray:
         rho = 1 - (within - lags) / whole
     rho[:, 0] = 1
     even, odd = rho[:, 0 : n - n % 2 : 2], rho[:, 1::2]
-    # pairs count up to the first whose sum is not positive, of which the even one may still serve
+    # pairs count up to the first whose sum is not positive, of which the even one may still serve,
+    # or, as in ArviZ, to the last lag but three
     pairs = np.arange(even.shape[1])
     over = (even + odd <= 0) | (2 * pairs + 1 >= n - 3)
     end = np.argmax(over, axis=1)

@@ -213,7 +213,11 @@ def _evaluate(paths, faint, accuracy, d, alpha, s, value, by_alpha, by_s):
                     if not np.isnan(d[i, k]):
                         by_alpha[i, k] = slopes[known]
                         known += 1
-        value[i], by_s[i] = value[i] - log(s[i]), (by_s[i] - 1) / s[i]
+        # a density in units of 1 / s is below 0.4, unless the saddle point was not found
+        if -np.inf < value[i] <= 0:
+            value[i], by_s[i] = value[i] - log(s[i]), (by_s[i] - 1) / s[i]
+        else:
+            value[i], by_alpha[i], by_s[i] = -np.inf, 0.0, 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -225,7 +229,7 @@ def _extents(d, alpha, s):
             if not np.isnan(d[i, k]):
                 total[i] += alpha[i, k]
                 gap = abs(d[i, k] / s[i])
-                if not gap <= reach[i]:  # also what is no number
+                if not (gap <= reach[i] or np.isnan(reach[i])):
                     reach[i] = gap
     return total, reach
 

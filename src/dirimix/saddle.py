@@ -34,7 +34,7 @@ def saddle_points(d, alpha, s):
 
     Args:
         d: Distances f - y, (n, K), in the unit of s; not a number where a model is not known.
-        alpha: Concentrations, (n, K), all positive.
+        alpha: Concentrations, (n, K), those of known models positive.
         s: Noise, (n,).
     """
     n, count = d.shape
@@ -55,11 +55,12 @@ def saddle_log_densities(d, alpha, s, sites, value, by_alpha, by_log_s, doubt):
 
     The doubt is the sum of the sizes of the correction's three parts over that of a single model,
     19 / (12 A). The error in nat is smaller. The correction itself says less: it is also small
-    where its parts cancel.
+    where its parts cancel. With models 1e4 noise levels away and more Newton's steps may not meet,
+    and the value is then anything.
 
     Args:
         d: Distances f - y, (n, K), in the unit of s; not a number where a model is not known.
-        alpha: Concentrations, (n, K), with a sum above 8.
+        alpha: Concentrations, (n, K), those of known models with a sum above 8.
         s: Noise, (n,).
         sites: Indices of the sites to look at.
         value: Where their log densities are put, (n,).
@@ -91,7 +92,7 @@ def _gather(d, alpha, s, sites, gaps, weights):
     """
     for j in range(LANES):
         i, known = sites[j if j < len(sites) else 0], 0
-        while np.isnan(d[i, known]):
+        while np.isnan(d[i, known]) and known < d.shape[1] - 1:
             known += 1
         for k in range(d.shape[1]):
             missing = np.isnan(d[i, k])
@@ -113,7 +114,7 @@ def _minimum(d, alpha, inverse):
         mean = first[j] / total[j]
         variance = (second[j] / total[j] - mean * mean) / (total[j] + 1)
         tau[j] = -mean / (1 + max(variance, 0.0))
-        p[j] = total[j] + tau[j] * mean
+        p[j] = max(total[j] + tau[j] * mean, 0.1 * total[j])
     for k in range(count):
         for j in range(LANES):
             p[j] = max(p[j], tau[j] * d[k, j] + 0.1 * total[j])

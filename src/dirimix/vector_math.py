@@ -1,4 +1,4 @@
-"""Complex logarithms and exponentials of whole rows, in plain arithmetic that LLVM vectorises.
+"""Logarithms and exponentials of whole rows, in plain arithmetic that LLVM vectorises.
 
 The mathematical library's own functions are called one number at a time. These are polynomials
 and operations on bits, good to about 1e-11 in double precision, a few nanoseconds a complex number
@@ -194,7 +194,10 @@ def log_polar(re, im, count):
 
 @njit(cache=True, nogil=True, fastmath=_PLAIN, error_model="numpy")
 def log_row(x):
-    """Put log(x) in place of the positive numbers of a row, of double precision, to 1e-14."""
+    """Put log(x) in place of the numbers of a row, of double precision, to 1e-14.
+
+    They must be positive, normal and finite; nothing else is noticed.
+    """
     for j in range(len(x)):
         x[j] = _log_double(x[j])
 
