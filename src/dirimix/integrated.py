@@ -94,10 +94,9 @@ class Likelihood:
 
     def evaluate(self, alpha: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, ...]:
         """Log densities, (n,), their derivatives in alpha, (n, K), and in s, (n,)."""
-        paths = _paths(self.accuracy)
-        results = np.empty(len(self.d)), np.empty(self.d.shape), np.empty(len(self.d))
-        _evaluate(*paths, self.accuracy, self.d, alpha, s, *results)
-        return results
+        with jax.enable_x64(True):
+            value, slopes = _compiled(alpha, s, self.d, self.accuracy)
+            return np.asarray(value), *(np.asarray(slope) for slope in slopes)
 
     def coarse(self) -> "Likelihood":
         """The same with fewer nodes: good for a gradient that need not be exact."""
@@ -111,8 +110,7 @@ def _log_density(alpha: Array, s: Array, d: Array, accuracy: Accuracy) -> Array:
 
 def _with_slopes(alpha: Array, s: Array, d: Array, accuracy: Accuracy) -> tuple[Array, tuple]:
     kinds = [jax.ShapeDtypeStruct(a.shape, jnp.float64) for a in (s, alpha, s)]
-    handler = _in_single if accuracy.single else _in_double
-    name = register(handler, f"dirimix_weight_integrated_density{handler.__name__}")
+    name = register(_serve, "dirimix_weight_integrated_density")
     call = jax.ffi.ffi_call(name, kinds, vmap_method="sequential")
     value, *slopes = call(alpha, s, d, *_constants(accuracy))
     return value, tuple(slopes)
@@ -124,51 +122,39 @@ def _pull_back(_: Accuracy, slopes: tuple, weight: Array) -> tuple[Array, Array,
 
 
 _log_density.defvjp(_with_slopes, _pull_back)
-
-
-def _paths(accuracy: Accuracy) -> tuple[Paths, Paths]:
-    """The usual nodes, and those for faint densities."""
-    exact = make_paths(accuracy.step)
-    return single_paths(accuracy.step) if accuracy.single else exact, exact
+_compiled = jax.jit(_with_slopes, static_argnums=3)
 
 
 def _constants(accuracy: Accuracy) -> list[np.ndarray]:
-    """What does not change, in a row each: the accuracy and, in their precision, the paths."""
-    paths = _paths(accuracy)
-    head = [paths[0].zeta.shape[-1], *accuracy[:3], *accuracy.outside]
+    """What does not change, in a row each: the accuracy and, in either precision, the paths."""
+    paths = single_paths(accuracy.step), make_paths(accuracy.step)
+    numbers = [paths[0].zeta.shape[-1], *accuracy[:3], accuracy.single, *accuracy.outside]
     return [
-        np.array(head, dtype=float),
+        np.array(numbers, dtype=float),
         *(np.concatenate([np.ravel(part) for part in some[1:]]) for some in paths),
     ]
 
 
-def _in_double(frame: Any) -> int:
-    """The foreign function: arguments alpha, s, d, the accuracy, the usual and the faint paths."""
-    return 0 if asks_for_version(frame) else _serve(frame, argument(frame, 4))
-
-
-def _in_single(frame: Any) -> int:
-    """The same with the usual paths in single precision."""
-    return 0 if asks_for_version(frame) else _serve(frame, single_argument(frame, 4))
-
-
-@njit(cache=True, error_model="numpy")
-def _serve(frame, usual):
+def _serve(frame: Any) -> int:
+    """The foreign function: arguments alpha, s, d, the accuracy, the paths in single and double."""
+    if asks_for_version(frame):
+        return 0
     alpha, s, d = argument(frame, 0), argument(frame, 1), argument(frame, 2)
     numbers = argument(frame, 3)
-    nodes, step, extent, doubt = numbers[:4]
-    outside = Rule(numbers[4], int(numbers[5]), numbers[6], int(numbers[7]))
-    accuracy = Accuracy(step, extent, doubt, outside, usual.itemsize == 4)
+    nodes, step, extent, doubt, single = numbers[:5]
+    outside = Rule(numbers[5], int(numbers[6]), numbers[7], int(numbers[8]))
+    accuracy = Accuracy(step, extent, doubt, outside, single > 0)
     shape = (len(s), len(alpha) // len(s))
     _evaluate(
-        _unpacked(step, int(nodes), usual), _unpacked(step, int(nodes), argument(frame, 5)),
+        _unpacked(step, int(nodes), single_argument(frame, 4)),
+        _unpacked(step, int(nodes), argument(frame, 5)),
         accuracy, d.reshape(shape), alpha.reshape(shape), s,
         result(frame, 0), result(frame, 1).reshape(shape), result(frame, 2),
     )  # fmt: skip
     return 0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(inline="always", error_model="numpy")
 def _unpacked(step, nodes, parts):
     """`Paths` from their numbers in one row."""
     height, left, asymptote, least, most = parts[:10].reshape((5, 2))
@@ -178,15 +164,15 @@ def _unpacked(step, nodes, parts):
     return Paths(step, height, left, asymptote, least, most, zeta, slope, offset, size, ratios)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _evaluate(paths, faint, accuracy, d, alpha, s, value, by_alpha, by_s):
+@njit(inline="always", error_model="numpy")
+def _evaluate(single, exact, accuracy, d, alpha, s, value, by_alpha, by_s):
     """Fill in what `Likelihood.evaluate` returns.
 
     The log density is -inf where a trajectory goes astray: hardly any noise, or arguments that are
     no numbers.
     """
     n, count = d.shape
-    rooms, kind = paths.zeta.shape[-1], paths.zeta.dtype
+    rooms, kind = single.zeta.shape[-1], single.zeta.dtype
     room = np.empty((_ROWS, rooms), kind), np.empty((2, count * rooms), kind)
     rooms = max(rooms, accuracy.outside.nodes, 2 * accuracy.outside.tau_nodes)
     exact_room = np.empty((_ROWS, rooms)), np.empty((2, count * rooms))
@@ -204,7 +190,7 @@ def _evaluate(paths, faint, accuracy, d, alpha, s, value, by_alpha, by_s):
                     near[known], weight[known] = d[i, k] / s[i], alpha[i, k]
                     known += 1
             found, by_log_s, served = _on_a_path(
-                paths, faint, accuracy, near[:known], weight[:known], total[i],
+                single, exact, accuracy, near[:known], weight[:known], total[i],
                 room, exact_room, slopes[:known],
             )  # fmt: skip
             if served:
@@ -242,7 +228,7 @@ def _trusts_saddle(total, reach, doubt, accuracy):
 
 
 @njit(inline="always", error_model="numpy")
-def _on_a_path(paths, faint, accuracy, d, alpha, total, room, exact_room, by_alpha):
+def _on_a_path(single, exact, accuracy, d, alpha, total, room, exact_room, by_alpha):
     """Log density of a site in units of 1 / s by a contour, and its derivative in log s.
 
     Puts those in alpha. The third result is whether it serves: not where it cancels too much and
@@ -252,12 +238,17 @@ def _on_a_path(paths, faint, accuracy, d, alpha, total, room, exact_room, by_alp
     beyond = max(np.min(d), -np.max(d))
     density = by_log_s = 0.0
     if beyond < _FAR_OUTSIDE:
-        density, by_log_s = inside_density(
-            paths, accuracy.extent, d, alpha, total, work, logs, by_alpha
-        )
+        if accuracy.single:
+            density, by_log_s = inside_density(
+                single, accuracy.extent, d, alpha, total, work, logs, by_alpha
+            )
+        else:
+            density, by_log_s = inside_density(
+                exact, accuracy.extent, d, alpha, total, exact_work, exact_logs, by_alpha
+            )
         if density < _FAINT:
             density, by_log_s = inside_density(
-                faint, _LONG * accuracy.extent, d, alpha, total, exact_work, exact_logs, by_alpha
+                exact, _LONG * accuracy.extent, d, alpha, total, exact_work, exact_logs, by_alpha
             )
     if density < _FAINTEST[0] and beyond > 0 and total < _SADDLE_FROM:
         density, by_log_s = outside_density(
