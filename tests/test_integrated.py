@@ -1,5 +1,9 @@
 """The likelihood with the weights integrated out, against direct integration."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -290,3 +294,32 @@ def test_the_doubt_bounds_the_error_of_the_saddle_point():
     assert np.all(error <= doubt[seen] + 1e-4)
     assert np.any(error > 0.1)  # there is something to bound
     assert np.any(error > rng.permutation(doubt[seen]) + 1e-4)  # the control
+
+
+_DIGESTS = """
+import hashlib
+import numpy as np
+from dirimix.integrated import Likelihood
+
+rng = np.random.default_rng(13)
+d, alpha = rng.normal(0, 3, (500, 5)), np.exp(rng.normal(1, 1.5, (500, 5)))
+for likelihood in (Likelihood(d), Likelihood(d).coarse()):
+    parts = likelihood.evaluate(alpha, np.ones(500))
+    print(hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest())
+"""
+
+
+@pytest.mark.slow  # the loops are compiled from nothing
+def test_loops_just_compiled_give_the_same_bits_as_those_from_the_cache(tmp_path):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def begin() -> subprocess.Popen:
+        command = [sys.executable, "-c", _DIGESTS]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+    together = [begin(), begin()]
+    first, second = (process.communicate()[0] for process in together)
+    third, _ = begin().communicate()
+    assert first == second == third
+    fine, coarse = first.split()
+    assert fine != coarse  # the control

@@ -26,9 +26,10 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.polynomial.chebyshev import chebpts1, chebvander
 from scipy.special import digamma, gammaln
+
+from dirimix.loops import inlined
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ PIECES, TERMS = 16, 7  # of the range of A, in 1 / (A + 1), and of the polynomia
 _DEGREE = 26  # of the Chebyshev series over the whole range that the pieces come from
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined()
 def piece(total, least, most):
     """Which piece of the range of A serves, and where in it, in [-1, 1]."""
     low, high = 1 / (most + 1), 1 / (least + 1)

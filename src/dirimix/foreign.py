@@ -9,9 +9,11 @@ from functools import cache
 from typing import Any
 
 import jax
-from numba import carray, cfunc, njit, types  # pyright: ignore[reportPrivateImportUsage]
+from numba import carray, cfunc, types  # pyright: ignore[reportPrivateImportUsage]
 from numba.core.base import BaseContext
 from numba.extending import intrinsic
+
+from dirimix.loops import inlined
 
 _EXTENSION, _ARGUMENTS, _RESULTS = 1, 9, 14  # words of the frame
 _DATA, _RANK, _DIMENSIONS = 3, 4, 5  # words of a buffer
@@ -52,12 +54,12 @@ _to_words, _to_numbers = _pointer(types.int64), _pointer(types.float64)
 _to_single_numbers = _pointer(types.float32)
 
 
-@njit
+@inlined()
 def _words(address, count):
     return carray(_to_words(address), count)
 
 
-@njit
+@inlined()
 def asks_for_version(frame):
     """Whether a call only asks for the interface's version; the answer is then given."""
     extension = carray(frame, _EXTENSION + 1)[_EXTENSION]
@@ -68,28 +70,28 @@ def asks_for_version(frame):
     return True
 
 
-@njit
+@inlined()
 def argument(frame, place):
     """The numbers of an argument, flat, float64."""
     address, size = _buffer(frame, _ARGUMENTS, place)
     return carray(_to_numbers(address), size)
 
 
-@njit
+@inlined()
 def single_argument(frame, place):
     """The numbers of an argument, flat, float32."""
     address, size = _buffer(frame, _ARGUMENTS, place)
     return carray(_to_single_numbers(address), size)
 
 
-@njit
+@inlined()
 def result(frame, place):
     """Where the numbers of a result go, flat, float64."""
     address, size = _buffer(frame, _RESULTS, place)
     return carray(_to_numbers(address), size)
 
 
-@njit
+@inlined()
 def _buffer(frame, row, place):
     """Where the numbers of an argument or a result lie, and how many there are."""
     buffers = _words(carray(frame, row + 1)[row], place + 1)

@@ -3,16 +3,16 @@
 from math import ceil, exp, lgamma, log, pi, sqrt
 
 import numpy as np
-from numba import njit
 
 from dirimix.contour import piece
+from dirimix.loops import inlined
 from dirimix.vector_math import SUMS, exp_polar, subtract_logs
 
 _MEETING = 9.0  # total concentration where one shape of the path hands over to the other
 _NEGLIGIBLE = 1e-14  # part of the density below which the path's first nodes are left out
 
 
-@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+@inlined(fastmath=SUMS)
 def inside_density(paths, extent, d, alpha, total, work, logs, by_alpha):
     """The density in units of 1 / s and its derivative in log s.
 
@@ -73,13 +73,13 @@ def inside_density(paths, extent, d, alpha, total, work, logs, by_alpha):
     return unit * value + tail, (total - 1) * unit * value - unit * by_scale + tail_by_log_s
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined()
 def _rows(parts, first):
     """Real and imaginary parts from a node on."""
     return parts[0, first:], parts[1, first:]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined()
 def _first(paths, shape, total, height, scalar):
     """The first node whose part is not negligible wherever the models lie."""
     size, offset = paths.size[shape], paths.offset[shape, 0]
@@ -90,7 +90,7 @@ def _first(paths, shape, total, height, scalar):
     return j
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined()
 def _end(paths, shape, extent, d):
     """The node after the last, where the powers of the far right serve for these distances."""
     reach = 0.0
@@ -103,7 +103,7 @@ def _end(paths, shape, extent, d):
     return min(int(ceil(span / paths.step)) + 1, paths.zeta.shape[-1])
 
 
-@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+@inlined(fastmath=SUMS)
 def _ratios(paths, shape, first, count, total, into):
     """What multiplies the carrier in the value and in its derivatives: re and im, six rows."""
     number, place = piece(total, paths.least[shape], paths.most[shape])
@@ -118,7 +118,7 @@ def _ratios(paths, shape, first, count, total, into):
                 row[j] = c0[j] + u * (c1[j] + u * (c2[j] + u * high))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined()
 def _far_right(step, end_re, end_im, d, alpha, total, height, by_alpha):
     """What the nodes right of the last would add, a geometric series for each power of z.
 

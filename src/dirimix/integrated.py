@@ -24,6 +24,7 @@ from numba import njit
 from dirimix.contour import PIECES, TERMS, Paths, make_paths, single_paths
 from dirimix.foreign import argument, asks_for_version, register, result, single_argument
 from dirimix.inside import inside_density
+from dirimix.loops import inlined
 from dirimix.outside import Rule, outside_density
 from dirimix.saddle import saddle_log_densities
 
@@ -206,7 +207,7 @@ def _evaluate(single, exact, accuracy, d, alpha, s, value, by_alpha, by_s):
             value[i], by_alpha[i], by_s[i] = -np.inf, 0.0, 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined()
 def _extents(d, alpha, s):
     """Total concentrations of the known models, and their largest distances from y, (n,) each."""
     total, reach = np.zeros(len(s)), np.zeros(len(s))
@@ -242,14 +243,13 @@ def _on_a_path(single, exact, accuracy, d, alpha, total, room, exact_room, by_al
             density, by_log_s = inside_density(
                 single, accuracy.extent, d, alpha, total, work, logs, by_alpha
             )
-        else:
-            density, by_log_s = inside_density(
-                exact, accuracy.extent, d, alpha, total, exact_work, exact_logs, by_alpha
-            )
-        if density < _FAINT:
-            density, by_log_s = inside_density(
-                exact, _LONG * accuracy.extent, d, alpha, total, exact_work, exact_logs, by_alpha
-            )
+        # one call in a loop: the function is copied to wherever it is called
+        for again in range(1 if accuracy.single else 0, 2):
+            if density < _FAINT:
+                extent = _LONG * accuracy.extent if again else accuracy.extent
+                density, by_log_s = inside_density(
+                    exact, extent, d, alpha, total, exact_work, exact_logs, by_alpha
+                )
     if density < _FAINTEST[0] and beyond > 0 and total < _SADDLE_FROM:
         density, by_log_s = outside_density(
             accuracy.outside, d, alpha, total, exact_work, exact_logs, by_alpha

@@ -11,8 +11,8 @@ from math import atan2, cosh, exp, lgamma, log, pi, sinh, sqrt
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from dirimix.loops import inlined
 from dirimix.vector_math import SUMS, digamma, exp_polar, log_polar, subtract_logs
 
 _DEPTH, _WIDTH = 1.0, 0.5  # of the hyperbola, in units of the saddle's distance
@@ -36,7 +36,7 @@ class Rule(NamedTuple):
     tau_nodes: int
 
 
-@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+@inlined(fastmath=SUMS)
 def outside_density(rule, d, alpha, total, work, logs, by_alpha):
     """The density in units of 1 / s and its derivative in log s; the path itself does not matter.
 
@@ -82,7 +82,7 @@ def outside_density(rule, d, alpha, total, work, logs, by_alpha):
     return unit * value, by_log_s
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined()
 def _radius(d, alpha, total, edge):
     """Distance of the saddle on the real axis from the nearest model."""
     # the first saddle: beyond y there may be a second one, where the integrand is largest
@@ -100,7 +100,7 @@ def _radius(d, alpha, total, edge):
     return min(max(exp(low), 1 / max(-edge, 1.0)), widest)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined()
 def _slopes(d, alpha, total, z):
     """About the slope of log G_A at a real z, and that of the models' part of the integrand."""
     pull = 0.0
@@ -109,7 +109,7 @@ def _slopes(d, alpha, total, z):
     return 0.5 * (sqrt(z * z + 4 * max(total - 1, 0.5)) - z), pull
 
 
-@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+@inlined(fastmath=SUMS)
 def _log_kernel(rule, z_re, z_im, total, work):
     """Log A G_A(z) and its derivative in A, real and imaginary parts.
 

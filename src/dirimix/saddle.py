@@ -18,6 +18,7 @@ from math import pi, sqrt
 import numpy as np
 from numba import njit
 
+from dirimix.loops import inlined
 from dirimix.vector_math import SUMS, digamma_beyond, log_gamma_beyond, log_row
 
 LANES = 32  # a constant, so that LLVM knows the rows of a block apart
@@ -49,7 +50,7 @@ def saddle_points(d, alpha, s):
     return p, tau
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined()
 def saddle_log_densities(d, alpha, s, sites, value, by_alpha, by_log_s, doubt):
     """Log densities in units of 1 / s with the second-order correction.
 
@@ -83,7 +84,7 @@ def saddle_log_densities(d, alpha, s, sites, value, by_alpha, by_log_s, doubt):
                 by_alpha[i, k] = 0.0 if np.isnan(d[i, k]) else slopes[k, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined()
 def _gather(d, alpha, s, sites, gaps, weights):
     """Distances in units of the noise and concentrations of a block, (K, LANES) each.
 
@@ -100,7 +101,7 @@ def _gather(d, alpha, s, sites, gaps, weights):
             weights[k, j] = 0.0 if missing else alpha[i, k]
 
 
-@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+@inlined(fastmath=SUMS)
 def _minimum(d, alpha, inverse):
     """p, tau and A of a block, (LANES,) each; `inverse` is room for (K, LANES)."""
     count, p, tau = len(d), np.empty(LANES), np.empty(LANES)
@@ -156,7 +157,7 @@ def _minimum(d, alpha, inverse):
     return p, tau, total
 
 
-@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+@inlined(fastmath=SUMS)
 def _around(place, d, alpha, inverse, by_alpha):
     """Log density, its derivative in log s, and the doubt of a block, three rows.
 

@@ -12,8 +12,10 @@ from math import log, pi
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
+
+from dirimix.loops import inlined
 
 # sums may be taken in any order, which vectors need; nothing else about them is assumed
 SUMS = {"reassoc", "contract", "nsz"}
@@ -61,7 +63,7 @@ _DOUBLE = _Precision(np.float64, np.uint64, 12, 7, 5, 6, 8, -700.0)
 _SINGLE = _Precision(np.float32, np.uint32, 6, 2, 3, 4, 5, -80.0)
 
 
-@njit(fastmath=_PLAIN, error_model="numpy")
+@inlined(fastmath=_PLAIN)
 def _polynomial(series, v):
     """Sum of series[n] v^n by Horner's rule."""
     total = series[-1]
@@ -85,7 +87,7 @@ def _log_in(kind: _Precision) -> Callable:
     )
     one, ln2 = real(1), real(log(2))
 
-    @njit(fastmath=_PLAIN, error_model="numpy")
+    @inlined(fastmath=_PLAIN)
     def log_of(x):
         shifted = bits(real(x).view(bits) + offset)
         power = bits((shifted >> exponent) | integer).view(real) - integer_value
@@ -170,17 +172,17 @@ _LOG_POLAR = {types.float64: _log_polar_in(_DOUBLE), types.float32: _log_polar_i
 _EXP_POLAR = {types.float64: _exp_polar_in(_DOUBLE), types.float32: _exp_polar_in(_SINGLE)}
 
 
-@overload(_log_polar, jit_options={"fastmath": _PLAIN, "error_model": "numpy"})
+@overload(_log_polar, jit_options={"forceinline": True, "fastmath": _PLAIN, "error_model": "numpy"})
 def _(re, im, count):  # noqa: ARG001
     return _LOG_POLAR[re.dtype]
 
 
-@overload(_exp_polar, jit_options={"fastmath": _PLAIN, "error_model": "numpy"})
+@overload(_exp_polar, jit_options={"forceinline": True, "fastmath": _PLAIN, "error_model": "numpy"})
 def _(re, im, count):  # noqa: ARG001
     return _EXP_POLAR[re.dtype]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined()
 def log_polar(re, im, count):
     """Put log(re + i im), im > 0, in place of the first `count` of a row.
 
@@ -192,7 +194,7 @@ def log_polar(re, im, count):
     _log_polar(re, im, count)
 
 
-@njit(cache=True, nogil=True, fastmath=_PLAIN, error_model="numpy")
+@inlined(fastmath=_PLAIN)
 def log_row(x):
     """Put log(x) in place of the numbers of a row, of double precision, to 1e-14.
 
@@ -202,7 +204,7 @@ def log_row(x):
         x[j] = _log_double(x[j])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined()
 def exp_polar(re, im, count):
     """Put exp(re + i im - top) in place of the first `count` of a row; top is the largest re.
 
@@ -211,7 +213,7 @@ def exp_polar(re, im, count):
     return _exp_polar(re, im, count)
 
 
-@njit(cache=True, nogil=True, fastmath=SUMS, error_model="numpy")
+@inlined(fastmath=SUMS)
 def subtract_logs(z_re, z_im, count, d, alpha, re, im, logs):
     """Take sum_k alpha_k log(z_j - d_k) from two rows, for the first `count` nodes z_j.
 
@@ -241,7 +243,7 @@ def subtract_logs(z_re, z_im, count, d, alpha, re, im, logs):
             im[j] -= a * log_im[begin + j]
 
 
-@njit(error_model="numpy")
+@inlined()
 def digamma_beyond(x, log_x):
     """Digamma function for x >= 8 with its logarithm, to 1e-12 (Abramowitz & Stegun 6.3.18)."""
     v = 1 / (x * x)
@@ -249,7 +251,7 @@ def digamma_beyond(x, log_x):
     return log_x - 0.5 / x - series
 
 
-@njit(error_model="numpy")
+@inlined()
 def log_gamma_beyond(x, log_x):
     """Log gamma function for x >= 8 with its logarithm, to 1e-12 (Abramowitz & Stegun 6.1.41)."""
     v = 1 / (x * x)
@@ -257,7 +259,7 @@ def log_gamma_beyond(x, log_x):
     return (x - 0.5) * log_x - x + _HALF_LOG_TWO_PI + series / x
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@inlined()
 def digamma(x):
     """Digamma function for x > 0, to 1e-12 (Abramowitz & Stegun 6.3.5).
 
