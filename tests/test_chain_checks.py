@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from arviz_stats.base.array import array_stats
 
-from dirimix.chain_checks import check_chains
+from dirimix.chain_checks import check_chains, ess_bulk
 
 
 def correlated(chains: int, draws: int, p: int) -> np.ndarray:
@@ -42,6 +42,7 @@ def test_equals_arviz(chains: int, count: int) -> None:
     draws[1::2, :, 5] = 1 - draws[1::2, :, 5]
     for found, expected in zip(check_chains(draws), one_at_a_time(draws), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_array_equal(ess_bulk(draws), check_chains(draws).ess_bulk)
 
 
 def test_what_never_varies_has_no_rhat() -> None:

@@ -42,8 +42,13 @@ def check_chains(draws: np.ndarray) -> ChainChecks:
     return ChainChecks(*(np.concatenate(values) for values in zip(*found, strict=True)))
 
 
+def ess_bulk(draws: np.ndarray) -> np.ndarray:
+    """Bulk effective sample sizes alone, of few quantities, (chains, draws, p)."""
+    return _effective(_normal_scores(_split(_quantities_first(draws))))
+
+
 def _check(draws: np.ndarray) -> ChainChecks:
-    draws = np.moveaxis(draws, -1, 0).astype(float)
+    draws = _quantities_first(draws)
     halves, edges = _split(draws), np.quantile(draws, _TAILS, axis=(1, 2))
     low, high = (_effective((halves <= e[:, None, None]).astype(float)) for e in edges)
     scores = _normal_scores(halves)
@@ -55,6 +60,11 @@ def _check(draws: np.ndarray) -> ChainChecks:
         np.minimum(low, high),
         rhat if draws.shape[1] > 1 else np.full(len(rhat), np.nan),
     )
+
+
+def _quantities_first(draws: np.ndarray) -> np.ndarray:
+    """Draws of p quantities, (p, chains, draws), in double precision."""
+    return np.moveaxis(draws, -1, 0).astype(float)
 
 
 def _split(draws: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Whether a sample may be read as an answer: R-hat, effective sample sizes, divergences, energy.
 
-The fraction of missing information in the energy is that of Betancourt (2016), arXiv:1604.00695, as
-ArviZ computes it.
+R-hat and effective sample sizes are those of `chain_checks`, the fraction of missing information in
+the energy that of Betancourt (2016), arXiv:1604.00695, as ArviZ computes it.
 """
 
 from collections.abc import Mapping

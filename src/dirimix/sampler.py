@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix import convergence
-from dirimix.chain_checks import check_chains
+from dirimix.chain_checks import ess_bulk
 from dirimix.crew import AbstractCrew, make_crew
 from dirimix.kernel import (
     FIRST_STEP,
@@ -233,4 +233,4 @@ class _Board:
         if shortest < 4:
             return float("nan")
         drawn = np.stack([np.concatenate(s)[:shortest].reshape(shortest, -1) for s in self.seen])
-        return float(np.min(check_chains(drawn).ess_bulk))
+        return float(np.min(ess_bulk(drawn)))

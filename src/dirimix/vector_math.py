@@ -8,6 +8,7 @@ the rows.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import log, pi
 from typing import Any
 
@@ -21,6 +22,7 @@ from dirimix.loops import inlined
 SUMS = {"reassoc", "contract", "nsz"}
 # no other order where two parts of a sum are far from each other in size
 _PLAIN = {"contract", "nsz"}
+_IN_PLAIN: Any = inlined.keywords | {"fastmath": _PLAIN}
 _HALF_LOG_TWO_PI = 0.5 * log(2 * pi)
 
 
@@ -72,6 +74,7 @@ def _polynomial(series, v):
     return total
 
 
+@cache
 def _log_in(kind: _Precision) -> Callable:
     real, bits = kind.real, kind.bits
     exponent = bits(kind.digits())
@@ -172,12 +175,12 @@ _LOG_POLAR = {types.float64: _log_polar_in(_DOUBLE), types.float32: _log_polar_i
 _EXP_POLAR = {types.float64: _exp_polar_in(_DOUBLE), types.float32: _exp_polar_in(_SINGLE)}
 
 
-@overload(_log_polar, jit_options={"forceinline": True, "fastmath": _PLAIN, "error_model": "numpy"})
+@overload(_log_polar, jit_options=_IN_PLAIN)
 def _(re, im, count):  # noqa: ARG001
     return _LOG_POLAR[re.dtype]
 
 
-@overload(_exp_polar, jit_options={"forceinline": True, "fastmath": _PLAIN, "error_model": "numpy"})
+@overload(_exp_polar, jit_options=_IN_PLAIN)
 def _(re, im, count):  # noqa: ARG001
     return _EXP_POLAR[re.dtype]
 
