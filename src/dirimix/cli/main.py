@@ -1,0 +1,60 @@
+"""The command line: one module a verb, nothing heavy imported before it is needed."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from dirimix import compilation
+from dirimix._version import __version__
+from dirimix.cli import data, fit, predict, report, run
+from dirimix.errors import InputError, NotConverged
+
+BAD_INPUT, NOT_CONVERGED, INTERRUPTED = 2, 3, 130
+VERBS = {"data": data, "fit": fit, "predict": predict, "run": run, "report": report}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    0 is success, 2 bad input, 3 a result that has not converged, 130 an interruption.
+    """
+    arguments = _parser().parse_args(argv)
+    if arguments.quiet:
+        _silence_downloads()
+    os.environ.update(compilation.environment())
+    try:
+        converged = arguments.act(arguments)
+    except InputError as error:
+        sys.stderr.write(f"dirimix: {error}\n")
+        return BAD_INPUT
+    except NotConverged as error:
+        sys.stderr.write(f"dirimix: {error}\n")
+        return NOT_CONVERGED
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            "\ndirimix: interrupted; finished methods of a run are kept for --resume\n"
+        )
+        return INTERRUPTED
+    return 0 if converged or arguments.allow_unconverged else NOT_CONVERGED
+
+
+def _silence_downloads() -> None:
+    """Keep the downloader's own lines off the terminal."""
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dirimix",
+        description="Mix imperfect models: calibrated predictions and weight maps.",
+        epilog="Exit codes: 0 success, 2 bad input, 3 not converged (outputs are written).",
+    )
+    parser.add_argument("--version", action="version", version=f"dirimix {__version__}")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, module in VERBS.items():
+        words = (module.__doc__ or "").splitlines()[0]
+        module.add_arguments(verbs.add_parser(name, help=words, description=words))
+    return parser
