@@ -46,7 +46,7 @@ bench: .venv.ok
 	$(BIN)/python benchmarks/run.py
 
 fresh:
-	rm -f src/dirimix/__pycache__/*.nb?
+	find src -name "*.nb?" -delete
 
 clean: fresh
 	rm -rf .venv .venv.ok dist build

@@ -27,16 +27,16 @@ import numpy as np
 import vectorised
 from jaxtyping import Array, Float
 
-from dirimix import integrated
-from dirimix.chain_checks import check_chains
-from dirimix.kernel import _MAX_STEPS, _WHOLE, FIRST_STEP
-from dirimix.lattice import make_lattice_field
-from dirimix.length_scale import LengthScalePrior
-from dirimix.local_mixture import _constant_mixture
-from dirimix.local_model import LocalModel
-from dirimix.noise import GammaNoise
-from dirimix.sampler import _WINDOWS
-from dirimix.table import Table
+from dirimix.estimators.fields.lattice import make_lattice_field
+from dirimix.estimators.fields.length_scale import LengthScalePrior
+from dirimix.estimators.local_mixture import _constant_mixture
+from dirimix.estimators.local_posterior import LocalModel
+from dirimix.laws.noise import GammaNoise
+from dirimix.likelihood import density
+from dirimix.sampling.hmc import _MAX_STEPS, _WHOLE, FIRST_STEP
+from dirimix.sampling.rhat_ess import check_chains
+from dirimix.sampling.sampler import _WINDOWS
+from dirimix.table.table import Table
 
 FILE = Path(__file__).with_suffix(".csv")
 COLUMNS = (
@@ -113,7 +113,7 @@ def concentrations(model: LocalModel, q: Array) -> tuple[Array, Array]:
     return alpha, jnp.sqrt(jnp.exp(2 * p["log_sigma"])[:, None] + model.table.y_err**2)
 
 
-def posterior(model: LocalModel, accuracy: integrated.Accuracy, nodes: int, terms: int) -> Callable:
+def posterior(model: LocalModel, accuracy: density.Accuracy, nodes: int, terms: int) -> Callable:
     """From positions, (c, size), to `State`."""
     d = model.table.f - model.table.y[:, None]
     likelihood = vectorised.Likelihood(d, accuracy, nodes, terms)
@@ -135,9 +135,9 @@ class Sampler:
         self.adapted = np.flatnonzero(self.target.adapt)
         shapes = model.shapes().items()
         self.amplitudes = model.ravel({n: np.full(s, n == "amplitude") for n, s in shapes})
-        coarse = posterior(model, integrated.COARSE, *COARSE)
+        coarse = posterior(model, density.COARSE, *COARSE)
         self.force = jax.grad(lambda q: coarse(q).log_density.sum())
-        self.at = jax.jit(posterior(model, integrated.FINE, *FINE))
+        self.at = jax.jit(posterior(model, density.FINE, *FINE))
         self.travel = jax.jit(self._travel)
         self.leap = jax.jit(jax.vmap(self.target.leap))
         self.keep = jax.jit(self._keep)

@@ -29,11 +29,11 @@ def measure(sites: int, models: int) -> dict[str, object]:
     import jax
     import jax.numpy as jnp
 
-    from dirimix.lattice import make_lattice_field
-    from dirimix.length_scale import LengthScalePrior
-    from dirimix.local_model import LocalModel
-    from dirimix.noise import GammaNoise
-    from dirimix.table import make_table
+    from dirimix.estimators.fields.lattice import make_lattice_field
+    from dirimix.estimators.fields.length_scale import LengthScalePrior
+    from dirimix.estimators.local_posterior import LocalModel
+    from dirimix.laws.noise import GammaNoise
+    from dirimix.table.table import make_table
 
     rng = np.random.default_rng(sites + models)
     side = round(np.sqrt(sites))

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from dirimix.problem import load_problem
-from dirimix.study import DataChoice
-from dirimix.table import Table, make_table
+from dirimix.study.load import load_problem
+from dirimix.study.spec import DataChoice
+from dirimix.table.table import Table, make_table
 
 
 def small() -> Table:

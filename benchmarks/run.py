@@ -37,7 +37,7 @@ def measure(problem: str, sampler: str, seed: int) -> dict[str, object]:
     from problems import PROBLEMS
     from samplers import SAMPLERS
 
-    from dirimix.chain_checks import check_chains
+    from dirimix.sampling.rhat_ess import check_chains
 
     warmup, draws = RUNS[problem, sampler]
     with warnings.catch_warnings():

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from dirimix import LocalDirichletMixture
-from dirimix.length_scale import LengthScalePrior
-from dirimix.table import Table
+from dirimix.estimators.fields.length_scale import LengthScalePrior
+from dirimix.table.table import Table
 
 CHAINS = 4
 

@@ -1,6 +1,6 @@
 """The weight-integrated likelihood in JAX, for many chains and sites at a time on a GPU.
 
-The same integrals as `dirimix.integrated`, which loops over the sites on a CPU: the contour
+The same integrals as `dirimix.likelihood.density`, which loops over the sites on a CPU: the contour
 integral inside the models' hull, the path outside it, and the saddle point. Here every route is
 a program over rows of elements, one element a chain and site, and serves chunks of the elements
 that ask for it. The node loop of the contour keeps running sums, rescaled as larger terms come,
@@ -18,8 +18,8 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 from numpy.polynomial.chebyshev import chebpts1, chebvander
 
-from dirimix.contour import PIECES, TERMS, make_paths
-from dirimix.integrated import (
+from dirimix.likelihood.contour_nodes import PIECES, TERMS, make_paths
+from dirimix.likelihood.density import (
     _FAINTEST,
     _FAR_OUTSIDE,
     _FLOOR,
@@ -28,7 +28,7 @@ from dirimix.integrated import (
     _WIDE,
     Accuracy,
 )
-from dirimix.outside import Rule
+from dirimix.likelihood.outside_hull import Rule
 
 CHUNK = 32768  # elements of a chunk
 UNROLLED = 4  # nodes of the contour between two visits to memory
@@ -143,7 +143,7 @@ def _fill(mask: Array, chunk: int, function: Callable, inputs: Array, into: Arra
 
 
 def _inside(likelihood: Likelihood, shape: int, d: Rows, alpha: Rows) -> list[Array]:
-    """The contour integral of `dirimix.inside`: density, derivatives in log s and in alpha."""
+    """The integral of `dirimix.likelihood.contour`: density, derivatives in log s and alpha."""
     paths, nodes = make_paths(likelihood.accuracy.step), likelihood.nodes
     total = sum(alpha)
     height = paths.height[shape] * jnp.sqrt(total + 1)
@@ -257,7 +257,7 @@ def _slopes_of(function: Callable, d: Rows, alpha: Rows) -> list[Array]:
 
 
 def _saddle(d: Rows, alpha: Rows) -> list[Array]:
-    """The saddle point of `dirimix.saddle`: log density, its derivatives, the doubt in it."""
+    """The saddle point of `dirimix.likelihood.saddle`: log density, derivatives, doubt in it."""
     return _slopes_of(_laplace, d, alpha)
 
 
@@ -329,7 +329,7 @@ def _newton(d: Rows, alpha: Rows) -> tuple[Array, Array]:
 
 
 def _outside(rule: Rule, d: Rows, alpha: Rows) -> list[Array]:
-    """The path of `dirimix.outside`, beyond all models: density and its derivatives."""
+    """The path of `dirimix.likelihood.outside_hull`: density and its derivatives."""
     below = d[0] > 0
     return _slopes_of(partial(_beyond, rule), [jnp.where(below, -g, g) for g in d], alpha)
 

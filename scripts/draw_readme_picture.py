@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from dirimix.plot_style import Names
-from dirimix.plots import weight_maps
-from dirimix.storage import read_json
+from dirimix.report.look import Names
+from dirimix.report.plots import weight_maps
+from dirimix.study.folder import read_json
 
 OUT = Path(__file__).parents[1] / "docs/images/weights.png"
 

@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 
 import dirimix
-from dirimix import datasets, sampler
-from dirimix.cli import _parser, main
+from dirimix import datasets
+from dirimix.cli.main import _parser, main
 from dirimix.datasets.files import VARIABLE
 from dirimix.methods import METHODS
-from dirimix.study import DataChoice
+from dirimix.sampling import sampler
+from dirimix.study.spec import DataChoice
 from pages import (
     ALL_PAGES,
     PAGES,

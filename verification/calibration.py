@@ -199,7 +199,7 @@ def _log_likelihood(mixture, truth: Truth, d: np.ndarray, y_err: np.ndarray | No
     if hasattr(mixture, "weights_"):
         miss = np.sum(truth.weights * d, axis=1) / noise
         return float(np.sum(-0.5 * miss**2 - np.log(noise * np.sqrt(2 * np.pi))))
-    from dirimix.integrated import Likelihood
+    from dirimix.likelihood.density import Likelihood
 
     return float(np.sum(Likelihood(d).evaluate(truth.alpha, np.full(len(d), noise))[0]))
 

@@ -9,16 +9,16 @@ from typing import Any
 from dirimix._version import __version__
 
 _HOME = {
-    "BayesianModelAveraging": "dirimix.averaging",
-    "DirichletMixture": "dirimix.global_mixture",
-    "EqualWeights": "dirimix.references",
-    "GPCorrection": "dirimix.correction",
-    "LinearMixture": "dirimix.global_mixture",
-    "LocalDirichletMixture": "dirimix.local_mixture",
-    "OrdinaryLeastSquares": "dirimix.references",
-    "RidgeStacking": "dirimix.references",
-    "SimplexLeastSquares": "dirimix.references",
-    "SingleModel": "dirimix.single",
+    "BayesianModelAveraging": "dirimix.estimators.averaging",
+    "DirichletMixture": "dirimix.estimators.global_mixture",
+    "EqualWeights": "dirimix.estimators.baselines",
+    "GPCorrection": "dirimix.estimators.correction",
+    "LinearMixture": "dirimix.estimators.global_mixture",
+    "LocalDirichletMixture": "dirimix.estimators.local_mixture",
+    "OrdinaryLeastSquares": "dirimix.estimators.baselines",
+    "RidgeStacking": "dirimix.estimators.baselines",
+    "SimplexLeastSquares": "dirimix.estimators.baselines",
+    "SingleModel": "dirimix.estimators.single_model",
 }
 _MODULES = ("datasets", "scores")
 

@@ -11,7 +11,7 @@ import dirimix
 from dirimix.errors import InputError
 
 if TYPE_CHECKING:
-    from dirimix.base import AbstractMixture
+    from dirimix.estimators.base import AbstractMixture
 
 CORRECTED = "+gp"  # a method's name with this suffix mixes corrected models
 LABEL = "@"  # what follows it tells two runs of one method apart

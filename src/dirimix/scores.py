@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom, binomtest
 
-from dirimix.crps import crps_values
 from dirimix.errors import InputError
-from dirimix.predictive import NormalMixture
+from dirimix.laws.crps import crps_values
+from dirimix.laws.normal_mixture import NormalMixture
 
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of central coverage
 _BLOCK = 1 << 20  # resampled values held at once: 8 MB

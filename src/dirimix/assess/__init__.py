@@ -1,0 +1,1 @@
+"""What a fitted method says, as tables: scores, weights, checks."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dirimix.clusters import band_of, resampled_means
+from dirimix.laws.bands import band_of, resampled_means
 from dirimix.scores import LEVELS
 
 Row = dict[str, object]

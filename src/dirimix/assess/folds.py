@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dirimix.errors import InputError
-from dirimix.problem import Problem
-from dirimix.sections import Scheme
+from dirimix.study.load import Problem
+from dirimix.study.sections import Scheme
 
 
 @dataclass(frozen=True)

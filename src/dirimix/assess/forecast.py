@@ -5,12 +5,12 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from dirimix.base import AbstractMixture
+from dirimix.assess.method_tables import summarise_law
+from dirimix.assess.weight_tables import site_weights
 from dirimix.errors import DroppedRowsWarning
-from dirimix.fitted import FittedMethod
-from dirimix.outputs import summarise_law
-from dirimix.table import make_table
-from dirimix.weight_tables import site_weights
+from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.fitted import FittedMethod
+from dirimix.table.table import make_table
 
 
 def forecast(fitted: FittedMethod, frame: pd.DataFrame) -> pd.DataFrame:

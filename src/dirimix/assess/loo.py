@@ -16,9 +16,9 @@ from arviz_stats.base.array import array_stats
 from arviz_stats.loo import loo
 
 from dirimix.errors import DroppedRowsWarning
-from dirimix.fitted import FittedMethod
+from dirimix.estimators.fitted import FittedMethod
 from dirimix.methods import parse_method
-from dirimix.problem import Problem
+from dirimix.study.load import Problem
 
 LARGEST_K = 0.7
 _NOTE = "the correction has seen every row: the estimate is too high"

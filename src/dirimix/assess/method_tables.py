@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from dirimix import scores
-from dirimix.crps import crps_values
-from dirimix.fitted import FittedMethod, View, views
-from dirimix.loo import loo_tables
-from dirimix.predictive import NormalMixture
-from dirimix.problem import Problem
-from dirimix.weight_tables import weight_tables
+from dirimix.assess.loo import loo_tables
+from dirimix.assess.weight_tables import weight_tables
+from dirimix.estimators.fitted import FittedMethod, View, views
+from dirimix.laws.crps import crps_values
+from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.study.load import Problem
 
 QUANTILES = {
     "q025": 0.025,

@@ -16,11 +16,11 @@ import pandas as pd
 from scipy.spatial import cKDTree
 from scipy.special import softmax
 
-from dirimix.base import AbstractMixture
-from dirimix.fitted import FittedMethod
-from dirimix.problem import Problem
-from dirimix.sections import Reversion
-from dirimix.weight_tables import summarise
+from dirimix.assess.weight_tables import summarise
+from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.fitted import FittedMethod
+from dirimix.study.load import Problem
+from dirimix.study.sections import Reversion
 
 _FAR = 1e4  # extents of the data away
 _COPIES = 16  # far sites, to average their own prior deviations

@@ -22,8 +22,8 @@ from arviz_stats.base.array import array_stats
 from arviz_stats.psense import psense
 
 from dirimix.errors import DroppedRowsWarning
-from dirimix.fitted import FittedMethod
-from dirimix.posterior_entries import SAMPLE, scalars
+from dirimix.estimators.fitted import FittedMethod
+from dirimix.sampling.posterior_entries import SAMPLE, scalars
 
 _POWERS = (0.5, 2.0)
 _MATTERS = 0.05

@@ -19,11 +19,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from dirimix.base import AbstractMixture
-from dirimix.fitted import FittedMethod
-from dirimix.predictive import NormalMixture
-from dirimix.problem import Problem
-from dirimix.sections import Threshold
+from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.fitted import FittedMethod
+from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.study.load import Problem
+from dirimix.study.sections import Threshold
 
 _SITES = 512  # whose predictive law is made at once
 _HARDLY = 0.01  # share of a model's values below the level, of a table that ends there

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import entr
 
-from dirimix.base import AbstractMixture
-from dirimix.fitted import FittedMethod
+from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.fitted import FittedMethod
 from dirimix.methods import parse_method
-from dirimix.problem import Problem
+from dirimix.study.load import Problem
 
 _SITES = 512  # whose weight draws are held at once: 150 MB for 4,000 draws of 9 models
 _FEWEST = 100  # draws that a correlation needs

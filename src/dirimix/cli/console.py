@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
-from dirimix.progress import ChainProgress, Listener
+from dirimix.sampling.progress import ChainProgress, Listener
 
 if TYPE_CHECKING:
-    from dirimix.problem import Problem
-    from dirimix.summary import Outcome
+    from dirimix.study.collate import Outcome
+    from dirimix.study.load import Problem
 
 _BAR = 24  # cells
 _EVERY = 15.0  # seconds between two plain lines of a chain

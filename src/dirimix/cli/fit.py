@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from dirimix.cli import options
-from dirimix.cli.progress import Teller
+from dirimix.cli.console import Teller
 from dirimix.errors import InputError
 from dirimix.methods import METHODS, Choice, parse_method
 
@@ -52,11 +52,11 @@ def _fit(arguments: argparse.Namespace) -> bool:
     choice = parse_method(arguments.method)
     teller = Teller(quiet=arguments.quiet)
     # light checks first: the rest imports much
-    from dirimix.execute import fit_one, training_only
-    from dirimix.problem import load_problem
-    from dirimix.runner import warnings_told
-    from dirimix.storage import check_target
-    from dirimix.study import DataChoice, Study, check_options
+    from dirimix.study.folder import check_target
+    from dirimix.study.load import load_problem
+    from dirimix.study.run import fit_one, training_only
+    from dirimix.study.runner import warnings_told
+    from dirimix.study.spec import DataChoice, Study, check_options
 
     own = dict(options.setting(text) for text in arguments.option)
     check_options(choice, own)

@@ -5,10 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from dirimix import compilation
 from dirimix._version import __version__
 from dirimix.cli import data, fit, predict, report, run
 from dirimix.errors import InputError, NotConverged
+from dirimix.sampling import compile_cache
 
 BAD_INPUT, NOT_CONVERGED, INTERRUPTED = 2, 3, 130
 VERBS = {"data": data, "fit": fit, "predict": predict, "run": run, "report": report}
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.quiet:
         _silence_downloads()
-    os.environ.update(compilation.environment())
+    os.environ.update(compile_cache.environment())
     try:
         converged = arguments.act(arguments)
     except InputError as error:

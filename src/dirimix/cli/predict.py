@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from dirimix.cli import options
-from dirimix.cli.progress import Teller
+from dirimix.cli.console import Teller
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,11 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> bool:
-    from dirimix.execute import load_fitted
-    from dirimix.forecast import forecast
-    from dirimix.frames import file_kind, write_frame
-    from dirimix.problem import read_table
-    from dirimix.runner import warnings_told
+    from dirimix.assess.forecast import forecast
+    from dirimix.study.load import read_table
+    from dirimix.study.run import load_fitted
+    from dirimix.study.runner import warnings_told
+    from dirimix.table.files import file_kind, write_frame
 
     teller = Teller(quiet=arguments.quiet)
     file_kind(arguments.out)

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> bool:
-    from dirimix.report import write_report
+    from dirimix.report.page import write_report
 
     path = write_report(Path(arguments.folder))
     if not arguments.quiet:

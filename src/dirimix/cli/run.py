@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dirimix.cli import options
-from dirimix.cli.progress import Teller
+from dirimix.cli.console import Teller
 from dirimix.errors import InputError
 
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> bool:
     if arguments.jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {arguments.jobs}")
-    from dirimix.study import read_study
+    from dirimix.study.spec import read_study
 
     study = read_study(Path(arguments.study))
     if arguments.seed is not None:
@@ -37,11 +37,11 @@ def _run(arguments: argparse.Namespace) -> bool:
     if arguments.only:
         study = study.only(options.names(arguments.only, "--only"))
     # a study that is not valid is refused before the heavy imports
-    from dirimix.execute import Work, run_study
-    from dirimix.jobs import Setup
-    from dirimix.problem import file_sha256, load_problem
-    from dirimix.runner import warnings_told
-    from dirimix.storage import check_target
+    from dirimix.study.folder import check_target
+    from dirimix.study.jobs import Setup
+    from dirimix.study.load import file_sha256, load_problem
+    from dirimix.study.run import Work, run_study
+    from dirimix.study.runner import warnings_told
 
     folder = Path(arguments.out or Path("runs", Path(arguments.study).stem))
     teller = Teller(quiet=arguments.quiet)

@@ -1,0 +1,1 @@
+"""The methods, each with the face of a scikit-learn regressor."""

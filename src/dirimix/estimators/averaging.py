@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import entr, softmax
 
-from dirimix.base import AbstractMixture, renormalise
 from dirimix.errors import InputError
-from dirimix.evidence import Evidence, closed_form, laplace, monte_carlo, quadrature
-from dirimix.noise import AbstractNoisePrior, GammaPrecision, sigma_posterior
-from dirimix.predictive import NormalMixture
-from dirimix.rows import complete_rows, edge_rows, observed
-from dirimix.table import Table
+from dirimix.estimators.base import AbstractMixture, renormalise
+from dirimix.estimators.evidence import Evidence, closed_form, laplace, monte_carlo, quadrature
+from dirimix.laws.noise import AbstractNoisePrior, GammaPrecision, sigma_posterior
+from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.table.selection import complete_rows, edge_rows, observed
+from dirimix.table.table import Table
 
 EVIDENCES = ("closed-form", "laplace", "monte-carlo")
 

@@ -10,9 +10,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from dirimix.correction import warn_if_overlapping
-from dirimix.predictive import NormalMixture
-from dirimix.table import Table, make_table
+from dirimix.estimators.correction import warn_if_overlapping
+from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.table.table import Table, make_table
 
 
 class AbstractMixture(RegressorMixin, BaseEstimator, ABC):

@@ -8,12 +8,12 @@ import numpy as np
 from scipy.optimize import minimize, nnls
 from sklearn.utils.validation import check_is_fitted
 
-from dirimix.base import AbstractMixture, pool, renormalise
 from dirimix.errors import InputError
-from dirimix.noise import maximum_likelihood_sigma
-from dirimix.predictive import NormalMixture
-from dirimix.rows import complete_rows, observed
-from dirimix.table import Table
+from dirimix.estimators.base import AbstractMixture, pool, renormalise
+from dirimix.laws.noise import maximum_likelihood_sigma
+from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.table.selection import complete_rows, observed
+from dirimix.table.table import Table
 
 _FLOOR = 1e-6  # smallest sigma in units of y_scale: an exact fit leaves a law with some width
 _BY_LIKELIHOOD = "none; maximum likelihood"

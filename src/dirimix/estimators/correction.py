@@ -17,9 +17,9 @@ from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
 from dirimix.errors import CorrectionOverlapWarning, DroppedRowsWarning, InputError
-from dirimix.residual_process import ResidualProcess, condition, likeliest_kernel
-from dirimix.rows import describe_missing, observed
-from dirimix.table import SD_SUFFIX, Table, make_table
+from dirimix.estimators.residual_process import ResidualProcess, condition, likeliest_kernel
+from dirimix.table.selection import describe_missing, observed
+from dirimix.table.table import SD_SUFFIX, Table, make_table
 
 RECORD = "dirimix_correction"  # the key of `DataFrame.attrs` that says what trained a correction
 

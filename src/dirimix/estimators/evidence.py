@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import gammaln, logsumexp
 
-from dirimix.noise import (
+from dirimix.laws.noise import (
     AbstractNoisePrior,
     GammaPrecision,
     Peak,

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dirimix.base import AbstractMixture
-from dirimix.correction import GPCorrection
 from dirimix.errors import DroppedRowsWarning, InputError
+from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.correction import GPCorrection
+from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.methods import Choice
-from dirimix.predictive import NormalMixture
-from dirimix.problem import Problem
-from dirimix.progress import Listener
+from dirimix.sampling.progress import Listener
+from dirimix.study.load import Problem
 
 _SIBLINGS = ("projected", "unprojected")  # fitted relatives that some estimators offer
 

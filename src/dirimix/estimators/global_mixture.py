@@ -9,16 +9,16 @@ import numpy as np
 import xarray as xr
 from scipy.stats import halfnorm
 
-from dirimix import convergence, posterior, sampler
-from dirimix.base import AbstractMixture, pool, renormalise
 from dirimix.errors import InputError
-from dirimix.global_model import AbstractGlobalModel, DirichletModel, LinearModel
-from dirimix.noise import GammaNoise
-from dirimix.posterior import Quantity
-from dirimix.predictive import NormalMixture
-from dirimix.progress import Listener
-from dirimix.rows import complete_rows, observed, refuse_answers
-from dirimix.table import Table
+from dirimix.estimators.base import AbstractMixture, pool, renormalise
+from dirimix.estimators.global_posterior import AbstractGlobalModel, DirichletModel, LinearModel
+from dirimix.laws.noise import GammaNoise
+from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.sampling import convergence, posterior, sampler
+from dirimix.sampling.posterior import Quantity
+from dirimix.sampling.progress import Listener
+from dirimix.table.selection import complete_rows, observed, refuse_answers
+from dirimix.table.table import Table
 
 
 class AbstractGlobalMixture(AbstractMixture):

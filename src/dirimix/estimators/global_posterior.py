@@ -18,12 +18,12 @@ from jaxtyping import Array, Float
 from scipy.optimize import minimize
 from scipy.special import logit
 
-from dirimix import dirichlet
-from dirimix.kernel import Target
-from dirimix.noise import GammaNoise
-from dirimix.references import simplex_least_squares
-from dirimix.rows import observed
-from dirimix.table import Table
+from dirimix.estimators.baselines import simplex_least_squares
+from dirimix.laws import dirichlet
+from dirimix.laws.noise import GammaNoise
+from dirimix.sampling.hmc import Target
+from dirimix.table.selection import observed
+from dirimix.table.table import Table
 
 _FLATTEST = 0.1  # smallest curvature taken from a mode; a logistic latent has 0.3 a priori
 

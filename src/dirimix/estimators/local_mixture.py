@@ -6,23 +6,24 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from dirimix import convergence, dirichlet, posterior, sampler
-from dirimix.base import AbstractMixture, pool
 from dirimix.errors import ConvergenceWarning, InputError
-from dirimix.field import AbstractField, LinearField
-from dirimix.hilbert import make_hilbert_field
-from dirimix.lattice import make_lattice_field
-from dirimix.length_scale import LengthScalePrior
-from dirimix.local_model import LOG_ALPHA_BOUND, LocalModel
-from dirimix.noise import GammaNoise, maximum_likelihood_sigma
-from dirimix.posterior import Quantity
-from dirimix.predictive import NormalMixture
-from dirimix.process import DenseField
-from dirimix.progress import Listener
-from dirimix.references import simplex_least_squares
-from dirimix.rows import observed, refuse_answers
-from dirimix.site_weights import sample_site_weights
-from dirimix.table import Table
+from dirimix.estimators.base import AbstractMixture, pool
+from dirimix.estimators.baselines import simplex_least_squares
+from dirimix.estimators.fields.field import AbstractField, LinearField
+from dirimix.estimators.fields.gaussian_process import DenseField
+from dirimix.estimators.fields.hilbert import make_hilbert_field
+from dirimix.estimators.fields.lattice import make_lattice_field
+from dirimix.estimators.fields.length_scale import LengthScalePrior
+from dirimix.estimators.local_posterior import LOG_ALPHA_BOUND, LocalModel
+from dirimix.laws import dirichlet
+from dirimix.laws.noise import GammaNoise, maximum_likelihood_sigma
+from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.likelihood.site_weights import sample_site_weights
+from dirimix.sampling import convergence, posterior, sampler
+from dirimix.sampling.posterior import Quantity
+from dirimix.sampling.progress import Listener
+from dirimix.table.selection import observed, refuse_answers
+from dirimix.table.table import Table
 
 _KEPT = 1000  # draws of the field that prediction uses
 _REPEATS = 4  # weight draws for each of them

@@ -19,11 +19,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from dirimix.field import AbstractField, Params
-from dirimix.integrated import Likelihood
-from dirimix.kernel import Target
-from dirimix.noise import GammaNoise
-from dirimix.table import Table
+from dirimix.estimators.fields.field import AbstractField, Params
+from dirimix.laws.noise import GammaNoise
+from dirimix.likelihood.density import Likelihood
+from dirimix.sampling.hmc import Target
+from dirimix.table.table import Table
 
 _DENSE = 100  # so many latents, without a field of normals, get all their covariances learnt
 _HASTE = 2.0  # of the length scales, the slowest: given the field each moves in a narrow valley

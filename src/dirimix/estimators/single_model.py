@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dirimix.base import AbstractMixture
 from dirimix.errors import InputError
-from dirimix.noise import AbstractNoisePrior, GammaNoise, sigma_posterior
-from dirimix.predictive import NormalMixture
-from dirimix.rows import complete_rows, observed
-from dirimix.table import Table
+from dirimix.estimators.base import AbstractMixture
+from dirimix.laws.noise import AbstractNoisePrior, GammaNoise, sigma_posterior
+from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.table.selection import complete_rows, observed
+from dirimix.table.table import Table
 
 
 class SingleModel(AbstractMixture):

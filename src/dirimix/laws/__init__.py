@@ -1,0 +1,1 @@
+"""Probability laws and what is said of them, on plain arrays."""

@@ -12,7 +12,7 @@ Reference: Grimit, Gneiting, Berrocal, Johnson (2006), doi 10.1256/qj.05.235.
 import numpy as np
 from scipy.special import ndtr
 
-from dirimix.predictive import NormalMixture, mixture_cdf
+from dirimix.laws.normal_mixture import NormalMixture, mixture_cdf
 
 _REACH = 6.5  # standard deviations beyond which a component counts as nothing, 1e-10
 _STEP = 0.7  # of the least standard deviation: a relative error of exp(-(pi / 0.7)^2) = 2e-9

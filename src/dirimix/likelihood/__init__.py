@@ -1,0 +1,1 @@
+"""The density of an observation with the weights of its site integrated out."""

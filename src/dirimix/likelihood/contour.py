@@ -4,9 +4,9 @@ from math import ceil, exp, lgamma, log, pi, sqrt
 
 import numpy as np
 
-from dirimix.contour import piece
-from dirimix.loops import inlined
-from dirimix.vector_math import SUMS, exp_polar, subtract_logs
+from dirimix.likelihood.contour_nodes import piece
+from dirimix.likelihood.elementary import SUMS, exp_polar, subtract_logs
+from dirimix.likelihood.inlining import inlined
 
 _MEETING = 9.0  # total concentration where one shape of the path hands over to the other
 _NEGLIGIBLE = 1e-14  # part of the density below which the path's first nodes are left out

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.polynomial.chebyshev import chebpts1, chebvander
 from scipy.special import digamma, gammaln
 
-from dirimix.loops import inlined
+from dirimix.likelihood.inlining import inlined
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ import numpy as np
 from jaxtyping import Array, Float
 from numba import njit
 
-from dirimix.contour import PIECES, TERMS, Paths, make_paths, single_paths
-from dirimix.foreign import argument, asks_for_version, register, result, single_argument
-from dirimix.inside import inside_density
-from dirimix.loops import inlined
-from dirimix.outside import Rule, outside_density
-from dirimix.saddle import saddle_log_densities
+from dirimix.likelihood.contour import inside_density
+from dirimix.likelihood.contour_nodes import PIECES, TERMS, Paths, make_paths, single_paths
+from dirimix.likelihood.inlining import inlined
+from dirimix.likelihood.outside_hull import Rule, outside_density
+from dirimix.likelihood.saddle import saddle_log_densities
+from dirimix.likelihood.xla import argument, asks_for_version, register, result, single_argument
 
 # total concentrations from where the saddle point may serve, and from where it always does
 _SADDLE_FROM, _SADDLE_ALWAYS = 9.0, 100.0

@@ -16,7 +16,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from dirimix.loops import inlined
+from dirimix.likelihood.inlining import inlined
 
 # sums may be taken in any order, which vectors need; nothing else about them is assumed
 SUMS = {"reassoc", "contract", "nsz"}

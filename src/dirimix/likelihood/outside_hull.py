@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dirimix.loops import inlined
-from dirimix.vector_math import SUMS, digamma, exp_polar, log_polar, subtract_logs
+from dirimix.likelihood.elementary import SUMS, digamma, exp_polar, log_polar, subtract_logs
+from dirimix.likelihood.inlining import inlined
 
 _DEPTH, _WIDTH = 1.0, 0.5  # of the hyperbola, in units of the saddle's distance
 _WIDEST = 4.0  # largest distance of the saddle; farther on the integrand only falls

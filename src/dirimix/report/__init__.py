@@ -1,0 +1,1 @@
+"""A result folder as a page, and its tables and figures as files."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dirimix.report_html import folded, number, table, text
+from dirimix.report.html import folded, number, table, text
 
 Numbers = Mapping[str, Any]
 _WORDS = {"rms": "rms", "crps": "CRPS", "log_score": "log score"}

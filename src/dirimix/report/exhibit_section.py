@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from dirimix.exhibits import FIGURE_FOLDER, Exhibit
-from dirimix.report_html import folded, picture, table, text
+from dirimix.report.exhibits.registry import FIGURE_FOLDER, Exhibit
+from dirimix.report.html import folded, picture, table, text
 
 
 def exhibits(made: Iterable[Exhibit]) -> str:

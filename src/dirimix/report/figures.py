@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dirimix import plots
 from dirimix.methods import parse_method
-from dirimix.plot_style import Names, panels
-from dirimix.report_html import folded, picture
+from dirimix.report import plots
+from dirimix.report.html import folded, picture
+from dirimix.report.look import Names, panels
 
 Numbers = Mapping[str, Any]
 _MOST_TRACES = 12

@@ -10,7 +10,7 @@ from zlib import crc32
 import matplotlib
 from matplotlib.figure import Figure
 
-from dirimix.plot_style import INK
+from dirimix.report.look import INK
 
 Row = Mapping[str, Any]
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from dirimix import report_checks, report_figures, storage
 from dirimix.errors import InputError
-from dirimix.exhibits import Output, read_choices, write_exhibits
-from dirimix.plots import row_name
-from dirimix.report_exhibits import exhibits
-from dirimix.report_html import bullets, folded, number, section, table, text, with_band
-from dirimix.report_style import STYLE
+from dirimix.report import checks, figures
+from dirimix.report.exhibit_section import exhibits
+from dirimix.report.exhibits.registry import Output, read_choices, write_exhibits
+from dirimix.report.html import bullets, folded, number, section, table, text, with_band
+from dirimix.report.plots import row_name
+from dirimix.report.style import STYLE
+from dirimix.study.folder import kind_of, read_json
 
 Numbers = Mapping[str, Any]
 _LEVELS = (50, 68, 80, 90, 95)
@@ -49,12 +50,12 @@ def write_report(folder: Path) -> Path:
     Raises:
         InputError: If the folder is no finished output of `run` or `fit`.
     """
-    if storage.kind_of(folder) is None:
+    if kind_of(folder) is None:
         raise InputError(f"{str(folder)!r} is no output folder of run or fit; make one with run")
     if not (folder / "manifest.json").is_file():
         raise InputError(f"the run in {str(folder)!r} is not finished; finish it with run --resume")
-    numbers = storage.read_json(folder / "scores.json")
-    manifest = storage.read_json(folder / "manifest.json")
+    numbers = read_json(folder / "scores.json")
+    manifest = read_json(folder / "manifest.json")
     page = _page(numbers, manifest, folder)
     path = folder / "report.html"
     part = path.with_name(f".{path.name}.part")
@@ -72,17 +73,17 @@ def _page(numbers: Numbers, manifest: Numbers, folder: Path) -> str:
         "scores": _scores(numbers),
         "comparisons": _comparisons(numbers),
         "exhibits": exhibits(write_exhibits(Output(folder, numbers), read_choices(manifest))),
-        "validation": report_checks.validation(numbers),
-        "leave-one-out": report_checks.leave_one_out(numbers),
-        "calibration": report_figures.calibration(numbers),
-        "weights": _weights(numbers) + report_figures.weights(numbers, weights),
-        "far-field": report_checks.far_field(numbers),
-        "redundancy": report_checks.redundancy(numbers),
-        "above": report_checks.above(numbers),
-        "residuals": report_figures.residuals(numbers, predictions),
+        "validation": checks.validation(numbers),
+        "leave-one-out": checks.leave_one_out(numbers),
+        "calibration": figures.calibration(numbers),
+        "weights": _weights(numbers) + figures.weights(numbers, weights),
+        "far-field": checks.far_field(numbers),
+        "redundancy": checks.redundancy(numbers),
+        "above": checks.above(numbers),
+        "residuals": figures.residuals(numbers, predictions),
         "evidence": _evidence(numbers),
-        "sampling": _sampling(numbers) + report_figures.chains(folder),
-        "sensitivity": report_checks.sensitivity(numbers),
+        "sampling": _sampling(numbers) + figures.chains(folder),
+        "sensitivity": checks.sensitivity(numbers),
         "priors": _priors(numbers),
         "data": _data(numbers),
         "manifest": _provenance(manifest),
@@ -152,7 +153,7 @@ def _scores(numbers: Numbers) -> str:
     }
     # the first split stands open with its picture, the other folds
     first, *others = tables
-    parts += [report_figures.score_dots(numbers, first), tables[first]]
+    parts += [figures.score_dots(numbers, first), tables[first]]
     parts += [folded(f"Scores on the {split} rows", tables[split]) for split in others]
     return "\n".join(parts)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from dirimix.plane import draw_outline, draw_values, half_steps
-from dirimix.plot_style import INK, QUIET, SERIES, Names, colour, dress, line_style, panels
+from dirimix.report.look import INK, QUIET, SERIES, Names, colour, dress, line_style, panels
+from dirimix.report.site_map import draw_outline, draw_values, half_steps
 
 _LOCAL = colour("lbmm-gpd")
 

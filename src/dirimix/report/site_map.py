@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import Collection, LineCollection, PolyCollection
 
-from dirimix.plot_style import INK
+from dirimix.report.look import INK
 
 _SPARSE = 20  # places of the smallest lattice a site, above which sites are no lattice
 

@@ -1,0 +1,1 @@
+"""Hamiltonian Monte Carlo for any log density, and whether its draws may be read."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from arviz_stats.base.array import array_stats
 
-from dirimix.chain_checks import check_chains
+from dirimix.sampling.rhat_ess import check_chains
 
 MAX_RHAT = 1.01
 MIN_ESS = 400.0

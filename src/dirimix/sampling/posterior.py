@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from dirimix import convergence
 from dirimix._version import __version__
 from dirimix.errors import ConvergenceWarning
-from dirimix.sampler import Sample, Settings
+from dirimix.sampling import convergence
+from dirimix.sampling.sampler import Sample, Settings
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,8 @@ from math import ceil
 import numpy as np
 import pandas as pd
 
-from dirimix import convergence
-from dirimix.chain_checks import ess_bulk
-from dirimix.crew import AbstractCrew, make_crew
-from dirimix.kernel import (
+from dirimix.sampling import convergence
+from dirimix.sampling.hmc import (
     FIRST_STEP,
     Chain,
     Chunk,
@@ -26,7 +24,9 @@ from dirimix.kernel import (
     first_chain,
     restart,
 )
-from dirimix.progress import ChainProgress, Listener
+from dirimix.sampling.progress import ChainProgress, Listener
+from dirimix.sampling.rhat_ess import ess_bulk
+from dirimix.sampling.workers import AbstractCrew, make_crew
 
 __all__ = ["Sample", "Settings", "Target", "sample"]
 

@@ -15,9 +15,9 @@ from functools import partial
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Protocol
 
-from dirimix import compilation
 from dirimix.errors import NotConverged
-from dirimix.kernel import Chain, Chunk, Model, Settings, Stepper, Tuning
+from dirimix.sampling import compile_cache
+from dirimix.sampling.hmc import Chain, Chunk, Model, Settings, Stepper, Tuning
 
 Tell = Callable[[int, Chunk], None]
 _PATIENCE = 30.0  # seconds that a worker may take to notice that nobody listens any more
@@ -73,9 +73,14 @@ class Processes:
     def __init__(self, model: Model, settings: Settings) -> None:
         count = min(settings.chains, len(cores()))
         key = secrets.token_bytes(16)
-        environment = compilation.environment() | {_KEY: key.hex()}
+        environment = compile_cache.environment() | {_KEY: key.hex()}
         with Listener(authkey=key) as listener:
-            command = [sys.executable, "-m", "dirimix.crew", pickle.dumps(listener.address).hex()]
+            command = [
+                sys.executable,
+                "-m",
+                "dirimix.sampling.workers",
+                pickle.dumps(listener.address).hex(),
+            ]
             self._workers = [_start(command, environment, core) for core in cores()[:count]]
             self._lines = [listener.accept() for _ in self._workers]
         for line in self._lines:

@@ -1,0 +1,1 @@
+"""A study: read, checked, run, and brought together in a folder."""

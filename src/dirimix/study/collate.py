@@ -10,15 +10,22 @@ from typing import Any
 import pandas as pd
 
 from dirimix._version import __version__
-from dirimix.comparison import Resampling, pair_rows, ranking
-from dirimix.jobs import Job, Setup
-from dirimix.preselection import COLUMNS
-from dirimix.problem import Problem
-from dirimix.storage import DIGITS, read_json, read_text_table, records, write_json, write_tables
-from dirimix.tasks import Elsewhere, Whole
-from dirimix.threshold import joint
-from dirimix.validation import confirmed, validate
-from dirimix.variants import variant_pairs, weight_changes
+from dirimix.assess.comparison import Resampling, pair_rows, ranking
+from dirimix.assess.threshold import joint
+from dirimix.study.folder import (
+    DIGITS,
+    read_json,
+    read_text_table,
+    records,
+    write_json,
+    write_tables,
+)
+from dirimix.study.jobs import Job, Setup
+from dirimix.study.load import Problem
+from dirimix.study.preselection import COLUMNS
+from dirimix.study.tasks import Elsewhere, Whole
+from dirimix.study.validation import confirmed, validate
+from dirimix.study.variants import variant_pairs, weight_changes
 
 # an output file that no method has rows for still has its header
 _HEADERS = {

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from dirimix import entries
 from dirimix.errors import InputError
+from dirimix.study import toml_values
 
 ROWS = ("complete", "all")
 
@@ -47,15 +47,15 @@ def data_choice(raw: Mapping[str, Any]) -> DataChoice:
     Raises:
         InputError: If an entry is unknown, missing or of the wrong kind.
     """
-    entries.check_known(raw, [f.name for f in fields(DataChoice)], "[data]")
+    toml_values.check_known(raw, [f.name for f in fields(DataChoice)], "[data]")
     if "table" not in raw:
         raise InputError("[data] needs a table, a path or 'data:NAME'; add table = ...")
     given: dict[str, Any] = {
-        k: entries.text(v, f"[data] {k}") for k, v in raw.items() if k in _TEXTS
+        k: toml_values.text(v, f"[data] {k}") for k, v in raw.items() if k in _TEXTS
     }
     for name in ("coords", "models"):
         if name in raw:
-            given[name] = entries.strings(raw[name], f"[data] {name}")
+            given[name] = toml_values.strings(raw[name], f"[data] {name}")
     if given.get("rows", "all") not in ROWS:
         raise InputError(f"[data] rows is {' or '.join(ROWS)}, not {given['rows']!r}")
     fraction = raw.get("test_fraction")
@@ -64,7 +64,7 @@ def data_choice(raw: Mapping[str, Any]) -> DataChoice:
     if fraction is not None and "split" in raw:
         raise InputError("[data] has both split and test_fraction; keep one of them")
     if "n_train" in raw:
-        given["n_train"] = entries.whole(raw["n_train"], "[data] n_train", 2)
+        given["n_train"] = toml_values.whole(raw["n_train"], "[data] n_train", 2)
     return DataChoice(**given, test_fraction=fraction)
 
 

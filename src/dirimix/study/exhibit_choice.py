@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dirimix import entries
 from dirimix.errors import InputError
 from dirimix.methods import did_you_mean
+from dirimix.study import toml_values
 
 # kind -> the options it has, besides a title
 KINDS: dict[str, tuple[str, ...]] = {
@@ -66,18 +66,20 @@ def _exhibit(name: str, value: object, run: tuple[str, ...]) -> ExhibitChoice:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
         raise InputError(f"{where}: a name is made of small letters, digits and hyphens")
     given: dict[str, Any] = dict(value) if isinstance(value, dict) else {"kind": value}
-    kind = entries.text(given.pop("kind", None), f"{where} kind")
+    kind = toml_values.text(given.pop("kind", None), f"{where} kind")
     if kind not in KINDS:
         raise InputError(
             f"{where} is of one of the kinds {', '.join(KINDS)}, not {kind!r}"
             f"{did_you_mean(kind, KINDS)}"
         )
-    entries.check_known(given, ("title", *KINDS[kind]), where)
-    title = entries.text(given.pop("title", name.replace("-", " ").capitalize()), f"{where} title")
+    toml_values.check_known(given, ("title", *KINDS[kind]), where)
+    title = toml_values.text(
+        given.pop("title", name.replace("-", " ").capitalize()), f"{where} title"
+    )
     for option in ("methods", "parameters"):
         if option in given:
-            given[option] = entries.strings(given[option], f"{where} {option}")
-    entries.among(given.get("methods", ()), run, f"{where} methods")
+            given[option] = toml_values.strings(given[option], f"{where} {option}")
+    toml_values.among(given.get("methods", ()), run, f"{where} methods")
     if kind == "dirichlet":
         given["concentrations"] = _triples(given.get("concentrations"), where)
     return ExhibitChoice(name, kind, title, given)
@@ -86,7 +88,7 @@ def _exhibit(name: str, value: object, run: tuple[str, ...]) -> ExhibitChoice:
 def _triples(value: object, where: str) -> tuple[tuple[float, ...], ...]:
     if not isinstance(value, list) or not value:
         raise InputError(f"{where} needs concentrations, a list of lists of three numbers")
-    found = tuple(entries.numbers(v, f"{where} concentrations") for v in value)
+    found = tuple(toml_values.numbers(v, f"{where} concentrations") for v in value)
     if any(len(triple) != 3 for triple in found):
         raise InputError(f"{where} concentrations have three numbers each, a corner each")
     return found

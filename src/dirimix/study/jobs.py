@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dirimix._version import __version__
-from dirimix.folds import make_folds
+from dirimix.assess.folds import make_folds
+from dirimix.assess.method_tables import Scoring
 from dirimix.methods import Choice
-from dirimix.outputs import Scoring
-from dirimix.preselection import Selection
-from dirimix.problem import Problem, frame_sha256
-from dirimix.sections import Scheme
-from dirimix.storage import read_json
-from dirimix.study import Study
-from dirimix.tasks import AbstractTask, Elsewhere, Fewer, HeldOut, Whole
+from dirimix.study.folder import read_json
+from dirimix.study.load import Problem, frame_sha256
+from dirimix.study.preselection import Selection
+from dirimix.study.sections import Scheme
+from dirimix.study.spec import Study
+from dirimix.study.tasks import AbstractTask, Elsewhere, Fewer, HeldOut, Whole
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from dirimix.errors import InputError
-from dirimix.frames import read_frame
 from dirimix.methods import did_you_mean
-from dirimix.study import DataChoice
-from dirimix.table import make_table
+from dirimix.study.spec import DataChoice
+from dirimix.table.files import read_frame
+from dirimix.table.table import make_table
 
 SPLITS = ("train", "test", "landscape")
 _LOST = "lost"  # rows that no model knows

@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from dirimix.clusters import band_of, resampled_means
-from dirimix.fitted import fit_method
-from dirimix.folds import Fold, clusters, make_folds
+from dirimix.assess.folds import Fold, clusters, make_folds
+from dirimix.estimators.fitted import fit_method
+from dirimix.laws.bands import band_of, resampled_means
 from dirimix.methods import parse_method
-from dirimix.problem import Problem
-from dirimix.study import Study
+from dirimix.study.load import Problem
+from dirimix.study.spec import Study
 
 _FEWEST = 2  # models that a mixture needs
 COLUMNS = (

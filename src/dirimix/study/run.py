@@ -8,16 +8,16 @@ from pathlib import Path
 
 import joblib
 
-from dirimix import storage
 from dirimix.errors import InputError
-from dirimix.fitted import FittedMethod
-from dirimix.jobs import Job, Setup, is_done, make_jobs
-from dirimix.preselection import preselect
-from dirimix.problem import Problem, file_sha256
-from dirimix.runner import Reporter, dask_client, run_job, run_jobs, run_jobs_on_dask
-from dirimix.study import Study
-from dirimix.summary import Finished, Outcome, finish
-from dirimix.tasks import FOLDERS
+from dirimix.estimators.fitted import FittedMethod
+from dirimix.study.collate import Finished, Outcome, finish
+from dirimix.study.folder import MARK, check_target, kind_of, mark, read_json, remove, whole_folder
+from dirimix.study.jobs import Job, Setup, is_done, make_jobs
+from dirimix.study.load import Problem, file_sha256
+from dirimix.study.preselection import preselect
+from dirimix.study.runner import Reporter, dask_client, run_job, run_jobs, run_jobs_on_dask
+from dirimix.study.spec import Study
+from dirimix.study.tasks import FOLDERS
 
 MODEL_FILE = "model.joblib"
 
@@ -49,7 +49,7 @@ def run_study(
         InputError: If the folder holds anything else, or a method cannot use the table.
     """
     begun = time.perf_counter()
-    storage.check_target(folder)
+    check_target(folder)
     problem = setup.problem
     setup = replace(setup, selection=preselect(setup.study, problem))
     jobs = make_jobs(setup, folder)
@@ -67,8 +67,8 @@ def run_study(
 def fit_one(study: Study, problem: Problem, folder: Path, reporter: Reporter) -> Outcome:
     """Fit the one method of a study and write its output folder, the model included."""
     begun = time.perf_counter()
-    with storage.whole_folder(folder) as fresh:
-        storage.mark(fresh, "fit")
+    with whole_folder(folder) as fresh:
+        mark(fresh, "fit")
         setup = Setup(study, problem)
         (job,) = make_jobs(setup, fresh)
         fitted = run_job(job, problem, reporter)
@@ -87,9 +87,9 @@ def load_fitted(folder: Path) -> FittedMethod:
     Raises:
         InputError: If the folder holds no such model or the file was changed.
     """
-    if storage.kind_of(folder) != "fit":
+    if kind_of(folder) != "fit":
         raise InputError(f"the folder {str(folder)!r} holds no fitted method; make one with fit")
-    expected = storage.read_json(folder / "manifest.json")["sha256"].get(MODEL_FILE)
+    expected = read_json(folder / "manifest.json")["sha256"].get(MODEL_FILE)
     path = folder / MODEL_FILE
     if not path.is_file() or file_sha256(path) != expected:
         raise InputError(
@@ -102,16 +102,16 @@ def _prepare(
     folder: Path, jobs: tuple[Job, ...], work: Work, reporter: Reporter
 ) -> tuple[Job, ...]:
     """Make or clear the folder; the jobs that are still to be done."""
-    if work.resume and storage.kind_of(folder) not in (None, "run"):
+    if work.resume and kind_of(folder) not in (None, "run"):
         raise InputError(f"the folder {str(folder)!r} is not of a run; there is nothing to resume")
     done = [job for job in jobs if work.resume and is_done(job)]
     folder.mkdir(parents=True, exist_ok=True)
-    keep = {storage.MARK, *(job.posterior.name for job in done)}
+    keep = {MARK, *(job.posterior.name for job in done)}
     keep |= set(FOLDERS) if work.resume else set()
     for path in folder.iterdir():
         if path.name not in keep:
-            storage.remove(path)
-    storage.mark(folder, "run")
+            remove(path)
+    mark(folder, "run")
     for job in done:
         reporter.say(f"{job.title}: already there")
     return tuple(job for job in jobs if job not in done)

@@ -17,11 +17,11 @@ from dirimix.errors import (
     DroppedRowsWarning,
     InputError,
 )
-from dirimix.fitted import FittedMethod, fit_method
-from dirimix.jobs import Job
-from dirimix.problem import Problem
-from dirimix.progress import Listener
-from dirimix.storage import remove, write_json, write_tables
+from dirimix.estimators.fitted import FittedMethod, fit_method
+from dirimix.sampling.progress import Listener
+from dirimix.study.folder import remove, write_json, write_tables
+from dirimix.study.jobs import Job
+from dirimix.study.load import Problem
 
 _TOLD = (CorrectionOverlapWarning, DroppedRowsWarning)
 

@@ -35,9 +35,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dirimix import entries
 from dirimix.errors import InputError
 from dirimix.methods import did_you_mean, parse_method
+from dirimix.study import toml_values
 
 # what each scheme needs, and what it may have
 SCHEMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -80,14 +80,14 @@ class Scheme:
 
 def schemes(raw: Mapping[str, Any], run: tuple[str, ...]) -> tuple[Scheme, ...]:
     """The validation schemes of a study that runs these methods."""
-    return tuple(_scheme(name, entries.section(raw, name), run) for name in raw)
+    return tuple(_scheme(name, toml_values.section(raw, name), run) for name in raw)
 
 
 def _scheme(name: str, raw: Mapping[str, Any], run: tuple[str, ...]) -> Scheme:
     where = f"[validation.{name}]"
     if name in RESERVED:
         raise InputError(f"{where} bears a name that other rows have; choose another")
-    kind = entries.text(raw.get("scheme"), f"{where} scheme")
+    kind = toml_values.text(raw.get("scheme"), f"{where} scheme")
     if kind not in SCHEMES:
         raise InputError(
             f"{where} scheme is one of {', '.join(SCHEMES)}, not {kind!r}"
@@ -95,27 +95,27 @@ def _scheme(name: str, raw: Mapping[str, Any], run: tuple[str, ...]) -> Scheme:
         )
     needed, allowed = SCHEMES[kind]
     known = ("scheme", *needed, *allowed, "cluster", "methods", "options")
-    entries.check_known(raw, known, where)
+    toml_values.check_known(raw, known, where)
     for entry in needed:
         if entry not in raw:
             raise InputError(f"{where} needs {entry}; a scheme of {kind} is made by it")
     given: dict[str, Any] = {
         k: _VALUES[k](raw[k], f"{where} {k}") for k in known if k in raw and k in _VALUES
     }
-    entries.among(given.get("methods", ()), run, f"{where} methods")
-    options = entries.section(raw, "options")
+    toml_values.among(given.get("methods", ()), run, f"{where} methods")
+    options = toml_values.section(raw, "options")
     _check_options(options, given.get("methods") or run, where)
     return Scheme(name, kind, **given, options=dict(options))
 
 
 _VALUES: dict[str, Callable[[object, str], Any]] = {
-    "size": entries.numbers,
-    "along": entries.text,
-    "depth": lambda value, where: entries.whole(value, where, 1),
-    "lines": entries.numbers,
-    "folds": lambda value, where: entries.whole(value, where, 2),
-    "cluster": entries.numbers,
-    "methods": entries.strings,
+    "size": toml_values.numbers,
+    "along": toml_values.text,
+    "depth": lambda value, where: toml_values.whole(value, where, 1),
+    "lines": toml_values.numbers,
+    "folds": lambda value, where: toml_values.whole(value, where, 2),
+    "cluster": toml_values.numbers,
+    "methods": toml_values.strings,
 }
 
 
@@ -152,21 +152,21 @@ def preselection(
     if not raw:
         return None
     where = "[preselection]"
-    entries.check_known(raw, ("method", "scheme", "keep", "confirm"), where)
-    method = entries.text(raw.get("method", "simplex-ls"), f"{where} method")
+    toml_values.check_known(raw, ("method", "scheme", "keep", "confirm"), where)
+    method = toml_values.text(raw.get("method", "simplex-ls"), f"{where} method")
     kind = parse_method(method).method
     if kind.each_model or kind.local:
         raise InputError(f"{where} method is a global mixture, not {method!r}; try 'simplex-ls'")
-    scheme = entries.text(raw.get("scheme"), f"{where} scheme")
+    scheme = toml_values.text(raw.get("scheme"), f"{where} scheme")
     usable = [s.name for s in tried if s.kind != "split"]
     if scheme not in usable:
         raise InputError(
             f"{where} scheme is one of the [validation] that leave rows out "
             f"({', '.join(usable) or 'there are none'}), not {scheme!r}"
         )
-    keep = entries.whole(raw["keep"], f"{where} keep", 2) if "keep" in raw else None
-    confirm = entries.strings(raw["confirm"], f"{where} confirm") if "confirm" in raw else ()
-    entries.among(confirm, run, f"{where} confirm")
+    keep = toml_values.whole(raw["keep"], f"{where} keep", 2) if "keep" in raw else None
+    confirm = toml_values.strings(raw["confirm"], f"{where} confirm") if "confirm" in raw else ()
+    toml_values.among(confirm, run, f"{where} confirm")
     return Preselection(method, scheme, keep, confirm)
 
 
@@ -194,23 +194,23 @@ def threshold(raw: Mapping[str, Any], run: tuple[str, ...], table: str) -> Thres
     if not raw:
         return None
     where = "[threshold]"
-    entries.check_known(raw, ("level", "methods", "along", "draws", "ended"), where)
-    methods = entries.strings(raw.get("methods"), f"{where} methods")
-    entries.among(methods, run, f"{where} methods")
+    toml_values.check_known(raw, ("level", "methods", "along", "draws", "ended"), where)
+    methods = toml_values.strings(raw.get("methods"), f"{where} methods")
+    toml_values.among(methods, run, f"{where} methods")
     for name in methods:
         if parse_method(name).method.each_model:
             raise InputError(f"{where} methods are mixtures, and {name!r} mixes nothing")
-    along = entries.section(raw, "along")
+    along = toml_values.section(raw, "along")
     if table not in along:
         raise InputError(f"[threshold.along] needs a line for {table!r}, the study's own table")
-    ended = entries.text(raw.get("ended", "unknown"), f"{where} ended")
+    ended = toml_values.text(raw.get("ended", "unknown"), f"{where} ended")
     if ended not in ("below", "unknown"):
         raise InputError(f"{where} ended is 'below' or 'unknown', not {ended!r}")
     return Threshold(
-        entries.real(raw.get("level", 0.0), f"{where} level"),
+        toml_values.real(raw.get("level", 0.0), f"{where} level"),
         methods,
-        {t: entries.text(c, f"[threshold.along] {t}") for t, c in along.items()},
-        entries.whole(raw.get("draws", 1000), f"{where} draws", 100),
+        {t: toml_values.text(c, f"[threshold.along] {t}") for t, c in along.items()},
+        toml_values.whole(raw.get("draws", 1000), f"{where} draws", 100),
         ended == "below",
     )
 
@@ -225,8 +225,8 @@ class Reversion:
 
 def reversion(raw: Mapping[str, Any]) -> Reversion:
     """The section [reversion]."""
-    entries.check_known(raw, ("tolerance", "share"), "[reversion]")
-    found = {k: entries.positive(v, f"[reversion] {k}") for k, v in raw.items()}
+    toml_values.check_known(raw, ("tolerance", "share"), "[reversion]")
+    found = {k: toml_values.positive(v, f"[reversion] {k}") for k, v in raw.items()}
     if any(v >= 1 for v in found.values()):
         raise InputError("[reversion] tolerance and share lie between 0 and 1")
     return Reversion(**found)

@@ -38,11 +38,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dirimix import entries, sections
-from dirimix.data_choice import DataChoice, data_choice
 from dirimix.errors import InputError
-from dirimix.exhibit_choice import ExhibitChoice, exhibits
 from dirimix.methods import Choice, did_you_mean, parse_method
+from dirimix.study import sections, toml_values
+from dirimix.study.data_choice import DataChoice, data_choice
+from dirimix.study.exhibit_choice import ExhibitChoice, exhibits
 
 _SECTIONS = (
     "title", "seed", "data", "methods", "options", "scores", "compare", "validation",
@@ -164,16 +164,18 @@ def make_study(raw: Mapping[str, Any]) -> Study:
     Raises:
         InputError: If an entry is unknown, missing or of the wrong kind.
     """
-    entries.check_known(raw, _SECTIONS, "the study")
-    parts = {name: entries.section(raw, name) for name in ("data", "methods", "options", "scores")}
-    entries.check_known(parts["methods"], ("run", "tolerated"), "[methods]")
-    entries.check_known(parts["scores"], ("n_boot",), "[scores]")
-    run = entries.strings(parts["methods"].get("run"), "[methods] run")
+    toml_values.check_known(raw, _SECTIONS, "the study")
+    parts = {
+        name: toml_values.section(raw, name) for name in ("data", "methods", "options", "scores")
+    }
+    toml_values.check_known(parts["methods"], ("run", "tolerated"), "[methods]")
+    toml_values.check_known(parts["scores"], ("n_boot",), "[scores]")
+    run = toml_values.strings(parts["methods"].get("run"), "[methods] run")
     tolerated = parts["methods"].get("tolerated", [])
-    tolerated = entries.strings(tolerated, "[methods] tolerated") if tolerated else ()
-    entries.among(tolerated, run, "[methods] tolerated")
+    tolerated = toml_values.strings(tolerated, "[methods] tolerated") if tolerated else ()
+    toml_values.among(tolerated, run, "[methods] tolerated")
     options, overrides = _options(parts["options"], run)
-    validation = sections.schemes(entries.section(raw, "validation"), run)
+    validation = sections.schemes(toml_values.section(raw, "validation"), run)
     data = data_choice(parts["data"])
     return Study(
         data=data,
@@ -181,15 +183,17 @@ def make_study(raw: Mapping[str, Any]) -> Study:
         tolerated=tolerated,
         options=options,
         overrides=overrides,
-        pairs=_pairs(entries.section(raw, "compare"), run),
-        seed=entries.whole(raw.get("seed", 0), "seed", 0),
-        n_boot=entries.whole(parts["scores"].get("n_boot", 2000), "[scores] n_boot", 2),
-        title=entries.text(raw.get("title", "dirimix study"), "title"),
+        pairs=_pairs(toml_values.section(raw, "compare"), run),
+        seed=toml_values.whole(raw.get("seed", 0), "seed", 0),
+        n_boot=toml_values.whole(parts["scores"].get("n_boot", 2000), "[scores] n_boot", 2),
+        title=toml_values.text(raw.get("title", "dirimix study"), "title"),
         validation=validation,
-        preselection=sections.preselection(entries.section(raw, "preselection"), run, validation),
-        threshold=sections.threshold(entries.section(raw, "threshold"), run, data.table),
-        reversion=sections.reversion(entries.section(raw, "reversion")),
-        exhibits=exhibits(entries.section(raw, "exhibits"), run),
+        preselection=sections.preselection(
+            toml_values.section(raw, "preselection"), run, validation
+        ),
+        threshold=sections.threshold(toml_values.section(raw, "threshold"), run, data.table),
+        reversion=sections.reversion(toml_values.section(raw, "reversion")),
+        exhibits=exhibits(toml_values.section(raw, "exhibits"), run),
     )
 
 
@@ -245,15 +249,15 @@ def _options(
 
 
 def _pairs(raw: Mapping[str, Any], run: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    entries.check_known(raw, ("pairs",), "[compare]")
+    toml_values.check_known(raw, ("pairs",), "[compare]")
     pairs = raw.get("pairs", [])
     if not isinstance(pairs, list):
         raise InputError(f"[compare] pairs is a list of pairs of methods, not {pairs!r}")
     for pair in pairs:
-        names = entries.strings(pair, "a pair of [compare] pairs")
+        names = toml_values.strings(pair, "a pair of [compare] pairs")
         if len(names) != 2:
             raise InputError(f"a pair of [compare] pairs has two methods, not {pair!r}")
-        entries.among((name.partition(":")[0] for name in names), run, "[compare] pairs")
+        toml_values.among((name.partition(":")[0] for name in names), run, "[compare] pairs")
         for name in names:
             if parse_method(name.partition(":")[0]).method.each_model and ":" not in name:
                 raise InputError(

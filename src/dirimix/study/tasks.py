@@ -5,15 +5,15 @@ from dataclasses import asdict, dataclass, field, replace
 
 import pandas as pd
 
-from dirimix.fitted import FittedMethod
-from dirimix.folds import Fold
-from dirimix.loo import loo_tables
-from dirimix.outputs import Scoring, method_tables, point_table
-from dirimix.problem import Problem
-from dirimix.reversion import reversion_tables
-from dirimix.sections import Reversion, Threshold
-from dirimix.sensitivity import sensitivity_tables
-from dirimix.threshold import threshold_tables
+from dirimix.assess.folds import Fold
+from dirimix.assess.loo import loo_tables
+from dirimix.assess.method_tables import Scoring, method_tables, point_table
+from dirimix.assess.reversion import reversion_tables
+from dirimix.assess.sensitivity import sensitivity_tables
+from dirimix.assess.threshold import threshold_tables
+from dirimix.estimators.fitted import FittedMethod
+from dirimix.study.load import Problem
+from dirimix.study.sections import Reversion, Threshold
 
 METHOD_FOLDER = "methods"
 FOLD_FOLDER = "validation"

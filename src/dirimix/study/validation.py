@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from dirimix.comparison import Resampling, pair_rows, score_row, score_rows
-from dirimix.folds import clusters, predicted_part
-from dirimix.jobs import Job
-from dirimix.problem import Problem
-from dirimix.sections import Scheme
-from dirimix.storage import read_json
-from dirimix.study import Study
-from dirimix.tasks import Fewer, HeldOut
+from dirimix.assess.comparison import Resampling, pair_rows, score_row, score_rows
+from dirimix.assess.folds import clusters, predicted_part
+from dirimix.study.folder import read_json
+from dirimix.study.jobs import Job
+from dirimix.study.load import Problem
+from dirimix.study.sections import Scheme
+from dirimix.study.spec import Study
+from dirimix.study.tasks import Fewer, HeldOut
 
 LEAVE_ONE_OUT = "psis-loo"
 _KEPT = ", kept models"

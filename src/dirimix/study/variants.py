@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from dirimix.study import Study
+from dirimix.study.spec import Study
 
 COLUMNS = ("method", "base", "split", "model", "sites", "mean_change", "mean_size", "largest")
 

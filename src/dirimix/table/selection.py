@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from dirimix.errors import DroppedRowsWarning, InputError
-from dirimix.table import Table
+from dirimix.table.table import Table
 
 
 def complete_rows(table: Table) -> np.ndarray:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dirimix.columns import lined_up, numbers, refuse
 from dirimix.errors import InputError
-from dirimix.frames import file_kind, read_frame, write_frame
+from dirimix.table.files import file_kind, read_frame, write_frame
+from dirimix.table.values import lined_up, numbers, refuse
 
 __all__ = ["SD_SUFFIX", "Table", "file_kind", "make_table", "read_frame", "write_frame"]
 

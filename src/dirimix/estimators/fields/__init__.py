@@ -1,0 +1,1 @@
+"""Laws of log alpha over the coordinates."""

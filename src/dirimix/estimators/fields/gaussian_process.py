@@ -10,8 +10,8 @@ from scipy.linalg import solve_triangular
 from scipy.spatial.distance import cdist
 from scipy.stats import gamma, norm
 
-from dirimix.field import AbstractField, Params
-from dirimix.length_scale import LengthScalePrior
+from dirimix.estimators.fields.field import AbstractField, Params
+from dirimix.estimators.fields.length_scale import LengthScalePrior
 
 JITTER = 1e-8  # added to the unit variance of the kernel
 REACH = 3.0  # standard deviations of log length up to which it moves; beyond, it stays put

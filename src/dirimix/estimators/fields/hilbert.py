@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from dirimix.length_scale import LengthScalePrior
-from dirimix.tensor import CUTOFF, AbstractTensor
+from dirimix.estimators.fields.length_scale import LengthScalePrior
+from dirimix.estimators.fields.product_basis import CUTOFF, AbstractTensor
 
 _BEYOND = 3.0  # largest length scales between the sites and the ends, where the process vanishes
 

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from dirimix.length_scale import LengthScalePrior
-from dirimix.process import JITTER, REACH
-from dirimix.tensor import CUTOFF, AbstractTensor
+from dirimix.estimators.fields.gaussian_process import JITTER, REACH
+from dirimix.estimators.fields.length_scale import LengthScalePrior
+from dirimix.estimators.fields.product_basis import CUTOFF, AbstractTensor
 
 _TERMS = 32  # of the series in the length scale
 _ROUGH_TERMS = 14  # in single precision: what they leave out is below 1e-4

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import ndtri
 
-from dirimix.field import Params
-from dirimix.process import AbstractProcess
+from dirimix.estimators.fields.field import Params
+from dirimix.estimators.fields.gaussian_process import AbstractProcess
 
 # inverse length scales beyond which a squared-exponential process has 0.1 % of its variance
 CUTOFF = float(ndtri(0.9995))

@@ -1,0 +1,1 @@
+"""Tables and figures that a study asks for."""

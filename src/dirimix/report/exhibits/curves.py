@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from scipy.stats import dirichlet
 
-from dirimix import plots
-from dirimix.exhibits import Drawn, Maker, Output
-from dirimix.plot_style import INK, QUIET, SERIES, colour, dress, panels
-from dirimix.posterior_entries import scalars
+from dirimix.report import plots
+from dirimix.report.exhibits.registry import Drawn, Maker, Output
+from dirimix.report.look import INK, QUIET, SERIES, colour, dress, panels
+from dirimix.sampling.posterior_entries import scalars
 
 Options = Mapping[str, Any]
 _STEPS = 80  # of the simplex along a side

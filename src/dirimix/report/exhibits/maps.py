@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import Collection
 from matplotlib.colors import ListedColormap
 
-from dirimix.exhibits import Drawn, Maker, Output
 from dirimix.methods import parse_method
-from dirimix.plane import draw_outline, draw_values, half_steps
-from dirimix.plot_style import INK, SERIES, dress, panels
+from dirimix.report.exhibits.registry import Drawn, Maker, Output
+from dirimix.report.look import INK, SERIES, dress, panels
+from dirimix.report.site_map import draw_outline, draw_values, half_steps
 
 Options = Mapping[str, Any]
 _PARTS = {"landscape": "#d5d9e0", "train": "#3568c9", "test": "#e0752c"}

@@ -14,9 +14,9 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dirimix import storage
-from dirimix.exhibit_choice import ExhibitChoice
-from dirimix.plot_style import Names
+from dirimix.report.look import Names
+from dirimix.study.exhibit_choice import ExhibitChoice
+from dirimix.study.folder import write_csv
 
 FIGURE_FOLDER = "figures"
 _DPI = 200
@@ -92,9 +92,9 @@ Maker = Callable[[Output, Mapping[str, Any]], Drawn | None]
 
 def makers() -> dict[str, Maker]:
     """The function of every kind; it returns None where the folder has nothing to show."""
-    from dirimix import exhibit_curves, exhibit_maps, exhibit_tables
+    from dirimix.report.exhibits import curves, maps, tables
 
-    return exhibit_tables.MAKERS | exhibit_curves.MAKERS | exhibit_maps.MAKERS
+    return tables.MAKERS | curves.MAKERS | maps.MAKERS
 
 
 def write_exhibits(output: Output, choices: Iterable[ExhibitChoice]) -> list[Exhibit]:
@@ -115,7 +115,7 @@ def read_choices(manifest: Mapping[str, Any]) -> list[ExhibitChoice]:
 
 def _write(drawn: Drawn, folder: Path, name: str) -> None:
     folder.mkdir(exist_ok=True)
-    storage.write_csv(drawn.table, folder / f"{name}.csv")
+    write_csv(drawn.table, folder / f"{name}.csv")
     # ids and dates must not differ from run to run
     with matplotlib.rc_context({"svg.hashsalt": "dirimix"}):
         drawn.figure.savefig(folder / f"{name}.svg", metadata={"Date": None}, facecolor="white")

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from dirimix.exhibits import Drawn, Maker, Output
 from dirimix.methods import CORRECTED, LABEL, parse_method
-from dirimix.plot_style import INK
+from dirimix.report.exhibits.registry import Drawn, Maker, Output
+from dirimix.report.look import INK
 
 Options = Mapping[str, Any]
 _DIGITS = 3

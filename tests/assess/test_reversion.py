@@ -1,0 +1,132 @@
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy.special import softmax
+
+from dirimix.assess.reversion import nearest, reach, reversion_tables
+from dirimix.errors import InputError
+from dirimix.estimators.fitted import FittedMethod
+from dirimix.study.load import Problem, Rows
+from dirimix.study.sections import Reversion, reversion
+
+MODELS = ("a", "b", "c")
+RHO = np.array([2.0, 4.0])
+GAMMA = np.array([1.0, 0.0, -1.0])
+
+
+class Forgetting:
+    """log alpha = gamma + bump exp(-d^2 / 2) + prior deviation, d in length scales."""
+
+    models = MODELS
+
+    def __init__(self, bump=4.0, spread=0.5, s=400, train=None):
+        self.bump, self.spread, self.train = bump, spread, train
+        self.rng = np.random.default_rng(0)
+        draws = {
+            "rho": (("chain", "draw", "coordinate"), np.tile(RHO, (2, s // 2, 1))),
+            "gamma": (("chain", "draw", "model"), np.tile(GAMMA, (2, s // 2, 1))),
+        }
+        self.posterior_ = xr.DataTree.from_dict({"posterior": xr.Dataset(draws)})
+        self.s = s
+
+    def sample_weights(self, frame):
+        x = frame[["z", "x"]].to_numpy()
+        seen = np.exp(-0.5 * nearest(x, self.train, RHO) ** 2)[:, None]
+        free = self.spread * np.sqrt(1 - seen**2)
+        noise = self.rng.standard_normal((self.s, len(x), 3))
+        return softmax(GAMMA + self.bump * seen * [0, 0, 1] + free * noise, axis=-1)
+
+
+def problem():
+    z, x = (v.ravel() for v in np.meshgrid(np.arange(0.0, 40, 2), np.arange(0.0, 60, 2)))
+    frame = pd.DataFrame({"z": z, "x": x, "a": 1.0, "b": 2.0, "c": 3.0})
+    seen = (z < 8) & (x < 12)
+    frame.loc[~seen & (x > 50), "b"] = np.nan
+    train = Rows(frame.loc[seen].reset_index(drop=True), np.zeros(seen.sum()), None)
+    return Problem("t", ("z", "x"), MODELS, "y", None, {"train": train}, everywhere=frame)
+
+
+def tables(tolerance=0.05, **kinds):
+    whole = problem()
+    train = whole.parts["train"].frame[["z", "x"]].to_numpy()
+    member = Forgetting(train=train, **kinds)
+    fitted = FittedMethod("lbmm-gpd", ("z", "x"), MODELS, "y", None, {"": member})
+    return reversion_tables(fitted, whole, Reversion(tolerance, 0.95))
+
+
+def test_the_far_field_is_the_mean_of_the_prior_deviations():
+    found = tables()["reversion"].set_index("model")
+    rng = np.random.default_rng(9)
+    expected = softmax(GAMMA + 0.5 * rng.standard_normal((200_000, 3)), axis=1).mean(axis=0)
+    np.testing.assert_allclose(found["far_field"], expected, atol=0.005)
+    np.testing.assert_allclose(found["at_gamma"], softmax(GAMMA), rtol=1e-9)
+    assert found["far_field"].sum() == pytest.approx(1)
+
+
+def test_the_distance_is_where_the_bump_has_faded():
+    """The weight of c is within 0.05 of its far field once 4 exp(-d^2 / 2) is about 0.5."""
+    found = tables()["reversion"].set_index("model")
+    sites = tables()["reversion_sites"].query("model == 'c'")
+    clean = softmax(
+        GAMMA + np.outer(4 * np.exp(-0.5 * sites["distance"].to_numpy() ** 2), [0, 0, 1]), axis=1
+    )[:, 2]
+    near = sites.loc[np.abs(clean - softmax(GAMMA)[2]) > 0.05, "distance"].max()
+    # one straggler of twenty may lie farther, and the weights are means of 400 draws
+    assert found.loc["c", "distance"] == pytest.approx(near, abs=0.3)
+    assert 1.5 < found.loc["c", "distance"] < 3
+    assert found["farthest"].iloc[0] == sites["distance"].max()
+
+
+def test_a_sharper_tolerance_is_reached_later():
+    loose, sharp = (tables(t, spread=0.01)["reversion"].set_index("model") for t in (0.2, 0.01))
+    assert loose.loc["c", "distance"] < sharp.loc["c", "distance"]
+
+
+def test_a_map_that_never_saw_anything_has_reverted_everywhere():
+    found = tables(bump=0.0, spread=0.1)
+    assert (found["reversion"]["distance"] == 0).all()
+    assert found["reversion_sites"]["reverted"].mean() > 0.999
+
+
+def test_a_map_that_never_forgets_has_no_distance():
+    """The control: a weight that differs from the far field at the farthest sites."""
+    distance = np.linspace(0, 5, 50)
+    assert np.isnan(reach(distance, distance < 1, 0.95).distance)
+    assert np.isnan(reach(distance, np.zeros(50, dtype=bool), 0.95).distance)
+
+
+def test_a_few_stragglers_do_not_count():
+    distance = np.arange(200.0)
+    gone = distance > 100
+    gone[[150, 190]] = False
+    assert reach(distance, gone, 0.95).distance == 100
+    gone[[148, 149]] = False
+    assert reach(distance, gone, 0.95).distance == 150
+
+
+def test_sites_without_some_model_count_and_every_site_has_a_line():
+    sites = tables()["reversion_sites"]
+    assert len(sites) == 600 * 3
+    train = sites.query("z < 8 and x < 12")
+    assert (train["distance"] == 0).all()
+    assert (train["standardised"] == 0).all()
+
+
+def test_other_methods_have_no_reversion():
+    whole = problem()
+    plain = FittedMethod("equal", ("z", "x"), MODELS, "y", None, {"": object()})
+    assert reversion_tables(plain, whole, Reversion()) == {}
+    member = Forgetting()
+    member.posterior_ = xr.DataTree.from_dict({"posterior": xr.Dataset({"beta": 1.0})})
+    linear = FittedMethod("lbmm-gld", ("z", "x"), MODELS, "y", None, {"": member})
+    assert reversion_tables(linear, whole, Reversion()) == {}
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [({"tolerance": 2}, "lie between 0 and 1"), ({"tolerant": 0.1}, "did you mean 'tolerance'")],
+)
+def test_a_bad_section_is_refused_in_words(raw, message):
+    with pytest.raises(InputError, match=message):
+        reversion(raw)

@@ -1,0 +1,123 @@
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy.stats import halfnorm, norm
+
+from dirimix import DirichletMixture, LinearMixture
+from dirimix.assess.sensitivity import sensitivity_tables, short_parameters
+from dirimix.estimators.fitted import FittedMethod
+from dirimix.laws.noise import GammaNoise
+
+CHAINS, DRAWS = 4, 1000
+
+
+class Member:
+    def __init__(self, **groups):
+        self.posterior_ = xr.DataTree.from_dict({k: xr.Dataset(v) for k, v in groups.items()})
+
+
+def conjugate(prior_sd, y_mean, n=20, shuffle=False):
+    """Draws of mu given n observations of unit noise about y_mean, mu ~ Normal(0, prior_sd^2)."""
+    rng = np.random.default_rng(0)
+    y = y_mean + rng.standard_normal(n)
+    precision = n + prior_sd**-2
+    mu = y.sum() / precision + rng.standard_normal((CHAINS, DRAWS)) / np.sqrt(precision)
+    log_prior = norm.logpdf(mu, 0, prior_sd)
+    if shuffle:
+        log_prior = rng.permutation(log_prior.ravel()).reshape(mu.shape)
+    sample = ("chain", "draw")
+    member = Member(
+        posterior={"mu": (sample, mu)},
+        log_prior={"mu": (sample, log_prior)},
+        log_likelihood={"y": ((*sample, "point"), norm.logpdf(y, mu[..., None], 1))},
+    )
+    return FittedMethod("gbmm-d", ("x",), ("a", "b"), "y", None, {"": member}), y, precision
+
+
+def test_scaled_means_are_those_of_the_scaled_prior():
+    fitted, y, precision = conjugate(prior_sd=0.5, y_mean=2.0)
+    table = sensitivity_tables(fitted)["power_scaling"].set_index("power")
+    error = 4 / np.sqrt(precision * CHAINS * DRAWS)
+    for power in (0.5, 2.0):
+        exact = y.sum() / (len(y) + power * 0.5**-2)
+        # weighting costs draws: a few Monte Carlo errors of the unweighted mean
+        assert table.loc[power, "scaled_mean"] == pytest.approx(exact, abs=3 * error)
+    assert table["pareto_k"].max() < 0.7
+    assert table.loc[2.0, "shift"] < -0.5 < 0.2 < table.loc[0.5, "shift"]
+
+
+def test_a_wide_prior_does_not_matter_and_a_narrow_one_pulls():
+    wide = sensitivity_tables(conjugate(50.0, 2.0)[0])["sensitivity"].iloc[0]
+    narrow = sensitivity_tables(conjugate(0.5, 2.0)[0])["sensitivity"].iloc[0]
+    assert wide["prior_sensitivity"] < 0.01 < 0.1 < narrow["prior_sensitivity"]
+    assert wide["reading"] == "the prior does not matter"
+    assert narrow["reading"] == "prior and data pull apart"
+
+
+def test_a_log_prior_of_other_draws_moves_nothing():
+    """The control: densities that do not belong to the draws shift no mean."""
+    table = sensitivity_tables(conjugate(0.5, 2.0, shuffle=True)[0])["power_scaling"]
+    assert table["shift"].abs().max() < 0.1
+
+
+def test_without_data_the_prior_decides():
+    fitted, _, _ = conjugate(0.3, 0.0, n=1)
+    tree = fitted.members[""].posterior_
+    tree["log_likelihood"]["y"] = tree["log_likelihood"]["y"] * 1e-3
+    row = sensitivity_tables(fitted)["sensitivity"].iloc[0]
+    assert row["reading"] == "the prior decides"
+
+
+def test_entries_a_site_are_summed_up_in_mean_weights():
+    values = np.random.default_rng(1).random((2, 5, 3, 2))
+    posterior = xr.Dataset(
+        {
+            "field_weight": (("chain", "draw", "point", "model"), values),
+            "sigma": (("chain", "draw"), values[..., 0, 0]),
+        },
+        coords={"model": ["a", "b"]},
+    )
+    found = short_parameters(posterior)
+    assert set(found) == {"sigma", "mean_weight"}
+    np.testing.assert_allclose(found["mean_weight"], values.mean(axis=2))
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(2)
+    x = rng.uniform(-2, 2, 40)
+    y = np.sin(x)
+    return pd.DataFrame({"x": x, "a": y + 0.3, "b": y - 0.3, "y": y + rng.normal(0, 0.2, 40)})
+
+
+@pytest.mark.filterwarnings("ignore::dirimix.errors.ConvergenceWarning")
+@pytest.mark.parametrize("kind", [DirichletMixture, LinearMixture])
+def test_global_mixtures_keep_the_density_of_every_prior(kind, table):
+    names = {"chains": 2, "draws": 60, "warmup": 60}
+    member = kind(["x"], ["a", "b"], y_scale=2.0, **names).fit(table, table["y"])
+    tree = member.posterior_
+    sigma = tree["posterior"]["sigma"]
+    expected = GammaNoise(scale=2.0).log_density(sigma.to_numpy())
+    np.testing.assert_allclose(tree["log_prior"]["sigma"], expected)
+    priors = {"sigma"}
+    if kind is DirichletMixture:
+        alpha = halfnorm.logpdf(tree["posterior"]["alpha"]).sum(axis=-1)
+        np.testing.assert_allclose(tree["log_prior"]["alpha"], alpha)
+        priors = {"alpha", "sigma"}
+    fitted = FittedMethod("gbmm-d", ("x",), ("a", "b"), "y", None, {"": member})
+    found = sensitivity_tables(fitted)
+    assert set(found["sensitivity"]["prior"]) == priors
+    assert {"weights[a]", "weights[b]", "sigma"} <= set(found["sensitivity"]["parameter"])
+    assert len(found["power_scaling"]) == 2 * len(found["sensitivity"])
+
+
+def test_other_methods_have_no_table():
+    plain = FittedMethod("equal", ("x",), ("a", "b"), "y", None, {"": object()})
+    assert sensitivity_tables(plain) == {}
+    assert (
+        sensitivity_tables(
+            FittedMethod("x", ("x",), ("a",), "y", None, {"": Member(posterior={"mu": 1.0})})
+        )
+        == {}
+    )

@@ -1,0 +1,81 @@
+"""The forms of the Gaussian process against its covariance."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial.distance import cdist
+
+from dirimix import LocalDirichletMixture
+from dirimix.estimators.fields.gaussian_process import DenseField
+from dirimix.estimators.fields.hilbert import make_hilbert_field
+from dirimix.estimators.fields.lattice import make_lattice_field
+from dirimix.estimators.fields.length_scale import LengthScalePrior
+
+RHO = np.array([2.5, 4.0])
+RNG = np.random.default_rng(0)
+SITES = RNG.uniform(0, 10, (30, 2))
+NEW = np.vstack([RNG.uniform(0, 10, (10, 2)), [[13.0, 5.0], [-8.0, 16.0], [-40.0, 60.0]]])
+PRIOR = LengthScalePrior.between(np.array([1.5, 2.0]), np.array([5.0, 6.0]))
+FORMS = {
+    "dense": DenseField(SITES, 1, PRIOR),
+    "lattice": make_lattice_field(SITES, 1, PRIOR),
+    "hilbert": make_hilbert_field(SITES, 1, PRIOR),
+}
+
+
+def latents(field, z: np.ndarray) -> dict[str, np.ndarray]:
+    """Draws that differ in z alone, (s, 1, nodes)."""
+    length = (np.log(RHO) - PRIOR.location) / PRIOR.spread
+    count = len(z)
+    return {
+        "length": np.tile(length, (count, 1)),
+        "amplitude": np.ones((count, 1)),
+        "gamma": np.zeros((count, 1)),
+        "z": z.reshape(count, 1, *field.latent_shape()),
+    }
+
+
+def basis(field, x_new: np.ndarray) -> np.ndarray:
+    """The field at new sites as a linear function of the latents, (m, nodes)."""
+    unit = np.eye(int(np.prod(field.latent_shape())))
+    return field.unit_field_at(latents(field, unit), x_new)[0][:, :, 0].T
+
+
+def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.exp(-0.5 * cdist(a / RHO, b / RHO, "sqeuclidean"))
+
+
+@pytest.mark.parametrize("name", list(FORMS))
+def test_the_covariance_is_the_kernel_at_the_sites_and_beyond(name):
+    field = FORMS[name]
+    here, there = basis(field, SITES), basis(field, NEW)
+    np.testing.assert_allclose(here @ here.T, kernel(SITES, SITES), atol=0.01)
+    np.testing.assert_allclose(there @ here.T, kernel(NEW, SITES), atol=0.01)
+    share = field.unit_field_at(latents(field, np.zeros((1, here.shape[1]))), NEW)[1][0]
+    np.testing.assert_allclose(share, np.sum(there**2, axis=1), atol=1e-9)
+    assert share[-1] < 0.5  # far from the sites the field is free
+    shorter = np.exp(-0.5 * cdist(SITES / RHO, SITES / RHO, "sqeuclidean") * 1.2)
+    assert np.max(np.abs(here @ here.T - shorter)) > 0.01  # the control
+
+
+@pytest.mark.parametrize("name", list(FORMS))
+def test_the_sampled_field_is_the_extended_one(name):
+    field = FORMS[name]
+    z = np.random.default_rng(1).normal(0, 1, (1, int(np.prod(field.latent_shape()))))
+    p = latents(field, z)
+    with jax.enable_x64(True):
+        here = np.asarray(field.unit_field({n: jnp.asarray(v[0]) for n, v in p.items()}))
+    np.testing.assert_allclose(here, field.unit_field_at(p, SITES)[0][0], atol=1e-3)
+
+
+def test_three_coordinates_are_served_exactly_at_the_sites():
+    rng = np.random.default_rng(2)
+    table = np.column_stack([rng.uniform(0, 5, (25, 3)), rng.normal(0, 1, (25, 2))])
+    mixture = LocalDirichletMixture(["0", "1", "2"], ["3", "4"], chains=2, draws=20, warmup=20)
+    frame = pd.DataFrame(table, columns=pd.Index(list("01234")))
+    with pytest.warns(match="has not converged"):
+        mixture.fit(frame, frame["3"] + rng.normal(0, 0.1, 25))
+    assert "exact at the 25 sites" in mixture.priors_["log alpha"]
+    assert mixture.predict_weights(frame).shape == (25, 2)

@@ -1,0 +1,120 @@
+"""The log joints of gBMM+L and gBMM+D against scipy's densities, value and gradient."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import expit
+
+from dirimix.estimators.global_posterior import DirichletModel, LinearModel
+from dirimix.laws.noise import GammaNoise
+from dirimix.table.table import Table, make_table
+
+NOISE = GammaNoise(5, 10, scale=1.7)
+
+
+def make() -> Table:
+    rng = np.random.default_rng(0)
+    f = rng.normal(0, 1, (25, 3))
+    y = f @ [0.5, 0.3, 0.2] + rng.normal(0, 0.5, 25)
+    return make_table(f, [], list("abc"), y, np.linspace(0, 0.6, 25))
+
+
+def log_prior_of_sigma(log_sigma: float, noise: GammaNoise) -> float:
+    """Gamma density of sigma and the Jacobian of its logarithm."""
+    sigma = np.exp(log_sigma)
+    return stats.gamma(noise.shape, scale=noise.scale / noise.rate).logpdf(sigma) + log_sigma
+
+
+def log_likelihood(w: np.ndarray, log_sigma: float, table) -> float:
+    sd = np.hypot(np.exp(log_sigma), table.y_err)
+    return stats.norm(table.f @ w, sd).logpdf(table.y).sum()
+
+
+def linear_log_joint(q: np.ndarray, model: LinearModel) -> float:
+    w = expit(q[:-1])
+    uniform = np.sum(np.log(w) + np.log1p(-w))  # the Jacobian alone
+    return (
+        uniform
+        + log_prior_of_sigma(q[-1], model.noise)
+        + log_likelihood(w, q[-1], model.table)
+    )  # fmt: skip
+
+
+def dirichlet_log_joint(q: np.ndarray, model: DirichletModel) -> float:
+    """G ~ Gamma(alpha + 1) from v, U ~ Uniform from b, w_k proportional to G_k U_k^(1/alpha_k)."""
+    v, b, log_alpha = q[:-1].reshape(3, -1)
+    alpha = np.exp(log_alpha)
+    scale = 1 / np.sqrt(alpha + 0.61)
+    g = (alpha + 0.56) * np.exp(scale * v)
+    u = expit(1.7 * b)
+    size = g * u ** (1 / alpha)
+    log_jacobian = np.log(g * scale) + np.log(1.7 * u * (1 - u)) + log_alpha
+    prior = stats.gamma(alpha + 1).logpdf(g) + stats.halfnorm(0, model.alpha_scale).logpdf(alpha)
+    return (
+        np.sum(prior + log_jacobian)
+        + log_prior_of_sigma(q[-1], model.noise)
+        + log_likelihood(size / size.sum(), q[-1], model.table)
+    )
+
+
+ORACLES = {
+    "gbmm-l": (LinearModel, linear_log_joint, {}),
+    "gbmm-d": (DirichletModel, dirichlet_log_joint, {"alpha_scale": 0.7}),
+}
+
+
+@pytest.fixture(scope="module", params=ORACLES.values(), ids=list(ORACLES))
+def joint(request):
+    """A model, its oracle, and points."""
+    kind, oracle, options = request.param
+    model = kind(make(), NOISE, **options)
+    points = np.random.default_rng(8).normal(0, 0.8, (30, model.size()))
+    return model, oracle, points
+
+
+def values(model, points: np.ndarray) -> np.ndarray:
+    with jax.enable_x64(True):
+        return np.asarray(jax.jit(jax.vmap(model.log_joint))(jnp.asarray(points)))
+
+
+def test_the_log_joint_is_the_oracles_up_to_a_constant(joint):
+    model, oracle, points = joint
+    gap = values(model, points) - [oracle(q, model) for q in points]
+    assert np.ptp(gap) < 1e-9
+
+
+def test_another_prior_is_no_constant_away(joint):
+    model, oracle, points = joint
+    other = replace(model, noise=replace(NOISE, rate=11))
+    assert np.ptp(values(model, points) - [oracle(q, other) for q in points]) > 0.1
+
+
+def test_no_place_far_out_looks_better_than_the_middle(joint):
+    model, _, points = joint
+    far = np.random.default_rng(9).normal(0, 150, (20_000, model.size()))
+    assert np.nanmax(values(model, far)) < values(model, points).max()
+
+
+def test_the_gradient_is_the_oracles_finite_difference(joint):
+    model, oracle, points = joint
+    with jax.enable_x64(True):
+        gradients = np.asarray(jax.jit(jax.vmap(jax.grad(model.log_joint)))(jnp.asarray(points)))
+    for q, found in zip(points, gradients, strict=True):
+        ahead, behind = (
+            np.array([oracle(q + step * e, model) for e in np.eye(len(q))])
+            for step in (1e-5, -1e-5)
+        )
+        slope = (ahead - behind) / 2e-5
+        np.testing.assert_allclose(found, slope, rtol=1e-6, atol=1e-6 * np.abs(slope).max())
+
+
+def test_a_constant_in_all_models_and_y_changes_nothing_where_weights_sum_to_one(joint):
+    model, _, points = joint
+    table = model.table
+    shifted = replace(model, table=replace(table, f=table.f + 50, y=table.y + 50))
+    change = np.abs(values(shifted, points) - values(model, points)).max()
+    assert (change < 1e-9) == isinstance(model, DirichletModel)

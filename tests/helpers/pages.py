@@ -1,0 +1,174 @@
+"""The pages of the documentation: their blocks, tables and links, and how blocks are run.
+
+A block marked `python` or `sh` is run; one whose mark is followed by a file name, such as
+`toml study.toml`, is written to that file. A comment before a block, `<!-- test: ... -->`, says
+with what it is run faster: NAME=VALUE replaces a number in it, options go to its `dirimix fit`
+(and `--allow-unconverged` to `run` and `predict`, too).
+"""
+
+import os
+import re
+import shlex
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from dirimix.cli.main import main
+from dirimix.datasets.files import VARIABLE
+from dirimix.errors import ConvergenceWarning
+
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+ALL_PAGES = (*PAGES, *(ROOT / f"{name}.md" for name in ("VISION", "CONTRIBUTING", "CHANGELOG")))
+_BLOCK = re.compile(
+    r"^(?:<!-- test: (?P<marks>.*?) -->\n)?```(?P<language>\w+)(?: (?P<file>\S+))?\n"
+    r"(?P<text>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
+)
+_ELSEWHERE = ("make", "pip", ".")  # commands that are not run; `make` targets are looked up
+_ALLOW = "--allow-unconverged"
+_SAMPLED = ("run", "predict")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page.
+
+    Attributes:
+        page: The page.
+        line: Line of its first line of text.
+        language: Its mark.
+        file: The file that it is written to, '' for none.
+        marks: What makes it faster.
+        text: Its text.
+    """
+
+    page: Path
+    line: int
+    language: str
+    file: str
+    marks: tuple[str, ...]
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    """The blocks of a page, in order."""
+    content = page.read_text(encoding="utf-8")
+    return [
+        Block(
+            page,
+            content[: found.start("text")].count("\n") + 1,
+            found["language"],
+            found["file"] or "",
+            tuple(shlex.split(found["marks"] or "")),
+            found["text"],
+        )
+        for found in _BLOCK.finditer(content)
+    ]
+
+
+def run_page(page: Path, *, fast: bool) -> list[str]:
+    """Run the blocks of a page in the current folder.
+
+    Returns:
+        The commands that were not run for want of the published data files.
+    """
+    names: dict[str, object] = {"__name__": "__main__"}
+    left = []
+    with warnings.catch_warnings():
+        if fast:
+            # what is cut short cannot converge
+            warnings.simplefilter("ignore", ConvergenceWarning)
+        for block in blocks(page):
+            text = replaced(block) if fast else block.text
+            if block.file:
+                Path(block.file).write_text(text, encoding="utf-8")
+            elif block.language == "python":
+                lines = "\n" * (block.line - 1)
+                exec(compile(lines + text, str(page), "exec"), names)
+            elif block.language == "sh":
+                left += run_commands(text, block.marks if fast else ())
+    return left
+
+
+def replaced(block: Block) -> str:
+    """The text with the numbers that its marks name in place of its own."""
+    text = block.text
+    for mark in block.marks:
+        name, equals, value = mark.partition("=")
+        if equals and not name.startswith("--"):
+            text, count = re.subn(rf"\b{name}( ?= ?)[\d.]+", rf"{name}\g<1>{value}", text)
+            assert count, f"{block.page.name}:{block.line} has no {name} to replace"
+    return text
+
+
+def commands(text: str) -> list[list[str]]:
+    """The commands of a block, in words."""
+    lines = text.replace("\\\n", " ").splitlines()
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def run_commands(text: str, marks: tuple[str, ...] = ()) -> list[str]:
+    """Run the `dirimix` commands of a block; those not run for want of data files."""
+    left = []
+    for words in commands(text):
+        assert words[0] in ("dirimix", *_ELSEWHERE), f"the docs run an unknown command: {words}"
+        if words[0] != "dirimix":
+            continue
+        if any("nuclear-" in word for word in words) and VARIABLE not in os.environ:
+            left.append(" ".join(words))
+            continue
+        code = main([*words[1:], *_added(words[1], marks)])
+        assert code == 0, f"exit code {code} of {' '.join(words)}"
+    return left
+
+
+def _added(verb: str, marks: tuple[str, ...]) -> list[str]:
+    """The options among the marks that a command takes."""
+    options = [mark for mark in marks if not re.match(r"\w+=", mark)]
+    return options if verb == "fit" else [o for o in options if o == _ALLOW and verb in _SAMPLED]
+
+
+def sections(page: Path) -> dict[str, str]:
+    """Heading -> the text below it, up to the next heading of any level."""
+    parts = re.split(r"^#+ (.+)$", without_blocks(page), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def without_blocks(page: Path) -> str:
+    """The page without its fenced blocks."""
+    return _BLOCK.sub("", page.read_text(encoding="utf-8"))
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every table row of a text, headers and rules left out."""
+    found = []
+    for line in text.splitlines():
+        if line.startswith("|") and set(line) <= set("|-"):
+            found.pop()  # the rule stands below the header
+        elif line.startswith("|"):
+            found.append([cell.strip() for cell in line.strip("|").split("|")])
+    return found
+
+
+def quoted(text: str) -> list[str]:
+    """Everything between backticks."""
+    return re.findall(r"`([^`\n]+)`", text)
+
+
+def dead_links(page: Path, text: str) -> list[str]:
+    """The relative links of a text that lead nowhere, seen from a page."""
+    dead = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        place = page.parent / path if path else page
+        if not place.exists() or (anchor and anchor not in anchors(place)):
+            dead.append(target)
+    return dead
+
+
+def anchors(page: Path) -> set[str]:
+    """Names of a page's headings, as its links call them."""
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in sections(page)}

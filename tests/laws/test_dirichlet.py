@@ -1,0 +1,164 @@
+"""Both forms of the Dirichlet against scipy's in law, for concentrations from 1e-6 to 1e4.
+
+Every comparison is in standard errors of the Monte Carlo estimate, which follow from the exact
+law: |z| < 4.5 fails by chance in 7 of a million comparisons.
+"""
+
+from functools import cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import gammaln
+
+from dirimix.laws import dirichlet
+
+DRAWS = 200_000
+LIMIT = 4.5
+SHARES = np.array([1.0, 2.0, 3.0])
+TOTALS = [1e-6, 1e-3, 0.1, 1.0, 10.0, 1e4]  # the concentrations are these times SHARES
+every_total = pytest.mark.parametrize("total", TOTALS)
+V, B = np.linspace(-45, 12, 1501), np.linspace(-30, 30, 601)  # where the latents live
+
+
+def largest_z(draws: np.ndarray, alpha: np.ndarray) -> float:
+    """Largest |z| of means, variances and cumulative probabilities, (s, K) draws."""
+    z = [*_moments(draws, alpha), *(z for k in range(len(alpha)) for z in _cdf(draws, alpha, k))]
+    return float(np.max(np.abs(z)))
+
+
+def _moments(w: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Of means and variances; for three models the variances fix the covariances."""
+    law = stats.dirichlet(alpha)
+    mean, variance, root = law.mean(), law.var(), np.sqrt(DRAWS)
+    kurtosis = stats.beta.stats(alpha, alpha.sum() - alpha, moments="k")
+    of_mean = (w.mean(axis=0) - mean) / np.sqrt(variance) * root
+    found = ((w - mean) ** 2).mean(axis=0)
+    return np.append(of_mean, (found - variance) / (variance * np.sqrt(kurtosis + 2)) * root)
+
+
+def _cdf(w: np.ndarray, alpha: np.ndarray, k: int) -> list[float]:
+    """Share of draws below quantiles of the marginal, and below points near 0 and 1."""
+    marginal = stats.beta(alpha[k], alpha.sum() - alpha[k])
+    points = [1e-9, 1e-3, 0.5, 1 - 1e-3, 1 - 1e-9, *marginal.ppf([0.05, 0.25, 0.5, 0.75, 0.95])]
+    p = marginal.cdf(points)
+    seen = (w[:, k, None] <= np.array(points)).mean(axis=0)
+    # points beyond all draws say nothing: counts there are not normal
+    told = (p * DRAWS > 100) & ((1 - p) * DRAWS > 100) & (np.array(points) > 0)
+    return list((seen - p)[told] / np.sqrt(p * (1 - p) / DRAWS)[told])
+
+
+def direct(alpha: np.ndarray, seed: int = 1) -> np.ndarray:
+    log_alpha = np.broadcast_to(np.log(alpha), (DRAWS, len(alpha)))
+    return dirichlet.sample(log_alpha, np.random.default_rng(seed))
+
+
+@cache
+def log_density_table(alpha: float) -> np.ndarray:
+    """The latents' log density on the grid, (V, B)."""
+    with jax.enable_x64(True):
+        v, b = (jnp.asarray(a) for a in np.meshgrid(V, B, indexing="ij"))
+        return np.asarray(dirichlet.latent_log_density(jnp.full_like(v, alpha), v, b))
+
+
+def latents(alpha: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draws of (v, b) from their density on the grid, by inversion of v's and of b's law."""
+    density = np.exp(log_density_table(alpha))
+    return _invert(V, density.sum(axis=1), rng), _invert(B, density.sum(axis=0), rng)
+
+
+def _invert(grid: np.ndarray, density: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    cumulative = np.append(0, np.cumsum((density[1:] + density[:-1]) / 2))
+    return np.interp(rng.random(DRAWS) * cumulative[-1], cumulative, grid)
+
+
+def from_latents(alpha: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+    rng = np.random.default_rng(2)
+    v, b = (np.column_stack(pair) for pair in zip(*(latents(a, rng) for a in alpha), strict=True))
+    with jax.enable_x64(True):
+        return np.asarray(dirichlet.weights(*map(jnp.asarray, (alpha, v, b)), known=known))
+
+
+FORMS = {"direct": direct, "latent": from_latents}
+every_form = pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
+
+
+@every_form
+@every_total
+def test_draws_follow_the_law(form, total):
+    draws = form(total * SHARES)
+    np.testing.assert_allclose(draws.sum(axis=1), 1, atol=1e-12)
+    assert largest_z(draws, total * SHARES) < LIMIT
+
+
+@every_form
+@every_total
+def test_one_concentration_ten_per_cent_off_is_noticed(form, total):
+    draws = form(total * SHARES)
+    assert largest_z(draws, total * SHARES * [1.1, 1, 1]) > 2 * LIMIT
+
+
+@every_form
+@pytest.mark.parametrize("total", [0.1, 1.0, 10.0, 1e4])
+def test_all_concentrations_ten_per_cent_off_are_noticed(form, total):
+    # below that the law is a choice of one model, whatever the common size
+    assert largest_z(form(total * SHARES), 1.1 * total * SHARES) > 2 * LIMIT
+
+
+def test_concentrations_of_very_different_size():
+    alpha = np.array([1e-6, 3e-2, 1.0, 40.0])
+    for form in FORMS.values():
+        assert largest_z(form(alpha), alpha) < LIMIT
+
+
+@pytest.mark.parametrize("alpha", [1e-6, 1e-3, 0.1, 1.0, 10.0, 1e4])
+def test_the_latent_density_integrates_to_one(alpha):
+    cell = (V[1] - V[0]) * (B[1] - B[0])
+    # the rule is exact to rounding for smooth densities that vanish at both ends
+    assert np.exp(log_density_table(alpha)).sum() * cell == pytest.approx(1, abs=1e-9)
+
+
+def test_the_latents_are_independent():
+    table = log_density_table(0.3)
+    middle = table[1200:1201], table[:, 300:301], table[1200, 300]
+    np.testing.assert_allclose(table, middle[0] + middle[1] - middle[2], rtol=1e-12, atol=1e-9)
+
+
+@every_form
+def test_the_known_models_share_as_their_own_dirichlet(form):
+    alpha, known = np.array([0.4, 3.0, 1.5]), np.array([True, False, True])
+    if form is direct:
+        log_alpha = np.broadcast_to(np.log(alpha), (DRAWS, 3))
+        draws = dirichlet.sample(log_alpha, np.random.default_rng(1), known)
+    else:
+        draws = from_latents(alpha, known)
+    assert np.all(draws[:, 1] == 0)
+    assert largest_z(draws[:, known], alpha[known]) < LIMIT
+    assert largest_z(draws[:, known], alpha[:2]) > 2 * LIMIT
+
+
+def test_means_need_no_draws_and_do_not_overflow():
+    alpha = np.array([[0.4, 3.0, 1.5], [1e-6, 1e4, 1.0]])
+    for row in alpha:
+        np.testing.assert_allclose(dirichlet.mean(np.log(row)), stats.dirichlet(row).mean())
+    log_alpha = np.array([-np.inf, 900.0, 900.0])
+    np.testing.assert_array_equal(dirichlet.mean(log_alpha), [0, 0.5, 0.5])
+
+
+def test_log_gamma_is_scipys():
+    a = np.geomspace(1e-9, 1e300, 4001)
+    with jax.enable_x64(True):
+        found = np.asarray(dirichlet.log_gamma_1p(jnp.asarray(a)))
+    exact = gammaln(a + 1)
+    assert np.max(np.abs(found - exact) / np.maximum(np.abs(exact), 1)) < 2e-14
+
+
+def test_no_place_has_infinite_density():
+    far = np.random.default_rng(3).normal(0, 200, (3, 10_000))
+    with jax.enable_x64(True):
+        alpha, v, b = jnp.exp(far[0]), *jnp.asarray(far[1:])
+        found = np.asarray(dirichlet.latent_log_density(alpha, v, b))
+    assert not np.any(found == np.inf)
+    assert np.isfinite(found).sum() > 1000

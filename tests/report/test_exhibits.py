@@ -1,0 +1,337 @@
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy.stats import dirichlet
+
+from dirimix.cli.main import main
+from dirimix.errors import InputError
+from dirimix.report.exhibits.registry import Output, makers
+from dirimix.study.exhibit_choice import KINDS, exhibits
+from dirimix.study.spec import read_study
+from outline import Outline
+from stand_ins import STUDY, register, write_study
+
+SECTIONS = """
+[validation.blocks]
+scheme = "blocks"
+size = [2.0, 2.5]
+methods = ["raw", "equal", "simplex-ls"]
+[preselection]
+scheme = "blocks"
+confirm = ["equal"]
+[threshold]
+level = 0.5
+methods = ["equal"]
+draws = 200
+[threshold.along]
+"table.csv" = "x"
+[exhibits]
+table-1 = { kind = "rms", title = "Table <1>" }
+global-weights = "global-weights"
+priors = "priors"
+evidence-sets = "evidence-sets"
+ranking = "ranking"
+variants = "variants"
+simplex = { kind = "dirichlet", concentrations = [[0.3, 0.3, 0.3], [1.3, 1.3, 1.3]] }
+coverage = "coverage"
+traces = "traces"
+sensitivity = "sensitivity"
+correlations = "correlations"
+preselection = "preselection"
+domains = "domains"
+weights = "weight-maps"
+effective = "effective-map"
+reversion = "reversion-map"
+loo = "leave-one-out-map"
+bound = "threshold-map"
+limits = { kind = "limits", methods = ["equal"] }
+"""
+EMPTY = {"sensitivity", "correlations", "reversion", "loo"}  # the stand-in has no such posterior
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exhibits")
+    text = STUDY.replace('"equal", ', '"equal", "lbmm-gpd", "bma-closed-form@few", ')
+    text = text.replace("[scores]", '[options."bma-closed-form@few"]\nn_evidence = 4\n[scores]')
+    text += SECTIONS
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch, "lbmm-gpd")
+        study, out = write_study(folder, text), folder / "out"
+        assert main(["run", str(study), "--out", str(out), "--quiet"]) == 0
+        assert main(["report", str(out), "--quiet"]) == 0
+    return out
+
+
+@pytest.fixture
+def output(out):
+    return Output(out, json.loads((out / "scores.json").read_text()))
+
+
+def made(out, kind, **options):
+    drawn = makers()[kind](out, options)
+    assert drawn is not None
+    drawn.figure.canvas.draw()
+    return drawn
+
+
+def test_every_kind_has_its_maker():
+    assert set(makers()) == set(KINDS)
+
+
+def test_every_exhibit_is_three_files_and_part_of_the_report(out):
+    page = (out / "report.html").read_text()
+    section = page[page.index('<section id="exhibits">') :]
+    names = re.findall(r"^([a-z0-9-]+) = ", SECTIONS[SECTIONS.index("[exhibits]") :], flags=re.M)
+    assert len(names) == len(KINDS)
+    for name in names:
+        files = [out / "figures" / f"{name}.{kind}" for kind in ("csv", "png", "svg")]
+        assert all(f.is_file() and f.stat().st_size > 50 for f in files) == (name not in EMPTY)
+        assert (f"figures/{name}.csv" in section) == (name not in EMPTY)
+    assert section.count("has nothing to show here") == len(EMPTY)
+    assert "Table &lt;1&gt;" in section
+    assert "Table <1>" not in section
+
+
+def test_the_page_with_all_of_them_is_whole(out):
+    outline = Outline((out / "report.html").read_text())
+    assert len(outline.ids) == len(set(outline.ids))
+    assert all(address.startswith(("#", "data:")) for address in outline.addresses)
+
+
+def test_the_same_folder_gives_the_same_files(out):
+    files = sorted((out / "figures").iterdir())
+    before = [f.read_bytes() for f in files]
+    assert main(["report", str(out), "--quiet"]) == 0
+    assert [f.read_bytes() for f in sorted((out / "figures").iterdir())] == before
+
+
+def test_a_run_may_take_the_place_of_one_with_figures(out):
+    study = out.parent / "study.toml"
+    assert (
+        main(["run", str(study), "--out", str(out), "--quiet", "--only", "equal", "--resume"]) == 0
+    )
+    assert not (out / "figures").exists()
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch, "lbmm-gpd")
+        assert main(["run", str(study), "--out", str(out), "--quiet", "--resume"]) == 0
+    assert main(["report", str(out), "--quiet"]) == 0
+
+
+def test_the_table_of_rms_tells_weights_and_inputs_apart(output):
+    drawn = made(output, "rms")
+    assert list(drawn.shown) == [
+        "", "train", "train, site weights", "test", "corrected: train", "corrected: test"
+    ]  # fmt: skip
+    rows = drawn.shown.set_index("")
+    scores = pd.read_csv(output.folder / "scores.csv").fillna({"model": ""})
+    scores = scores.set_index(["method", "model", "split", "weights"])["rms"]
+
+    def first(line, column):
+        return float(rows.loc[line, column].partition(" ")[0])
+
+    assert first("raw a", "test") == round(scores["raw", "a", "test", "field"], 3)
+    assert first("lbmm-gpd", "train, site weights") == round(
+        scores["lbmm-gpd", "", "train", "site"], 3
+    )
+    assert first("simplex-ls", "corrected: test") == round(
+        scores["simplex-ls+gp", "", "test", "field"], 3
+    )
+    assert first("ols, projected", "test") == round(scores["ols", "", "test", "projected"], 3)
+    assert rows.loc["equal", "corrected: test"] == ""
+    assert set(drawn.table["split"]) == {"train", "test"}
+
+
+def test_global_weights_stand_beside_sigma_and_the_test_error(output):
+    rows = made(output, "global-weights").shown.set_index("method")
+    assert "lbmm-gpd" not in rows.index
+    assert list(rows.loc["equal", ["a", "b", "c"]]) == ["0.333"] * 3
+    assert rows.loc["bma-closed-form", "sigma"] == ""
+    assert re.fullmatch(r"0\.\d{3}", rows.loc["simplex-ls", "sigma"])
+    assert re.fullmatch(r"\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]", rows.loc["equal", "test rms"])
+
+
+def test_priors_are_those_of_the_methods(output):
+    table = made(output, "priors").table
+    assert ("lbmm-gpd", "sigma", "Gamma(5, 10)") in set(table.itertuples(index=False, name=None))
+
+
+def test_the_ranking_has_a_column_a_split(output):
+    shown = made(output, "ranking").shown.set_index("method")
+    assert list(shown) == ["test", "blocks"]
+    assert shown["blocks"].str.startswith("1 (").sum() == 1
+    assert shown.loc["ols", "blocks"] == ""
+
+
+def test_a_variant_is_shown_with_what_it_changes(out, output):
+    drawn = made(output, "variants")
+    row = drawn.table.set_index("split").loc["test"]
+    assert (row["method"], row["options"]) == ("bma-closed-form@few", "n_evidence = 4")
+    changes = pd.read_csv(out / "variants.csv").query("split == 'test'")
+    assert row["largest"] == changes["largest"].max() > 0
+    assert row["model"] == changes.loc[changes["largest"].idxmax(), "model"]
+    pair = pd.read_csv(out / "pairs.csv").query(
+        "a == 'bma-closed-form@few' and b == 'bma-closed-form' and split == 'test'"
+    )
+    assert row["crps_difference"] == pair.set_index("score").loc["crps", "difference"]
+    assert set(drawn.shown["method"]) == {"bma-closed-form@few"}
+    methods = [{**m, "converged": False} for m in output.numbers["methods"]]
+    doubtful = made(Output(out, {**output.numbers, "methods": methods}), "variants")
+    assert set(doubtful.shown["method"]) == {"bma-closed-form@few (not converged)"}
+    cell = drawn.shown.set_index("split").loc["test", "crps"]
+    assert cell.startswith(f"{row['crps_difference']:.3f} [")
+
+
+def test_dirichlet_densities_are_scipys_and_mix_above_one(output):
+    laws = ((0.3, 0.3, 0.3), (1.3, 1.3, 1.3))
+    table = made(output, "dirichlet", concentrations=laws).table
+    for law, rows in table.groupby("concentrations", sort=False):
+        alpha = [float(a) for a in str(law).split()]
+        weights = rows[["w1", "w2", "w3"]].to_numpy()
+        np.testing.assert_allclose(rows["density"], dirichlet.pdf(weights.T, alpha), rtol=1e-9)
+        middle = rows["density"].to_numpy()[np.argmin(np.ptp(weights, axis=1))]
+        corner = rows["density"].to_numpy()[np.argmax(weights[:, 0])]
+        assert (middle > corner) == (alpha[0] > 1)
+    # the density of two free weights, on cells that cover half of the unit square
+    mixing = table.loc[table["concentrations"] == "1.3 1.3 1.3", "density"]
+    assert mixing.mean() / 2 == pytest.approx(1, rel=0.03)
+
+
+def test_coverage_has_all_methods_on_the_test_rows(output):
+    drawn = made(output, "coverage")
+    assert set(drawn.table["method"]) == set(output.methods)
+    assert set(drawn.table["split"]) == {"test"}
+    assert "single models" in drawn.words
+    assert set(made(output, "coverage", methods=["equal"]).table["method"]) == {"equal"}
+
+
+def test_traces_are_the_draws(output):
+    table = made(output, "traces", parameters=["sigma"]).table
+    assert set(table["method"]) == {"lbmm-gpd"}
+    assert len(table) == 16
+
+
+def test_traces_show_first_what_the_methods_share(output, tmp_path):
+    draws = {name: (("chain", "draw"), np.zeros((2, 4))) for name in (*"abcdefg", "sigma")}
+    for method, names in (("one", list(draws)), ("other", ["sigma"])):
+        posterior = xr.Dataset({name: draws[name] for name in names})
+        path = tmp_path / f"posterior-{method}.nc"
+        posterior.to_netcdf(path, group="posterior", engine="h5netcdf")
+    drawn = makers()["traces"](Output(tmp_path, output.numbers), {"methods": ["one", "other"]})
+    assert set(drawn.table[drawn.table["method"] == "other"]["parameter"]) == {"sigma"}
+
+
+def test_domains_are_the_rows_of_the_splits(output):
+    counts = made(output, "domains").table["split"].value_counts().to_dict()
+    assert counts == {"train": 30, "test": 12, "landscape": 8}
+
+
+def test_maps_need_two_coordinates(output):
+    numbers = {**output.numbers, "data": {**output.numbers["data"], "coords": ["x"]}}
+    line = Output(output.folder, numbers)
+    for kind in ("domains", "weight-maps", "threshold-map", "limits"):
+        assert makers()[kind](line, {}) is None
+
+
+@pytest.fixture
+def lattice(output, tmp_path):
+    """Tables of a chart that the stand-in does not make."""
+    z, x = (v.ravel() for v in np.meshgrid(np.arange(6.0), np.arange(8.0)))
+    sites = pd.DataFrame({"z": z, "x": x})
+    near = np.hypot(np.maximum(z - 1, 0), np.maximum(x - 2, 0))
+    long = pd.concat(
+        [
+            sites.assign(method="lbmm-gpd", model=m, distance=near, weight=0.2 + 0.1 * i,
+                         far_field=0.3, standardised=near, reverted=True)
+            for i, m in enumerate("abc")
+        ]
+    )  # fmt: skip
+    long.to_csv(tmp_path / "reversion_sites.csv", index=False)
+    pd.DataFrame(
+        {"method": "lbmm-gpd", "model": list("abc"), "distance": [1.0, 2.0, np.nan]}
+    ).to_csv(tmp_path / "reversion.csv", index=False)
+    sites.assign(method="gbmm-d", row=range(48), elpd=-1.0, pareto_k=near / 5).to_csv(
+        tmp_path / "loo_pointwise.csv", index=False
+    )
+    pairs = [("a", "b", -0.9), ("a", "c", 0.1), ("b", "c", 0.0)]
+    pd.DataFrame(pairs, columns=["model_a", "model_b", "at_site"]).assign(
+        method="gbmm-d", of_mean=0.0
+    ).to_csv(tmp_path / "correlations.csv", index=False)
+    pd.DataFrame(
+        {"method": "gbmm-d", "prior": ["sigma", "alpha"] * 2, "parameter": ["s", "s", "w", "w"],
+         "prior_sensitivity": [0.01, 0.2, 0.0, 0.06], "likelihood_sensitivity": 0.1}
+    ).to_csv(tmp_path / "sensitivity.csv", index=False)  # fmt: skip
+    methods = [{"method": m} for m in ("gbmm-d", "lbmm-gpd")]
+    data = {**output.numbers["data"], "coords": ["z", "x"]}
+    return Output(tmp_path, {**output.numbers, "data": data, "methods": methods})
+
+
+def test_the_reach_of_each_weight_is_drawn(lattice):
+    drawn = made(lattice, "reversion-map")
+    axes = [a for a in drawn.figure.axes if a.get_title()]
+    assert [a.get_title() for a in axes] == [
+        "a: 1.0 lengths", "b: 2.0 lengths", "c: beyond the chart"
+    ]  # fmt: skip
+    edges = [len(a.collections[2].get_segments()) for a in axes]
+    # the farther the map knows, the longer the line round it; the last holds the whole chart
+    assert edges[0] < edges[1] < edges[2] == 2 * (6 + 8)
+
+
+def test_pareto_k_is_counted(lattice):
+    figure = made(lattice, "leave-one-out-map").figure
+    k = pd.read_csv(lattice.folder / "loo_pointwise.csv")["pareto_k"]
+    assert figure.axes[0].get_title() == f"gbmm-d: {(k > 0.7).sum()} of 48 above 0.7"
+
+
+def test_correlations_are_a_square(lattice):
+    figure = made(lattice, "correlations").figure
+    square = np.asarray(figure.axes[0].images[0].get_array())
+    np.testing.assert_allclose(square, [[1, -0.9, 0.1], [-0.9, 1, 0], [0.1, 0, 1]])
+
+
+def test_sensitivities_are_dots_a_prior(lattice):
+    axes = made(lattice, "sensitivity").figure.axes[0]
+    labels = [t.get_text() for t in axes.get_legend().get_texts()]
+    assert labels == ["prior of sigma", "prior of alpha"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('priors = "priors"', 'priors = "prior"', r"not 'prior' \(did you mean 'priors'\?\)"),
+        ('priors = "priors"', 'Priors = "priors"', "small letters, digits and hyphens"),
+        ('methods = ["equal"] }', 'metods = ["equal"] }', "did you mean 'methods'"),
+        ('methods = ["equal"] }', 'methods = ["even"] }', "'even', which"),
+        ("[0.3, 0.3, 0.3], [1", "[0.3, 0.3], [1", "have three numbers each"),
+        ("[[0.3, 0.3, 0.3], [1.3, 1.3, 1.3]]", "[]", "needs concentrations"),
+    ],
+)
+def test_a_bad_exhibit_is_refused_in_words(tmp_path, old, new, message):
+    assert old in SECTIONS
+    text = STUDY + SECTIONS.replace(old, new)
+    with pytest.raises(InputError, match=message):
+        read_study(write_study(tmp_path, text))
+    assert exhibits({}, ()) == ()
+
+
+def test_numbers_of_the_new_sections_are_in_scores_json(out):
+    """Every number of the tables on left-out rows, redundancy and thresholds is in the file."""
+    page = (out / "report.html").read_text()
+    numbers = json.loads((out / "scores.json").read_text())
+    known = set()
+    for name in ("ranking", "preselection", "preselection_confirmed", "above", "effective"):
+        for row in numbers[name]:
+            values = [v for v in row.values() if isinstance(v, float)]
+            known |= {f"{v:.{d}f}".replace("-", "−") for v in values for d in (0, 2, 3)}
+    shown = set()
+    for name in ("validation", "redundancy", "above"):
+        section = re.search(rf'<section id="{name}">.*?</section>', page, flags=re.S)
+        assert section is not None
+        body = re.sub(r"<caption>.*?</caption>|<p.*?</p>", "", section[0], flags=re.S)
+        shown |= set(re.findall(r"−?\d+\.\d+", body))
+    assert len(shown) > 40
+    assert shown <= known

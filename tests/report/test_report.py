@@ -1,0 +1,99 @@
+import json
+import re
+
+import pytest
+
+from dirimix.cli.main import main
+from outline import Outline
+from stand_ins import STUDY, register, write_study
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory):
+    """A run of simple methods and a stand-in local one that has not converged."""
+    folder = tmp_path_factory.mktemp("report")
+    text = STUDY.replace('"equal", ', '"equal", "lbmm-gpd", ')
+    text = text.replace("[scores]", '[options."lbmm-gpd"]\noutcome = "bad"\n[scores]')
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch, "lbmm-gpd")
+        study, out = write_study(folder, text), folder / "out"
+        only = "raw,equal,ols,simplex-ls,bma-closed-form,lbmm-gpd"
+        assert main(["run", str(study), "--out", str(out), "--quiet", "--only", only]) == 3
+        assert main(["report", str(out)]) == 0
+    return out
+
+
+@pytest.fixture
+def page(reported):
+    return (reported / "report.html").read_text()
+
+
+def test_the_page_is_whole_and_needs_nothing_else(page):
+    outline = Outline(page)
+    assert len(outline.ids) == len(set(outline.ids))
+    for address in outline.addresses:
+        assert address.startswith(("#", "data:"))
+        assert not address.startswith("#") or address[1:] in outline.ids
+    assert "<script" not in page
+    assert "@import" not in page
+
+
+def test_the_page_has_all_its_sections(page):
+    titles = re.findall(r"<h2>([^<]+)</h2>", page)
+    assert titles == [
+        "Scores", "Comparisons", "Rows left out", "Calibration", "Weights", "Redundancy",
+        "Residuals", "Evidence", "Sampling", "Priors and options", "Data", "Provenance",
+    ]  # fmt: skip
+    assert "Stand-in &lt;study&gt;" in page
+    assert "Stand-in <study>" not in page
+
+
+def test_what_has_not_converged_is_said_first(page):
+    banner = page.index('role="alert"')
+    assert banner < page.index("<main>")
+    assert "lbmm-gpd: rhat above 1.01" in page[banner : page.index("<main>")]
+
+
+def test_every_score_of_the_table_is_in_scores_json(reported, page):
+    numbers = json.loads((reported / "scores.json").read_text())
+    known = set()
+    for row in numbers["scores"]:
+        for key, value in row.items():
+            digits = 2 if key.startswith(("coverage", "below")) else 3
+            if isinstance(value, float):
+                known.add(f"{value:.{digits}f}".replace("-", "−"))
+    tables = re.findall(r"<caption>Scores on.*?</table>", page, flags=re.S)
+    assert len(tables) == 2
+    shown = [n for t in tables for n in re.findall(r"−?\d+\.\d+", t)]
+    assert len(shown) > 200
+    assert set(shown) <= known
+
+
+def test_the_readings_of_the_comparisons_follow_the_bands(reported):
+    from dirimix.report.page import _reading
+
+    row = {"a": "one", "b": "two", "score": "rms", "lo": -0.3, "hi": -0.1}
+    assert _reading(row) == "one better"
+    assert _reading(row | {"score": "log_score"}) == "two better"
+    assert _reading(row | {"lo": 0.1, "hi": 0.3}) == "two better"
+    assert _reading(row | {"hi": 0.1}) == "no clear difference"
+    assert _reading(row | {"lo": None}) == "no clear difference"
+    assert reported.is_dir()
+
+
+def test_the_same_folder_gives_the_same_page(reported, page):
+    assert main(["report", str(reported), "--quiet"]) == 0
+    assert (reported / "report.html").read_text() == page
+
+
+def test_a_fit_has_a_report_too(tmp_path, capsys):
+    write_study(tmp_path)
+    arguments = ["fit", "data:liquid-drop", "--method", "simplex-ls", "--out", str(tmp_path / "o")]
+    assert main([*arguments, "--quiet"]) == 0
+    assert main(["report", str(tmp_path / "o")]) == 0
+    assert capsys.readouterr().out == f"report: {tmp_path / 'o' / 'report.html'}\n"
+
+
+def test_no_output_folder_is_refused(tmp_path, capsys):
+    assert main(["report", str(tmp_path)]) == 2
+    assert "is no output folder of run or fit" in capsys.readouterr().err

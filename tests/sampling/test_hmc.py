@@ -1,0 +1,83 @@
+"""The sampler's kernels: they draw from the target whatever the force, and leaps join modes."""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dirimix.sampling.convergence import summarise
+from dirimix.sampling.hmc import Settings, Target
+from dirimix.sampling.sampler import sample
+from monte_carlo import LIMIT, Law
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Independent normals: the first of variance 4, the others standard and rotated exactly."""
+
+    share: float = 1.0
+
+    def target(self) -> Target:
+        gaussian = np.array([False, True, True])
+        variance = jnp.array([4.0, 1.0, 1.0])
+        return Target(
+            log_density=lambda q: -0.5 * jnp.sum(q**2 / variance),
+            # right for the standard part, which the integrator takes apart
+            force=lambda q: jnp.where(gaussian, -q, -self.share * q / variance),
+            collect=lambda q: {"q": q},
+            scale=np.ones(3),
+            adapt=~gaussian,
+            gaussian=gaussian,
+            monitor="q",
+        )
+
+
+@dataclass(frozen=True)
+class TwoModes:
+    """Three quarters of the mass around -6, one around 6; a leap changes the sign."""
+
+    leaps: bool
+
+    def target(self) -> Target:
+        return Target(
+            log_density=lambda q: jnp.logaddexp(
+                -0.5 * jnp.sum((q - 6) ** 2), np.log(3) - 0.5 * jnp.sum((q + 6) ** 2)
+            ),
+            force=None,
+            collect=lambda q: {"q": q},
+            scale=np.ones(1),
+            adapt=np.ones(1, dtype=bool),
+            gaussian=np.zeros(1, dtype=bool),
+            monitor="q",
+            leap=(lambda _, q: -q) if self.leaps else None,
+        )
+
+
+def drawn(model, start: np.ndarray, kernel: str = "hmc") -> np.ndarray:
+    settings = Settings(chains=len(start), draws=2000, warmup=300, kernel=kernel, seed=4)
+    names = [str(j) for j in range(start.shape[1])]
+    return sample(model, start, settings, lambda draws: summarise(draws["q"], names)).draws["q"]
+
+
+@pytest.mark.parametrize("model", [Normal(), Normal(share=0.7)])
+def test_the_law_does_not_depend_on_the_force(model):
+    q = drawn(model, np.zeros((2, 3)))
+    for j, variance in enumerate((4.0, 1.0, 1.0)):
+        assert Law(0, variance, 3 * variance**2).largest_z(q[..., j]) < LIMIT
+    wrong = 1.4 * 4.0
+    assert Law(0, wrong, 3 * wrong**2).largest_z(q[..., 0]) > LIMIT
+
+
+@pytest.mark.parametrize("kernel", ["nuts", "metropolis"])
+def test_other_kernels_draw_from_the_same_law(kernel):
+    q = drawn(Normal(), np.zeros((2, 3)), kernel)
+    for j, variance in enumerate((4.0, 1.0, 1.0)):
+        assert Law(0, variance, 3 * variance**2).largest_z(q[..., j]) < LIMIT
+
+
+def test_leaps_join_modes():
+    start = np.full((2, 1), 6.0)
+    left = drawn(TwoModes(leaps=True), start) < 0
+    assert Law.of_grid(np.array([0.25, 0.75]), np.array([0.0, 1.0])).largest_z(left[..., 0]) < LIMIT
+    assert not np.any(drawn(TwoModes(leaps=False), start) < 0)

@@ -1,0 +1,338 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dirimix.cli.main import main
+from dirimix.errors import InputError
+from dirimix.methods import METHODS, parse_method
+from dirimix.study.load import load_problem
+from dirimix.study.spec import DataChoice, make_study, read_study
+from stand_ins import STUDY, register, write_study
+
+CSV_FILES = ("scores", "predictions", "weights", "evidence", "diagnostics", "coverage", "pairs")
+
+
+def run(study, out, *more) -> int:
+    return main(["run", str(study), "--out", str(out), "--quiet", *more])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    assert run(write_study(folder), folder / "out") == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seed = 3", "sead = 3", r"unknown entry 'sead' in the study \(did you mean 'seed'\?\)"),
+        ('target = "y"', 'traget = "y"', r"\[data\] \(did you mean 'target'\?\)"),
+        ("n_boot = 50", "n_boots = 50", r"\[scores\] \(did you mean 'n_boot'\?\)"),
+        ("n_boot = 50", "n_boot = 1", "n_boot must be a whole number of at least 2, not 1"),
+        ('"equal"', '"equall"', r"unknown method 'equall' \(did you mean 'equal'\?\); choose from"),
+        ('"equal"', '"raw"', "names something twice"),
+        ("seed = 3", "seed = -1", "seed must be a whole number of at least 0"),
+        ("seed = 3", "seed = true", "seed must be a whole number"),
+        ('table = "table.csv"', "", "needs a table"),
+        ('split = "part"', "test_fraction = 2.0", "lies between 0 and 1"),
+        ('split = "part"', 'split = "part"\ntest_fraction = 0.2', "keep one of them"),
+        ('split = "part"', 'rows = "most"', "rows is complete or all"),
+        ('"raw:c"', '"raw"', "which is many models; name one as 'raw:MODEL'"),
+        ('"raw:c"', '"gbmm-d"', r"which \[methods\] run does not"),
+        ("[scores]", "[options]\nn_drows = 5\n[scores]", "no method of this study has the option"),
+        ("[scores]", '[options."gbmm-d"]\ndraws = 5\n[scores]', "run does not have 'gbmm-d'"),
+        (
+            "[scores]",
+            '[options."bma-closed-form"]\nn_evidnce = 4\n[scores]',
+            r"has no option 'n_evidnce' \(did you mean 'n_evidence'",
+        ),
+        (
+            "[scores]",
+            '[options."bma-closed-form"]\nn_evidence = "x"\n[scores]',
+            "'n_evidence' of bma-closed-form is a whole number, not 'x'",
+        ),
+    ],
+)
+def test_a_bad_study_is_refused_in_words(tmp_path, old, new, message):
+    assert old in STUDY
+    text = STUDY.replace(old, new, 1)
+    if "gbmm-d" in new and "options" in new:
+        pytest.importorskip("dirimix.estimators.global_mixture")
+    with pytest.raises(InputError, match=message):
+        read_study(write_study(tmp_path, text))
+
+
+def test_no_toml_is_refused(tmp_path):
+    path = tmp_path / "s.toml"
+    with pytest.raises(InputError, match="there is no study file"):
+        read_study(path)
+    path.write_text("a = = b")
+    with pytest.raises(InputError, match="not valid TOML"):
+        read_study(path)
+
+
+def test_options_go_to_the_methods_that_have_them():
+    raw = {
+        "data": {"table": "t.csv"},
+        "methods": {"run": ["equal", "bma-laplace", "bma-monte-carlo"]},
+        "options": {"y_scale": 2, "n_evidence": 4, "bma-laplace": {"n_evidence": 6}},
+    }
+    study = make_study(raw)
+    equal, laplace, monte_carlo = (study.options_of(c) for c in study.choices())
+    assert equal == {"y_scale": 2}
+    assert laplace == {"y_scale": 2, "n_evidence": 6}
+    assert monte_carlo == {"y_scale": 2, "n_evidence": 4}
+
+
+def test_every_method_of_the_list_is_known_with_and_without_correction():
+    assert list(METHODS) == [
+        "raw", "equal", "ols", "simplex-ls", "ridge-stacking", "bma-closed-form", "bma-laplace",
+        "bma-monte-carlo", "gbmm-l", "gbmm-d", "lbmm-gld", "lbmm-gpd",
+    ]  # fmt: skip
+    assert not parse_method("gbmm-d").corrected
+    assert parse_method("gbmm-d+gp").corrected
+
+
+def test_files_and_columns_are_those_of_the_contract(finished):
+    out = finished / "out"
+    head = {name: list(pd.read_csv(out / f"{name}.csv").columns) for name in CSV_FILES}
+    levels = [f"coverage_{c}" for c in (50, 68, 80, 90, 95)]
+    assert head["scores"][:8] == "method,model,split,weights,n,rms,rms_lo,rms_hi".split(",")
+    assert set(head["scores"]) >= {"crps", "log_score", *levels, "below_median"}
+    quantiles = ["q025", "q05", "q25", "q50", "q75", "q95", "q975"]
+    assert head["predictions"] == [
+        "method", "model", "split", "x", "z", "observed", "mean", "sd", *quantiles
+    ]  # fmt: skip
+    assert head["weights"] == ["method", "split", "x", "z", "model", "mean", "sd", "q05", "q95"]
+    assert head["evidence"][:5] == "method,model,log_evidence,std_error,probability".split(",")
+    assert head["diagnostics"] == "method,parameter,mean,sd,ess_bulk,ess_tail,rhat".split(",")
+    sampling = "method,chains,draws,warmup,divergences,gradients,seconds,converged"
+    assert list(pd.read_csv(out / "sampling.csv").columns) == sampling.split(",")
+
+
+def test_scores_are_those_of_the_predictions(finished):
+    scores = pd.read_csv(finished / "out" / "scores.csv").fillna({"model": ""})
+    table = pd.read_csv(finished / "table.csv")
+    test = table[table["part"] == "test"]
+    expected = {m: np.sqrt(np.mean((test[m] - test["y"]) ** 2)) for m in "abc"}
+    raw = scores[(scores["method"] == "raw") & (scores["split"] == "test")]
+    np.testing.assert_allclose(raw.set_index("model")["rms"], pd.Series(expected), rtol=1e-8)
+    mean = np.sqrt(np.mean((test[["a", "b", "c"]].mean(axis=1) - test["y"]) ** 2))
+    equal = scores[(scores["method"] == "equal") & (scores["split"] == "test")]
+    np.testing.assert_allclose(equal["rms"], mean, rtol=1e-8)
+    assert set(scores.loc[scores["method"] == "ols", "weights"]) == {"field", "projected"}
+
+
+def test_global_weights_are_told_once_a_split_without_site(finished):
+    weights = pd.read_csv(finished / "out" / "weights.csv")
+    assert "raw" not in set(weights["method"])
+    equal = weights[weights["method"] == "equal"]
+    assert list(equal["split"]) == ["train"] * 3 + ["test"] * 3 + ["landscape"] * 3
+    assert equal[["x", "z"]].isna().all(axis=None)
+    np.testing.assert_allclose(equal["mean"], 1 / 3, rtol=1e-9)
+
+
+def test_pairs_are_differences_of_the_scores(finished):
+    pairs = pd.read_csv(finished / "out" / "pairs.csv").set_index(["a", "b", "split", "score"])
+    scores = pd.read_csv(finished / "out" / "scores.csv").fillna({"model": ""})
+    field = scores[scores["weights"] == "field"].set_index(["method", "model", "split"])
+    for score in ("rms", "log_score", "crps"):
+        row = pairs.loc[("raw:c", "equal", "test", score)]
+        difference = (
+            field.loc[("raw", "c", "test"), score] - field.loc[("equal", "", "test"), score]
+        )
+        assert row["difference"] == pytest.approx(difference, abs=1e-8)
+        assert row["lo"] <= row["difference"] <= row["hi"]
+
+
+def test_the_manifest_says_what_was_done(finished):
+    manifest = json.loads((finished / "out" / "manifest.json").read_text())
+    assert manifest["seed"] == 3
+    assert manifest["converged"] is True
+    assert set(manifest["sha256"]) == {"study.toml", "table.csv"}
+    assert manifest["data"]["rows"] == {"train": 30, "test": 12, "landscape": 8}
+    assert set(manifest["methods"]) == set(manifest["study"]["run"])
+
+
+def test_same_seed_same_files_and_another_seed_others(finished, tmp_path):
+    study = finished / "study.toml"
+    assert run(study, tmp_path / "again", "--jobs", "2") == 0
+    assert run(study, tmp_path / "other", "--seed", "4", "--only", "equal,raw") == 0
+    for name in CSV_FILES:
+        first = (finished / "out" / f"{name}.csv").read_bytes()
+        assert (tmp_path / "again" / f"{name}.csv").read_bytes() == first
+    one, other = (
+        pd.read_csv(f / "scores.csv").query("method == 'equal'")
+        for f in (finished / "out", tmp_path / "other")
+    )
+    assert one["rms"].tolist() == other["rms"].tolist()
+    assert one["rms_lo"].tolist() != other["rms_lo"].tolist()
+    scores = (finished / "out" / "scores.json").read_bytes()
+    assert (tmp_path / "again" / "scores.json").read_bytes() == scores
+
+
+def test_resume_keeps_what_is_done_and_redoes_what_changed(tmp_path, capsys):
+    study, out = write_study(tmp_path), tmp_path / "out"
+    assert run(study, out, "--only", "equal,ols") == 0
+    made = {m: (out / "methods" / m / "facts.json").stat().st_mtime_ns for m in ("equal", "ols")}
+    assert main(["run", str(study), "--out", str(out), "--only", "equal,ols,raw", "--resume"]) == 0
+    assert "equal: already there" in capsys.readouterr().err
+    assert (out / "methods" / "equal" / "facts.json").stat().st_mtime_ns == made["equal"]
+    assert set(pd.read_csv(out / "scores.csv")["method"]) == {"raw", "equal", "ols"}
+    assert run(study, out, "--only", "equal", "--resume", "--seed", "9") == 0
+    assert (out / "methods" / "equal" / "facts.json").stat().st_mtime_ns != made["equal"]
+
+
+def test_an_interrupted_run_can_be_resumed(tmp_path, monkeypatch, capsys):
+    register(monkeypatch)
+    text = STUDY.replace('"raw", "equal"', '"raw", "equal", "stand-in"')
+    broken = text.replace("[scores]", '[options."stand-in"]\noutcome = "interrupt"\n[scores]')
+    out = tmp_path / "out"
+    assert run(write_study(tmp_path, broken), out) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert sorted(p.name for p in (out / "methods").iterdir()) == ["equal", "raw"]
+    assert not (out / "manifest.json").exists()
+    assert main(["report", str(out)]) == 2
+    assert "is not finished; finish it with run --resume" in capsys.readouterr().err
+    assert main(["run", str(write_study(tmp_path, text)), "--out", str(out), "--resume"]) == 0
+    assert "equal: already there" in capsys.readouterr().err
+    assert (out / "posterior-stand-in.nc").is_file()
+
+
+def test_a_sampled_local_method_fills_its_files(tmp_path, monkeypatch):
+    register(monkeypatch)
+    study = write_study(tmp_path, STUDY.replace('"equal", ', '"equal", "stand-in", '))
+    out = tmp_path / "out"
+    assert run(study, out, "--only", "stand-in") == 0
+    weights = pd.read_csv(out / "weights.csv")
+    assert len(weights) == 3 * 50
+    assert weights[["x", "z"]].notna().all(axis=None)
+    scores = pd.read_csv(out / "scores.csv")
+    assert list(zip(scores["split"], scores["weights"], strict=True)) == [
+        ("train", "field"), ("train", "site"), ("test", "field")
+    ]  # fmt: skip
+    sampling = pd.read_csv(out / "sampling.csv")
+    assert list(sampling.columns)[:8] == [
+        "method", "chains", "draws", "warmup", "divergences", "gradients", "seconds", "converged"
+    ]  # fmt: skip
+    assert len(pd.read_csv(out / "diagnostics.csv")) == 1
+
+
+def with_a_bad_method() -> str:
+    """A study with a stand-in that does not converge."""
+    text = STUDY.replace('"equal", ', '"equal", "stand-in", ')
+    return text.replace("[scores]", '[options."stand-in"]\noutcome = "bad"\n[scores]')
+
+
+def test_what_has_not_converged_is_written_marked_and_told(tmp_path, monkeypatch, capsys):
+    register(monkeypatch)
+    study, out = write_study(tmp_path, with_a_bad_method()), tmp_path / "out"
+    only = ("--only", "equal,stand-in")
+    assert run(study, out, *only) == 3
+    error = capsys.readouterr().err
+    assert "not converged: stand-in (rhat above 1.01)" in error
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["converged"] is False
+    assert manifest["methods"]["equal"]["converged"] is True
+    assert pd.read_csv(out / "sampling.csv")["converged"].tolist() == [False]
+    assert run(study, out, *only, "--resume", "--allow-unconverged") == 0
+
+
+def test_a_tolerated_method_is_marked_but_decides_no_exit_code(tmp_path, monkeypatch):
+    register(monkeypatch)
+    text = with_a_bad_method().replace("[options", 'tolerated = ["stand-in"]\n[options', 1)
+    study, out = write_study(tmp_path, text), tmp_path / "out"
+    assert run(study, out, "--only", "equal,stand-in") == 0
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["methods"]["stand-in"]["converged"] is False
+    assert run(study, out, "--only", "equal") == 0
+
+
+def test_rows_that_lack_a_model_are_left_out_with_a_line(tmp_path, capsys):
+    study = write_study(
+        tmp_path, STUDY.replace('split = "part"', 'split = "part"\nrows = "complete"')
+    )
+    table = pd.read_csv(tmp_path / "table.csv")
+    table.loc[[1, 35], "b"] = np.nan
+    table.to_csv(tmp_path / "table.csv", index=False)
+    arguments = ["run", str(study), "--out", str(tmp_path / "out"), "--only", "raw,equal"]
+    assert main(arguments) == 0
+    told = capsys.readouterr().err
+    assert "1 of 30 train rows are left out, those where some model has no value (b at 1)" in told
+    assert "1 of 12 test rows are left out" in told
+    notes = json.loads((tmp_path / "out" / "manifest.json").read_text())["data"]["notes"]
+    assert len(notes) == 2
+    scores = pd.read_csv(tmp_path / "out" / "scores.csv")
+    assert set(scores["n"]) == {29, 11}
+
+
+def test_all_rows_are_used_where_they_are_asked_for(tmp_path, capsys):
+    study = write_study(tmp_path)
+    table = pd.read_csv(tmp_path / "table.csv")
+    table.loc[[1, 35], "b"] = np.nan
+    table.to_csv(tmp_path / "table.csv", index=False)
+    assert main(["run", str(study), "--out", str(tmp_path / "o"), "--only", "raw,equal"]) == 0
+    assert "equal: warning: fitting on 29 of 30 rows" in capsys.readouterr().err
+    scores = pd.read_csv(tmp_path / "o" / "scores.csv").fillna({"model": ""})
+    counts = scores[scores["split"] == "test"].set_index(["method", "model"])["n"]
+    assert counts.to_dict() == {
+        ("raw", "a"): 12, ("raw", "b"): 11, ("raw", "c"): 12, ("equal", ""): 12
+    }  # fmt: skip
+
+
+def test_a_fraction_of_the_rows_is_drawn_with_the_seed(tmp_path):
+    write_study(tmp_path)
+    table = pd.read_csv(tmp_path / "table.csv").query("part != 'landscape'")
+    table.to_csv(tmp_path / "all.csv", index=False)
+    choice = DataChoice(
+        str(tmp_path / "all.csv"), "y", ("x", "z"), ("a", "b", "c"), test_fraction=0.25
+    )
+    one, same, other = (load_problem(choice, seed) for seed in (1, 1, 2))
+    assert {s: len(r.frame) for s, r in one.parts.items()} == {"train": 32, "test": 10}
+    assert one.parts["test"].frame.equals(same.parts["test"].frame)
+    assert not one.parts["test"].frame.equals(other.parts["test"].frame)
+
+
+def test_training_rows_that_are_too_many_are_predicted_unseen(tmp_path):
+    study = read_study(write_study(tmp_path))
+    full = load_problem(study.data, 1)
+    fewer = load_problem(replace(study.data, n_train=20), 1)
+    train, landscape = fewer.parts["train"], fewer.parts["landscape"]
+    assert (len(train.frame), len(landscape.frame)) == (20, len(full.parts["landscape"].frame) + 10)
+    assert landscape.y is None
+    whole = pd.concat([full.parts[s].frame for s in ("train", "landscape")])
+    parts = pd.concat([train.frame, landscape.frame])
+    assert sorted(map(tuple, whole.to_numpy())) == sorted(map(tuple, parts.to_numpy()))
+    assert "20 of 30 train rows are used" in fewer.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("part", "tset", "must hold train, test, landscape, and has 'tset' at row 3"),
+        ("y", np.nan, "at row 3"),
+        ("u", -1.0, "at row 3"),
+    ],
+)
+def test_a_bad_value_is_named_by_its_row_in_the_file(tmp_path, capsys, column, value, message):
+    study = write_study(tmp_path)
+    table = pd.read_csv(tmp_path / "table.csv")
+    table.loc[2, column] = value
+    table.to_csv(tmp_path / "table.csv", index=False)
+    assert run(study, tmp_path / "out") == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_shipped_studies_are_valid():
+    pytest.importorskip("dirimix.estimators.global_mixture")
+    pytest.importorskip("dirimix.estimators.local_mixture")
+    for path in sorted((Path(__file__).parents[2] / "studies").glob("*.toml")):
+        study = read_study(path)
+        local = {name for name, method in METHODS.items() if method.local}
+        assert (local if path.stem == "nuclear-long" else set(METHODS)) <= set(study.run)
