@@ -30,12 +30,13 @@ from jaxtyping import Array, Float
 from dirimix.estimators.fields.lattice import make_lattice_field
 from dirimix.estimators.fields.length_scale import LengthScalePrior
 from dirimix.estimators.local_mixture import _constant_mixture
-from dirimix.estimators.local_posterior import LocalModel
+from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.laws.noise import GammaNoise
 from dirimix.likelihood import density
-from dirimix.sampling.hmc import _MAX_STEPS, _WHOLE, FIRST_STEP
+from dirimix.sampling.hmc import _MAX_STEPS, _WHOLE
 from dirimix.sampling.rhat_ess import check_chains
 from dirimix.sampling.sampler import _WINDOWS
+from dirimix.sampling.target import FIRST_STEP
 from dirimix.table.table import Table
 
 FILE = Path(__file__).with_suffix(".csv")
@@ -99,21 +100,23 @@ class Run(NamedTuple):
     log_steps: list[float]
 
 
-def make_model(table: Table) -> LocalModel:
+def make_model(table: Table) -> LocalPosterior:
     """The posterior that `LocalDirichletMixture` samples by default."""
     prior = LengthScalePrior.of_sites(table.x)
     field = make_lattice_field(table.x, table.f.shape[1], prior)
-    return LocalModel(table, field, GammaNoise(), *_constant_mixture(table))
+    return LocalPosterior(table, field, GammaNoise(), *_constant_mixture(table))
 
 
-def concentrations(model: LocalModel, q: Array) -> tuple[Array, Array]:
+def concentrations(model: LocalPosterior, q: Array) -> tuple[Array, Array]:
     """Concentrations, (c, n, K), and noise standard deviations, (c, n), at positions."""
     p = jax.vmap(model.unravel)(q)
     alpha = jnp.exp(jax.vmap(model.log_alpha)(p))
     return alpha, jnp.sqrt(jnp.exp(2 * p["log_sigma"])[:, None] + model.table.y_err**2)
 
 
-def posterior(model: LocalModel, accuracy: density.Accuracy, nodes: int, terms: int) -> Callable:
+def posterior(
+    model: LocalPosterior, accuracy: density.Accuracy, nodes: int, terms: int
+) -> Callable:
     """From positions, (c, size), to `State`."""
     d = model.table.f - model.table.y[:, None]
     likelihood = vectorised.Likelihood(d, accuracy, nodes, terms)
@@ -130,7 +133,7 @@ def posterior(model: LocalModel, accuracy: density.Accuracy, nodes: int, terms: 
 class Sampler:
     """All chains of one posterior, advanced an iteration at a time."""
 
-    def __init__(self, model: LocalModel, chains: int) -> None:
+    def __init__(self, model: LocalPosterior, chains: int) -> None:
         self.model, self.target = model, model.target()
         self.adapted = np.flatnonzero(self.target.adapt)
         shapes = model.shapes().items()
@@ -242,7 +245,7 @@ def _accept(key: Array, gain: Array, state: State, proposed: State) -> State:
     )
 
 
-def disagreement(model: LocalModel, state: State) -> float:
+def disagreement(model: LocalPosterior, state: State) -> float:
     """Largest difference from the package's log densities of an observation, in nat."""
     package, alpha_and_noise = model.likelihood, concentrations(model, state.position)
     pairs = zip(*map(np.array, alpha_and_noise), strict=True)
@@ -250,7 +253,7 @@ def disagreement(model: LocalModel, state: State) -> float:
     return float(np.max(np.abs(np.array(state.log_likelihood) - theirs)))
 
 
-def measure(model: LocalModel, chains: int, warmup: int, draws: int, seed: int) -> dict:
+def measure(model: LocalPosterior, chains: int, warmup: int, draws: int, seed: int) -> dict:
     """One row of the table."""
     sampler = Sampler(model, chains)
     key = jax.random.key(seed)

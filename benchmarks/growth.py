@@ -31,7 +31,7 @@ def measure(sites: int, models: int) -> dict[str, object]:
 
     from dirimix.estimators.fields.lattice import make_lattice_field
     from dirimix.estimators.fields.length_scale import LengthScalePrior
-    from dirimix.estimators.local_posterior import LocalModel
+    from dirimix.estimators.local_posterior import LocalPosterior
     from dirimix.laws.noise import GammaNoise
     from dirimix.table.table import make_table
 
@@ -44,7 +44,7 @@ def measure(sites: int, models: int) -> dict[str, object]:
     names = tuple(f"m{k}" for k in range(models))
     table = make_table(np.column_stack([x, f]), ("a", "b"), names, y, fitting=True)
     field = make_lattice_field(table.x, models, LengthScalePrior.of_sites(table.x))
-    model = LocalModel(table, field, GammaNoise(), 0.5, np.full(models, 1 / models))
+    model = LocalPosterior(table, field, GammaNoise(), 0.5, np.full(models, 1 / models))
     with jax.enable_x64(True):
         at = jnp.asarray(model.start(1, rng)[0])
         force, exact = jax.jit(model.force), jax.jit(jax.value_and_grad(model.log_posterior))

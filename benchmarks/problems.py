@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from dirimix.study.load import load_problem
+from dirimix.study.load import load_split_table
 from dirimix.study.spec import DataChoice
 from dirimix.table.table import Table, make_table
 
@@ -23,7 +23,7 @@ def small() -> Table:
 
 def paper() -> Table:
     """The 513 nuclei of studies/nuclear-s2n.toml with nine mass models."""
-    problem = load_problem(DataChoice("data:nuclear-s2n", rows="complete"), seed=0)
+    problem = load_split_table(DataChoice("data:nuclear-s2n", rows="complete"), seed=0)
     rows = problem.parts["train"]
     return make_table(rows.frame, problem.coords, problem.models, rows.y, rows.y_err, fitting=True)
 

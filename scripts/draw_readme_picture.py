@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dirimix.report.look import Names
+from dirimix.report.look import ColumnLabels
 from dirimix.report.plots import weight_maps
 from dirimix.study.folder import read_json
 
@@ -31,7 +31,7 @@ def main() -> None:
         raise SystemExit(f"{asked.folder} holds no weights of {asked.method}; run it first")
     data = read_json(asked.folder / "scores.json")["data"]
     # column names: the display names of the demo's formulas are too long for small panels
-    names = Names({}, data["units"])
+    names = ColumnLabels({}, data["units"])
     panels = weight_maps(weights, data["coords"], data["models"], names)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     panels.flat[0].figure.savefig(asked.out, dpi=110, facecolor="white")

@@ -1,5 +1,8 @@
 """What can go wrong, by name."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """The input is not what was expected; the message says what was, and how to mend it."""
@@ -19,3 +22,13 @@ class CorrectionOverlapWarning(UserWarning):
 
 class DroppedRowsWarning(UserWarning):
     """Some rows could not be used; the message says how many and why."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A clause that names the nearest known names, or nothing.
+
+    >>> did_you_mean("gbmm-e", ["gbmm-l", "gbmm-d", "ols"])
+    " (did you mean 'gbmm-l' or 'gbmm-d'?)"
+    """
+    near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
+    return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""

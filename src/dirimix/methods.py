@@ -1,14 +1,13 @@
 """The methods by name: the one list that the command line, studies, tests and docs read."""
 
-import difflib
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import dirimix
-from dirimix.errors import InputError
+from dirimix.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
     from dirimix.estimators.base import AbstractMixture
@@ -137,13 +136,3 @@ def parse_method(name: str) -> Choice:
             f"the label of {name!r} is made of small letters, digits and hyphens, not {label!r}"
         )
     return Choice(name, METHODS[base], plain != base, label)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A clause that names the nearest known names, or nothing.
-
-    >>> did_you_mean("gbmm-e", METHODS)
-    " (did you mean 'gbmm-l' or 'gbmm-d'?)"
-    """
-    near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
-    return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""

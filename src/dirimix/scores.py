@@ -9,22 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binom, binomtest
 
 from dirimix.errors import InputError
+from dirimix.laws.bands import Band, _band, _check_count, binomial_band, bootstrap_band
 from dirimix.laws.crps import crps_values
 from dirimix.laws.normal_mixture import NormalMixture
 
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of central coverage
-_BLOCK = 1 << 20  # resampled values held at once: 8 MB
-
-
-@dataclass(frozen=True)
-class Band:
-    """Where a number may well lie; not a number where one observation cannot tell."""
-
-    lo: float
-    hi: float
 
 
 @dataclass(frozen=True)
@@ -98,53 +89,6 @@ def below_median(law: NormalMixture, y: np.ndarray) -> float:
     0.75
     """
     return float(np.mean(pit(law, y) < 0.5))
-
-
-def bootstrap_band(
-    values: np.ndarray,
-    statistic: Callable[..., np.ndarray],
-    seed: int,
-    n_boot: int = 2000,
-    level: float = 0.9,
-) -> Band:
-    """Percentile bootstrap band of a statistic of independent values.
-
-    Args:
-        values: One value a site, (n,); with n = 1 the band is not a number.
-        statistic: Called as statistic(values, axis=-1) on (b, n) resampled values.
-        seed: Of the resampling; bands with one seed and n share their resamples.
-        n_boot: Number of resamples.
-        level: Central probability of the band.
-
-    >>> bootstrap_band(np.array([1.0, 1.0, 1.0]), np.mean, seed=0)
-    Band(lo=1.0, hi=1.0)
-    """
-    return _band((np.asarray(values, float),), statistic, seed, n_boot, level)
-
-
-def binomial_band(hits: int, n: int, level: float = 0.9) -> Band:
-    """Wilson's band of a probability of which `hits` of n trials were seen.
-
-    Reference: Wilson (1927), doi 10.1080/01621459.1927.10502953.
-
-    >>> band = binomial_band(50, 100)
-    >>> round(band.lo, 3), round(band.hi, 3)
-    (0.419, 0.581)
-    """
-    _check_count(n)
-    interval = binomtest(hits, n).proportion_ci(level, method="wilson")
-    return Band(float(interval.low), float(interval.high))
-
-
-def nominal_band(level: float, n: int, confidence: float = 0.95) -> Band:
-    """Where the coverage of n sites lies, with the confidence, if the true one is the level.
-
-    >>> nominal_band(0.5, 100)
-    Band(lo=0.4, hi=0.6)
-    """
-    _check_count(n)
-    lo, hi = binom.interval(confidence, n, level)
-    return Band(float(lo) / n, float(hi) / n)
 
 
 def paired_difference(
@@ -236,33 +180,6 @@ def _root_mean(squares: np.ndarray, axis: int = -1) -> np.ndarray:
 
 def _rms_difference(squares_a: np.ndarray, squares_b: np.ndarray, axis: int = -1) -> np.ndarray:
     return _root_mean(squares_a, axis) - _root_mean(squares_b, axis)
-
-
-def _band(
-    data: tuple[np.ndarray, ...],
-    statistic: Callable[..., np.ndarray],
-    seed: int,
-    n_boot: int,
-    level: float,
-) -> Band:
-    """Percentile bootstrap of a statistic of columns that are resampled together."""
-    n = len(data[0])
-    _check_count(n)
-    if n == 1:
-        return Band(np.nan, np.nan)
-    rng = np.random.default_rng(seed)
-    width = max(1, _BLOCK // n)
-    resampled = []
-    for start in range(0, n_boot, width):
-        rows = rng.integers(n, size=(min(width, n_boot - start), n))
-        resampled.append(statistic(*(column[rows] for column in data), axis=-1))
-    lo, hi = np.quantile(np.concatenate(resampled), [(1 - level) / 2, (1 + level) / 2])
-    return Band(float(lo), float(hi))
-
-
-def _check_count(n: int) -> None:
-    if n < 1:
-        raise InputError("a score needs at least one observation, and there is none")
 
 
 def _deviations(a: np.ndarray, b: np.ndarray) -> np.ndarray:

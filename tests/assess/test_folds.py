@@ -3,57 +3,57 @@ import pandas as pd
 import pytest
 
 from dirimix.assess.folds import clusters, make_folds
+from dirimix.assess.options import Scheme
 from dirimix.errors import InputError
-from dirimix.study.load import Problem, Rows
-from dirimix.study.sections import Scheme
+from dirimix.table.split import Part, SplitTable
 
 
-def lattice(n: int = 8, test: int = 3) -> Problem:
+def lattice(n: int = 8, test: int = 3) -> SplitTable:
     """Train rows on an n x n lattice, and a few test rows."""
     z, x = (a.ravel() for a in np.meshgrid(np.arange(n), np.arange(n), indexing="ij"))
     frame = pd.DataFrame({"z": z, "x": x, "a": 0.0, "b": 1.0}, dtype=float)
-    train = Rows(frame, np.arange(n * n, dtype=float), None)
-    more = Rows(frame.iloc[:test] + 100, np.zeros(test), None)
-    return Problem("t", ("z", "x"), ("a", "b"), "y", None, {"train": train, "test": more})
+    train = Part(frame, np.arange(n * n, dtype=float), None)
+    more = Part(frame.iloc[:test] + 100, np.zeros(test), None)
+    return SplitTable("t", ("z", "x"), ("a", "b"), "y", None, {"train": train, "test": more})
 
 
-def sites(problem, rows):
-    return problem.parts["train"].frame.loc[rows, ["z", "x"]].to_numpy()
+def sites(data, rows):
+    return data.parts["train"].frame.loc[rows, ["z", "x"]].to_numpy()
 
 
 def test_blocks_are_left_out_one_by_one_and_cover_all_rows():
-    problem = lattice()
-    folds = make_folds(Scheme("b", "blocks", size=(4.0, 2.0)), problem, 0)
+    data = lattice()
+    folds = make_folds(Scheme("b", "blocks", size=(4.0, 2.0)), data, 0)
     assert [f.label for f in folds][:3] == ["0_0", "0_2", "0_4"]
     assert sorted(np.concatenate([f.held for f in folds])) == list(range(64))
-    assert {tuple(s) for s in sites(problem, folds[0].held)} == {
+    assert {tuple(s) for s in sites(data, folds[0].held)} == {
         (z, x) for z in range(4) for x in range(2)
     }
 
 
 def test_a_fold_predicts_its_rows_and_trains_on_the_others():
-    problem = lattice()
-    fold = make_folds(Scheme("b", "blocks", size=(4.0, 4.0)), problem, 0)[1]
-    part = fold.problem(problem).parts
+    data = lattice()
+    fold = make_folds(Scheme("b", "blocks", size=(4.0, 4.0)), data, 0)[1]
+    part = fold.data(data).parts
     assert set(part) == {"train", "b"}
     assert sorted([*part["train"].y, *part["b"].y]) == list(range(64))
     np.testing.assert_array_equal(part["b"].y, fold.held)
 
 
 def test_edges_are_the_ends_of_every_line():
-    problem = lattice()
-    low, high = make_folds(Scheme("e", "edges", along="x", depth=2), problem, 0)
+    data = lattice()
+    low, high = make_folds(Scheme("e", "edges", along="x", depth=2), data, 0)
     assert (low.label, high.label) == ("low", "high")
-    assert {x for _, x in sites(problem, low.held)} == {0, 1}
-    assert {x for _, x in sites(problem, high.held)} == {6, 7}
-    assert {z for z, _ in sites(problem, low.held)} == set(range(8))
+    assert {x for _, x in sites(data, low.held)} == {0, 1}
+    assert {x for _, x in sites(data, high.held)} == {6, 7}
+    assert {z for z, _ in sites(data, low.held)} == set(range(8))
 
 
 def test_a_line_too_short_for_both_ends_stays_whole():
-    problem = lattice()
-    rows = problem.parts["train"]
+    data = lattice()
+    rows = data.parts["train"]
     mask = ~((rows.frame["z"] == 3) & (rows.frame["x"] > 3)).to_numpy()
-    cut = Problem("t", ("z", "x"), ("a", "b"), "y", None, {"train": rows.keep(mask)})
+    cut = SplitTable("t", ("z", "x"), ("a", "b"), "y", None, {"train": rows.keep(mask)})
     low, _ = make_folds(Scheme("e", "edges", along="x", depth=2), cut, 0)
     assert 3 not in {z for z, _ in sites(cut, low.held)}
     with pytest.raises(InputError, match="finds no line along 'x' of more than 8 sites"):
@@ -62,18 +62,18 @@ def test_a_line_too_short_for_both_ends_stays_whole():
 
 def test_one_coordinate_has_one_line():
     frame = pd.DataFrame({"x": np.arange(9.0), "a": 0.0, "b": 1.0})
-    problem = Problem("t", ("x",), ("a", "b"), "y", None, {"train": Rows(frame, np.zeros(9), None)})
+    data = SplitTable("t", ("x",), ("a", "b"), "y", None, {"train": Part(frame, np.zeros(9), None)})
     scheme = Scheme("e", "edges", along="x", depth=2)
-    low, high = make_folds(scheme, problem, 0)
+    low, high = make_folds(scheme, data, 0)
     np.testing.assert_array_equal(low.held, [0, 1])
     np.testing.assert_array_equal(high.held, [7, 8])
-    assert len(set(clusters(scheme, problem))) == 9
+    assert len(set(clusters(scheme, data))) == 9
 
 
 def test_random_folds_follow_the_seed_and_are_even():
-    problem = lattice()
+    data = lattice()
     scheme = Scheme("k", "k-fold", folds=5)
-    one, same, other = (make_folds(scheme, problem, seed) for seed in (1, 1, 2))
+    one, same, other = (make_folds(scheme, data, seed) for seed in (1, 1, 2))
     assert sorted(np.concatenate([f.held for f in one])) == list(range(64))
     assert {len(f.held) for f in one} == {12, 13}
     assert all(np.array_equal(a.held, b.held) for a, b in zip(one, same, strict=True))
@@ -81,13 +81,13 @@ def test_random_folds_follow_the_seed_and_are_even():
 
 
 def test_clusters_are_the_blocks_the_lines_or_the_rows():
-    problem = lattice()
-    blocks = clusters(Scheme("b", "blocks", size=(4.0, 4.0)), problem)
-    lines = clusters(Scheme("e", "edges", along="x"), problem)
-    rows = clusters(Scheme("k", "k-fold", folds=2), problem)
-    wide = clusters(Scheme("k", "k-fold", folds=2, cluster=(8.0, 4.0)), problem)
+    data = lattice()
+    blocks = clusters(Scheme("b", "blocks", size=(4.0, 4.0)), data)
+    lines = clusters(Scheme("e", "edges", along="x"), data)
+    rows = clusters(Scheme("k", "k-fold", folds=2), data)
+    wide = clusters(Scheme("k", "k-fold", folds=2, cluster=(8.0, 4.0)), data)
     assert [len(np.unique(c)) for c in (blocks, lines, rows, wide)] == [4, 8, 64, 2]
-    assert len(clusters(Scheme("t", "split"), problem)) == 3
+    assert len(clusters(Scheme("t", "split"), data)) == 3
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_a_scheme_that_does_not_suit_the_table_is_refused(scheme, message):
 
 
 def test_a_split_needs_test_rows():
-    problem = lattice()
-    alone = Problem("t", ("z", "x"), ("a", "b"), "y", None, {"train": problem.parts["train"]})
+    data = lattice()
+    alone = SplitTable("t", ("z", "x"), ("a", "b"), "y", None, {"train": data.parts["train"]})
     with pytest.raises(InputError, match="scores the test rows and the table has none"):
         make_folds(Scheme("t", "split"), alone, 0)
-    assert make_folds(Scheme("t", "split"), problem, 0) == ()
+    assert make_folds(Scheme("t", "split"), data, 0) == ()

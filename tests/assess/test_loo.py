@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from dirimix.assess.loo import leave_one_out, loo_tables
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.study.load import Problem, Rows
+from dirimix.table.split import Part, SplitTable
 
 CHAINS, DRAWS = 4, 1000
 
@@ -67,16 +67,16 @@ def fitted(name, log_likelihood):
     return FittedMethod(name, ("x",), ("a", "b"), "y", None, {"": Member(log_likelihood)})
 
 
-def problem(b):
+def data(b):
     n = len(b)
     frame = pd.DataFrame({"x": np.arange(n) + 10.0, "a": np.zeros(n), "b": b})
-    return Problem("t", ("x",), ("a", "b"), "y", None, {"train": Rows(frame, np.zeros(n), None)})
+    return SplitTable("t", ("x",), ("a", "b"), "y", None, {"train": Part(frame, np.zeros(n), None)})
 
 
 def test_tables_sum_and_count():
     rng = np.random.default_rng(3)
     log_likelihood, _ = normal_mean(rng.normal(0, 1, 20), 1.0, rng)
-    tables = loo_tables(fitted("gbmm-d", log_likelihood), problem(np.zeros(20)))
+    tables = loo_tables(fitted("gbmm-d", log_likelihood), data(np.zeros(20)))
     row, points = tables["loo"].iloc[0], tables["loo_pointwise"]
     assert list(points) == ["row", "x", "elpd", "pareto_k"]
     np.testing.assert_array_equal(points["x"], np.arange(20) + 10)
@@ -93,17 +93,17 @@ def test_rows_that_were_left_out_of_the_fit_keep_their_number():
     rng = np.random.default_rng(4)
     log_likelihood, _ = normal_mean(rng.normal(0, 1, 5), 1.0, rng)
     holes = np.array([0.0, np.nan, 0, 0, np.nan, 0, 0])
-    points = loo_tables(fitted("gbmm-d", log_likelihood), problem(holes))["loo_pointwise"]
+    points = loo_tables(fitted("gbmm-d", log_likelihood), data(holes))["loo_pointwise"]
     assert list(points["row"]) == [0, 2, 3, 5, 6]
 
 
 def test_a_correction_that_has_seen_the_rows_is_told():
     rng = np.random.default_rng(5)
     log_likelihood, _ = normal_mean(rng.normal(0, 1, 8), 1.0, rng)
-    tables = loo_tables(fitted("gbmm-d+gp", log_likelihood), problem(np.zeros(8)))
+    tables = loo_tables(fitted("gbmm-d+gp", log_likelihood), data(np.zeros(8)))
     assert "has seen every row" in tables["loo"]["note"].iloc[0]
 
 
 def test_a_method_without_a_posterior_has_no_estimate():
     plain = FittedMethod("equal", ("x",), ("a", "b"), "y", None, {"": object()})
-    assert loo_tables(plain, problem(np.zeros(4))) == {}
+    assert loo_tables(plain, data(np.zeros(4))) == {}

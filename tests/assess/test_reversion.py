@@ -4,11 +4,12 @@ import pytest
 import xarray as xr
 from scipy.special import softmax
 
+from dirimix.assess.options import Reversion
 from dirimix.assess.reversion import nearest, reach, reversion_tables
 from dirimix.errors import InputError
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.study.load import Problem, Rows
-from dirimix.study.sections import Reversion, reversion
+from dirimix.study.sections import reversion
+from dirimix.table.split import Part, SplitTable
 
 MODELS = ("a", "b", "c")
 RHO = np.array([2.0, 4.0])
@@ -38,17 +39,17 @@ class Forgetting:
         return softmax(GAMMA + self.bump * seen * [0, 0, 1] + free * noise, axis=-1)
 
 
-def problem():
+def data():
     z, x = (v.ravel() for v in np.meshgrid(np.arange(0.0, 40, 2), np.arange(0.0, 60, 2)))
     frame = pd.DataFrame({"z": z, "x": x, "a": 1.0, "b": 2.0, "c": 3.0})
     seen = (z < 8) & (x < 12)
     frame.loc[~seen & (x > 50), "b"] = np.nan
-    train = Rows(frame.loc[seen].reset_index(drop=True), np.zeros(seen.sum()), None)
-    return Problem("t", ("z", "x"), MODELS, "y", None, {"train": train}, everywhere=frame)
+    train = Part(frame.loc[seen].reset_index(drop=True), np.zeros(seen.sum()), None)
+    return SplitTable("t", ("z", "x"), MODELS, "y", None, {"train": train}, everywhere=frame)
 
 
 def tables(tolerance=0.05, **kinds):
-    whole = problem()
+    whole = data()
     train = whole.parts["train"].frame[["z", "x"]].to_numpy()
     member = Forgetting(train=train, **kinds)
     fitted = FittedMethod("lbmm-gpd", ("z", "x"), MODELS, "y", None, {"": member})
@@ -114,7 +115,7 @@ def test_sites_without_some_model_count_and_every_site_has_a_line():
 
 
 def test_other_methods_have_no_reversion():
-    whole = problem()
+    whole = data()
     plain = FittedMethod("equal", ("z", "x"), MODELS, "y", None, {"": object()})
     assert reversion_tables(plain, whole, Reversion()) == {}
     member = Forgetting()

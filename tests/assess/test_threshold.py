@@ -3,14 +3,14 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
+from dirimix.assess.options import Threshold
 from dirimix.assess.threshold import fill_ended, joint, limits, threshold_tables
 from dirimix.cli.main import main
 from dirimix.errors import InputError
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.normal_mixture import NormalMixture
-from dirimix.study.load import Problem, Rows
-from dirimix.study.sections import Threshold
 from dirimix.study.spec import read_study
+from dirimix.table.split import Part, SplitTable
 from stand_ins import STUDY, write_study
 
 SECTION = """
@@ -37,21 +37,21 @@ class Falling:
         return NormalMixture.of_draws(mean + self.shift[:, None], self.noise)
 
 
-def problem(n=20):
+def data(n=20):
     """Two lines, z = 0 and 1; both models fall along x, b's table ends at 0, at z = 1 before."""
     x, z = (v.ravel() for v in np.meshgrid(np.arange(float(n)), [0.0, 1.0]))
     value = 5.25 - 0.5 * x
     frame = pd.DataFrame({"z": z, "x": x, "a": value, "b": value})
     frame.loc[(value < 0) | ((z == 1) & (x >= n / 2)), "b"] = np.nan
     frame = frame.sample(frac=1, random_state=0).reset_index(drop=True)
-    rows = Rows(frame, np.zeros(len(frame)), None)
-    return Problem("t", ("z", "x"), ("a", "b"), "y", None, {"train": rows}, everywhere=frame)
+    rows = Part(frame, np.zeros(len(frame)), None)
+    return SplitTable("t", ("z", "x"), ("a", "b"), "y", None, {"train": rows}, everywhere=frame)
 
 
 def tables(member, ended=False):
     wanted = Threshold(0.0, ("equal",), {"t": "x"}, draws=2000, ended=ended)
     fitted = FittedMethod("equal", ("z", "x"), ("a", "b"), "y", None, {"": member})
-    return threshold_tables(fitted, problem(), wanted, "x")
+    return threshold_tables(fitted, data(), wanted, "x")
 
 
 def test_the_probability_is_that_of_the_law():
@@ -109,7 +109,7 @@ def test_only_what_has_ended_above_the_level_is_filled():
             "a": [np.nan, 2, np.nan, 1, np.nan, 5, 6],
         }
     ).assign(b=np.nan, c=lambda t: t["a"] - 9)
-    one = Problem("t", ("z", "x"), ("a", "b", "c"), "y", None, {}, everywhere=frame)
+    one = SplitTable("t", ("z", "x"), ("a", "b", "c"), "y", None, {}, everywhere=frame)
     filled = fill_ended(frame, one, "x", -1.0).sort_values(["z", "x"])
     # at the level where it ends, then falling by 1 a site as before
     np.testing.assert_array_equal(filled["a"], [np.nan, 2, 1, -1, -2, 5, 6])

@@ -4,12 +4,12 @@ import pytest
 
 from dirimix.assess.weight_tables import effective_number, summarise, weight_tables
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.study.load import Problem, Rows
+from dirimix.table.split import Part, SplitTable
 
 MODELS = ("a", "b", "c")
 
 
-class Drawn:
+class ExhibitContent:
     """A mixture whose weight draws are given by a function of the frame."""
 
     models = MODELS
@@ -21,16 +21,16 @@ class Drawn:
         return self.draw(frame)
 
 
-def problem(n=30):
+def data(n=30):
     frame = pd.DataFrame({"x": np.arange(n, dtype=float), **dict.fromkeys(MODELS, 1.0)})
-    train = Rows(frame, np.zeros(n), None)
-    more = Rows(frame.iloc[:4].assign(a=np.nan), None, None)
-    return Problem("t", ("x",), MODELS, "y", None, {"train": train, "landscape": more})
+    train = Part(frame, np.zeros(n), None)
+    more = Part(frame.iloc[:4].assign(a=np.nan), None, None)
+    return SplitTable("t", ("x",), MODELS, "y", None, {"train": train, "landscape": more})
 
 
 def tables(name, draw):
     return weight_tables(
-        FittedMethod(name, ("x",), MODELS, "y", None, {"": Drawn(draw)}), problem()
+        FittedMethod(name, ("x",), MODELS, "y", None, {"": ExhibitContent(draw)}), data()
     )
 
 
@@ -96,10 +96,10 @@ def test_a_local_mixture_has_a_row_a_site_and_one_over_all():
 
 
 def test_blocks_of_sites_add_up(monkeypatch):
-    frame = problem().parts["train"].frame
+    frame = data().parts["train"].frame
     rng = np.random.default_rng(1)
     draws = rng.dirichlet(np.ones(3), (300, 30))
-    member = Drawn(lambda f: draws[:, f["x"].astype(int)])
+    member = ExhibitContent(lambda f: draws[:, f["x"].astype(int)])
     whole = summarise(member, frame)
     monkeypatch.setattr("dirimix.assess.weight_tables._SITES", 7)
     parts = summarise(member, frame)

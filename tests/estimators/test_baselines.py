@@ -14,9 +14,8 @@ from dirimix.estimators.baselines import (
     OrdinaryLeastSquares,
     RidgeStacking,
     SimplexLeastSquares,
-    ridge_posterior,
-    simplex_least_squares,
 )
+from dirimix.laws.simplex import ridge_posterior, simplex_least_squares
 
 MODELS = ["a", "b", "c"]
 ESTIMATORS = [EqualWeights, OrdinaryLeastSquares, SimplexLeastSquares, RidgeStacking]

@@ -10,7 +10,8 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from dirimix.errors import CorrectionOverlapWarning, DroppedRowsWarning, InputError
-from dirimix.estimators.correction import GPCorrection, warn_if_overlapping
+from dirimix.estimators.correction import GPCorrection
+from dirimix.estimators.correction_overlap import warn_if_overlapping
 from dirimix.estimators.single_model import SingleModel
 from dirimix.table.table import make_table
 

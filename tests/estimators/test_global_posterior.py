@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from dirimix.estimators.global_posterior import DirichletModel, LinearModel
+from dirimix.estimators.global_posterior import DirichletPosterior, LinearPosterior
 from dirimix.laws.noise import GammaNoise
 from dirimix.table.table import Table, make_table
 
@@ -34,7 +34,7 @@ def log_likelihood(w: np.ndarray, log_sigma: float, table) -> float:
     return stats.norm(table.f @ w, sd).logpdf(table.y).sum()
 
 
-def linear_log_joint(q: np.ndarray, model: LinearModel) -> float:
+def linear_log_joint(q: np.ndarray, model: LinearPosterior) -> float:
     w = expit(q[:-1])
     uniform = np.sum(np.log(w) + np.log1p(-w))  # the Jacobian alone
     return (
@@ -44,7 +44,7 @@ def linear_log_joint(q: np.ndarray, model: LinearModel) -> float:
     )  # fmt: skip
 
 
-def dirichlet_log_joint(q: np.ndarray, model: DirichletModel) -> float:
+def dirichlet_log_joint(q: np.ndarray, model: DirichletPosterior) -> float:
     """G ~ Gamma(alpha + 1) from v, U ~ Uniform from b, w_k proportional to G_k U_k^(1/alpha_k)."""
     v, b, log_alpha = q[:-1].reshape(3, -1)
     alpha = np.exp(log_alpha)
@@ -62,8 +62,8 @@ def dirichlet_log_joint(q: np.ndarray, model: DirichletModel) -> float:
 
 
 ORACLES = {
-    "gbmm-l": (LinearModel, linear_log_joint, {}),
-    "gbmm-d": (DirichletModel, dirichlet_log_joint, {"alpha_scale": 0.7}),
+    "gbmm-l": (LinearPosterior, linear_log_joint, {}),
+    "gbmm-d": (DirichletPosterior, dirichlet_log_joint, {"alpha_scale": 0.7}),
 }
 
 
@@ -117,4 +117,4 @@ def test_a_constant_in_all_models_and_y_changes_nothing_where_weights_sum_to_one
     table = model.table
     shifted = replace(model, table=replace(table, f=table.f + 50, y=table.y + 50))
     change = np.abs(values(shifted, points) - values(model, points)).max()
-    assert (change < 1e-9) == isinstance(model, DirichletModel)
+    assert (change < 1e-9) == isinstance(model, DirichletPosterior)

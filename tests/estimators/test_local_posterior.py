@@ -11,11 +11,11 @@ from scipy.linalg import fractional_matrix_power
 from scipy.spatial.distance import cdist
 
 from direct import log_expectation
-from dirimix.estimators.fields.field import LinearField
 from dirimix.estimators.fields.gaussian_process import DenseField
 from dirimix.estimators.fields.lattice import make_lattice_field
 from dirimix.estimators.fields.length_scale import LengthScalePrior
-from dirimix.estimators.local_posterior import LocalModel
+from dirimix.estimators.fields.linear import LinearField
+from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.laws.noise import GammaNoise
 from dirimix.likelihood.density import Likelihood
 from dirimix.table.table import make_table
@@ -28,21 +28,21 @@ FIELDS = {
 }
 
 
-def make(kind: str, models: str = "ab") -> LocalModel:
+def make(kind: str, models: str = "ab") -> LocalPosterior:
     """Eight sites on a lattice, with measurement errors."""
     rng = np.random.default_rng(1)
     x = np.array([(i, j) for i in range(4) for j in range(2)], dtype=float) * [2, 3]
     f = rng.normal(0, 1, (8, len(models)))
     y = f.mean(axis=1) + rng.normal(0, 0.3, 8)
     table = make_table(np.column_stack([x, f]), ["p", "q"], list(models), y, np.linspace(0, 0.4, 8))
-    return LocalModel(table, FIELDS[kind](table.x, len(models)), NOISE, 0.5, np.full(2, 0.5))
+    return LocalPosterior(table, FIELDS[kind](table.x, len(models)), NOISE, 0.5, np.full(2, 0.5))
 
 
-def named(model: LocalModel, q: np.ndarray) -> dict[str, np.ndarray]:
+def named(model: LocalPosterior, q: np.ndarray) -> dict[str, np.ndarray]:
     return {n: np.asarray(v, dtype=float) for n, v in model.unravel(q).items()}
 
 
-def log_concentrations(model: LocalModel, p: dict[str, np.ndarray]) -> np.ndarray:
+def log_concentrations(model: LocalPosterior, p: dict[str, np.ndarray]) -> np.ndarray:
     """log alpha (n, K), from dense matrices."""
     x = model.table.x
     if isinstance(model.field, LinearField):
@@ -62,7 +62,7 @@ def log_concentrations(model: LocalModel, p: dict[str, np.ndarray]) -> np.ndarra
     return p["gamma"] + p["amplitude"] ** 2 * np.einsum("kab,nab->nk", p["z"], root)
 
 
-def log_prior(model: LocalModel, p: dict[str, np.ndarray]) -> float:
+def log_prior(model: LocalPosterior, p: dict[str, np.ndarray]) -> float:
     """Of the latents, with the Jacobians of sqrt(eta) and of log sigma."""
     sigma = np.exp(p["log_sigma"])
     total = stats.gamma(5, scale=NOISE.scale / 10).logpdf(sigma) + p["log_sigma"]
@@ -73,7 +73,7 @@ def log_prior(model: LocalModel, p: dict[str, np.ndarray]) -> float:
     return total + sum(stats.norm.logpdf(p[n]).sum() for n in ("length", "gamma", "z"))
 
 
-def oracle(model: LocalModel, q: np.ndarray) -> float:
+def oracle(model: LocalPosterior, q: np.ndarray) -> float:
     """The log posterior up to a constant."""
     p, table = named(model, q), model.table
     alpha = np.exp(log_concentrations(model, p))
@@ -82,7 +82,7 @@ def oracle(model: LocalModel, q: np.ndarray) -> float:
     return log_prior(model, p) + sum(log_expectation(*site) for site in sites)
 
 
-def points(model: LocalModel, count: int) -> np.ndarray:
+def points(model: LocalPosterior, count: int) -> np.ndarray:
     rng = np.random.default_rng(3)
     q = rng.normal(0, 0.5, (count, model.size()))
     if "amplitude" in model.shapes():
@@ -96,12 +96,12 @@ def model(request):
     return make(request.param)
 
 
-def posterior(model: LocalModel, at: np.ndarray) -> np.ndarray:
+def posterior(model: LocalPosterior, at: np.ndarray) -> np.ndarray:
     with jax.enable_x64(True):
         return np.asarray(jax.jit(jax.vmap(model.log_posterior))(jnp.asarray(at)))
 
 
-def off(model: LocalModel, at: np.ndarray) -> float:
+def off(model: LocalPosterior, at: np.ndarray) -> float:
     """How far the difference to the oracle is from one constant."""
     return float(np.ptp(posterior(model, at) - [oracle(model, q) for q in at]))
 
@@ -133,7 +133,7 @@ def test_the_force_is_close_to_the_gradient(model):
     np.testing.assert_allclose(force, exact, atol=0.02)
 
 
-def site_terms(model: LocalModel, p: dict) -> np.ndarray:
+def site_terms(model: LocalPosterior, p: dict) -> np.ndarray:
     """Log density of every observation."""
     noise = np.hypot(np.exp(p["log_sigma"]), model.table.y_err)
     with jax.enable_x64(True):

@@ -6,7 +6,8 @@ import xarray as xr
 
 import dirimix
 from dirimix.errors import InputError
-from dirimix.estimators.base import AbstractMixture, pool
+from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.pooling import pool
 from dirimix.methods import METHODS, Method
 from dirimix.sampling.progress import ChainProgress
 

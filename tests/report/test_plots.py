@@ -4,9 +4,9 @@ import pytest
 
 from dirimix.methods import METHODS
 from dirimix.report import plots
-from dirimix.report.look import Names, colour, panels
+from dirimix.report.look import ColumnLabels, colour, panels
 
-NAMES = Names({"a": "Model A"}, {"y": "m", "x": "km"})
+NAMES = ColumnLabels({"a": "Model A"}, {"y": "m", "x": "km"})
 
 
 def axes():

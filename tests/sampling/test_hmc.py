@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dirimix.sampling.convergence import summarise
-from dirimix.sampling.hmc import Settings, Target
 from dirimix.sampling.sampler import sample
+from dirimix.sampling.target import Settings, Target
 from monte_carlo import LIMIT, Law
 
 

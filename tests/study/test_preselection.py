@@ -6,9 +6,9 @@ import pytest
 
 from dirimix.cli.main import main
 from dirimix.errors import InputError
-from dirimix.study.load import Problem, Rows
 from dirimix.study.preselection import eliminate, preselect
 from dirimix.study.spec import make_study, read_study
+from dirimix.table.split import Part, SplitTable
 from stand_ins import STUDY, write_study
 
 SECTION = """
@@ -22,7 +22,7 @@ confirm = ["simplex-ls", "equal"]
 """
 
 
-def problem(seed=0, n=240):
+def data(seed=0, n=240):
     """a and b share the truth between them, twin is a again, noise and far are useless."""
     rng = np.random.default_rng(seed)
     x = rng.uniform(-3, 3, n)
@@ -39,7 +39,7 @@ def problem(seed=0, n=240):
     )
     models = ("a", "b", "twin", "noise", "far")
     y = truth + rng.normal(0, 0.05, n)
-    return Problem("t", ("x",), models, "y", None, {"train": Rows(frame, y, None)})
+    return SplitTable("t", ("x",), models, "y", None, {"train": Part(frame, y, None)})
 
 
 def study(**section):
@@ -54,7 +54,7 @@ def study(**section):
 
 
 def test_what_is_useless_or_said_twice_goes_first_and_costs_nothing():
-    found = preselect(study(), problem())
+    found = preselect(study(), data())
     assert found is not None
     path = found.path.set_index("models")
     assert list(path.index) == [5, 4, 3, 2]
@@ -66,13 +66,13 @@ def test_what_is_useless_or_said_twice_goes_first_and_costs_nothing():
 
 def test_a_model_that_is_needed_has_its_price():
     """Without b nothing is below the truth: one more step than is free."""
-    needed = problem()
+    needed = data()
     models = ("a", "b", "noise")
-    bare = Problem("t", ("x",), models, "y", None, needed.parts)
+    bare = SplitTable("t", ("x",), models, "y", None, needed.parts)
     found = preselect(study(), bare)
     assert found is not None
     assert set(found.kept) == {"a", "b"}
-    without = Problem("t", ("x",), ("a", "twin", "noise"), "y", None, needed.parts)
+    without = SplitTable("t", ("x",), ("a", "twin", "noise"), "y", None, needed.parts)
     alone = preselect(study(), without)
     assert alone is not None
     lost = found.path["log_score"].iloc[-1] - alone.path["log_score"].iloc[0]
@@ -84,8 +84,8 @@ def test_models_whose_errors_average_out_are_all_kept():
     rng = np.random.default_rng(3)
     truth = np.linspace(0, 1, 300)
     frame = pd.DataFrame({m: truth + 0.3 * rng.standard_normal(300) for m in "abc"})
-    rows = Rows(frame.assign(x=truth), truth, None)
-    found = preselect(study(), Problem("t", ("x",), ("a", "b", "c"), "y", None, {"train": rows}))
+    rows = Part(frame.assign(x=truth), truth, None)
+    found = preselect(study(), SplitTable("t", ("x",), ("a", "b", "c"), "y", None, {"train": rows}))
     assert found is not None
     assert found.kept == ("a", "b", "c")
     last = found.path.iloc[-1]
@@ -94,19 +94,19 @@ def test_models_whose_errors_average_out_are_all_kept():
 
 def test_shuffled_observations_leave_nothing_to_choose():
     """The control: with the observations shuffled, no model is worth more than another."""
-    whole = problem()
+    whole = data()
     rows = whole.parts["train"]
     assert rows.y is not None
     y = np.random.default_rng(1).permutation(rows.y)
-    shuffled = Problem("t", ("x",), ("a", "b", "noise"), "y", None,
-                       {"train": Rows(rows.frame, y, None)})  # fmt: skip
+    shuffled = SplitTable("t", ("x",), ("a", "b", "noise"), "y", None,
+                       {"train": Part(rows.frame, y, None)})  # fmt: skip
     found = preselect(study(), shuffled)
     assert found is not None
     assert found.path["cost"].abs().max() < 0.1
 
 
 def test_the_user_may_say_how_many_are_kept():
-    found = preselect(study(keep=4), problem())
+    found = preselect(study(keep=4), data())
     assert found is not None
     assert len(found.kept) == 4
     assert found.path.set_index("models")["chosen"].to_dict() == {
@@ -122,7 +122,7 @@ def test_the_cheapest_model_goes_at_every_step():
 
 def test_no_section_no_selection():
     plain = make_study({"data": {"table": "t"}, "methods": {"run": ["equal"]}})
-    assert preselect(plain, problem()) is None
+    assert preselect(plain, data()) is None
 
 
 def test_a_run_confirms_the_selection(tmp_path):

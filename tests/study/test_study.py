@@ -9,7 +9,7 @@ import pytest
 from dirimix.cli.main import main
 from dirimix.errors import InputError
 from dirimix.methods import METHODS, parse_method
-from dirimix.study.load import load_problem
+from dirimix.study.load import load_split_table
 from dirimix.study.spec import DataChoice, make_study, read_study
 from stand_ins import STUDY, register, write_study
 
@@ -292,7 +292,7 @@ def test_a_fraction_of_the_rows_is_drawn_with_the_seed(tmp_path):
     choice = DataChoice(
         str(tmp_path / "all.csv"), "y", ("x", "z"), ("a", "b", "c"), test_fraction=0.25
     )
-    one, same, other = (load_problem(choice, seed) for seed in (1, 1, 2))
+    one, same, other = (load_split_table(choice, seed) for seed in (1, 1, 2))
     assert {s: len(r.frame) for s, r in one.parts.items()} == {"train": 32, "test": 10}
     assert one.parts["test"].frame.equals(same.parts["test"].frame)
     assert not one.parts["test"].frame.equals(other.parts["test"].frame)
@@ -300,8 +300,8 @@ def test_a_fraction_of_the_rows_is_drawn_with_the_seed(tmp_path):
 
 def test_training_rows_that_are_too_many_are_predicted_unseen(tmp_path):
     study = read_study(write_study(tmp_path))
-    full = load_problem(study.data, 1)
-    fewer = load_problem(replace(study.data, n_train=20), 1)
+    full = load_split_table(study.data, 1)
+    fewer = load_split_table(replace(study.data, n_train=20), 1)
     train, landscape = fewer.parts["train"], fewer.parts["landscape"]
     assert (len(train.frame), len(landscape.frame)) == (20, len(full.parts["landscape"].frame) + 10)
     assert landscape.y is None

@@ -1,6 +1,6 @@
 """Which rows are left out together, and which are resampled together.
 
-Neighbouring sites err alike. Rows left out at random are predicted from their neighbours, which
+Neighbouring sites err alike. Part left out at random are predicted from their neighbours, which
 says how well a method fills gaps; whole blocks and edges of the sites say how well it reaches
 beyond them. For the same reason a band must come from resampling blocks of sites, not sites.
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dirimix.assess.options import Scheme
 from dirimix.errors import InputError
-from dirimix.study.load import Problem
-from dirimix.study.sections import Scheme
+from dirimix.table.split import SplitTable
 
 
 @dataclass(frozen=True)
@@ -31,23 +31,23 @@ class Fold:
     label: str
     held: np.ndarray
 
-    def problem(self, problem: Problem) -> Problem:
-        """The problem without these rows in training, and with them as the scheme's rows."""
-        rows = problem.parts["train"]
+    def data(self, data: SplitTable) -> SplitTable:
+        """The data without these rows in training, and with them as the scheme's rows."""
+        rows = data.parts["train"]
         mask = np.zeros(len(rows.frame), dtype=bool)
         mask[self.held] = True
-        return replace(problem, parts={"train": rows.keep(~mask), self.scheme: rows.keep(mask)})
+        return replace(data, parts={"train": rows.keep(~mask), self.scheme: rows.keep(mask)})
 
 
-def make_folds(scheme: Scheme, problem: Problem, seed: int) -> tuple[Fold, ...]:
+def make_folds(scheme: Scheme, data: SplitTable, seed: int) -> tuple[Fold, ...]:
     """The folds of a scheme; none where the table's own split is the scheme.
 
     Raises:
         InputError: If the scheme does not suit the table.
     """
-    _check(scheme, problem)
-    x = problem.parts["train"].frame[list(problem.coords)].to_numpy()
-    held = [(label, rows) for label, rows in _RULES[scheme.kind](scheme, problem, x, seed)]
+    _check(scheme, data)
+    x = data.parts["train"].frame[list(data.coords)].to_numpy()
+    held = [(label, rows) for label, rows in _RULES[scheme.kind](scheme, data, x, seed)]
     for label, rows in held:
         if len(rows) == len(x):
             raise InputError(
@@ -57,23 +57,23 @@ def make_folds(scheme: Scheme, problem: Problem, seed: int) -> tuple[Fold, ...]:
     return tuple(Fold(scheme.name, label, np.sort(rows)) for label, rows in held)
 
 
-def clusters(scheme: Scheme, problem: Problem) -> np.ndarray:
+def clusters(scheme: Scheme, data: SplitTable) -> np.ndarray:
     """For every row that a scheme predicts, which cluster it is resampled with, (n,) integers.
 
     Blocks of `cluster`, else the blocks left out, else the lines at an edge, else single rows.
     """
     split = predicted_part(scheme)
-    x = problem.parts[split].frame[list(problem.coords)].to_numpy()
+    x = data.parts[split].frame[list(data.coords)].to_numpy()
     size = scheme.cluster or scheme.size
     if size:
         return block_of(x, size)
-    if scheme.kind == "edges" and len(problem.coords) > 1:
-        return _line_of(x, problem.coords.index(scheme.along), scheme.lines)
+    if scheme.kind == "edges" and len(data.coords) > 1:
+        return _line_of(x, data.coords.index(scheme.along), scheme.lines)
     return np.arange(len(x))
 
 
 def predicted_part(scheme: Scheme) -> str:
-    """Which rows of the problem a scheme predicts: those of training, or the test rows."""
+    """Which rows of the data a scheme predicts: those of training, or the test rows."""
     return "test" if scheme.kind == "split" else "train"
 
 
@@ -87,8 +87,8 @@ def block_of(x: np.ndarray, size: Sequence[float]) -> np.ndarray:
     return np.unique(corner, axis=0, return_inverse=True)[1].ravel()
 
 
-def _check(scheme: Scheme, problem: Problem) -> None:
-    where, q = f"[validation.{scheme.name}]", len(problem.coords)
+def _check(scheme: Scheme, data: SplitTable) -> None:
+    where, q = f"[validation.{scheme.name}]", len(data.coords)
     expected = {"size": q, "cluster": q, "lines": q}
     for name, count in expected.items():
         given = getattr(scheme, name)
@@ -96,33 +96,31 @@ def _check(scheme: Scheme, problem: Problem) -> None:
             raise InputError(
                 f"{where} {name} needs one number a coordinate, {count}, not {len(given)}"
             )
-    if scheme.along and scheme.along not in problem.coords:
-        raise InputError(
-            f"{where} along is one of {', '.join(problem.coords)}, not {scheme.along!r}"
-        )
-    if predicted_part(scheme) not in problem.parts:
+    if scheme.along and scheme.along not in data.coords:
+        raise InputError(f"{where} along is one of {', '.join(data.coords)}, not {scheme.along!r}")
+    if predicted_part(scheme) not in data.parts:
         raise InputError(f"{where} scores the test rows and the table has none; leave it out")
 
 
 Held = Iterator[tuple[str, np.ndarray]]
 
 
-def _blocks(scheme: Scheme, problem: Problem, x: np.ndarray, seed: int) -> Held:
+def _blocks(scheme: Scheme, data: SplitTable, x: np.ndarray, seed: int) -> Held:
     """Every block by itself, named by its lower corner."""
-    del problem, seed
+    del data, seed
     corner = np.floor(x / np.asarray(scheme.size)).astype(int)
     for place in np.unique(corner, axis=0):
         rows = np.flatnonzero((corner == place).all(axis=1))
         yield "_".join(f"{v:g}" for v in place * np.asarray(scheme.size)), rows
 
 
-def _edges(scheme: Scheme, problem: Problem, x: np.ndarray, seed: int) -> Held:
+def _edges(scheme: Scheme, data: SplitTable, x: np.ndarray, seed: int) -> Held:
     """The first and the last `depth` sites of every line along a coordinate, one fold an end.
 
     A line too short to keep a site is left whole.
     """
     del seed
-    j = problem.coords.index(scheme.along)
+    j = data.coords.index(scheme.along)
     lines = _line_of(x, j, scheme.lines)
     orders = [np.flatnonzero(lines == line) for line in np.unique(lines)]
     orders = [rows[np.argsort(x[rows, j], kind="stable")] for rows in orders]
@@ -146,9 +144,9 @@ def _line_of(x: np.ndarray, j: int, width: Sequence[float]) -> np.ndarray:
     return np.unique(others, axis=0, return_inverse=True)[1].ravel()
 
 
-def _random(scheme: Scheme, problem: Problem, x: np.ndarray, seed: int) -> Held:
-    """Rows dealt out at random, as evenly as can be."""
-    del problem
+def _random(scheme: Scheme, data: SplitTable, x: np.ndarray, seed: int) -> Held:
+    """Part dealt out at random, as evenly as can be."""
+    del data
     if scheme.folds > len(x):
         raise InputError(
             f"[validation.{scheme.name}] folds must not exceed the {len(x)} training rows"
@@ -158,13 +156,13 @@ def _random(scheme: Scheme, problem: Problem, x: np.ndarray, seed: int) -> Held:
         yield f"{i + 1}", rows
 
 
-def _own_split(scheme: Scheme, problem: Problem, x: np.ndarray, seed: int) -> Held:
+def _own_split(scheme: Scheme, data: SplitTable, x: np.ndarray, seed: int) -> Held:
     """No fold: the fit on all training rows predicts the test rows."""
-    del scheme, problem, x, seed
+    del scheme, data, x, seed
     return iter(())
 
 
-_RULES: dict[str, Callable[[Scheme, Problem, np.ndarray, int], Held]] = {
+_RULES: dict[str, Callable[[Scheme, SplitTable, np.ndarray, int], Held]] = {
     "blocks": _blocks,
     "edges": _edges,
     "k-fold": _random,

@@ -18,13 +18,13 @@ from arviz_stats.loo import loo
 from dirimix.errors import DroppedRowsWarning
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.methods import parse_method
-from dirimix.study.load import Problem
+from dirimix.table.split import SplitTable
 
 LARGEST_K = 0.7
 _NOTE = "the correction has seen every row: the estimate is too high"
 
 
-def loo_tables(fitted: FittedMethod, problem: Problem) -> dict[str, pd.DataFrame]:
+def loo_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFrame]:
     """Tables loo (one row) and loo_pointwise (one row a training row); none without a posterior.
 
     loo: n, elpd, se, p_loo, elpd_mean (a row), high_k and share_high_k (of k above 0.7), max_k,
@@ -33,9 +33,9 @@ def loo_tables(fitted: FittedMethod, problem: Problem) -> dict[str, pd.DataFrame
     tree = getattr(fitted.members.get(""), "posterior_", None)
     if tree is None or "log_likelihood" not in tree.children:
         return {}
-    rows = problem.parts["train"].frame
+    rows = data.parts["train"].frame
     log_likelihood = tree["log_likelihood"]["y"].to_numpy()
-    index = _rows_of(rows, problem.models, log_likelihood.shape[-1])
+    index = _rows_of(rows, data.models, log_likelihood.shape[-1])
     try:
         elpd, k, p = leave_one_out(log_likelihood)
     except ValueError as error:
@@ -46,7 +46,7 @@ def loo_tables(fitted: FittedMethod, problem: Problem) -> dict[str, pd.DataFrame
             stacklevel=2,
         )
         return {}
-    points = rows[list(problem.coords)].iloc[index].reset_index(drop=True)
+    points = rows[list(data.coords)].iloc[index].reset_index(drop=True)
     points = points.assign(elpd=elpd, pareto_k=k)
     points.insert(0, "row", index)
     corrected = parse_method(fitted.name).corrected

@@ -12,7 +12,7 @@ from dirimix.assess.weight_tables import weight_tables
 from dirimix.estimators.fitted import FittedMethod, View, views
 from dirimix.laws.crps import crps_values
 from dirimix.laws.normal_mixture import NormalMixture
-from dirimix.study.load import Problem
+from dirimix.table.split import SplitTable
 
 QUANTILES = {
     "q025": 0.025,
@@ -35,15 +35,15 @@ class Scoring:
 
 
 def method_tables(
-    fitted: FittedMethod, problem: Problem, scoring: Scoring
+    fitted: FittedMethod, data: SplitTable, scoring: Scoring
 ) -> dict[str, pd.DataFrame]:
     """Every table of a fitted method, by name; those that it has no rows for are left out.
 
     Names: scores, coverage, pointwise, predictions, evidence, diagnostics, sampling, and those
     of `weight_tables` and `loo_tables`.
     """
-    found = _law_tables(fitted, problem, scoring)
-    found |= weight_tables(fitted, problem) | loo_tables(fitted, problem)
+    found = _law_tables(fitted, data, scoring)
+    found |= weight_tables(fitted, data) | loo_tables(fitted, data)
     for name in ("evidence", "diagnostics"):
         found[name] = _concatenated(
             getattr(member, f"{name}_").assign(model=model)
@@ -79,13 +79,13 @@ def _concatenated(tables: Iterator[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _law_tables(
-    fitted: FittedMethod, problem: Problem, scoring: Scoring
+    fitted: FittedMethod, data: SplitTable, scoring: Scoring
 ) -> dict[str, pd.DataFrame]:
     """The tables that come from predictive laws, each law made once."""
     rows: dict[str, list] = {"scores": [], "coverage": [], "pointwise": [], "predictions": []}
-    for split in problem.parts:
-        for view in views(fitted, problem, split):
-            y = problem.parts[split].y
+    for split in data.parts:
+        for view in views(fitted, data, split):
+            y = data.parts[split].y
             if y is not None:
                 observed = y[view.rows]
                 where = {"model": view.model, "split": split, "weights": view.weights}
@@ -94,7 +94,7 @@ def _law_tables(
                 rows["coverage"].append(_located(_coverage(view.law, observed), where))
                 rows["pointwise"].append(_located(_pointwise(view, observed), where))
             if view.weights == "field":
-                rows["predictions"].append(_predictions(view, problem, split))
+                rows["predictions"].append(_predictions(view, data, split))
     return {name: _concatenated(iter(tables)) for name, tables in rows.items()}
 
 
@@ -125,20 +125,20 @@ def _pointwise(view: View, y: np.ndarray) -> pd.DataFrame:
     )
 
 
-def point_table(fitted: FittedMethod, problem: Problem, split: str) -> pd.DataFrame:
+def point_table(fitted: FittedMethod, data: SplitTable, split: str) -> pd.DataFrame:
     """What each row of a split contributes to the scores of the field weights."""
-    y = problem.parts[split].y
+    y = data.parts[split].y
     assert y is not None
     return _concatenated(
         _located(_pointwise(view, y[view.rows]), {"model": view.model, "weights": view.weights})
-        for view in views(fitted, problem, split)
+        for view in views(fitted, data, split)
         if view.weights == "field"
     )
 
 
-def _predictions(view: View, problem: Problem, split: str) -> pd.DataFrame:
-    rows = problem.parts[split]
-    coords = rows.frame[list(problem.coords)].iloc[view.rows].reset_index(drop=True)
+def _predictions(view: View, data: SplitTable, split: str) -> pd.DataFrame:
+    rows = data.parts[split]
+    coords = rows.frame[list(data.coords)].iloc[view.rows].reset_index(drop=True)
     observed = np.full(len(view.rows), np.nan) if rows.y is None else rows.y[view.rows]
     table = coords.assign(observed=observed, **summarise_law(view.law))
     return _located(table, {"model": view.model, "split": split})

@@ -16,11 +16,11 @@ import pandas as pd
 from scipy.spatial import cKDTree
 from scipy.special import softmax
 
+from dirimix.assess.options import Reversion
 from dirimix.assess.weight_tables import summarise
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.study.load import Problem
-from dirimix.study.sections import Reversion
+from dirimix.table.split import SplitTable
 
 _FAR = 1e4  # extents of the data away
 _COPIES = 16  # far sites, to average their own prior deviations
@@ -36,7 +36,7 @@ class Reach:
 
 
 def reversion_tables(
-    fitted: FittedMethod, problem: Problem, wanted: Reversion
+    fitted: FittedMethod, data: SplitTable, wanted: Reversion
 ) -> dict[str, pd.DataFrame]:
     """Tables reversion and reversion_sites of a method with a Gaussian-process field.
 
@@ -50,21 +50,21 @@ def reversion_tables(
         return {}
     rho = tree["posterior"]["rho"].mean(("chain", "draw")).to_numpy()
     # a site where some model has no value is as far from the data as any
-    frame = fitted.prepared(problem.everywhere.fillna(0.0))
-    train = problem.parts["train"].frame.loc[:, list(problem.coords)].to_numpy()
-    x = frame.loc[:, list(problem.coords)].to_numpy()
+    frame = fitted.prepared(data.everywhere.fillna(0.0))
+    train = data.parts["train"].frame.loc[:, list(data.coords)].to_numpy()
+    x = frame.loc[:, list(data.coords)].to_numpy()
     distances = {
         "distance": nearest(x, train, rho),
         "standardised": nearest(x, train, train.std(0)),
     }
     weight = summarise(member, frame).mean
-    far = far_field(member, frame, train, problem)
+    far = far_field(member, frame, train, data)
     gone = np.abs(weight - far) <= wanted.tolerance
     reaches = {k: [reach(d, g, wanted.share) for g in gone.T] for k, d in distances.items()}
-    gamma = tree["posterior"]["gamma"].to_numpy().reshape(-1, len(problem.models))
+    gamma = tree["posterior"]["gamma"].to_numpy().reshape(-1, len(data.models))
     models = pd.DataFrame(
         {
-            "model": problem.models,
+            "model": data.models,
             "far_field": far,
             "at_gamma": softmax(gamma, axis=1).mean(axis=0),
             "tolerance": wanted.tolerance,
@@ -73,8 +73,8 @@ def reversion_tables(
             "farthest": reaches["distance"][0].farthest,
         }
     )
-    sites = problem.everywhere.loc[:, list(problem.coords)].assign(**distances)
-    return {"reversion": models, "reversion_sites": _long(sites, weight, far, gone, problem)}
+    sites = data.everywhere.loc[:, list(data.coords)].assign(**distances)
+    return {"reversion": models, "reversion_sites": _long(sites, weight, far, gone, data)}
 
 
 def nearest(x: np.ndarray, train: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -87,13 +87,13 @@ def nearest(x: np.ndarray, train: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 
 def far_field(
-    member: AbstractMixture, frame: pd.DataFrame, train: np.ndarray, problem: Problem
+    member: AbstractMixture, frame: pd.DataFrame, train: np.ndarray, data: SplitTable
 ) -> np.ndarray:
     """Mean weights (K,) at sites far from the data and from one another."""
     extent = np.ptp(train, axis=0)
     steps = _FAR * (1 + np.arange(_COPIES))[:, None]
-    places = pd.DataFrame(train.max(axis=0) + steps * extent, columns=pd.Index(problem.coords))
-    known = frame.loc[:, list(problem.models)].iloc[[0] * _COPIES].reset_index(drop=True)
+    places = pd.DataFrame(train.max(axis=0) + steps * extent, columns=pd.Index(data.coords))
+    known = frame.loc[:, list(data.models)].iloc[[0] * _COPIES].reset_index(drop=True)
     return summarise(member, pd.concat([places, known], axis=1)).mean.mean(axis=0)
 
 
@@ -127,12 +127,12 @@ def reach(distance: np.ndarray, gone: np.ndarray, share: float) -> Reach:
 
 
 def _long(
-    sites: pd.DataFrame, weight: np.ndarray, far: np.ndarray, gone: np.ndarray, problem: Problem
+    sites: pd.DataFrame, weight: np.ndarray, far: np.ndarray, gone: np.ndarray, data: SplitTable
 ) -> pd.DataFrame:
-    k = len(problem.models)
+    k = len(data.models)
     table = sites.iloc[np.repeat(np.arange(len(sites)), k)].reset_index(drop=True)
     return table.assign(
-        model=list(problem.models) * len(sites),
+        model=list(data.models) * len(sites),
         weight=weight.ravel(),
         far_field=np.tile(far, len(sites)),
         reverted=gone.ravel(),

@@ -23,7 +23,7 @@ from arviz_stats.psense import psense
 
 from dirimix.errors import DroppedRowsWarning
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.sampling.posterior_entries import SAMPLE, scalars
+from dirimix.sampling.posterior import SAMPLE, scalars
 
 _POWERS = (0.5, 2.0)
 _MATTERS = 0.05

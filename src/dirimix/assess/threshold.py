@@ -19,11 +19,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from dirimix.assess.options import Threshold
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.normal_mixture import NormalMixture
-from dirimix.study.load import Problem
-from dirimix.study.sections import Threshold
+from dirimix.table.split import SplitTable
 
 _SITES = 512  # whose predictive law is made at once
 _HARDLY = 0.01  # share of a model's values below the level, of a table that ends there
@@ -32,7 +32,7 @@ _QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 
 
 def threshold_tables(
-    fitted: FittedMethod, problem: Problem, wanted: Threshold, along: str
+    fitted: FittedMethod, data: SplitTable, wanted: Threshold, along: str
 ) -> dict[str, pd.DataFrame]:
     """Tables threshold, limits and above of a mixture, over every row of the table.
 
@@ -44,19 +44,19 @@ def threshold_tables(
 
     Args:
         fitted: The method.
-        problem: Its `everywhere` is predicted.
+        data: Its `everywhere` is predicted.
         wanted: The level, how many draws, and what the end of a model's table means.
         along: The coordinate along which lines run.
     """
-    frame = problem.everywhere
-    filled = fill_ended(frame, problem, along, wanted.level) if wanted.ended else frame
+    frame = data.everywhere
+    filled = fill_ended(frame, data, along, wanted.level) if wanted.ended else frame
     member = fitted.members[""]
     law = _law(member, fitted.prepared(filled))
-    sites = frame.loc[:, list(problem.coords)]
+    sites = frame.loc[:, list(data.coords)]
     y = law.sample(wanted.draws, np.random.default_rng([member.seed, 0]))
     found = {
         "threshold": sites.assign(
-            models=frame[list(problem.models)].notna().sum(axis=1),
+            models=frame[list(data.models)].notna().sum(axis=1),
             # rounding may carry a sum of weights past 1
             probability=np.clip(1 - law.cdf(np.full(len(frame), wanted.level)), 0, 1),
         ),
@@ -64,11 +64,11 @@ def threshold_tables(
         "above": _count(y > wanted.level),
     }
     for table in found.values():
-        table.insert(0, "target", problem.target)
+        table.insert(0, "target", data.target)
     return found
 
 
-def fill_ended(frame: pd.DataFrame, problem: Problem, along: str, level: float) -> pd.DataFrame:
+def fill_ended(frame: pd.DataFrame, data: SplitTable, along: str, level: float) -> pd.DataFrame:
     """The frame with values where a model has ended along its line because it fell below.
 
     Gaps, what lies before a model's first value, and models whose tables go on below the level
@@ -76,8 +76,8 @@ def fill_ended(frame: pd.DataFrame, problem: Problem, along: str, level: float) 
     """
     filled = frame.copy()
     place = frame[along].to_numpy(dtype=float)
-    lines = _lines(frame.loc[:, list(problem.coords)], along)
-    for model in problem.models:
+    lines = _lines(frame.loc[:, list(data.coords)], along)
+    for model in data.models:
         values = frame[model].to_numpy(dtype=float).copy()
         known = ~np.isnan(values)
         if not known.any() or np.mean(values[known] < level) > _HARDLY:

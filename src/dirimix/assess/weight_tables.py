@@ -14,7 +14,7 @@ from scipy.special import entr
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.methods import parse_method
-from dirimix.study.load import Problem
+from dirimix.table.split import SplitTable
 
 _SITES = 512  # whose weight draws are held at once: 150 MB for 4,000 draws of 9 models
 _FEWEST = 100  # draws that a correlation needs
@@ -77,7 +77,7 @@ def _summarise_draws(draws: np.ndarray) -> SiteWeights:
     )
 
 
-def weight_tables(fitted: FittedMethod, problem: Problem) -> dict[str, pd.DataFrame]:
+def weight_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFrame]:
     """Tables weights, effective and correlations of a mixture; none of single models.
 
     weights: split, the coordinates, model, mean, sd, q05, q95. effective: split, the coordinates,
@@ -88,9 +88,9 @@ def weight_tables(fitted: FittedMethod, problem: Problem) -> dict[str, pd.DataFr
     method = parse_method(fitted.name).method
     if method.each_model:
         return {}
-    member, coords = fitted.members[""], list(problem.coords)
+    member, coords = fitted.members[""], list(data.coords)
     tables: dict[str, list[pd.DataFrame]] = {"weights": [], "effective": [], "correlations": []}
-    for split, rows in problem.parts.items():
+    for split, rows in data.parts.items():
         frame = fitted.prepared(rows.frame)
         # a global mixture has the same weights wherever all models are known
         frame = frame if method.local else frame.iloc[:1].fillna(0.0)

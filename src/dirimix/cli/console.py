@@ -11,14 +11,14 @@ from dirimix.sampling.progress import ChainProgress, Listener
 
 if TYPE_CHECKING:
     from dirimix.study.collate import Outcome
-    from dirimix.study.load import Problem
+    from dirimix.table.split import SplitTable
 
 _BAR = 24  # cells
 _EVERY = 15.0  # seconds between two plain lines of a chain
 
 
 @dataclass(frozen=True)
-class Teller:
+class ConsoleReporter:
     """Says lines and follows chains on stderr; prints scores on stdout.
 
     Attributes:
@@ -33,14 +33,14 @@ class Teller:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
 
-    def describe(self, problem: "Problem") -> None:
+    def describe(self, data: "SplitTable") -> None:
         """How many rows there are, what was left out, and where to read the rest."""
-        counts = ", ".join(f"{len(rows.frame)} {split}" for split, rows in problem.parts.items())
-        self.say(f"{problem.source}: {counts} rows, {len(problem.models)} models")
-        for note in problem.notes:
+        counts = ", ".join(f"{len(rows.frame)} {split}" for split, rows in data.parts.items())
+        self.say(f"{data.source}: {counts} rows, {len(data.models)} models")
+        for note in data.notes:
             self.say(note)
-        if problem.remarks:
-            self.say(f"{len(problem.remarks)} remarks on the data stand in manifest.json")
+        if data.remarks:
+            self.say(f"{len(data.remarks)} remarks on the data stand in manifest.json")
 
     def listener(self, method: str) -> Listener | None:
         """What follows the chains of a method, None to be quiet."""

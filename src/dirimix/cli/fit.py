@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from dirimix.cli import options
-from dirimix.cli.console import Teller
+from dirimix.cli.console import ConsoleReporter
 from dirimix.errors import InputError
 from dirimix.methods import METHODS, Choice, parse_method
 
@@ -50,17 +50,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _fit(arguments: argparse.Namespace) -> bool:
     choice = parse_method(arguments.method)
-    teller = Teller(quiet=arguments.quiet)
+    teller = ConsoleReporter(quiet=arguments.quiet)
     # light checks first: the rest imports much
     from dirimix.study.folder import check_target
-    from dirimix.study.load import load_problem
+    from dirimix.study.load import load_split_table
     from dirimix.study.run import fit_one, training_only
-    from dirimix.study.runner import warnings_told
+    from dirimix.study.runner import collected_warnings
     from dirimix.study.spec import DataChoice, Study, check_options
 
     own = dict(options.setting(text) for text in arguments.option)
     check_options(choice, own)
-    data = DataChoice(
+    wanted = DataChoice(
         arguments.table,
         target=arguments.target,
         coords=_columns(arguments.coords, "--coords"),
@@ -69,17 +69,17 @@ def _fit(arguments: argparse.Namespace) -> bool:
         rows=arguments.rows,
     )
     study = Study(
-        data,
+        wanted,
         (choice.name,),
         overrides={choice.name: _flags(arguments, choice, teller) | own},
         seed=arguments.seed or 0,
         title=f"{choice.name} on {Path(arguments.table).name}",
     )
     check_target(Path(arguments.out))
-    with warnings_told(teller, arguments.table):
-        problem = training_only(load_problem(data, study.seed, arguments.data_dir))
-    teller.describe(problem)
-    outcome = fit_one(study, problem, Path(arguments.out), teller)
+    with collected_warnings(teller, arguments.table):
+        data = training_only(load_split_table(wanted, study.seed, arguments.data_dir))
+    teller.describe(data)
+    outcome = fit_one(study, data, Path(arguments.out), teller)
     teller.finish(outcome, arguments.out)
     return not outcome.unconverged
 
@@ -88,7 +88,9 @@ def _columns(text: str | None, flag: str) -> tuple[str, ...] | None:
     return None if text is None else options.names(text, flag)
 
 
-def _flags(arguments: argparse.Namespace, choice: Choice, teller: Teller) -> dict[str, object]:
+def _flags(
+    arguments: argparse.Namespace, choice: Choice, teller: ConsoleReporter
+) -> dict[str, object]:
     """Options given by flags, those that the method has; a line about the others."""
     given = {n: getattr(arguments, n) for n in _SAMPLING if getattr(arguments, n) is not None}
     for name, value in given.items():

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from dirimix.cli import options
-from dirimix.cli.console import Teller
+from dirimix.cli.console import ConsoleReporter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,13 +22,13 @@ def _predict(arguments: argparse.Namespace) -> bool:
     from dirimix.assess.forecast import forecast
     from dirimix.study.load import read_table
     from dirimix.study.run import load_fitted
-    from dirimix.study.runner import warnings_told
+    from dirimix.study.runner import collected_warnings
     from dirimix.table.files import file_kind, write_frame
 
-    teller = Teller(quiet=arguments.quiet)
+    teller = ConsoleReporter(quiet=arguments.quiet)
     file_kind(arguments.out)
     fitted = load_fitted(Path(arguments.folder))
-    with warnings_told(teller, arguments.table):
+    with collected_warnings(teller, arguments.table):
         table = forecast(fitted, read_table(arguments.table, arguments.data_dir))
     write_frame(table, arguments.out)
     reasons = fitted.reasons()

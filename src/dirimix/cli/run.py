@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dirimix.cli import options
-from dirimix.cli.console import Teller
+from dirimix.cli.console import ConsoleReporter
 from dirimix.errors import InputError
 
 
@@ -38,23 +38,23 @@ def _run(arguments: argparse.Namespace) -> bool:
         study = study.only(options.names(arguments.only, "--only"))
     # a study that is not valid is refused before the heavy imports
     from dirimix.study.folder import check_target
-    from dirimix.study.jobs import Setup
-    from dirimix.study.load import file_sha256, load_problem
-    from dirimix.study.run import Work, run_study
-    from dirimix.study.runner import warnings_told
+    from dirimix.study.jobs import ResolvedStudy
+    from dirimix.study.load import file_sha256, load_split_table
+    from dirimix.study.run import Parallelism, run_study
+    from dirimix.study.runner import collected_warnings
 
     folder = Path(arguments.out or Path("runs", Path(arguments.study).stem))
-    teller = Teller(quiet=arguments.quiet)
+    teller = ConsoleReporter(quiet=arguments.quiet)
     check_target(folder)
-    with warnings_told(teller, study.data.table):
-        problem = load_problem(study.data, study.seed, arguments.data_dir)
+    with collected_warnings(teller, study.data.table):
+        data = load_split_table(study.data, study.seed, arguments.data_dir)
         others = {
-            name: load_problem(choice, study.seed, arguments.data_dir)
+            name: load_split_table(choice, study.seed, arguments.data_dir)
             for name, choice in study.other_data().items()
         }
-    teller.describe(problem)
-    work = Work(arguments.jobs, arguments.dask, arguments.resume)
+    teller.describe(data)
+    parallelism = Parallelism(arguments.jobs, arguments.dask, arguments.resume)
     inputs = {Path(arguments.study).name: file_sha256(Path(arguments.study))}
-    outcome = run_study(Setup(study, problem, others), folder, teller, work, inputs)
+    outcome = run_study(ResolvedStudy(study, data, others), folder, teller, parallelism, inputs)
     teller.finish(outcome, str(folder))
     return not outcome.unconverged

@@ -7,8 +7,9 @@ import pandas as pd
 from scipy.special import entr, softmax
 
 from dirimix.errors import InputError
-from dirimix.estimators.base import AbstractMixture, renormalise
+from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.evidence import Evidence, closed_form, laplace, monte_carlo, quadrature
+from dirimix.estimators.pooling import renormalise
 from dirimix.laws.noise import AbstractNoisePrior, GammaPrecision, sigma_posterior
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.table.selection import complete_rows, edge_rows, observed

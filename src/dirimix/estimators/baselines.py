@@ -5,13 +5,15 @@ from copy import copy
 from typing import Self
 
 import numpy as np
-from scipy.optimize import minimize, nnls
+from scipy.optimize import minimize
 from sklearn.utils.validation import check_is_fitted
 
 from dirimix.errors import InputError
-from dirimix.estimators.base import AbstractMixture, pool, renormalise
+from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.pooling import pool, renormalise
 from dirimix.laws.noise import maximum_likelihood_sigma
 from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.laws.simplex import ridge_posterior, simplex_least_squares
 from dirimix.table.selection import complete_rows, observed
 from dirimix.table.table import Table
 
@@ -199,60 +201,6 @@ class RidgeStacking(AbstractMixture):
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         return renormalise(self.draws_, table.known)
-
-
-def simplex_least_squares(f: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The weights w on the simplex that minimise |y - f w|^2, exactly.
-
-    With g_k = f_k - y the objective is |g w|^2, the point of a convex hull nearest to the
-    origin. Minimise |g v|^2 + (sum v - 1)^2 over v >= 0: for v = s w the best s leaves
-    a / (a + 1), which grows with a = |g w|^2, so that v / sum v is the minimiser for any scale
-    of g. One call of the active-set method for non-negative least squares does it.
-
-    Args:
-        f: Model values, (n, K).
-        y: Observations, (n,).
-
-    Returns:
-        (K,).
-
-    >>> simplex_least_squares(np.array([[0.0, 2.0], [0.0, 2.0]]), np.array([0.5, 0.5]))
-    array([0.75, 0.25])
-    """
-    deviation = f - y[:, None]
-    size = np.sqrt(np.mean(np.sum(deviation**2, axis=0)))
-    stacked = np.vstack([deviation / (size or 1.0), np.ones(f.shape[1])])
-    v = nnls(stacked, np.append(np.zeros(len(y)), 1.0))[0]
-    return v / v.sum()
-
-
-def ridge_posterior(
-    f: np.ndarray, residual: np.ndarray, error: np.ndarray, sigma: float, tau: float
-) -> tuple[float, np.ndarray, np.ndarray]:
-    """Bayesian linear regression of residuals on f with coefficients Normal(0, tau^2).
-
-    Args:
-        f: Model values, (n, K), n >= K.
-        residual: Observations less the prior mean, (n,).
-        error: Measurement errors, (n,).
-        sigma: Noise level.
-        tau: Prior standard deviation of a coefficient.
-
-    Returns:
-        Log marginal likelihood, posterior mean (K,) and posterior covariance (K, K).
-
-    Reference: doi 10.7551/mitpress/3206.001.0001, chapter 2.
-    """
-    noise = np.sqrt(sigma**2 + error**2)
-    # singular values, because duplicated models and tiny noise ruin a Cholesky factor
-    left, size, right = np.linalg.svd(tau * f / noise[:, None], full_matrices=False)
-    target = residual / noise
-    seen = left.T @ target
-    kept = 1 / (1 + size**2)
-    misfit = np.sum((target - left @ seen) ** 2) + np.sum(kept * seen**2)
-    log_det = np.sum(np.log(2 * np.pi * noise**2)) - np.sum(np.log(kept))
-    mean = tau * right.T @ (size * kept * seen)
-    return float(-0.5 * (log_det + misfit)), mean, tau**2 * (right.T * kept) @ right
 
 
 def _likeliest_ridge(

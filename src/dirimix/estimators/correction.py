@@ -16,12 +16,11 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
-from dirimix.errors import CorrectionOverlapWarning, DroppedRowsWarning, InputError
+from dirimix.errors import DroppedRowsWarning, InputError
+from dirimix.estimators.correction_overlap import RECORD
 from dirimix.estimators.residual_process import ResidualProcess, condition, likeliest_kernel
 from dirimix.table.selection import describe_missing, observed
 from dirimix.table.table import SD_SUFFIX, Table, make_table
-
-RECORD = "dirimix_correction"  # the key of `DataFrame.attrs` that says what trained a correction
 
 _MOST_ROWS = 600  # for the hyperparameters; the fit itself uses every row
 
@@ -166,36 +165,6 @@ class GPCorrection(TransformerMixin, BaseEstimator):
             "in_sample_rms": summary["in_sample_rms"].to_dict(),
             "left_out_rms": summary["left_out_rms"].to_dict(),
         }
-
-
-def warn_if_overlapping(frame: pd.DataFrame, table: Table) -> None:
-    """Warn when corrected models are mixed on rows that trained their correction.
-
-    Args:
-        frame: What the mixture is fitted on; `GPCorrection.transform` left a record in `attrs`.
-        table: The table made of it.
-    """
-    record = frame.attrs.get(RECORD)
-    if record is None or not set(record["coords"]) <= set(frame.columns):
-        return
-    models = [m for m in table.models if m in record["in_sample_rms"]]
-    trained = {tuple(site) for site in record["sites"]}
-    sites = frame[record["coords"]].to_numpy(dtype=float).tolist()
-    overlap = sum(tuple(site) in trained for site in sites)
-    if len(models) < 2 or not overlap:
-        return
-    inside, outside = (
-        _rms(np.array([record[key][m] for m in models]))
-        for key in ("in_sample_rms", "left_out_rms")
-    )
-    warnings.warn(
-        f"mixing corrected models on {overlap} of {len(sites)} rows that trained the correction: "
-        f"residuals there have rms {inside:.3g}, but {outside:.3g} when left out, so the mixture "
-        "trusts the corrected models too much; fit it on GPCorrection.cross_fitted(X, y, y_err), "
-        "or on rows that the correction has not seen",
-        CorrectionOverlapWarning,
-        stacklevel=3,
-    )
 
 
 def _subset(n: int, rng: np.random.Generator) -> np.ndarray:

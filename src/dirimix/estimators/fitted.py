@@ -13,7 +13,7 @@ from dirimix.estimators.correction import GPCorrection
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.methods import Choice
 from dirimix.sampling.progress import Listener
-from dirimix.study.load import Problem
+from dirimix.table.split import SplitTable
 
 _SIBLINGS = ("projected", "unprojected")  # fitted relatives that some estimators offer
 
@@ -73,18 +73,16 @@ class View:
 
 def fit_method(
     choice: Choice,
-    problem: Problem,
+    data: SplitTable,
     options: Mapping[str, object],
     seed: int,
     listener: Listener | None = None,
 ) -> FittedMethod:
-    """Fit a method to the training rows of a problem."""
-    rows = problem.parts["train"]
-    members = choice.method.build(problem.coords, problem.models, options, seed)
-    correction = _correction(problem, options, seed) if choice.corrected else None
-    fitted = FittedMethod(
-        choice.name, problem.coords, problem.models, problem.target, correction, members
-    )
+    """Fit a method to the training rows of a data."""
+    rows = data.parts["train"]
+    members = choice.method.build(data.coords, data.models, options, seed)
+    correction = _correction(data, options, seed) if choice.corrected else None
+    fitted = FittedMethod(choice.name, data.coords, data.models, data.target, correction, members)
     if correction is not None:
         correction.fit(rows.frame, rows.y, rows.y_err)
     frame = fitted.prepared(rows.frame)
@@ -98,18 +96,18 @@ def fit_method(
     return fitted
 
 
-def _correction(problem: Problem, options: Mapping[str, object], seed: int) -> GPCorrection:
+def _correction(data: SplitTable, options: Mapping[str, object], seed: int) -> GPCorrection:
     y_scale = options.get("y_scale", 1.0)
     assert isinstance(y_scale, float | int)
-    return GPCorrection(problem.coords, problem.models, y_scale=y_scale, seed=seed)
+    return GPCorrection(data.coords, data.models, y_scale=y_scale, seed=seed)
 
 
-def views(fitted: FittedMethod, problem: Problem, split: str) -> Iterator[View]:
+def views(fitted: FittedMethod, data: SplitTable, split: str) -> Iterator[View]:
     """Every law that a fitted method offers at the rows of a split.
 
     A single model predicts the rows where it has a value; a mixture predicts all.
     """
-    rows = problem.parts[split]
+    rows = data.parts[split]
     frame = fitted.prepared(rows.frame)
     for model, member in fitted.members.items():
         known = rows.frame[model].notna().to_numpy() if model else np.ones(len(frame), dtype=bool)

@@ -10,8 +10,13 @@ import xarray as xr
 from scipy.stats import halfnorm
 
 from dirimix.errors import InputError
-from dirimix.estimators.base import AbstractMixture, pool, renormalise
-from dirimix.estimators.global_posterior import AbstractGlobalModel, DirichletModel, LinearModel
+from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.global_posterior import (
+    AbstractGlobalPosterior,
+    DirichletPosterior,
+    LinearPosterior,
+)
+from dirimix.estimators.pooling import pool, renormalise
 from dirimix.laws.noise import GammaNoise
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.sampling import convergence, posterior, sampler
@@ -42,7 +47,7 @@ class AbstractGlobalMixture(AbstractMixture):
     def _noise(self) -> GammaNoise:
         return (self.noise_prior or GammaNoise()).scaled(self.y_scale)
 
-    def _sample(self, model: AbstractGlobalModel) -> sampler.Sample:
+    def _sample(self, model: AbstractGlobalPosterior) -> sampler.Sample:
         refuse_answers(model.table)
         settings = sampler.Settings(
             self.chains,
@@ -116,7 +121,7 @@ class LinearMixture(AbstractGlobalMixture):
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
         seed: Same seed, same draws.
-        progress: Told of every chunk of every chain.
+        progress: CollectedWarnings of every chunk of every chain.
 
     Attributes:
         weights_: Posterior mean of the projected weights, (K,).
@@ -163,7 +168,7 @@ class LinearMixture(AbstractGlobalMixture):
     def _fit(self, table: Table) -> None:
         self.priors_ = {"weights": "Uniform(0, 1), independent", "sigma": str(self._noise())}
         table = table.rows(complete_rows(table))
-        sample = self._sample(LinearModel(table, self._noise()))
+        sample = self._sample(LinearPosterior(table, self._noise()))
         free = _flat(sample.draws["weights"])
         self.free_draws_ = free
         self.weight_draws_ = free / free.sum(axis=1, keepdims=True)
@@ -203,7 +208,7 @@ class DirichletMixture(AbstractGlobalMixture):
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
         seed: Same seed, same draws.
-        progress: Told of every chunk of every chain.
+        progress: CollectedWarnings of every chunk of every chain.
 
     Attributes:
         weights_: Posterior mean of the weights, (K,).
@@ -254,7 +259,7 @@ class DirichletMixture(AbstractGlobalMixture):
             "sigma": str(self._noise()),
         }
         table = table.rows(complete_rows(table))
-        self._sample(DirichletModel(table, self._noise(), self.alpha_scale))
+        self._sample(DirichletPosterior(table, self._noise(), self.alpha_scale))
         self.weights_ = self.weight_draws_.mean(axis=0)
 
     def _log_priors(self, sample: sampler.Sample) -> dict[str, np.ndarray]:

@@ -18,10 +18,10 @@ from jaxtyping import Array, Float
 from scipy.optimize import minimize
 from scipy.special import logit
 
-from dirimix.estimators.baselines import simplex_least_squares
 from dirimix.laws import dirichlet
 from dirimix.laws.noise import GammaNoise
-from dirimix.sampling.hmc import Target
+from dirimix.laws.simplex import simplex_least_squares
+from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
@@ -29,7 +29,7 @@ _FLATTEST = 0.1  # smallest curvature taken from a mode; a logistic latent has 0
 
 
 @dataclass(frozen=True)
-class AbstractGlobalModel(ABC):
+class AbstractGlobalPosterior(ABC):
     """Data and priors of a global mixture.
 
     Attributes:
@@ -106,7 +106,7 @@ class AbstractGlobalModel(ABC):
 
 
 @dataclass(frozen=True)
-class LinearModel(AbstractGlobalModel):
+class LinearPosterior(AbstractGlobalPosterior):
     """gBMM+L: w = logistic(latents), the uniform prior as the logistic density of the latents."""
 
     def size(self) -> int:
@@ -143,7 +143,7 @@ class LinearModel(AbstractGlobalModel):
 
 
 @dataclass(frozen=True)
-class DirichletModel(AbstractGlobalModel):
+class DirichletPosterior(AbstractGlobalPosterior):
     """gBMM+D: the weights in the non-centred form of `dirichlet`, alpha by its logarithm.
 
     Latents: K of log Gamma(alpha + 1), K of the boost, K of log alpha.

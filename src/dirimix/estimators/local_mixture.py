@@ -7,17 +7,19 @@ import numpy as np
 import xarray as xr
 
 from dirimix.errors import ConvergenceWarning, InputError
-from dirimix.estimators.base import AbstractMixture, pool
-from dirimix.estimators.baselines import simplex_least_squares
-from dirimix.estimators.fields.field import AbstractField, LinearField
+from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.fields.field import AbstractField
 from dirimix.estimators.fields.gaussian_process import DenseField
 from dirimix.estimators.fields.hilbert import make_hilbert_field
 from dirimix.estimators.fields.lattice import make_lattice_field
 from dirimix.estimators.fields.length_scale import LengthScalePrior
-from dirimix.estimators.local_posterior import LOG_ALPHA_BOUND, LocalModel
+from dirimix.estimators.fields.linear import LinearField
+from dirimix.estimators.local_posterior import LOG_ALPHA_BOUND, LocalPosterior
+from dirimix.estimators.pooling import pool
 from dirimix.laws import dirichlet
 from dirimix.laws.noise import GammaNoise, maximum_likelihood_sigma
 from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.laws.simplex import simplex_least_squares
 from dirimix.likelihood.site_weights import sample_site_weights
 from dirimix.sampling import convergence, posterior, sampler
 from dirimix.sampling.posterior import Quantity
@@ -66,7 +68,7 @@ class LocalDirichletMixture(AbstractMixture):
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
         seed: Same seed, same draws.
-        progress: Told of every chunk of every chain.
+        progress: CollectedWarnings of every chunk of every chain.
 
     Attributes:
         field_: The field's law.
@@ -136,7 +138,7 @@ class LocalDirichletMixture(AbstractMixture):
         noise = self._noise()
         self.field_ = self._make_field(table)
         self.priors_ = {**self.field_.priors(), "sigma": str(noise)}
-        model = LocalModel(table, self.field_, noise, *_constant_mixture(table))
+        model = LocalPosterior(table, self.field_, noise, *_constant_mixture(table))
         start = model.start(self.chains, self._generator("start"))
         heavy = table.f.size >= _HEAVY
         sample = sampler.sample(

@@ -22,7 +22,7 @@ from jaxtyping import Array, Float
 from dirimix.estimators.fields.field import AbstractField, Params
 from dirimix.laws.noise import GammaNoise
 from dirimix.likelihood.density import Likelihood
-from dirimix.sampling.hmc import Target
+from dirimix.sampling.target import Target
 from dirimix.table.table import Table
 
 _DENSE = 100  # so many latents, without a field of normals, get all their covariances learnt
@@ -32,7 +32,7 @@ LOG_ALPHA_BOUND = 15.0  # concentrations beyond exp(+-15) are not told apart
 
 
 @dataclass(frozen=True)
-class LocalModel:
+class LocalPosterior:
     """Data, field and noise prior of a local mixture.
 
     Attributes:

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from dirimix._cores import cores
 from dirimix.likelihood.saddle import saddle_points
-from dirimix.sampling.workers import cores
 
 _PROPOSALS, _ROUNDS = 12, 4
 _PARTS = 8

@@ -10,19 +10,19 @@ import pandas as pd
 from dirimix.methods import parse_method
 from dirimix.report import plots
 from dirimix.report.html import folded, picture
-from dirimix.report.look import Names, panels
+from dirimix.report.look import ColumnLabels, panels
 
 Numbers = Mapping[str, Any]
 _MOST_TRACES = 12
 _SHORTEST = 0.26  # inches a line of a dot plot takes
 
 
-def names_of(numbers: Numbers) -> Names:
+def names_of(numbers: Numbers) -> ColumnLabels:
     """What the report calls columns; the target goes by the study's label."""
     data = numbers["data"]
     labels = {**data["labels"], data["target"]: data["label"]}
     units = {**data["units"], data["target"]: data["unit"]}
-    return Names(labels, units)
+    return ColumnLabels(labels, units)
 
 
 def score_dots(numbers: Numbers, split: str) -> str:

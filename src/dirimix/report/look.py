@@ -29,7 +29,7 @@ SERIES = ("#3568c9", "#e0752c", "#3f9a63", "#a663cc", "#d6336c", "#2a9d9d")
 
 
 @dataclass(frozen=True)
-class Names:
+class ColumnLabels:
     """How columns are called on axes.
 
     Attributes:

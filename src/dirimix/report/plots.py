@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from dirimix.report.look import INK, QUIET, SERIES, Names, colour, dress, line_style, panels
+from dirimix.report.look import INK, QUIET, SERIES, ColumnLabels, colour, dress, line_style, panels
 from dirimix.report.site_map import draw_outline, draw_values, half_steps
 
 _LOCAL = colour("lbmm-gpd")
@@ -69,7 +69,7 @@ def row_name(row: Mapping[str, object]) -> str:
     return f"{row['method']}{model}{weights}"
 
 
-def weight_bars(summary: pd.DataFrame, models: Sequence[str], names: Names) -> np.ndarray:
+def weight_bars(summary: pd.DataFrame, models: Sequence[str], names: ColumnLabels) -> np.ndarray:
     """Mean field weights, one panel a model, one bar a method with its 90 % band.
 
     Args:
@@ -97,7 +97,7 @@ def weight_bars(summary: pd.DataFrame, models: Sequence[str], names: Names) -> n
 
 
 def weight_maps(
-    weights: pd.DataFrame, coords: Sequence[str], models: Sequence[str], names: Names
+    weights: pd.DataFrame, coords: Sequence[str], models: Sequence[str], names: ColumnLabels
 ) -> np.ndarray:
     """Field weights over the sites, one panel a model.
 
@@ -155,7 +155,7 @@ def _weight_scale(grid: np.ndarray) -> None:
     bar.outline.set_visible(False)
 
 
-def residuals(predictions: pd.DataFrame, target: str, names: Names, axes: Axes) -> Axes:
+def residuals(predictions: pd.DataFrame, target: str, names: ColumnLabels, axes: Axes) -> Axes:
     """Observed minus predicted against predicted; test rows with their 90 % intervals.
 
     Args:
@@ -182,7 +182,9 @@ def residuals(predictions: pd.DataFrame, target: str, names: Names, axes: Axes) 
     return dress(axes)
 
 
-def predicted_observed(predictions: pd.DataFrame, target: str, names: Names, axes: Axes) -> Axes:
+def predicted_observed(
+    predictions: pd.DataFrame, target: str, names: ColumnLabels, axes: Axes
+) -> Axes:
     """Predicted against observed values with 90 % intervals, and the line of equality.
 
     Args:

@@ -13,7 +13,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from dirimix.sampling.workers import cores
+from dirimix._cores import cores
 
 _TAILS = 0.05, 0.95  # quantiles whose effective sample sizes are those of the tails
 _AT_ONCE = 100  # quantities that one thread looks at together

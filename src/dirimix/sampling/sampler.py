@@ -13,19 +13,10 @@ import numpy as np
 import pandas as pd
 
 from dirimix.sampling import convergence
-from dirimix.sampling.hmc import (
-    FIRST_STEP,
-    Chain,
-    Chunk,
-    Model,
-    Settings,
-    Target,
-    Tuning,
-    first_chain,
-    restart,
-)
+from dirimix.sampling.hmc import first_chain, restart
 from dirimix.sampling.progress import ChainProgress, Listener
 from dirimix.sampling.rhat_ess import ess_bulk
+from dirimix.sampling.target import FIRST_STEP, Chain, Chunk, Sampleable, Settings, Target, Tuning
 from dirimix.sampling.workers import AbstractCrew, make_crew
 
 __all__ = ["Sample", "Settings", "Target", "sample"]
@@ -64,7 +55,7 @@ class Sample:
 
 
 def sample(
-    model: Model,
+    model: Sampleable,
     start: np.ndarray,
     settings: Settings,
     diagnose: Diagnose,
@@ -80,7 +71,7 @@ def sample(
         settings: How.
         diagnose: From all draws so far, (chains, draws, ...) each, a summary as `convergence` knows
             it; `settings.min_ess` is asked of that.
-        listener: Told of every chunk of every chain.
+        listener: CollectedWarnings of every chunk of every chain.
         heavy: Whether a gradient takes long enough for processes to pay.
     """
     begun = time.perf_counter()

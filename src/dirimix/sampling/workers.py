@@ -15,9 +15,11 @@ from functools import partial
 from multiprocessing.connection import Client, Connection, Listener
 from typing import Protocol
 
+from dirimix._cores import cores
 from dirimix.errors import NotConverged
 from dirimix.sampling import compile_cache
-from dirimix.sampling.hmc import Chain, Chunk, Model, Settings, Stepper, Tuning
+from dirimix.sampling.hmc import Stepper
+from dirimix.sampling.target import Chain, Chunk, Sampleable, Settings, Tuning
 
 Tell = Callable[[int, Chunk], None]
 _PATIENCE = 30.0  # seconds that a worker may take to notice that nobody listens any more
@@ -41,7 +43,7 @@ class AbstractCrew(Protocol):
 class Threads:
     """Chains in threads of this process."""
 
-    def __init__(self, model: Model, settings: Settings) -> None:
+    def __init__(self, model: Sampleable, settings: Settings) -> None:
         self._stepper = Stepper(model.target(), settings)
         self._threads = min(settings.chains, len(cores()))
 
@@ -70,7 +72,7 @@ class Threads:
 class Processes:
     """Chains dealt out to processes, each pinned to a core of its own."""
 
-    def __init__(self, model: Model, settings: Settings) -> None:
+    def __init__(self, model: Sampleable, settings: Settings) -> None:
         count = min(settings.chains, len(cores()))
         key = secrets.token_bytes(16)
         environment = compile_cache.environment() | {_KEY: key.hex()}
@@ -105,16 +107,9 @@ class Processes:
                 worker.kill()
 
 
-def make_crew(model: Model, settings: Settings, *, heavy: bool) -> AbstractCrew:
+def make_crew(model: Sampleable, settings: Settings, *, heavy: bool) -> AbstractCrew:
     """Processes for a heavy target where there are several cores, else threads."""
     return (Processes if heavy and len(cores()) > 1 else Threads)(model, settings)
-
-
-def cores() -> list[int]:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def _start(command: list[str], environment: dict[str, str], core: int) -> subprocess.Popen:

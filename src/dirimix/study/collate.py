@@ -20,12 +20,12 @@ from dirimix.study.folder import (
     write_json,
     write_tables,
 )
-from dirimix.study.jobs import Job, Setup
-from dirimix.study.load import Problem
+from dirimix.study.jobs import Job, ResolvedStudy
 from dirimix.study.preselection import COLUMNS
-from dirimix.study.tasks import Elsewhere, Whole
+from dirimix.study.tasks import FullFit, OtherTableFit
 from dirimix.study.validation import confirmed, validate
 from dirimix.study.variants import variant_pairs, weight_changes
+from dirimix.table.split import SplitTable
 
 # an output file that no method has rows for still has its header
 _HEADERS = {
@@ -81,7 +81,7 @@ class Finished:
         jobs: Every job, each with its folder.
     """
 
-    setup: Setup
+    setup: ResolvedStudy
     jobs: Sequence[Job]
 
     @property
@@ -92,7 +92,7 @@ class Finished:
     @property
     def following(self) -> list[Job]:
         """The fits whose predictions may be followed to a threshold."""
-        return [job for job in self.jobs if isinstance(job.task, Whole | Elsewhere)]
+        return [job for job in self.jobs if isinstance(job.task, FullFit | OtherTableFit)]
 
     def facts(self, jobs: Iterable[Job]) -> list[dict[str, Any]]:
         """What some of the jobs say of themselves."""
@@ -173,7 +173,7 @@ def _compared(done: Finished) -> dict[str, pd.DataFrame]:
     """Everything that looks at several jobs at once."""
     study, selection = done.setup.study, done.setup.selection
     resampling = Resampling(study.seed, study.n_boot)
-    found = validate(study, done.setup.problem, done.jobs)
+    found = validate(study, done.setup.data, done.jobs)
     unseen = found.points.loc[found.points["split"] != "train"]
     pairs = tuple(dict.fromkeys((*study.pairs, *variant_pairs(study))))
     return {
@@ -188,7 +188,7 @@ def _compared(done: Finished) -> dict[str, pd.DataFrame]:
 
 def _derived(done: Finished, tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """What follows from other tables alone."""
-    coords = list(done.setup.problem.coords)
+    coords = list(done.setup.data.coords)
     wanted = done.setup.others and not tables["threshold"].empty
     both = joint(tables["threshold"], coords) if wanted else pd.DataFrame()
     pairs = variant_pairs(done.setup.study)
@@ -204,32 +204,32 @@ def _report_numbers(done: Finished, tables: Mapping[str, pd.DataFrame]) -> dict[
     facts = done.facts(done.whole)
     return {
         "title": done.setup.study.title,
-        "data": _described(done.setup.problem),
+        "data": _described(done.setup.data),
         "methods": [{k: f[k] for k in known} for f in facts],
         "unconverged": done.unconverged(job for job in done.jobs if not job.is_whole),
         **{name: records(tables[name]) for name in _SHOWN},
         "sampling": records(tables["sampling"].drop(columns="seconds")),
         "convergence": records(worst_diagnostics(tables["diagnostics"])),
         "weights": records(weight_summary(tables["weights"])),
-        "effective": records(overall(tables["effective"], done.setup.problem.coords)),
+        "effective": records(overall(tables["effective"], done.setup.data.coords)),
     }
 
 
-def _described(problem: Problem) -> dict[str, Any]:
+def _described(data: SplitTable) -> dict[str, Any]:
     return {
-        "source": problem.source,
-        "target": problem.target,
-        "label": problem.label,
-        "unit": problem.units.get(problem.target, ""),
-        "coords": list(problem.coords),
-        "models": list(problem.models),
-        "error": problem.error,
-        "rows": {split: len(rows.frame) for split, rows in problem.parts.items()},
-        "notes": list(problem.notes),
-        "remarks": list(problem.remarks),
-        "labels": problem.labels,
-        "units": problem.units,
-        "citation": problem.citation,
+        "source": data.source,
+        "target": data.target,
+        "label": data.label,
+        "unit": data.units.get(data.target, ""),
+        "coords": list(data.coords),
+        "models": list(data.models),
+        "error": data.error,
+        "rows": {split: len(rows.frame) for split, rows in data.parts.items()},
+        "notes": list(data.notes),
+        "remarks": list(data.remarks),
+        "labels": data.labels,
+        "units": data.units,
+        "citation": data.citation,
     }
 
 
@@ -246,8 +246,8 @@ def _manifest(
         "platform": platform.platform(),
         "seed": done.setup.study.seed,
         "study": asdict(done.setup.study),
-        "data": _described(done.setup.problem),
-        "sha256": {**inputs, **others, **done.setup.problem.inputs},
+        "data": _described(done.setup.data),
+        "sha256": {**inputs, **others, **done.setup.data.inputs},
         "seconds": round(seconds, 3),
         "converged": all(f["converged"] for f in done.facts(done.jobs)),
         "methods": {f["method"]: {k: f[k] for k in shown} for f in done.facts(done.whole)},

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dirimix.errors import InputError
-from dirimix.methods import did_you_mean
+from dirimix.errors import InputError, did_you_mean
 from dirimix.study import toml_values
 
 # kind -> the options it has, besides a title

@@ -9,13 +9,14 @@ from pathlib import Path
 from dirimix._version import __version__
 from dirimix.assess.folds import make_folds
 from dirimix.assess.method_tables import Scoring
+from dirimix.assess.options import Scheme
 from dirimix.methods import Choice
 from dirimix.study.folder import read_json
-from dirimix.study.load import Problem, frame_sha256
+from dirimix.study.load import frame_sha256
 from dirimix.study.preselection import Selection
-from dirimix.study.sections import Scheme
 from dirimix.study.spec import Study
-from dirimix.study.tasks import AbstractTask, Elsewhere, Fewer, HeldOut, Whole
+from dirimix.study.tasks import AbstractTask, FoldFit, FullFit, OtherTableFit, ReducedFit
+from dirimix.table.split import SplitTable
 
 
 @dataclass(frozen=True)
@@ -58,32 +59,32 @@ class Job:
     @property
     def is_whole(self) -> bool:
         """Whether it is the fit to all training rows."""
-        return isinstance(self.task, Whole)
+        return isinstance(self.task, FullFit)
 
 
 @dataclass(frozen=True)
-class Setup:
+class ResolvedStudy:
     """All that is known before the first fit.
 
     Attributes:
         study: What is to be run.
-        problem: On what.
+        data: On what.
         others: Other tables of the same sites, by the name that [threshold.along] gives them.
         selection: The models that a preselection kept, if one was asked for.
     """
 
     study: Study
-    problem: Problem
-    others: Mapping[str, Problem] = field(default_factory=dict)
+    data: SplitTable
+    others: Mapping[str, SplitTable] = field(default_factory=dict)
     selection: Selection | None = None
 
 
-def make_jobs(setup: Setup, folder: Path) -> tuple[Job, ...]:
+def make_jobs(setup: ResolvedStudy, folder: Path) -> tuple[Job, ...]:
     """One job a method on all training rows, then all that the optional sections ask for."""
-    study, content = setup.study, content_of(setup.problem)
+    study, content = setup.study, content_of(setup.data)
     scoring = Scoring(study.n_boot, study.seed)
     jobs = []
-    for choice, task, more in _work(setup):
+    for choice, task, more in _fits(setup):
         options = study.options_of(choice) | dict(more)
         made_from = [
             __version__, choice.name, options, study.seed, study.n_boot, content, task.content(),
@@ -102,10 +103,10 @@ def is_done(job: Job) -> bool:
     return facts["key"] == job.key and (not facts["posterior"] or job.posterior.is_file())
 
 
-Work = Iterator[tuple[Choice, AbstractTask, Mapping[str, object]]]
+Fits = Iterator[tuple[Choice, AbstractTask, Mapping[str, object]]]
 
 
-def _work(setup: Setup) -> Work:
+def _fits(setup: ResolvedStudy) -> Fits:
     """Method, task and options over those of the study, of every job."""
     study = setup.study
     for choice in study.choices():
@@ -115,41 +116,41 @@ def _work(setup: Setup) -> Work:
     if setup.selection is not None and study.preselection is not None:
         for choice in study.choices():
             if choice.name in study.preselection.confirm:
-                yield choice, Fewer(setup.selection.kept), {}
+                yield choice, ReducedFit(setup.selection.kept), {}
     yield from _elsewhere(setup)
 
 
-def _whole(choice: Choice, study: Study) -> Whole:
+def _whole(choice: Choice, study: Study) -> FullFit:
     wanted = study.threshold
     if wanted is None or choice.name not in wanted.methods:
-        return Whole(study.reversion)
-    return Whole(study.reversion, wanted, wanted.along[study.data.table])
+        return FullFit(study.reversion)
+    return FullFit(study.reversion, wanted, wanted.along[study.data.table])
 
 
-def _held_out(scheme: Scheme, setup: Setup) -> Work:
-    folds = make_folds(scheme, setup.problem, setup.study.seed)
+def _held_out(scheme: Scheme, setup: ResolvedStudy) -> Fits:
+    folds = make_folds(scheme, setup.data, setup.study.seed)
     for choice in setup.study.validated(scheme):
         known = choice.method.options()
         more = {k: v for k, v in scheme.options.items() if k in known}
         for fold in folds:
-            yield choice, HeldOut(fold), more
+            yield choice, FoldFit(fold), more
 
 
-def _elsewhere(setup: Setup) -> Work:
+def _elsewhere(setup: ResolvedStudy) -> Fits:
     wanted = setup.study.threshold
     for table, other in setup.others.items():
         assert wanted is not None
         digest = json.dumps(content_of(other))
         for choice in setup.study.choices():
             if choice.name in wanted.methods:
-                yield choice, Elsewhere(other, wanted, wanted.along[table], digest), {}
+                yield choice, OtherTableFit(other, wanted, wanted.along[table], digest), {}
 
 
-def content_of(problem: Problem) -> list[object]:
-    """What of a problem decides a result, as plain values."""
+def content_of(data: SplitTable) -> list[object]:
+    """What of a table decides a result, as plain values."""
     parts = {
         split: frame_sha256(rows.frame.assign(__y=rows.y, __y_err=rows.y_err))
-        for split, rows in problem.parts.items()
+        for split, rows in data.parts.items()
     }
-    parts["everywhere"] = frame_sha256(problem.everywhere)
-    return [problem.coords, problem.models, problem.target, problem.error, parts]
+    parts["everywhere"] = frame_sha256(data.everywhere)
+    return [data.coords, data.models, data.target, data.error, parts]

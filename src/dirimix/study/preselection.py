@@ -21,8 +21,8 @@ from dirimix.assess.folds import Fold, clusters, make_folds
 from dirimix.estimators.fitted import fit_method
 from dirimix.laws.bands import band_of, resampled_means
 from dirimix.methods import parse_method
-from dirimix.study.load import Problem
 from dirimix.study.spec import Study
+from dirimix.table.split import SplitTable
 
 _FEWEST = 2  # models that a mixture needs
 COLUMNS = (
@@ -56,23 +56,23 @@ class Selection:
     kept: Models
 
 
-def preselect(study: Study, problem: Problem) -> Selection | None:
+def preselect(study: Study, data: SplitTable) -> Selection | None:
     """The elimination that a study asks for, None if it asks for none."""
     wanted = study.preselection
     if wanted is None:
         return None
     scheme = next(s for s in study.validation if s.name == wanted.scheme)
-    folds = make_folds(scheme, problem, study.seed)
+    folds = make_folds(scheme, data, study.seed)
     held = np.sort(np.concatenate([fold.held for fold in folds]))
 
     def score(models: Models) -> np.ndarray:
-        found = np.full(len(problem.parts["train"].frame), np.nan)
+        found = np.full(len(data.parts["train"].frame), np.nan)
         for fold in folds:
-            found[fold.held] = _log_scores(fold, models, study, problem)
+            found[fold.held] = _log_scores(fold, models, study, data)
         return found[held]
 
-    steps = eliminate(problem.models, score)
-    rows = _path(steps, clusters(scheme, problem)[held], study)
+    steps = eliminate(data.models, score)
+    rows = _path(steps, clusters(scheme, data)[held], study)
     chosen = _chosen(rows, wanted.keep)
     rows = rows.assign(method=wanted.method, split=scheme.name, chosen=rows.index == chosen)
     return Selection(rows.loc[:, list(COLUMNS)], steps[chosen].kept)
@@ -94,11 +94,11 @@ def eliminate(models: Models, score: Callable[[Models], np.ndarray]) -> list[Ste
     return steps
 
 
-def _log_scores(fold: Fold, models: Models, study: Study, problem: Problem) -> np.ndarray:
+def _log_scores(fold: Fold, models: Models, study: Study, data: SplitTable) -> np.ndarray:
     """Log score of every row of a fold, by the fast method on some of the models."""
     assert study.preselection is not None
     choice = parse_method(study.preselection.method)
-    part = replace(fold.problem(problem), models=models)
+    part = replace(fold.data(data), models=models)
     fitted = fit_method(choice, part, study.options_of(choice), study.seed)
     rows = part.parts[fold.scheme]
     assert rows.y is not None

@@ -12,18 +12,19 @@ from dirimix.errors import InputError
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.study.collate import Finished, Outcome, finish
 from dirimix.study.folder import MARK, check_target, kind_of, mark, read_json, remove, whole_folder
-from dirimix.study.jobs import Job, Setup, is_done, make_jobs
-from dirimix.study.load import Problem, file_sha256
+from dirimix.study.jobs import Job, ResolvedStudy, is_done, make_jobs
+from dirimix.study.load import file_sha256
 from dirimix.study.preselection import preselect
 from dirimix.study.runner import Reporter, dask_client, run_job, run_jobs, run_jobs_on_dask
 from dirimix.study.spec import Study
 from dirimix.study.tasks import FOLDERS
+from dirimix.table.split import SplitTable
 
 MODEL_FILE = "model.joblib"
 
 
 @dataclass(frozen=True)
-class Work:
+class Parallelism:
     """How the work is shared out.
 
     Attributes:
@@ -38,7 +39,11 @@ class Work:
 
 
 def run_study(
-    setup: Setup, folder: Path, reporter: Reporter, work: Work, inputs: Mapping[str, str]
+    setup: ResolvedStudy,
+    folder: Path,
+    reporter: Reporter,
+    parallelism: Parallelism,
+    inputs: Mapping[str, str],
 ) -> Outcome:
     """Run every method of a study and write its output folder.
 
@@ -50,28 +55,28 @@ def run_study(
     """
     begun = time.perf_counter()
     check_target(folder)
-    problem = setup.problem
-    setup = replace(setup, selection=preselect(setup.study, problem))
+    data = setup.data
+    setup = replace(setup, selection=preselect(setup.study, data))
     jobs = make_jobs(setup, folder)
-    with dask_client(work.dask) if work.dask else nullcontext() as client:
-        waiting = _prepare(folder, jobs, work, reporter)
+    with dask_client(parallelism.dask) if parallelism.dask else nullcontext() as client:
+        waiting = _prepare(folder, jobs, parallelism, reporter)
         if client is not None:
-            run_jobs_on_dask(waiting, problem, reporter, client)
+            run_jobs_on_dask(waiting, data, reporter, client)
         else:
-            run_jobs(waiting, problem, reporter, processes=work.processes)
+            run_jobs(waiting, data, reporter, processes=parallelism.processes)
     seconds = time.perf_counter() - begun
     done = Finished(setup, jobs)
     return finish(done, folder, command="run", seconds=seconds, inputs=inputs)
 
 
-def fit_one(study: Study, problem: Problem, folder: Path, reporter: Reporter) -> Outcome:
+def fit_one(study: Study, data: SplitTable, folder: Path, reporter: Reporter) -> Outcome:
     """Fit the one method of a study and write its output folder, the model included."""
     begun = time.perf_counter()
     with whole_folder(folder) as fresh:
         mark(fresh, "fit")
-        setup = Setup(study, problem)
+        setup = ResolvedStudy(study, data)
         (job,) = make_jobs(setup, fresh)
-        fitted = run_job(job, problem, reporter)
+        fitted = run_job(job, data, reporter)
         joblib.dump(fitted, fresh / MODEL_FILE, compress=3)
         inputs = {MODEL_FILE: file_sha256(fresh / MODEL_FILE)}
         seconds = time.perf_counter() - begun
@@ -99,15 +104,15 @@ def load_fitted(folder: Path) -> FittedMethod:
 
 
 def _prepare(
-    folder: Path, jobs: tuple[Job, ...], work: Work, reporter: Reporter
+    folder: Path, jobs: tuple[Job, ...], parallelism: Parallelism, reporter: Reporter
 ) -> tuple[Job, ...]:
     """Make or clear the folder; the jobs that are still to be done."""
-    if work.resume and kind_of(folder) not in (None, "run"):
+    if parallelism.resume and kind_of(folder) not in (None, "run"):
         raise InputError(f"the folder {str(folder)!r} is not of a run; there is nothing to resume")
-    done = [job for job in jobs if work.resume and is_done(job)]
+    done = [job for job in jobs if parallelism.resume and is_done(job)]
     folder.mkdir(parents=True, exist_ok=True)
     keep = {MARK, *(job.posterior.name for job in done)}
-    keep |= set(FOLDERS) if work.resume else set()
+    keep |= set(FOLDERS) if parallelism.resume else set()
     for path in folder.iterdir():
         if path.name not in keep:
             remove(path)
@@ -117,15 +122,14 @@ def _prepare(
     return tuple(job for job in jobs if job not in done)
 
 
-def training_only(problem: Problem) -> Problem:
-    """The problem with its training rows alone, and a line that says so."""
-    others = {split: len(rows.frame) for split, rows in problem.parts.items() if split != "train"}
-    rows = problem.parts["train"]
+def training_only(data: SplitTable) -> SplitTable:
+    """The data with its training rows alone, and a line that says so."""
+    others = {split: len(rows.frame) for split, rows in data.parts.items() if split != "train"}
+    rows = data.parts["train"]
     if not others:
-        return problem
+        return data
     unused = " and ".join(f"{n} {split} rows" for split, n in others.items())
     note = (
-        f"fitted on the {len(rows.frame)} training rows of {problem.source}; its {unused} are not "
-        "used"
+        f"fitted on the {len(rows.frame)} training rows of {data.source}; its {unused} are not used"
     )
-    return replace(problem, parts={"train": rows}, notes=(*problem.notes, note))
+    return replace(data, parts={"train": rows}, notes=(*data.notes, note))

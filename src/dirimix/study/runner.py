@@ -21,7 +21,7 @@ from dirimix.estimators.fitted import FittedMethod, fit_method
 from dirimix.sampling.progress import Listener
 from dirimix.study.folder import remove, write_json, write_tables
 from dirimix.study.jobs import Job
-from dirimix.study.load import Problem
+from dirimix.table.split import SplitTable
 
 _TOLD = (CorrectionOverlapWarning, DroppedRowsWarning)
 
@@ -47,19 +47,19 @@ class _Silent:
 
 
 @dataclass
-class Told:
+class CollectedWarnings:
     """Warnings about a result, in the order in which they came."""
 
     lines: list[str] = field(default_factory=list)
 
 
-def run_job(job: Job, problem: Problem, reporter: Reporter) -> FittedMethod:
+def run_job(job: Job, data: SplitTable, reporter: Reporter) -> FittedMethod:
     """Fit a method, score it and write its folder, whole or not at all."""
     begun = time.perf_counter()
     reporter.say(f"{job.title}: {job.choice.words}" if job.is_whole else job.title)
     # what a fit to fewer rows warns of, that to all rows has said
-    with warnings_told(reporter if job.is_whole else _Silent(), job.title) as told:
-        own = job.task.problem(problem)
+    with collected_warnings(reporter if job.is_whole else _Silent(), job.title) as told:
+        own = job.task.data(data)
         fitted = fit_method(job.choice, own, job.options, job.seed, reporter.listener(job.title))
         tables = job.task.tables(fitted, own, job.scoring)
     scratch = job.home.with_name(f".{job.choice.name}.part")
@@ -80,10 +80,10 @@ def run_job(job: Job, problem: Problem, reporter: Reporter) -> FittedMethod:
 
 
 def run_jobs(
-    jobs: Iterable[Job], problem: Problem, reporter: Reporter, *, processes: int = 1
+    jobs: Iterable[Job], data: SplitTable, reporter: Reporter, *, processes: int = 1
 ) -> None:
     """Run every job, some at a time in processes of this machine."""
-    work = (joblib.delayed(_run_quietly)(job, problem, reporter) for job in jobs)
+    work = (joblib.delayed(_run_quietly)(job, data, reporter) for job in jobs)
     joblib.Parallel(n_jobs=processes)(work)
 
 
@@ -109,21 +109,21 @@ def dask_client(address: str) -> Any:
 
 
 def run_jobs_on_dask(
-    jobs: Iterable[Job], problem: Problem, reporter: Reporter, client: Any
+    jobs: Iterable[Job], data: SplitTable, reporter: Reporter, client: Any
 ) -> None:
     """Run every job on the workers of a Dask scheduler, which share this machine's files."""
-    client.gather([client.submit(_run_quietly, job, problem, reporter) for job in jobs])
+    client.gather([client.submit(_run_quietly, job, data, reporter) for job in jobs])
 
 
-def _run_quietly(job: Job, problem: Problem, reporter: Reporter) -> None:
+def _run_quietly(job: Job, data: SplitTable, reporter: Reporter) -> None:
     """Run a job; its result lies in its folder and need not travel back."""
-    run_job(job, problem, reporter)
+    run_job(job, data, reporter)
 
 
 @contextmanager
-def warnings_told(reporter: Reporter, name: str) -> Iterator[Told]:
+def collected_warnings(reporter: Reporter, name: str) -> Iterator[CollectedWarnings]:
     """Collect the warnings about a result, each once, and say them; pass the others on."""
-    told = Told()
+    told = CollectedWarnings()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield told
@@ -137,7 +137,9 @@ def warnings_told(reporter: Reporter, name: str) -> Iterator[Told]:
             reporter.say(f"{name}: warning: {w.message}")
 
 
-def _facts(job: Job, fitted: FittedMethod, told: Told, seconds: float) -> dict[str, object]:
+def _facts(
+    job: Job, fitted: FittedMethod, told: CollectedWarnings, seconds: float
+) -> dict[str, object]:
     reasons = fitted.reasons()
     members = fitted.members.items()
     priors = {m: dict(e.priors_) for m, e in members if hasattr(e, "priors_")}

@@ -32,11 +32,12 @@ share = 0.95                 # of the sites of a stretch that must be within it
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from dirimix.errors import InputError
-from dirimix.methods import did_you_mean, parse_method
+from dirimix.assess.options import Reversion, Scheme, Threshold
+from dirimix.errors import InputError, did_you_mean
+from dirimix.methods import parse_method
 from dirimix.study import toml_values
 
 # what each scheme needs, and what it may have
@@ -47,35 +48,6 @@ SCHEMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "split": ((), ()),
 }
 RESERVED = ("train", "test", "landscape", "psis-loo")  # what scores call other rows
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """How rows are left out, fitted without and predicted.
-
-    Attributes:
-        name: What the scores call it.
-        kind: A key of `SCHEMES`.
-        size: Size of the blocks along each coordinate.
-        along: The coordinate whose two ends are left out.
-        depth: Sites left out at each end of each line.
-        lines: Sites closer than this along the other coordinates are of one line.
-        folds: Number of random folds.
-        cluster: Size of the blocks of sites that are resampled together.
-        methods: Whom it tries; empty is every method of the study.
-        options: Options of the fits, over those of the study.
-    """
-
-    name: str
-    kind: str
-    size: tuple[float, ...] = ()
-    along: str = ""
-    depth: int = 1
-    lines: tuple[float, ...] = ()
-    folds: int = 0
-    cluster: tuple[float, ...] = ()
-    methods: tuple[str, ...] = ()
-    options: Mapping[str, object] = field(default_factory=dict)
 
 
 def schemes(raw: Mapping[str, Any], run: tuple[str, ...]) -> tuple[Scheme, ...]:
@@ -170,25 +142,6 @@ def preselection(
     return Preselection(method, scheme, keep, confirm)
 
 
-@dataclass(frozen=True)
-class Threshold:
-    """Where predictions stay above a level.
-
-    Attributes:
-        level: In the unit of the target.
-        methods: Mixtures that say so.
-        along: The coordinate of the lines, by table as the study file names it.
-        draws: Coherent draws of y.
-        ended: A model whose table ends along a line is below the level beyond its end.
-    """
-
-    level: float
-    methods: tuple[str, ...]
-    along: Mapping[str, str]
-    draws: int = 1000
-    ended: bool = False
-
-
 def threshold(raw: Mapping[str, Any], run: tuple[str, ...], table: str) -> Threshold | None:
     """The section [threshold] of a study of a table, None where it is empty."""
     if not raw:
@@ -213,14 +166,6 @@ def threshold(raw: Mapping[str, Any], run: tuple[str, ...], table: str) -> Thres
         toml_values.whole(raw.get("draws", 1000), f"{where} draws", 100),
         ended == "below",
     )
-
-
-@dataclass(frozen=True)
-class Reversion:
-    """When a local weight counts as gone back to its far field."""
-
-    tolerance: float = 0.05
-    share: float = 0.95
 
 
 def reversion(raw: Mapping[str, Any]) -> Reversion:

@@ -38,8 +38,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dirimix.errors import InputError
-from dirimix.methods import Choice, did_you_mean, parse_method
+from dirimix.errors import InputError, did_you_mean
+from dirimix.methods import Choice, parse_method
 from dirimix.study import sections, toml_values
 from dirimix.study.data_choice import DataChoice, data_choice
 from dirimix.study.exhibit_choice import ExhibitChoice, exhibits

@@ -8,12 +8,12 @@ import pandas as pd
 from dirimix.assess.folds import Fold
 from dirimix.assess.loo import loo_tables
 from dirimix.assess.method_tables import Scoring, method_tables, point_table
+from dirimix.assess.options import Reversion, Threshold
 from dirimix.assess.reversion import reversion_tables
 from dirimix.assess.sensitivity import sensitivity_tables
 from dirimix.assess.threshold import threshold_tables
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.study.load import Problem
-from dirimix.study.sections import Reversion, Threshold
+from dirimix.table.split import SplitTable
 
 METHOD_FOLDER = "methods"
 FOLD_FOLDER = "validation"
@@ -24,7 +24,7 @@ Tables = dict[str, pd.DataFrame]
 
 
 class AbstractTask(ABC):
-    """A problem made from the study's, and what is measured on it."""
+    """A table made from the study's, and what is measured on it."""
 
     keeps_posterior = False
 
@@ -39,19 +39,19 @@ class AbstractTask(ABC):
 
     @abstractmethod
     def content(self) -> object:
-        """What of the task decides the result, beyond the problem; plain values."""
+        """What of the task decides the result, beyond the data; plain values."""
 
     @abstractmethod
-    def problem(self, problem: Problem) -> Problem:
-        """The problem to fit, made from the study's."""
+    def data(self, data: SplitTable) -> SplitTable:
+        """The data to fit, made from the study's."""
 
     @abstractmethod
-    def tables(self, fitted: FittedMethod, problem: Problem, scoring: Scoring) -> Tables:
+    def tables(self, fitted: FittedMethod, data: SplitTable, scoring: Scoring) -> Tables:
         """The tables by name."""
 
 
 @dataclass(frozen=True)
-class Whole(AbstractTask):
+class FullFit(AbstractTask):
     """The method on all training rows: everything that the output folder shows.
 
     Attributes:
@@ -75,18 +75,18 @@ class Whole(AbstractTask):
     def content(self) -> object:
         return ["whole", asdict(self.reversion), self.threshold and asdict(self.threshold)]
 
-    def problem(self, problem: Problem) -> Problem:
-        return problem
+    def data(self, data: SplitTable) -> SplitTable:
+        return data
 
-    def tables(self, fitted: FittedMethod, problem: Problem, scoring: Scoring) -> Tables:
-        found = reversion_tables(fitted, problem, self.reversion) | sensitivity_tables(fitted)
+    def tables(self, fitted: FittedMethod, data: SplitTable, scoring: Scoring) -> Tables:
+        found = reversion_tables(fitted, data, self.reversion) | sensitivity_tables(fitted)
         if self.threshold is not None:
-            found |= threshold_tables(fitted, problem, self.threshold, self.along)
-        return method_tables(fitted, problem, scoring) | _named(found, fitted)
+            found |= threshold_tables(fitted, data, self.threshold, self.along)
+        return method_tables(fitted, data, scoring) | _named(found, fitted)
 
 
 @dataclass(frozen=True)
-class HeldOut(AbstractTask):
+class FoldFit(AbstractTask):
     """The method without the rows of a fold, which it then predicts.
 
     Attributes:
@@ -105,18 +105,18 @@ class HeldOut(AbstractTask):
     def content(self) -> object:
         return [self.fold.scheme, self.fold.label, self.fold.held.tolist()]
 
-    def problem(self, problem: Problem) -> Problem:
-        return self.fold.problem(problem)
+    def data(self, data: SplitTable) -> SplitTable:
+        return self.fold.data(data)
 
-    def tables(self, fitted: FittedMethod, problem: Problem, scoring: Scoring) -> Tables:
+    def tables(self, fitted: FittedMethod, data: SplitTable, scoring: Scoring) -> Tables:
         del scoring  # the folds are scored together
-        points = point_table(fitted, problem, self.fold.scheme)
+        points = point_table(fitted, data, self.fold.scheme)
         rows = self.fold.held[points["row"].to_numpy()]
         return _named({"pointwise": points.assign(row=rows)}, fitted)
 
 
 @dataclass(frozen=True)
-class Fewer(AbstractTask):
+class ReducedFit(AbstractTask):
     """The method with some of the models: what it predicts, and its leave-one-out scores.
 
     Attributes:
@@ -135,19 +135,19 @@ class Fewer(AbstractTask):
     def content(self) -> object:
         return ["fewer", *self.models]
 
-    def problem(self, problem: Problem) -> Problem:
-        return replace(problem, models=self.models)
+    def data(self, data: SplitTable) -> SplitTable:
+        return replace(data, models=self.models)
 
-    def tables(self, fitted: FittedMethod, problem: Problem, scoring: Scoring) -> Tables:
+    def tables(self, fitted: FittedMethod, data: SplitTable, scoring: Scoring) -> Tables:
         del scoring  # it is compared with the fit to all models later
-        tables = loo_tables(fitted, problem)
-        if "test" in problem.parts:
-            tables["pointwise"] = point_table(fitted, problem, "test").assign(split="test")
+        tables = loo_tables(fitted, data)
+        if "test" in data.parts:
+            tables["pointwise"] = point_table(fitted, data, "test").assign(split="test")
         return _named(tables, fitted)
 
 
 @dataclass(frozen=True)
-class Elsewhere(AbstractTask):
+class OtherTableFit(AbstractTask):
     """The method on another table of the same sites, only to see where that is above a level.
 
     Attributes:
@@ -157,7 +157,7 @@ class Elsewhere(AbstractTask):
         digest: Says what the other table holds.
     """
 
-    other: Problem
+    other: SplitTable
     threshold: Threshold
     along: str
     digest: str
@@ -172,13 +172,13 @@ class Elsewhere(AbstractTask):
     def content(self) -> object:
         return ["elsewhere", asdict(self.threshold), self.digest]
 
-    def problem(self, problem: Problem) -> Problem:
-        del problem
+    def data(self, data: SplitTable) -> SplitTable:
+        del data
         return self.other
 
-    def tables(self, fitted: FittedMethod, problem: Problem, scoring: Scoring) -> Tables:
+    def tables(self, fitted: FittedMethod, data: SplitTable, scoring: Scoring) -> Tables:
         del scoring  # the other table is scored in its own study
-        return _named(threshold_tables(fitted, problem, self.threshold, self.along), fitted)
+        return _named(threshold_tables(fitted, data, self.threshold, self.along), fitted)
 
 
 def _named(tables: Tables, fitted: FittedMethod) -> Tables:

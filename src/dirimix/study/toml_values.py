@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dirimix.errors import InputError
-from dirimix.methods import did_you_mean
+from dirimix.errors import InputError, did_you_mean
 
 
 def section(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -7,12 +7,12 @@ import pandas as pd
 
 from dirimix.assess.comparison import Resampling, pair_rows, score_row, score_rows
 from dirimix.assess.folds import clusters, predicted_part
+from dirimix.assess.options import Scheme
 from dirimix.study.folder import read_json
 from dirimix.study.jobs import Job
-from dirimix.study.load import Problem
-from dirimix.study.sections import Scheme
 from dirimix.study.spec import Study
-from dirimix.study.tasks import Fewer, HeldOut
+from dirimix.study.tasks import FoldFit, ReducedFit
+from dirimix.table.split import SplitTable
 
 LEAVE_ONE_OUT = "psis-loo"
 _KEPT = ", kept models"
@@ -38,7 +38,7 @@ class Validation:
     folds: pd.DataFrame
 
 
-def validate(study: Study, problem: Problem, jobs: Sequence[Job]) -> Validation:
+def validate(study: Study, data: SplitTable, jobs: Sequence[Job]) -> Validation:
     """Collect the points of all jobs and score those of the schemes."""
     resampling = Resampling(study.seed, study.n_boot)
     whole = _own_points(job for job in jobs if job.is_whole)
@@ -46,7 +46,7 @@ def validate(study: Study, problem: Problem, jobs: Sequence[Job]) -> Validation:
     for scheme in study.validation:
         held = [job for job in jobs if _scheme_of(job) == scheme.name]
         found = _of_split(scheme, whole, study) if scheme.kind == "split" else _of_folds(held)
-        labels = clusters(scheme, problem)
+        labels = clusters(scheme, data)
         parts.append(found.assign(cluster=labels[found["row"].to_numpy(dtype=int)]))
         folds += [row for job in held for row in _fold_rows(job, resampling)]
     names = [scheme.name for scheme in study.validation]
@@ -64,7 +64,7 @@ def confirmed(study: Study, jobs: Sequence[Job], points: pd.DataFrame) -> pd.Dat
 
     Paired differences on the test rows and, of sampled methods, by leave-one-out.
     """
-    fewer = [job for job in jobs if isinstance(job.task, Fewer)]
+    fewer = [job for job in jobs if isinstance(job.task, ReducedFit)]
     found = _joined([_joined(_read(job, "pointwise") for job in fewer), _leave_one_out(fewer)])
     found["method"] = found["method"].astype(str) + _KEPT
     pairs = [(job.choice.name, job.choice.name + _KEPT) for job in fewer]
@@ -74,7 +74,7 @@ def confirmed(study: Study, jobs: Sequence[Job], points: pd.DataFrame) -> pd.Dat
 
 
 def _scheme_of(job: Job) -> str:
-    return job.task.fold.scheme if isinstance(job.task, HeldOut) else ""
+    return job.task.fold.scheme if isinstance(job.task, FoldFit) else ""
 
 
 def _read(job: Job, name: str) -> pd.DataFrame:
@@ -121,7 +121,7 @@ def _of_folds(jobs: Iterable[Job]) -> pd.DataFrame:
 
 def _fold_rows(job: Job, resampling: Resampling) -> Iterable[dict[str, object]]:
     """The scores of one fold, without bands: its rows are too few and too much alike."""
-    assert isinstance(job.task, HeldOut)
+    assert isinstance(job.task, FoldFit)
     converged = read_json(job.home / "facts.json")["converged"]
     points = _read(job, "pointwise").assign(cluster=0)
     for model, rows in points.groupby("model", sort=False):

@@ -43,7 +43,7 @@ def _changes(
     one, other = (
         weights.loc[weights["method"] == m].reset_index(drop=True) for m in (variant, base)
     )
-    # every method writes the sites of a problem in the same order
+    # every method writes the sites of a data in the same order
     assert one[where].equals(other[where])
     change = one["mean"] - other["mean"]
     for (split, model), found in change.groupby([one["split"], one["model"]], sort=False):

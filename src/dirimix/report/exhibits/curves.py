@@ -12,9 +12,9 @@ from matplotlib.colors import LogNorm
 from scipy.stats import dirichlet
 
 from dirimix.report import plots
-from dirimix.report.exhibits.registry import Drawn, Maker, Output
+from dirimix.report.exhibits.registry import ExhibitContent, Maker, Output
 from dirimix.report.look import INK, QUIET, SERIES, colour, dress, panels
-from dirimix.sampling.posterior_entries import scalars
+from dirimix.sampling.posterior import scalars
 
 Options = Mapping[str, Any]
 _STEPS = 80  # of the simplex along a side
@@ -22,7 +22,7 @@ _MOST = 6  # parameters of a trace plot
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
 
 
-def dirichlet_densities(output: Output, options: Options) -> Drawn:
+def dirichlet_densities(output: Output, options: Options) -> ExhibitContent:
     """The density of a Dirichlet law over the simplex of three weights, one panel a law."""
     del output
     laws = options["concentrations"]
@@ -45,7 +45,7 @@ def dirichlet_densities(output: Output, options: Options) -> Drawn:
         "Density of Dirichlet laws over the weights of three models, one corner a model: below 1 "
         "a law is close to the choice of one model, above 1 it mixes."
     )
-    return Drawn(words, pd.concat(tables, ignore_index=True), grid[0, 0].figure)
+    return ExhibitContent(words, pd.concat(tables, ignore_index=True), grid[0, 0].figure)
 
 
 def _density(law: Sequence[float]) -> pd.DataFrame:
@@ -61,7 +61,7 @@ def _density(law: Sequence[float]) -> pd.DataFrame:
     )
 
 
-def coverage(output: Output, options: Options) -> Drawn | None:
+def coverage(output: Output, options: Options) -> ExhibitContent | None:
     """Empirical coverage against nominal of all methods, with the binomial band."""
     table = output.table("coverage")
     split = "test" if "test" in set(table["split"]) else "train"
@@ -80,10 +80,10 @@ def coverage(output: Output, options: Options) -> Drawn | None:
         f"Share of the {split} sites inside central predictive intervals against their nominal "
         f"level, with the band where 95 % of calibrated predictions lie.{thin}"
     )
-    return Drawn(words, table, axes.figure)
+    return ExhibitContent(words, table, axes.figure)
 
 
-def traces(output: Output, options: Options) -> Drawn | None:
+def traces(output: Output, options: Options) -> ExhibitContent | None:
     """Draws of each chain in order, one column a method and one line a parameter."""
     wanted = options.get("methods", output.methods)
     paths = {m: output.folder / f"posterior-{m}.nc" for m in wanted}
@@ -99,7 +99,7 @@ def traces(output: Output, options: Options) -> Drawn | None:
             _trace(axes, found.get(name), f"{method}: {name}")
     tables = [_long_draws(m, found, names) for m, found in draws.items()]
     words = "Draws of each chain in order. A chain that mixes looks like noise about one level."
-    return Drawn(words, pd.concat(tables, ignore_index=True), grid[0, 0].figure)
+    return ExhibitContent(words, pd.concat(tables, ignore_index=True), grid[0, 0].figure)
 
 
 def _traced(path: Any, parameters: Sequence[str] | None) -> dict[str, np.ndarray]:
@@ -131,7 +131,7 @@ def _long_draws(method: str, found: Mapping[str, np.ndarray], names: Sequence[st
     return whole.assign(method=method)
 
 
-def sensitivity(output: Output, options: Options) -> Drawn | None:
+def sensitivity(output: Output, options: Options) -> ExhibitContent | None:
     """How fast each marginal posterior changes with each prior's power, one panel a method."""
     table = output.table("sensitivity")
     wanted = options.get("methods", output.methods)
@@ -148,7 +148,7 @@ def sensitivity(output: Output, options: Options) -> Drawn | None:
         "Sensitivity of each marginal posterior to the power of each prior. Beyond the line at "
         "0.05 the prior matters."
     )
-    return Drawn(words, table, grid[0, 0].figure)
+    return ExhibitContent(words, table, grid[0, 0].figure)
 
 
 def _sensitivity_dots(axes: Axes, table: pd.DataFrame) -> None:
@@ -167,7 +167,7 @@ def _sensitivity_dots(axes: Axes, table: pd.DataFrame) -> None:
     dress(axes).tick_params(axis="y", labelsize=6)
 
 
-def correlations(output: Output, options: Options) -> Drawn | None:
+def correlations(output: Output, options: Options) -> ExhibitContent | None:
     """Posterior correlation of the weights at a site, a square of models a method."""
     table = output.table("correlations")
     methods = [m for m in table["method"].unique() if m in options.get("methods", output.methods)]
@@ -188,7 +188,7 @@ def correlations(output: Output, options: Options) -> Drawn | None:
         "Posterior correlation of the weights of two models at a site, the mean over the training "
         "sites. Red: one stands for the other."
     )
-    return Drawn(words, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
+    return ExhibitContent(words, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
 
 
 def _square(table: pd.DataFrame, models: Sequence[str]) -> np.ndarray:
@@ -200,7 +200,7 @@ def _square(table: pd.DataFrame, models: Sequence[str]) -> np.ndarray:
     return square
 
 
-def preselection(output: Output, options: Options) -> Drawn | None:
+def preselection(output: Output, options: Options) -> ExhibitContent | None:
     """What it costs to leave models out one by one."""
     del options
     table = output.table("preselection")
@@ -224,7 +224,7 @@ def preselection(output: Output, options: Options) -> Drawn | None:
         "clusters. The dashed line is where the preselection stops."
     )
     dress(axes)
-    return Drawn(words, table, grid[0, 0].figure)
+    return ExhibitContent(words, table, grid[0, 0].figure)
 
 
 MAKERS: dict[str, Maker] = {

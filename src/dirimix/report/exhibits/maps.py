@@ -10,7 +10,7 @@ from matplotlib.collections import Collection
 from matplotlib.colors import ListedColormap
 
 from dirimix.methods import parse_method
-from dirimix.report.exhibits.registry import Drawn, Maker, Output
+from dirimix.report.exhibits.registry import ExhibitContent, Maker, Output
 from dirimix.report.look import INK, SERIES, dress, panels
 from dirimix.report.site_map import draw_outline, draw_values, half_steps
 
@@ -20,7 +20,7 @@ _SIZE = 3.1, 2.4  # inches of a small chart
 _LARGE = 7.0, 4.4
 
 
-def domains(output: Output, options: Options) -> Drawn | None:
+def domains(output: Output, options: Options) -> ExhibitContent | None:
     """Which sites train, which test and where predictions are made."""
     del options
     table = _sites(output)
@@ -35,10 +35,10 @@ def domains(output: Output, options: Options) -> Drawn | None:
     axes.legend(frameon=False, fontsize=8, labelcolor=INK)
     _name_axes(axes, output)
     words = "The sites that methods are trained on, those that they are tested on, and the others."
-    return Drawn(words, table, axes.figure)
+    return ExhibitContent(words, table, axes.figure)
 
 
-def weight_maps(output: Output, options: Options) -> Drawn | None:
+def weight_maps(output: Output, options: Options) -> ExhibitContent | None:
     """Mean weights of every model by every local method, all on one colour scale."""
     methods = _local(output, options)
     table = output.table("weights")
@@ -57,10 +57,10 @@ def weight_maps(output: Output, options: Options) -> Drawn | None:
         "Posterior mean field weight of every model over all sites, on one colour scale; the "
         "training sites are outlined."
     )
-    return Drawn(words, table, grid[0, 0].figure)
+    return ExhibitContent(words, table, grid[0, 0].figure)
 
 
-def effective_map(output: Output, options: Options) -> Drawn | None:
+def effective_map(output: Output, options: Options) -> ExhibitContent | None:
     """How many models the mean weights amount to at every site."""
     methods = _local(output, options)
     table = output.table("effective").dropna(subset=output.coords)
@@ -77,10 +77,10 @@ def effective_map(output: Output, options: Options) -> Drawn | None:
         "exp of the entropy of the mean weights: 1 where one model is chosen, "
         f"{len(output.models)} where all count alike."
     )
-    return Drawn(words, table, grid[0, 0].figure)
+    return ExhibitContent(words, table, grid[0, 0].figure)
 
 
-def reversion_map(output: Output, options: Options) -> Drawn | None:
+def reversion_map(output: Output, options: Options) -> ExhibitContent | None:
     """How far each weight still is from its far-field value, and where it has gone back to it."""
     table, reaches = output.table("reversion_sites"), output.table("reversion")
     methods = [m for m in options.get("methods", output.methods) if m in set(table["method"])]
@@ -102,7 +102,7 @@ def reversion_map(output: Output, options: Options) -> Drawn | None:
         "from them, in length scales, beyond which the map has gone back to the far field and "
         "says nothing of its own."
     )
-    return Drawn(words, table, grid[0, 0].figure)
+    return ExhibitContent(words, table, grid[0, 0].figure)
 
 
 def _reversion(
@@ -120,7 +120,7 @@ def _reversion(
     return drawn
 
 
-def leave_one_out_map(output: Output, options: Options) -> Drawn | None:
+def leave_one_out_map(output: Output, options: Options) -> ExhibitContent | None:
     """The Pareto k of every training site: which of them decide too much of the posterior."""
     table = output.table("loo_pointwise")
     methods = [m for m in options.get("methods", output.methods) if m in set(table["method"])]
@@ -135,10 +135,10 @@ def leave_one_out_map(output: Output, options: Options) -> Drawn | None:
         _name_axes(axes, output)
     _colour_bar(grid, drawn, "Pareto k")
     words = "Pareto k of leave-one-out at every training site; above 0.7 it cannot be trusted."
-    return Drawn(words, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
+    return ExhibitContent(words, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
 
 
-def threshold_map(output: Output, options: Options) -> Drawn | None:
+def threshold_map(output: Output, options: Options) -> ExhibitContent | None:
     """Probability of being above the threshold, of all targets at once where there are several."""
     joint = output.table("joint")
     table = joint if len(joint) else output.table("threshold")
@@ -161,10 +161,10 @@ def threshold_map(output: Output, options: Options) -> Drawn | None:
     targets = " and ".join(output.table("threshold")["target"].unique())
     words = f"Posterior probability that {targets} lie above the threshold, noise included."
     kept = table.loc[table["method"].isin(methods)]
-    return Drawn(words, kept, grid[0, 0].figure)
+    return ExhibitContent(words, kept, grid[0, 0].figure)
 
 
-def limits(output: Output, options: Options) -> Drawn | None:
+def limits(output: Output, options: Options) -> ExhibitContent | None:
     """The last site above the threshold on every line, with its spread."""
     table = output.table("limits")
     methods = [m for m in options.get("methods", output.methods) if m in set(table["method"])]
@@ -190,7 +190,7 @@ def limits(output: Output, options: Options) -> Drawn | None:
         "that are coherent over the chart. Hollow: in over 5 % of the draws the last site of the "
         "line is still above, so that the limit may lie beyond it. Grey: the training sites."
     )
-    return Drawn(words, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
+    return ExhibitContent(words, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
 
 
 def _limit_line(axes: Axes, rows: pd.DataFrame, output: Output, tint: str, label: str) -> None:

@@ -14,7 +14,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
-from dirimix.report.look import Names
+from dirimix.report.look import ColumnLabels
 from dirimix.study.exhibit_choice import ExhibitChoice
 from dirimix.study.folder import write_csv
 
@@ -40,11 +40,11 @@ class Output:
         return found.fillna({"model": ""}) if "model" in found else found
 
     @cached_property
-    def names(self) -> Names:
+    def names(self) -> ColumnLabels:
         """What columns are called; the target goes by the study's label."""
         data = self.numbers["data"]
         labels = {**data["labels"], data["target"]: data["label"]}
-        return Names(labels, {**data["units"], data["target"]: data["unit"]})
+        return ColumnLabels(labels, {**data["units"], data["target"]: data["unit"]})
 
     @property
     def coords(self) -> list[str]:
@@ -58,12 +58,12 @@ class Output:
 
     @property
     def methods(self) -> list[str]:
-        """Names of the methods."""
+        """ColumnLabels of the methods."""
         return [m["method"] for m in self.numbers["methods"]]
 
 
 @dataclass(frozen=True)
-class Drawn:
+class ExhibitContent:
     """What an exhibit shows.
 
     Attributes:
@@ -84,10 +84,10 @@ class Exhibit:
     """An exhibit that was written to files, or the reason why it was not."""
 
     choice: ExhibitChoice
-    drawn: Drawn | None
+    drawn: ExhibitContent | None
 
 
-Maker = Callable[[Output, Mapping[str, Any]], Drawn | None]
+Maker = Callable[[Output, Mapping[str, Any]], ExhibitContent | None]
 
 
 def makers() -> dict[str, Maker]:
@@ -113,7 +113,7 @@ def read_choices(manifest: Mapping[str, Any]) -> list[ExhibitChoice]:
     return [ExhibitChoice(**choice) for choice in manifest["study"].get("exhibits", ())]
 
 
-def _write(drawn: Drawn, folder: Path, name: str) -> None:
+def _write(drawn: ExhibitContent, folder: Path, name: str) -> None:
     folder.mkdir(exist_ok=True)
     write_csv(drawn.table, folder / f"{name}.csv")
     # ids and dates must not differ from run to run

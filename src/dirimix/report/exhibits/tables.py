@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from dirimix.methods import CORRECTED, LABEL, parse_method
-from dirimix.report.exhibits.registry import Drawn, Maker, Output
+from dirimix.report.exhibits.registry import ExhibitContent, Maker, Output
 from dirimix.report.look import INK
 
 Options = Mapping[str, Any]
@@ -37,7 +37,7 @@ def draw_table(shown: pd.DataFrame) -> Figure:
     return figure
 
 
-def rms(output: Output, options: Options) -> Drawn | None:
+def rms(output: Output, options: Options) -> ExhibitContent | None:
     """Root-mean-square deviations on train and test, of plain and of corrected models."""
     del options
     rows = pd.DataFrame(output.numbers["scores"]).fillna({"model": ""})
@@ -67,7 +67,7 @@ def rms(output: Output, options: Options) -> Drawn | None:
         f"Root-mean-square deviation{f' ({unit})' if unit else ''} with its 90 % bootstrap band. "
         "Field weights have not seen a site's own observation, site weights have."
     )
-    return Drawn(words, table, draw_table(shown), shown)
+    return ExhibitContent(words, table, draw_table(shown), shown)
 
 
 def _line(row: Mapping[Any, Any], output: Output) -> str:
@@ -92,7 +92,7 @@ def _rms_cell(row: Mapping[Any, Any] | None) -> str:
     return "" if row is None else _cell(row, "rms", "rms_lo", "rms_hi")
 
 
-def global_weights(output: Output, options: Options) -> Drawn | None:
+def global_weights(output: Output, options: Options) -> ExhibitContent | None:
     """Weights of the methods whose weights are the same everywhere, sigma and the test rms."""
     del options
     weights = output.table("weights")
@@ -120,7 +120,7 @@ def global_weights(output: Output, options: Options) -> Drawn | None:
         "the posterior mean of the noise level sigma, and the test rms beside it."
     )
     shown = pd.DataFrame(lines)
-    return Drawn(words, pd.concat([table, more, test], axis=1), draw_table(shown), shown)
+    return ExhibitContent(words, pd.concat([table, more, test], axis=1), draw_table(shown), shown)
 
 
 def _weights_of(rows: pd.DataFrame, output: Output) -> dict[str, str]:
@@ -132,7 +132,7 @@ def _weights_of(rows: pd.DataFrame, output: Output) -> dict[str, str]:
     }
 
 
-def priors(output: Output, options: Options) -> Drawn | None:
+def priors(output: Output, options: Options) -> ExhibitContent | None:
     """Every prior that was used."""
     del options
     rows = [
@@ -143,10 +143,10 @@ def priors(output: Output, options: Options) -> Drawn | None:
     table = pd.DataFrame(rows)
     if table.empty:
         return None
-    return Drawn("Every prior that was used.", table, draw_table(table), table)
+    return ExhibitContent("Every prior that was used.", table, draw_table(table), table)
 
 
-def evidence_sets(output: Output, options: Options) -> Drawn | None:
+def evidence_sets(output: Output, options: Options) -> ExhibitContent | None:
     """Probabilities of the models under each evidence and each evidence set."""
     del options
     table = output.table("evidence")
@@ -162,7 +162,7 @@ def evidence_sets(output: Output, options: Options) -> Drawn | None:
         }
     )
     words = "Posterior probability of each model; the options say which rows the evidence is of."
-    return Drawn(words, table, draw_table(shown), shown)
+    return ExhibitContent(words, table, draw_table(shown), shown)
 
 
 def _told(options: Mapping[str, Any]) -> str:
@@ -174,7 +174,7 @@ def _joined(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{k} = {v}" for k, v in options.items())
 
 
-def ranking(output: Output, options: Options) -> Drawn | None:
+def ranking(output: Output, options: Options) -> ExhibitContent | None:
     """The order of the methods by log score under each way of leaving rows out."""
     del options
     table = output.table("ranking")
@@ -190,7 +190,7 @@ def ranking(output: Output, options: Options) -> Drawn | None:
         "Rank by log score, with the ranks that hold 90 % of the resamples of whole clusters of "
         "sites, and the difference of the mean log score to the best."
     )
-    return Drawn(words, table, draw_table(shown), shown)
+    return ExhibitContent(words, table, draw_table(shown), shown)
 
 
 def _ranked(rows: pd.DataFrame) -> Iterable[tuple[str, str]]:
@@ -200,7 +200,7 @@ def _ranked(rows: pd.DataFrame) -> Iterable[tuple[str, str]]:
         yield name, f"{row['rank']}{spread}, {row['difference']:+.{_DIGITS}f}"
 
 
-def variants(output: Output, options: Options) -> Drawn | None:
+def variants(output: Output, options: Options) -> ExhibitContent | None:
     """What the options of a labelled method change in its weights and scores."""
     del options
     changes, pairs = output.table("variants"), output.table("pairs")
@@ -237,7 +237,7 @@ def variants(output: Output, options: Options) -> Drawn | None:
         "largest with its model), and the scores, with 90 % bands of the paired differences."
     )
     shown = pd.DataFrame(lines).fillna("")
-    return Drawn(words, pd.DataFrame(rows), draw_table(shown), shown)
+    return ExhibitContent(words, pd.DataFrame(rows), draw_table(shown), shown)
 
 
 def _differing(options: Mapping[str, Any], base: Mapping[str, Any]) -> str:

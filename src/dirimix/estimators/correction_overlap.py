@@ -1,0 +1,41 @@
+"""Whether corrected models are mixed on the very rows that trained their correction."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from dirimix.errors import CorrectionOverlapWarning
+from dirimix.table.table import Table
+
+RECORD = "dirimix_correction"  # the key of `DataFrame.attrs` that says what trained a correction
+
+
+def warn_if_overlapping(frame: pd.DataFrame, table: Table) -> None:
+    """Warn when corrected models are mixed on rows that trained their correction.
+
+    Args:
+        frame: What the mixture is fitted on; `GPCorrection.transform` left a record in `attrs`.
+        table: The table made of it.
+    """
+    record = frame.attrs.get(RECORD)
+    if record is None or not set(record["coords"]) <= set(frame.columns):
+        return
+    models = [m for m in table.models if m in record["in_sample_rms"]]
+    trained = {tuple(site) for site in record["sites"]}
+    sites = frame[record["coords"]].to_numpy(dtype=float).tolist()
+    overlap = sum(tuple(site) in trained for site in sites)
+    if len(models) < 2 or not overlap:
+        return
+    inside, outside = (
+        float(np.sqrt(np.mean([record[key][m] ** 2 for m in models])))
+        for key in ("in_sample_rms", "left_out_rms")
+    )
+    warnings.warn(
+        f"mixing corrected models on {overlap} of {len(sites)} rows that trained the correction: "
+        f"residuals there have rms {inside:.3g}, but {outside:.3g} when left out, so the mixture "
+        "trusts the corrected models too much; fit it on GPCorrection.cross_fitted(X, y, y_err), "
+        "or on rows that the correction has not seen",
+        CorrectionOverlapWarning,
+        stacklevel=3,
+    )

@@ -1,0 +1,130 @@
+"""What the sampler is asked for and hands back: settings, target, chains, chunks of draws."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from jaxtyping import Array
+
+from dirimix.errors import InputError
+
+KERNELS = ("hmc", "nuts", "metropolis")
+
+
+FIRST_STEP = 0.04
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to sample.
+
+    Attributes:
+        chains: Independent chains.
+        draws: Draws kept from each.
+        warmup: Iterations before them, not kept.
+        kernel: 'hmc', 'nuts' or 'metropolis'.
+        trajectory: Mean length of an `hmc` trajectory in posterior standard deviations.
+        target_accept: Acceptance that the step size is tuned for.
+        seed: Same seed, same draws.
+        min_ess: Effective sample size to reach, with an R-hat that passes: after `draws`
+            a tenth as many more, again and again until it is there; None for `draws` alone.
+        max_seconds: Wall time after which no more are begun, warm-up included.
+    """
+
+    chains: int = 4
+    draws: int = 1000
+    warmup: int = 1000
+    kernel: str = "hmc"
+    trajectory: float = 4.0
+    target_accept: float = 0.8
+    seed: int = 0
+    min_ess: float | None = None
+    max_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.kernel not in KERNELS:
+            known = ", ".join(map(repr, KERNELS))
+            raise InputError(f"kernel is one of {known}, not {self.kernel!r}")
+        for name, least in (("chains", 1), ("draws", 4), ("warmup", 20)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} must be at least {least}, not {getattr(self, name)}")
+        for name in ("min_ess", "max_seconds"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int | float) and value > 0):
+                raise InputError(f"{name} must be a positive number, not {value!r}")
+        if self.max_seconds is not None and self.min_ess is None:
+            raise InputError("max_seconds ends the search for min_ess; give min_ess too")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to sample.
+
+    Attributes:
+        log_density: Log density of a flat vector of latents, up to a constant.
+        force: What `hmc` trajectories follow in place of its gradient; None for the gradient.
+        collect: What to keep of a draw, a dict of arrays.
+        scale: First guess of the posterior standard deviations, (d,), or where `dense` of the
+            covariances, (d, d).
+        adapt: Coordinates whose scale is learnt in the warm-up, (d,) booleans; the others are
+            standardised by construction.
+        gaussian: Coordinates that enter the log density as independent standard normals, (d,)
+            booleans, apart from the rest: the integrator follows that part exactly.
+        monitor: Name of the collected array that the progress line shows the ESS of.
+        pace: How much faster than by its scale a coordinate moves, (d,); None for 1.
+        dense: Learn all covariances, not only the scales; for few coordinates, all of them in
+            `adapt`.
+        leap: From a random key and a position another position, as likely as the way back;
+            proposed after every trajectory. None for no such move.
+    """
+
+    log_density: Callable[[Array], Array]
+    force: Callable[[Array], Array] | None
+    collect: Callable[[Array], dict[str, Array]]
+    scale: np.ndarray
+    adapt: np.ndarray
+    gaussian: np.ndarray
+    monitor: str
+    pace: np.ndarray | None = None
+    dense: bool = False
+    leap: Callable[[Array, Array], Array] | None = None
+
+
+class Sampleable(Protocol):
+    """What can be sampled; must survive being sent to another process."""
+
+    def target(self) -> Target:
+        """Its target."""
+        ...
+
+
+class Tuning(NamedTuple):
+    """Step size, inverse mass matrix or its diagonal, mean trajectory length."""
+
+    step: Any
+    inverse_mass: Any
+    length: Any
+
+
+class Search(NamedTuple):
+    """Search of a step size: log step, its running mean, iterations so far."""
+
+    log_step: Any
+    mean: Any
+    count: Any
+
+
+class Chain(NamedTuple):
+    """One chain between two chunks: where it is, its random key, its search of a step size."""
+
+    position: Any
+    key: Any
+    search: Any
+
+
+class Chunk(NamedTuple):
+    """What some iterations gave, each array with the iterations in front."""
+
+    draws: dict[str, np.ndarray]
+    stats: dict[str, np.ndarray]

@@ -1,0 +1,68 @@
+"""A table with its columns named and its rows sorted into training, test and landscape."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+SPLITS = ("train", "test", "landscape")
+
+
+DATASET = "data:"  # a table with this prefix is a dataset's name
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a table.
+
+    Attributes:
+        frame: Coordinate and model columns, n rows.
+        y: Observations, (n,), or None where there are none.
+        y_err: Measurement errors, (n,), or None where none are given.
+    """
+
+    frame: pd.DataFrame
+    y: np.ndarray | None
+    y_err: np.ndarray | None
+
+    def keep(self, mask: np.ndarray) -> "Part":
+        """The rows where a mask (n,) is true."""
+        y, y_err = (None if v is None else v[mask] for v in (self.y, self.y_err))
+        return Part(self.frame.loc[mask].reset_index(drop=True), y, y_err)
+
+
+@dataclass(frozen=True)
+class SplitTable:
+    """What methods are fitted to and scored on.
+
+    Attributes:
+        source: Where the table came from.
+        coords: Columns of the coordinates.
+        models: Columns of the models.
+        target: Column of the observations.
+        error: Column of the measurement errors, if any.
+        parts: The rows by split; 'train' is always there.
+        everywhere: Coordinates and models of every row of the table, used or not.
+        notes: What was left out or chosen here, line by line.
+        remarks: What the dataset says of itself, line by line.
+        inputs: sha256 of every input, by name.
+        labels: Display names of columns, where they have others.
+        units: Units of columns.
+        label: What the target is.
+        citation: What to cite for the data.
+    """
+
+    source: str
+    coords: tuple[str, ...]
+    models: tuple[str, ...]
+    target: str
+    error: str | None
+    parts: dict[str, Part]
+    notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    inputs: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    label: str = ""
+    citation: str = ""
+    everywhere: pd.DataFrame = field(default_factory=pd.DataFrame)
