@@ -11,9 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from dirimix.errors import InputError
-from dirimix.laws.bands import Band, _band, _check_count, binomial_band, bootstrap_band
+from dirimix.laws.bands import (
+    Band,
+    _band,
+    _check_count,
+    binomial_band,
+    bootstrap_band,
+    nominal_band,
+)
 from dirimix.laws.crps import crps_values
 from dirimix.laws.normal_mixture import NormalMixture
+
+__all__ = [
+    "LEVELS", "Band", "Difference", "below_median", "binomial_band", "bootstrap_band", "coverage",
+    "crps", "log_score", "mean_absolute_error", "nominal_band", "paired_difference",
+    "paired_rms_difference", "pit", "rms", "score_row",
+]  # fmt: skip
 
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of central coverage
 
