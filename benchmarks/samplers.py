@@ -42,7 +42,7 @@ class ExhibitContent:
 def ours(table: Table, draws: int, warmup: int, seed: int) -> ExhibitContent:
     """The product's defaults, but for the numbers of iterations."""
     mixture = LocalDirichletMixture(
-        table.coords, table.models, chains=CHAINS, draws=draws, warmup=warmup, seed=seed
+        table.coords, table.models, chains=CHAINS, draws=draws, warmup=warmup, random_state=seed
     )
     frame = np.column_stack([table.x, table.f])
     begun = time.perf_counter()

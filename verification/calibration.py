@@ -117,7 +117,7 @@ def fit(method: str, frame: pd.DataFrame, y: np.ndarray, y_err: np.ndarray | Non
     """The estimator of a method, fitted."""
     from dirimix import DirichletMixture, LocalDirichletMixture
 
-    sampling = SAMPLING | {"seed": seed}
+    sampling = SAMPLING | {"random_state": seed}
     if method == "gbmm-d":
         mixture = DirichletMixture(COORDS, MODELS, **sampling)
     elif method == "lbmm-gld":
@@ -186,7 +186,7 @@ def _compared(mixture, truth: Truth, d: np.ndarray, y_err: np.ndarray | None):
     far = [n for n in truth.scalars if n.startswith("far")]
     if far:
         frame = pd.DataFrame(np.column_stack([FAR, [[0.0] * len(MODELS)]]), columns=COORDS + MODELS)
-        draws = mixture.sample_weights(frame)[:, 0]
+        draws = mixture.draw_weights(frame)[:, 0]
         draws = draws[np.linspace(0, len(draws) - 1, KEPT).astype(int)]
         for column, label in zip(draws.T, far, strict=True):
             yield label, column, truth.scalars[label]

@@ -34,12 +34,12 @@ def weights(form: str, lengths: list, seed: int) -> tuple[np.ndarray, np.ndarray
     from dirimix import LocalDirichletMixture
 
     where = pd.concat([TABLE[[*COORDS, *MODELS]], elsewhere()], ignore_index=True)
-    mixture = LocalDirichletMixture(COORDS, MODELS, form=form, length_scale=lengths, seed=seed).fit(
-        TABLE, TABLE["y"]
-    )
+    mixture = LocalDirichletMixture(
+        COORDS, MODELS, form=form, length_scale=lengths, random_state=seed
+    ).fit(TABLE, TABLE["y"])
     if not mixture.converged_:
         print(f"{form} has not converged: {mixture.sampling_['reasons']}")
-    draws = mixture.sample_weights(where)
+    draws = mixture.draw_weights(where)
     # the draws that prediction keeps lie far apart; batches show what is left of their correlation
     batches = np.stack([part.mean(axis=0) for part in np.array_split(draws, 20)])
     return draws.mean(axis=0), batches.std(axis=0, ddof=1) / np.sqrt(20)

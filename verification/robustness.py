@@ -59,7 +59,7 @@ def measure(name: str) -> dict[str, object]:
 
     table = TABLES[name]()
     models = [c for c in table.columns if c.startswith("m")]
-    mixture = LocalDirichletMixture(COORDS, models, draws=500, min_ess=400, seed=1)
+    mixture = LocalDirichletMixture(COORDS, models, draws=500, min_ess=400, random_state=1)
     mixture.fit(table[[*COORDS, *models]], table["y"], table["u"])
     spread = table[models].std(axis=1, ddof=0).mean()
     found, made = mixture.diagnostics_, mixture.sampling_

@@ -40,7 +40,7 @@ def ours(data: pd.DataFrame, y_scale: float) -> dict[str, np.ndarray]:
     from dirimix import LocalDirichletMixture
 
     mixture = LocalDirichletMixture(
-        ["a"], MODELS, length_scale=[LENGTHS], draws=4000, y_scale=y_scale, seed=1
+        ["a"], MODELS, length_scale=[LENGTHS], draws=4000, y_scale=y_scale, random_state=1
     ).fit(data, data["y"], np.full(N, ERROR))
     posterior = mixture.posterior_["posterior"].to_dataset()
     arrays = {n: posterior[n].to_numpy() for n in ("rho", "eta", "gamma", "sigma")}

@@ -1,7 +1,7 @@
 """What can go wrong, by name."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class InputError(ValueError):
@@ -32,3 +32,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
     return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
+
+
+def no_attribute(owner: object, name: str, renamed: Mapping[str, str]) -> AttributeError:
+    """The error for an attribute that is not there, with the new name of a renamed one.
+
+    >>> no_attribute([], "size", {"size": "__len__"})
+    AttributeError("list.size is now called '__len__'; use that name")
+    """
+    kind = type(owner).__name__
+    if name in renamed:
+        return AttributeError(f"{kind}.{name} is now called {renamed[name]!r}; use that name")
+    return AttributeError(f"{kind!r} object has no attribute {name!r}")

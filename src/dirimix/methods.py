@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CORRECTED = "+gp"  # a method's name with this suffix mixes corrected models
 LABEL = "@"  # what follows it tells two runs of one method apart
 # parameters of an estimator that are not a study's options: set here, or no plain values
-_NOT_OPTIONS = ("self", "coords", "models", "model", "seed", "progress", "noise_prior")
+_NOT_OPTIONS = ("self", "coords", "models", "model", "random_state", "progress", "noise_prior")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Method:
     ) -> dict[str, "AbstractMixture"]:
         """Unfitted estimators, by the model they use, '' for a mixture of all."""
         kind = getattr(dirimix, self.estimator)
-        given = {**self.fixed, **options, "seed": seed}
+        given = {**self.fixed, **options, "random_state": seed}
         if self.each_model:
             return {m: kind(coords=coords, models=(m,), model=m, **given) for m in models}
         return {"": kind(coords=coords, models=models, **given)}

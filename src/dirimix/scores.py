@@ -73,7 +73,7 @@ def log_score(law: NormalMixture, y: np.ndarray) -> float:
     >>> round(log_score(NormalMixture.of_draws(np.zeros((1, 1)), 1.0), np.array([0.0])), 4)
     -0.9189
     """
-    return float(np.mean(law.log_density(_observed(law, y))))
+    return float(np.mean(law.logpdf(_observed(law, y))))
 
 
 def pit(law: NormalMixture, y: np.ndarray) -> np.ndarray:
@@ -160,12 +160,12 @@ def score_row(
     (9, 2.582, True)
     """
     y = _observed(law, y)
-    error = y - law.average()
+    error = y - law.mean()
     averages: dict[str, tuple[np.ndarray, Callable[..., np.ndarray]]] = {
         "rms": (error**2, _root_mean),
         "mae": (np.abs(error), np.mean),
         "crps": (crps_values(law, y), np.mean),
-        "log_score": (law.log_density(y), np.mean),
+        "log_score": (law.logpdf(y), np.mean),
     }
     row: dict[str, float] = {"n": len(y)}
     for name, (values, statistic) in averages.items():
@@ -208,7 +208,7 @@ def _deviations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _observed(law: NormalMixture, y: np.ndarray) -> np.ndarray:
     """The observations as floats, one for each of the law's sites."""
     y = np.asarray(y, dtype=float)
-    m = law.mean.shape[1]
+    m = law.loc.shape[1]
     if y.shape != (m,):
         raise InputError(f"the law has {m} sites and the observations have shape {y.shape}")
     _check_count(m)

@@ -76,7 +76,7 @@ def test_scores_from_points_are_those_of_the_law():
 
     table = pd.DataFrame(
         {
-            "cluster": range(40), "error": law.average() - y, "log_score": law.log_density(y),
+            "cluster": range(40), "error": law.mean() - y, "log_score": law.logpdf(y),
             "crps": crps_values(law, y), "pit": law.cdf(y),
         }
     )  # fmt: skip

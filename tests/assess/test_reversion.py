@@ -31,7 +31,7 @@ class Forgetting:
         self.posterior_ = xr.DataTree.from_dict({"posterior": xr.Dataset(draws)})
         self.s = s
 
-    def sample_weights(self, frame):
+    def draw_weights(self, frame):
         x = frame[["z", "x"]].to_numpy()
         seen = np.exp(-0.5 * nearest(x, self.train, RHO) ** 2)[:, None]
         free = self.spread * np.sqrt(1 - seen**2)

@@ -17,7 +17,7 @@ class ExhibitContent:
     def __init__(self, draw):
         self.draw = draw
 
-    def sample_weights(self, frame):
+    def draw_weights(self, frame):
         return self.draw(frame)
 
 

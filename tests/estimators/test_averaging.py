@@ -81,16 +81,16 @@ def test_densities_mix_not_means(frame):
         SingleModel(["x", "z"], MODELS, m, noise_prior=GammaPrecision()).fit(frame, y, 0.1)
         for m in MODELS
     ]
-    densities = np.array([s.predictive(frame).log_density(y) for s in singles])
+    densities = np.array([s.predictive(frame).logpdf(y) for s in singles])
     expected = logsumexp(densities, axis=0, b=fitted.weights_[:, None])
-    np.testing.assert_allclose(fitted.predictive(frame).log_density(y), expected, atol=1e-9)
+    np.testing.assert_allclose(fitted.predictive(frame).logpdf(y), expected, atol=1e-9)
     mixed_means = stats.norm.logpdf(y, fitted.predict(frame), 0.3)
     assert np.abs(mixed_means - expected).max() > 0.1
 
 
 def test_field_weights_are_the_probabilities(frame):
     fitted = _averaging().fit(frame, frame.y)
-    assert fitted.sample_weights(frame).shape == (1, 80, 3)
+    assert fitted.draw_weights(frame).shape == (1, 80, 3)
     np.testing.assert_allclose(fitted.predict_weights(frame), np.tile(fitted.weights_, (80, 1)))
 
 
@@ -143,7 +143,9 @@ def test_shift_is_learnt_and_moves_the_law(frame):
 
 def test_seed_decides_the_monte_carlo(frame):
     one, same, other = (
-        _averaging(evidence="monte-carlo", n_monte_carlo=1000, seed=s).fit(frame, frame.y).weights_
+        _averaging(evidence="monte-carlo", n_monte_carlo=1000, random_state=s)
+        .fit(frame, frame.y)
+        .weights_
         for s in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, same)

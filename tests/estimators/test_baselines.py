@@ -41,7 +41,7 @@ def test_shapes_and_clone(frame, kind):
     assert fitted.y_scale == 2.0
     assert fitted.weights_.shape == (3,)
     assert set(fitted.priors_) == {"w", "sigma"}
-    weights = fitted.sample_weights(frame)
+    weights = fitted.draw_weights(frame)
     assert weights.shape[1:] == (60, 3)
     assert fitted.predict(frame).shape == (60,)
     np.testing.assert_allclose(weights.mean(axis=0)[0], fitted.weights_, atol=1e-12)
@@ -55,7 +55,7 @@ def test_missing_values_are_told_and_renormalised(frame, kind):
         DroppedRowsWarning, match=r"59 of 60 rows.*'c' has none at 1, first at row 5"
     ):
         fitted = kind(["x"], MODELS).fit(holes, holes.y)
-    weights = fitted.sample_weights(holes)
+    weights = fitted.draw_weights(holes)
     assert np.all(weights[:, 5, 2] == 0)
     np.testing.assert_allclose(weights.sum(axis=2)[:, 5], weights.sum(axis=2)[:, 4])
     assert np.all(np.isfinite(fitted.predict_interval(holes)))
@@ -212,6 +212,6 @@ def test_published_simplex_weights_and_log_scores(published):
         assert weights[model] == pytest.approx(weight, abs=5.1e-4)
     assert weights.drop(list(expected)).max() == 0
     target = test[data.target].to_numpy()
-    assert fitted.predictive(test).log_density(target).mean() == pytest.approx(-0.351, abs=2e-3)
+    assert fitted.predictive(test).logpdf(target).mean() == pytest.approx(-0.351, abs=2e-3)
     ridge = RidgeStacking(data.coords, data.models).fit(train, train[data.target])
-    assert ridge.predictive(test).log_density(target).mean() == pytest.approx(-0.263, abs=5e-3)
+    assert ridge.predictive(test).logpdf(target).mean() == pytest.approx(-0.263, abs=5e-3)

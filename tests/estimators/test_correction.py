@@ -133,7 +133,7 @@ def test_missing_values_stay_missing_and_are_told(train):
 
 def test_large_fits_take_their_hyperparameters_from_a_seeded_subset(train, monkeypatch):
     monkeypatch.setattr("dirimix.estimators.correction._MOST_ROWS", 100)
-    fits = [GPCorrection(COORDS, ["a"], seed=s).fit(train, train.y) for s in (0, 0, 1)]
+    fits = [GPCorrection(COORDS, ["a"], random_state=s).fit(train, train.y) for s in (0, 0, 1)]
     tables = [f.hyperparameters_ for f in fits]
     assert tables[0].rows.tolist() == [150]
     pd.testing.assert_frame_equal(tables[0], tables[1])
@@ -153,7 +153,7 @@ def test_pipeline_carries_errors_and_clones(train, test):
     assert pipeline[0].hyperparameters_.noise[0] < 0.09
     assert _rms(pipeline.predict(test) - _truth(test.x, test.z)) < 0.12
     law = pipeline[-1].predictive(pipeline[0].transform(test))
-    assert np.all(law.standard_deviation() > pipeline[0].transform(test)["a__sd"])
+    assert np.all(law.std() > pipeline[0].transform(test)["a__sd"])
 
 
 def test_overlap_is_told_with_its_reason(fitted, train, test):

@@ -49,7 +49,7 @@ def trio():
 
 @pytest.fixture(scope="module")
 def of_trio(trio):
-    return fitted(DirichletMixture, trio, "abc", seed=1)
+    return fitted(DirichletMixture, trio, "abc", random_state=1)
 
 
 def _likelihood(table: pd.DataFrame, sums: np.ndarray, sigma: np.ndarray) -> np.ndarray:
@@ -123,7 +123,7 @@ def test_a_perfect_model_takes_nearly_all_weight(kind):
 
 
 def test_names_of_models_do_not_matter(trio, of_trio):
-    other = scalars(fitted(DirichletMixture, trio, "cab", seed=2).posterior_)
+    other = scalars(fitted(DirichletMixture, trio, "cab", random_state=2).posterior_)
     expected = scalars(of_trio.posterior_)
     assert apart(other, expected) < LIMIT
     swapped = {name.translate(str.maketrans("ab", "ba")): d for name, d in expected.items()}
@@ -131,7 +131,7 @@ def test_names_of_models_do_not_matter(trio, of_trio):
 
 
 def test_a_constant_in_all_models_and_y_changes_no_answer(trio, of_trio):
-    mixture = fitted(DirichletMixture, trio + 50, "abc", seed=2)
+    mixture = fitted(DirichletMixture, trio + 50, "abc", random_state=2)
     assert apart(scalars(mixture.posterior_), scalars(of_trio.posterior_)) < LIMIT
 
 
@@ -191,7 +191,7 @@ def test_draws_are_taken_until_the_effective_size_is_reached(trio):
 
 def test_the_seed_decides_the_draws(trio):
     first, again, other = (
-        fitted(DirichletMixture, trio, "abc", **HURRIED, seed=seed) for seed in (3, 3, 4)
+        fitted(DirichletMixture, trio, "abc", **HURRIED, random_state=seed) for seed in (3, 3, 4)
     )
     np.testing.assert_array_equal(first.weight_draws_, again.weight_draws_)
     xr.testing.assert_identical(first.posterior_, again.posterior_)

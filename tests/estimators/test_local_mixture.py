@@ -63,12 +63,12 @@ def tables():
 
 @pytest.fixture(scope="module")
 def on_map(tables):
-    return fitted(tables[0], MAP, MODELS, field="gp", seed=1)
+    return fitted(tables[0], MAP, MODELS, field="gp", random_state=1)
 
 
 @pytest.fixture(scope="module")
 def on_line():
-    return fitted(line(), ["p"], TRIO, field="linear", seed=1)
+    return fitted(line(), ["p"], TRIO, field="linear", random_state=1)
 
 
 def recovered(mixture, table: pd.DataFrame, second: list[str]) -> bool:
@@ -107,14 +107,14 @@ def test_local_weights_predict_better_than_global_ones(tables, on_map):
         warnings.simplefilter("ignore", ConvergenceWarning)
         rigid = DirichletMixture(MAP, MODELS, chains=2, draws=200).fit(train, train["y"])
     y = test["y"].to_numpy()
-    local, constant = (m.predictive(test).log_density(y) for m in (on_map, rigid))
+    local, constant = (m.predictive(test).logpdf(y) for m in (on_map, rigid))
     assert paired_difference(local, constant, seed=0).lo > 0
 
 
 def test_site_weights_have_seen_the_answer(tables, on_map):
     train = tables[0]
     laws = on_map.site_predictive(), on_map.predictive(train)
-    of_site, of_field = (law.log_density(train["y"].to_numpy()) for law in laws)
+    of_site, of_field = (law.logpdf(train["y"].to_numpy()) for law in laws)
     assert paired_difference(of_site, of_field, seed=0).lo > 0
 
 
@@ -129,7 +129,7 @@ def test_far_away_the_weights_are_those_of_the_far_field(on_map):
     noise = np.random.default_rng(0).standard_normal((*gamma.shape[:2], 500, len(MODELS)))
     expected = softmax(gamma + eta * noise, axis=-1).mean(axis=2)
     sites = pd.DataFrame({"p": [1e3, 7], "q": [-1e3, 5]} | dict.fromkeys(MODELS, 0.0))
-    draws = on_map.sample_weights(sites)
+    draws = on_map.draw_weights(sites)
     far, near = (np.max(np.abs(_z(draws[:, i], expected))) for i in (0, 1))
     assert far < LIMIT
     assert near > 2 * LIMIT
@@ -164,7 +164,7 @@ def halves(mixture) -> dict[str, np.ndarray]:
 
 
 def test_names_of_models_do_not_matter(on_line):
-    other = halves(fitted(line(), ["p"], TRIO[::-1], field="linear", seed=2))
+    other = halves(fitted(line(), ["p"], TRIO[::-1], field="linear", random_state=2))
     assert apart(other, halves(on_line)) < LIMIT
     swapped = {"left low": other["right low"]}
     assert apart(swapped, halves(on_line)) > 2 * LIMIT
@@ -173,7 +173,7 @@ def test_names_of_models_do_not_matter(on_line):
 def test_a_constant_in_all_models_and_y_changes_no_answer(on_line):
     shifted = line()
     shifted[[*TRIO, "y"]] += 50
-    mixture = fitted(shifted, ["p"], TRIO, field="linear", seed=2)
+    mixture = fitted(shifted, ["p"], TRIO, field="linear", random_state=2)
     assert apart(halves(mixture), halves(on_line)) < LIMIT
 
 
@@ -203,7 +203,9 @@ def test_a_model_without_value_takes_no_part():
 @pytest.mark.parametrize("field", ["linear", "gp"])
 def test_the_same_seed_gives_the_same_answer(field):
     table = line(20)
-    first, again = (fitted(table, ["p"], TRIO, field=field, seed=5, **HURRIED) for _ in range(2))
+    first, again = (
+        fitted(table, ["p"], TRIO, field=field, random_state=5, **HURRIED) for _ in range(2)
+    )
     xr.testing.assert_identical(first.posterior_, again.posterior_)
     np.testing.assert_array_equal(first.predict(table), again.predict(table))
     np.testing.assert_array_equal(first.sample_y(table, 3), first.sample_y(table, 3))

@@ -25,7 +25,7 @@ def test_predictive_is_students_t(frame):
     rate = 0.030 + np.sum((frame.y - frame.a) ** 2) / 2
     law = stats.t(2 * shape, frame.a, np.sqrt(rate / shape))
     np.testing.assert_allclose(
-        fitted.predictive(frame).log_density(frame.y.to_numpy()), law.logpdf(frame.y), atol=1e-9
+        fitted.predictive(frame).logpdf(frame.y.to_numpy()), law.logpdf(frame.y), atol=1e-9
     )
     np.testing.assert_allclose(
         fitted.predict_interval(frame, 0.9), np.column_stack(law.interval(0.9)), atol=1e-6
@@ -34,7 +34,7 @@ def test_predictive_is_students_t(frame):
 
 def test_weights_are_one_for_the_model(frame):
     fitted = SingleModel(["x"], ["a", "b"], "b").fit(frame, frame.y)
-    assert fitted.sample_weights(frame).shape == (1, 40, 2)
+    assert fitted.draw_weights(frame).shape == (1, 40, 2)
     np.testing.assert_array_equal(fitted.predict_weights(frame).iloc[0], [0.0, 1.0])
     assert fitted.priors_ == {"sigma": "sigma / 1 ~ Gamma(shape 5, rate 10)"}
 
@@ -47,7 +47,7 @@ def test_measurement_errors_lower_the_noise(frame):
 
 def test_measurement_errors_widen_the_law(frame):
     fitted = SingleModel(["x"], ["a", "b"], "a").fit(frame, frame.y)
-    narrow, wide = (fitted.predictive(frame, e).standard_deviation() for e in (None, 2.0))
+    narrow, wide = (fitted.predictive(frame, e).std() for e in (None, 2.0))
     np.testing.assert_allclose(wide**2 - narrow**2, 4.0)
 
 

@@ -72,14 +72,22 @@ class SampledStandIn(AbstractMixture):
     """Equal weights with the attributes of a sampled local mixture; `outcome` says how it ends."""
 
     def __init__(
-        self, coords=(), models=(), *, outcome="good", draws=8, y_scale=1.0, seed=0, progress=None
+        self,
+        coords=(),
+        models=(),
+        *,
+        outcome="good",
+        draws=8,
+        y_scale=1.0,
+        random_state=0,
+        progress=None,
     ):
         self.coords = coords
         self.models = models
         self.outcome = outcome
         self.draws = draws
         self.y_scale = y_scale
-        self.seed = seed
+        self.random_state = random_state
         self.progress = progress
 
     def _fit(self, table):
@@ -89,7 +97,7 @@ class SampledStandIn(AbstractMixture):
             raise KeyboardInterrupt
         if self.progress is not None:
             self.progress(ChainProgress(0, "draws", self.draws, self.draws, 0, 50.0, 0.0))
-        rng = np.random.default_rng(self.seed)
+        rng = np.random.default_rng(self.random_state)
         self.table_ = table
         self.sigma_ = np.abs(rng.normal(0.2, 0.01, (2, self.draws)))
         self.converged_ = self.outcome == "good"

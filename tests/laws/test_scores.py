@@ -48,10 +48,10 @@ def test_crps_of_a_normal_law_is_the_known_one():
 @pytest.mark.parametrize("c", [2, 40, 500])
 def test_both_ways_to_the_crps_agree_with_another_library(c):
     law, y = mixture(c, 3, seed=c), np.array([0.0, 2.0, -0.4])
-    columns = [a.T for a in (law.mean, law.sd, law.weight)]
+    columns = [a.T for a in (law.loc, law.scale, law.weight)]
     expected = scoringrules.crps_mixnorm(y, *columns)
     np.testing.assert_allclose(scores.crps_values(law, y), expected, atol=1e-8)
-    wrong = NormalMixture(law.mean, 1.02 * law.sd, law.weight)
+    wrong = NormalMixture(law.loc, 1.02 * law.scale, law.weight)
     assert np.abs(scores.crps_values(wrong, y) - expected).max() > 1e-4
 
 
@@ -66,7 +66,7 @@ def test_a_perfect_forecast_scores_almost_nothing():
     y = np.array([1.0, -3.0, 7.0])
     law = NormalMixture.of_draws(y[None], 1e-6)
     assert scores.crps(law, y) < 1e-6
-    assert scores.rms(y, law.average()) == 0 == scores.mean_absolute_error(y, law.average())
+    assert scores.rms(y, law.mean()) == 0 == scores.mean_absolute_error(y, law.mean())
     assert scores.log_score(law, y) > 10
     assert scores.crps(law, y + 1) > 0.99
 
@@ -193,8 +193,8 @@ def test_a_score_row_has_every_column_and_the_single_scores():
     names = ["rms", "mae", "crps", "log_score", *shares, "below_median"]
     assert list(row) == ["n", *(n + end for n in names for end in ("", "_lo", "_hi"))]
     assert row["n"] == 40
-    assert row["rms"] == scores.rms(y, law.average())
-    assert row["mae"] == scores.mean_absolute_error(y, law.average())
+    assert row["rms"] == scores.rms(y, law.mean())
+    assert row["mae"] == scores.mean_absolute_error(y, law.mean())
     assert row["crps"] == scores.crps(law, y)
     assert row["log_score"] == scores.log_score(law, y)
     assert [row[s] for s in shares] == scores.coverage(law, y).tolist()

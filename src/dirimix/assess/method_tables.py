@@ -61,8 +61,8 @@ def summarise_law(law: NormalMixture) -> dict[str, np.ndarray]:
     """Columns mean, sd and the quantiles of `QUANTILES`, each (m,)."""
     quantiles = law.quantiles(list(QUANTILES.values()))
     return {
-        "mean": law.average(),
-        "sd": law.standard_deviation(),
+        "mean": law.mean(),
+        "sd": law.std(),
         **dict(zip(QUANTILES, quantiles.T, strict=True)),
     }
 
@@ -117,8 +117,8 @@ def _pointwise(view: View, y: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "row": view.rows,
-            "error": view.law.average() - y,
-            "log_score": view.law.log_density(y),
+            "error": view.law.mean() - y,
+            "log_score": view.law.logpdf(y),
             "crps": crps_values(view.law, y),
             "pit": view.law.cdf(y),
         }

@@ -53,7 +53,7 @@ def threshold_tables(
     member = fitted.members[""]
     law = _law(member, fitted.prepared(filled))
     sites = frame.loc[:, list(data.coords)]
-    y = law.sample(wanted.draws, np.random.default_rng([member.seed, 0]))
+    y = law.sample(wanted.draws, np.random.default_rng([member.random_state, 0]))
     found = {
         "threshold": sites.assign(
             models=frame[list(data.models)].notna().sum(axis=1),
@@ -154,8 +154,8 @@ def _law(member: AbstractMixture, frame: pd.DataFrame) -> NormalMixture:
     laws = [member.predictive(block) for block in blocks]
     weight = [law.weight for law in laws]
     return NormalMixture(
-        np.concatenate([law.mean for law in laws], axis=1),
-        np.concatenate([law.sd for law in laws], axis=1),
+        np.concatenate([law.loc for law in laws], axis=1),
+        np.concatenate([law.scale for law in laws], axis=1),
         weight[0] if weight[0].ndim == 1 else np.concatenate(weight, axis=1),
     )
 

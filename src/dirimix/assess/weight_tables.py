@@ -46,7 +46,7 @@ class SiteWeights:
 def summarise(member: AbstractMixture, frame: pd.DataFrame) -> SiteWeights:
     """One pass over the weight draws of a mixture at the rows of a frame, block by block."""
     blocks = [frame.iloc[at : at + _SITES] for at in range(0, len(frame), _SITES)]
-    parts = [_summarise_draws(member.sample_weights(block)) for block in blocks]
+    parts = [_summarise_draws(member.draw_weights(block)) for block in blocks]
     share = np.array([len(block) for block in blocks]) / len(frame)
     return SiteWeights(
         np.concatenate([p.mean for p in parts]),

@@ -39,7 +39,7 @@ class BayesianModelAveraging(AbstractMixture):
             constant shift of each model; None is no shift.
         n_monte_carlo: Number of prior draws of the Monte Carlo evidence.
         y_scale: Unit of the noise prior, in the unit of y.
-        seed: Seed of the Monte Carlo evidence and of `sample_y`.
+        random_state: Seed of the Monte Carlo evidence and of `sample_y`.
 
     Attributes:
         evidence_: Frame with model, log_evidence, std_error, probability, route and
@@ -64,7 +64,7 @@ class BayesianModelAveraging(AbstractMixture):
         discrepancy: float | None = None,
         n_monte_carlo: int = 100_000,
         y_scale: float = 1.0,
-        seed: int = 0,
+        random_state: int = 0,
     ) -> None:
         self.coords = coords
         self.models = models
@@ -75,7 +75,7 @@ class BayesianModelAveraging(AbstractMixture):
         self.discrepancy = discrepancy
         self.n_monte_carlo = n_monte_carlo
         self.y_scale = y_scale
-        self.seed = seed
+        self.random_state = random_state
 
     def _fit(self, table: Table) -> None:
         prior = (self.noise_prior or GammaPrecision()).scaled(self.y_scale)

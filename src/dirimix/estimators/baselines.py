@@ -34,12 +34,12 @@ class _FixedWeights(AbstractMixture):
         models: Sequence[str] = (),
         *,
         y_scale: float = 1.0,
-        seed: int = 0,
+        random_state: int = 0,
     ) -> None:
         self.coords = coords
         self.models = models
         self.y_scale = y_scale
-        self.seed = seed
+        self.random_state = random_state
 
     def _noise(self, table: Table, weights: np.ndarray) -> float:
         residual = observed(table) - table.f @ weights
@@ -59,7 +59,7 @@ class EqualWeights(_FixedWeights):
         coords: Names of the coordinate columns (not used by the law).
         models: Names of the K model columns.
         y_scale: Unit of the noise, in the unit of y.
-        seed: Seed of `sample_y`.
+        random_state: Seed of `sample_y`.
 
     Attributes:
         weights_: 1/K each, (K,).
@@ -81,7 +81,7 @@ class OrdinaryLeastSquares(_FixedWeights):
         coords: Names of the coordinate columns (not used by the law).
         models: Names of the K model columns.
         y_scale: Unit of the noise, in the unit of y.
-        seed: Seed of `sample_y`.
+        random_state: Seed of `sample_y`.
 
     Attributes:
         weights_: Least-squares weights, (K,), of any sign and sum.
@@ -125,7 +125,7 @@ class SimplexLeastSquares(_FixedWeights):
         coords: Names of the coordinate columns (not used by the law).
         models: Names of the K model columns.
         y_scale: Unit of the noise, in the unit of y.
-        seed: Seed of `sample_y`.
+        random_state: Seed of `sample_y`.
 
     Attributes:
         weights_: The weights on the simplex, (K,).
@@ -151,7 +151,7 @@ class RidgeStacking(AbstractMixture):
         models: Names of the K model columns.
         n_draws: Number of draws of w.
         y_scale: Unit of the noise, in the unit of y.
-        seed: Seed of the draws and of `sample_y`.
+        random_state: Seed of the draws and of `sample_y`.
 
     Attributes:
         weights_: Posterior mean of the weights, (K,).
@@ -170,13 +170,13 @@ class RidgeStacking(AbstractMixture):
         *,
         n_draws: int = 1000,
         y_scale: float = 1.0,
-        seed: int = 0,
+        random_state: int = 0,
     ) -> None:
         self.coords = coords
         self.models = models
         self.n_draws = n_draws
         self.y_scale = y_scale
-        self.seed = seed
+        self.random_state = random_state
 
     def _fit(self, table: Table) -> None:
         table = table.rows(complete_rows(table))

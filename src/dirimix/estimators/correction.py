@@ -37,7 +37,7 @@ class GPCorrection(TransformerMixin, BaseEstimator):
         models: Names of the model columns.
         y_scale: Unit of the amplitude and the noise, in the unit of y; both are sought within a
             factor of 1000 of it.
-        seed: Seed of the subset and of the folds.
+        random_state: Seed of the subset and of the folds.
 
     Attributes:
         processes_: A `ResidualProcess` a model.
@@ -53,12 +53,12 @@ class GPCorrection(TransformerMixin, BaseEstimator):
         models: Sequence[str] = (),
         *,
         y_scale: float = 1.0,
-        seed: int = 0,
+        random_state: int = 0,
     ) -> None:
         self.coords = coords
         self.models = models
         self.y_scale = y_scale
-        self.seed = seed
+        self.random_state = random_state
 
     def fit(self, X: pd.DataFrame, y: object, y_err: object = None) -> Self:
         """Learn the discrepancy of every model from its residuals.
@@ -117,7 +117,7 @@ class GPCorrection(TransformerMixin, BaseEstimator):
             raise InputError(f"folds must be between 2 and the {len(X)} rows, not {folds}")
         target = np.asarray(y, dtype=float)
         error = np.broadcast_to(np.asarray(0.0 if y_err is None else y_err, dtype=float), len(X))
-        splits = list(KFold(folds, shuffle=True, random_state=self.seed).split(X))
+        splits = list(KFold(folds, shuffle=True, random_state=self.random_state).split(X))
         parts = [
             clone(self).fit(X.iloc[seen], target[seen], error[seen]).transform(X.iloc[left])
             for seen, left in splits
@@ -139,7 +139,7 @@ class GPCorrection(TransformerMixin, BaseEstimator):
         rows = np.flatnonzero(table.known[:, k])
         x = (table.x[rows] - self.centre_) / self.spread_
         residual, error = (observed(table) - table.f[:, k])[rows], table.y_err[rows]
-        subset = _subset(len(rows), np.random.default_rng(self.seed))
+        subset = _subset(len(rows), np.random.default_rng(self.random_state))
         kernel = likeliest_kernel(x[subset], residual[subset], error[subset], self.y_scale)
         return condition(x, residual, error, kernel)
 

@@ -99,7 +99,7 @@ def fit_method(
 def _correction(data: SplitTable, options: Mapping[str, object], seed: int) -> GPCorrection:
     y_scale = options.get("y_scale", 1.0)
     assert isinstance(y_scale, float | int)
-    return GPCorrection(data.coords, data.models, y_scale=y_scale, seed=seed)
+    return GPCorrection(data.coords, data.models, y_scale=y_scale, random_state=seed)
 
 
 def views(fitted: FittedMethod, data: SplitTable, split: str) -> Iterator[View]:

@@ -56,7 +56,7 @@ class AbstractGlobalMixture(AbstractMixture):
             self.kernel,
             trajectory=4.0,
             target_accept=self._accept,
-            seed=self.seed,
+            seed=self.random_state,
             min_ess=self.min_ess,
             max_seconds=self.max_seconds,
         )
@@ -120,7 +120,7 @@ class LinearMixture(AbstractGlobalMixture):
         max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
-        seed: Same seed, same draws.
+        random_state: Same seed, same draws.
         progress: CollectedWarnings of every chunk of every chain.
 
     Attributes:
@@ -149,7 +149,7 @@ class LinearMixture(AbstractGlobalMixture):
         max_seconds: float | None = None,
         noise_prior: GammaNoise | None = None,
         y_scale: float = 1.0,
-        seed: int = 0,
+        random_state: int = 0,
         progress: Listener | None = None,
     ) -> None:
         self.coords = coords
@@ -162,7 +162,7 @@ class LinearMixture(AbstractGlobalMixture):
         self.max_seconds = max_seconds
         self.noise_prior = noise_prior
         self.y_scale = y_scale
-        self.seed = seed
+        self.random_state = random_state
         self.progress = progress
 
     def _fit(self, table: Table) -> None:
@@ -207,7 +207,7 @@ class DirichletMixture(AbstractGlobalMixture):
         max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
-        seed: Same seed, same draws.
+        random_state: Same seed, same draws.
         progress: CollectedWarnings of every chunk of every chain.
 
     Attributes:
@@ -235,7 +235,7 @@ class DirichletMixture(AbstractGlobalMixture):
         max_seconds: float | None = None,
         noise_prior: GammaNoise | None = None,
         y_scale: float = 1.0,
-        seed: int = 0,
+        random_state: int = 0,
         progress: Listener | None = None,
     ) -> None:
         self.coords = coords
@@ -249,7 +249,7 @@ class DirichletMixture(AbstractGlobalMixture):
         self.max_seconds = max_seconds
         self.noise_prior = noise_prior
         self.y_scale = y_scale
-        self.seed = seed
+        self.random_state = random_state
         self.progress = progress
 
     def _fit(self, table: Table) -> None:

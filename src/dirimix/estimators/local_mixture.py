@@ -67,7 +67,7 @@ class LocalDirichletMixture(AbstractMixture):
         max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
-        seed: Same seed, same draws.
+        random_state: Same seed, same draws.
         progress: CollectedWarnings of every chunk of every chain.
 
     Attributes:
@@ -102,7 +102,7 @@ class LocalDirichletMixture(AbstractMixture):
         max_seconds: float | None = None,
         noise_prior: GammaNoise | None = None,
         y_scale: float = 1.0,
-        seed: int = 0,
+        random_state: int = 0,
         progress: Listener | None = None,
     ) -> None:
         self.coords = coords
@@ -119,7 +119,7 @@ class LocalDirichletMixture(AbstractMixture):
         self.max_seconds = max_seconds
         self.noise_prior = noise_prior
         self.y_scale = y_scale
-        self.seed = seed
+        self.random_state = random_state
         self.progress = progress
 
     def _fit(self, table: Table) -> None:
@@ -130,7 +130,7 @@ class LocalDirichletMixture(AbstractMixture):
             self.kernel,
             self.trajectory,
             target_accept=_ACCEPT,
-            seed=self.seed,
+            seed=self.random_state,
             min_ess=self.min_ess,
             max_seconds=self.max_seconds,
         )

@@ -21,7 +21,7 @@ class SingleModel(AbstractMixture):
         model: The one that is used; by default the only one of `models`.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
-        seed: Seed of `sample_y`.
+        random_state: Seed of `sample_y`.
 
     Attributes:
         model_: Name of the model.
@@ -42,14 +42,14 @@ class SingleModel(AbstractMixture):
         *,
         noise_prior: AbstractNoisePrior | None = None,
         y_scale: float = 1.0,
-        seed: int = 0,
+        random_state: int = 0,
     ) -> None:
         self.coords = coords
         self.models = models
         self.model = model
         self.noise_prior = noise_prior
         self.y_scale = y_scale
-        self.seed = seed
+        self.random_state = random_state
 
     def _fit(self, table: Table) -> None:
         k = self._position(table.models)

@@ -38,11 +38,11 @@ def crps_values(law: NormalMixture, y: np.ndarray) -> np.ndarray:
 
 def _block_crps(law: NormalMixture, y: np.ndarray) -> np.ndarray:
     weight = law.site_weight
-    distance = np.sum(weight * _mean_absolute(y - law.mean, law.sd), axis=0)
+    distance = np.sum(weight * _mean_absolute(y - law.loc, law.scale), axis=0)
     lo, step, n = _grid(law)
     if n < len(weight) / 2:
         return distance - _spread_on_grid(law, lo, step, n)
-    return distance - _spread_by_pairs(law.mean, law.sd, weight)
+    return distance - _spread_by_pairs(law.loc, law.scale, weight)
 
 
 def _mean_absolute(mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
@@ -54,9 +54,9 @@ def _mean_absolute(mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
 def _grid(law: NormalMixture) -> tuple[np.ndarray, np.ndarray, float]:
     """First node and step at each site, (m,), and how many nodes all of them need."""
     real = law.site_weight > 0
-    lo = np.min(law.mean - _REACH * law.sd, axis=0, where=real, initial=np.inf)
-    hi = np.max(law.mean + _REACH * law.sd, axis=0, where=real, initial=-np.inf)
-    step = _STEP * np.min(law.sd, axis=0, where=real, initial=np.inf)
+    lo = np.min(law.loc - _REACH * law.scale, axis=0, where=real, initial=np.inf)
+    hi = np.max(law.loc + _REACH * law.scale, axis=0, where=real, initial=-np.inf)
+    step = _STEP * np.min(law.scale, axis=0, where=real, initial=np.inf)
     n = float(np.max(np.ceil((hi - lo) / step))) + 1
     return lo, np.minimum(step, (hi - lo) / (n - 1)), n
 

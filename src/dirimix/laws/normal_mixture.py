@@ -6,42 +6,51 @@ sampled posterior is a mixture over its draws; model averaging is a mixture over
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 from scipy.special import logsumexp, ndtr, ndtri
 
-from dirimix.errors import InputError
+from dirimix.errors import InputError, no_attribute
 
 _BLOCK = 1 << 18  # component values held at once: 2 MB a temporary, whatever the table's size
 _STEPS = 100  # bisection alone would do in 60
 _CLOSE = 1e-6  # on the probit scale, before the last step: its error is of the order of the square
 _EPSILON = np.finfo(float).eps
+_RENAMED = {
+    "average": "mean", "standard_deviation": "std", "quantile": "ppf", "log_density": "logpdf",
+    "sd": "scale",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class NormalMixture:
-    """sum_c weight[c] Normal(mean[c, i], sd[c, i]^2) at each of m sites.
+    """sum_c weight[c] Normal(loc[c, i], scale[c, i]^2) at each of m sites.
 
     Attributes:
-        mean: Component means, (c, m), in the unit of y.
-        sd: Component standard deviations, (c, m), in the unit of y.
+        loc: Component means, (c, m), in the unit of y.
+        scale: Component standard deviations, (c, m), in the unit of y.
         weight: Component weights, (c,) shared by the sites or (c, m); they sum to 1.
 
     >>> law = NormalMixture(np.array([[0.0], [4.0]]), np.ones((2, 1)), np.array([0.5, 0.5]))
-    >>> law.average(), law.quantile(0.5).round(6)
+    >>> law.mean(), law.ppf(0.5).round(6)
     (array([2.]), array([2.]))
     """
 
-    mean: np.ndarray
-    sd: np.ndarray
+    loc: np.ndarray
+    scale: np.ndarray
     weight: np.ndarray
 
     def __post_init__(self) -> None:
-        shape = self.mean.shape
-        if len(shape) != 2 or self.sd.shape != shape or self.weight.shape not in (shape, shape[:1]):
+        shape = self.loc.shape
+        if (
+            len(shape) != 2
+            or self.scale.shape != shape
+            or self.weight.shape not in (shape, shape[:1])
+        ):
             raise InputError(
-                "a normal mixture needs mean and sd of one shape (c, m) and weight (c,) or (c, m); "
-                f"found {shape}, {self.sd.shape} and {self.weight.shape}"
+                "a normal mixture needs loc and scale of one shape (c, m) and weight (c,) or "
+                f"(c, m), not {shape}, {self.scale.shape} and {self.weight.shape}"
             )
         if np.any(self.weight < 0) or not np.allclose(self.weight.sum(axis=0), 1, atol=1e-6):
             raise InputError(
@@ -49,40 +58,43 @@ class NormalMixture:
                 f"sums from {self.weight.sum(axis=0).min():.6g} and a least weight of "
                 f"{self.weight.min():.6g}; divide them by their sum"
             )
-        for i in np.flatnonzero(~_usable(self.mean, self.sd))[:1]:
+        for i in np.flatnonzero(~_usable(self.loc, self.scale))[:1]:
             raise InputError(
                 "a normal mixture needs finite means and positive standard deviations, and at "
                 f"row {i + 1} it has others; check the model values and the noise there"
             )
 
+    def __getattr__(self, name: str) -> NoReturn:
+        raise no_attribute(self, name, _RENAMED)
+
     @classmethod
-    def of_draws(cls, mean: np.ndarray, sd: np.ndarray) -> "NormalMixture":
-        """Equally weighted draws; `sd` broadcasts against `mean`, (c, m)."""
-        mean = np.asarray(mean, dtype=float)
-        return cls(mean, np.broadcast_to(sd, mean.shape), np.full(len(mean), 1 / len(mean)))
+    def of_draws(cls, loc: np.ndarray, scale: np.ndarray) -> "NormalMixture":
+        """Equally weighted draws; `scale` broadcasts against `loc`, (c, m)."""
+        loc = np.asarray(loc, dtype=float)
+        return cls(loc, np.broadcast_to(scale, loc.shape), np.full(len(loc), 1 / len(loc)))
 
     @property
     def site_weight(self) -> np.ndarray:
         """Component weights at every site, (c, m)."""
         weight = self.weight if self.weight.ndim == 2 else self.weight[:, None]
-        return np.broadcast_to(weight, self.mean.shape)
+        return np.broadcast_to(weight, self.loc.shape)
 
     def at(self, sites: slice | np.ndarray) -> "NormalMixture":
         """The law at some of the sites, given as a slice, a mask or indices, (m,)."""
         weight = self.weight if self.weight.ndim == 1 else self.weight[:, sites]
-        return NormalMixture(self.mean[:, sites], self.sd[:, sites], weight)
+        return NormalMixture(self.loc[:, sites], self.scale[:, sites], weight)
 
     def blocks(self) -> Iterator[slice]:
         """Consecutive slices of the sites, few enough that temporaries stay small."""
-        c, m = self.mean.shape
+        c, m = self.loc.shape
         width = max(1, _BLOCK // max(c, 1))
         return (slice(start, start + width) for start in range(0, m, width))
 
-    def average(self) -> np.ndarray:
+    def mean(self) -> np.ndarray:
         """Predictive means, (m,)."""
-        return _mix(self.weight, self.mean)
+        return _mix(self.weight, self.loc)
 
-    def standard_deviation(self) -> np.ndarray:
+    def std(self) -> np.ndarray:
         """Predictive standard deviations, (m,)."""
         return self._by_block(_standard_deviation)
 
@@ -90,11 +102,11 @@ class NormalMixture:
         """P(Y <= y) at each site, y is (m,)."""
         return self._by_block(mixture_cdf, y)
 
-    def log_density(self, y: np.ndarray) -> np.ndarray:
+    def logpdf(self, y: np.ndarray) -> np.ndarray:
         """Log predictive density of one observation a site, (m,)."""
         return self._by_block(_log_density, y)
 
-    def quantile(self, q: float) -> np.ndarray:
+    def ppf(self, q: float) -> np.ndarray:
         """The q-quantile at each site, (m,)."""
         return self.quantiles((q,))[:, 0]
 
@@ -104,7 +116,7 @@ class NormalMixture:
             if not 0 < q < 1:
                 raise InputError(f"a quantile lies strictly between 0 and 1, and {q} does not")
         columns = [self._by_block(lambda law, q=q: _quantile(law, q)) for q in qs]
-        return np.stack(columns, axis=1) if columns else np.empty((self.mean.shape[1], 0))
+        return np.stack(columns, axis=1) if columns else np.empty((self.loc.shape[1], 0))
 
     def sample(self, n_samples: int, rng: np.random.Generator) -> np.ndarray:
         """Draws of Y, (n_samples, m), with one component a draw at all sites.
@@ -112,19 +124,19 @@ class NormalMixture:
         So a draw is a coherent whole over the sites wherever the weights are shared. Weights
         that differ between sites turn the same uniform number into each site's component.
         """
-        m = self.mean.shape[1]
+        m = self.loc.shape[1]
         u = rng.random(n_samples)
         noise = rng.standard_normal((n_samples, m))
         if self.weight.ndim == 1:
             chosen = _component(self.weight, u)
-            return self.mean[chosen] + self.sd[chosen] * noise
+            return self.loc[chosen] + self.scale[chosen] * noise
         for i in range(m):
             chosen = _component(self.weight[:, i], u)
-            noise[:, i] = self.mean[chosen, i] + self.sd[chosen, i] * noise[:, i]
+            noise[:, i] = self.loc[chosen, i] + self.scale[chosen, i] * noise[:, i]
         return noise
 
     def _by_block(self, function: Callable[..., np.ndarray], *of_site: object) -> np.ndarray:
-        m = self.mean.shape[1]
+        m = self.loc.shape[1]
         of_site = tuple(np.broadcast_to(np.asarray(v, dtype=float), (m,)) for v in of_site)
         parts = [function(self.at(s), *(v[s] for v in of_site)) for s in self.blocks()]
         return np.concatenate(parts) if parts else np.empty(0)
@@ -142,23 +154,23 @@ def _mix(weight: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _standard_deviation(law: NormalMixture) -> np.ndarray:
-    return np.sqrt(_mix(law.weight, law.sd**2 + (law.mean - law.average()) ** 2))
+    return np.sqrt(_mix(law.weight, law.scale**2 + (law.loc - law.mean()) ** 2))
 
 
 def mixture_cdf(law: NormalMixture, y: np.ndarray) -> np.ndarray:
     """P(Y <= y) at each site of a law that is small enough to be one block, (m,)."""
-    return _mix(law.weight, ndtr((y - law.mean) / law.sd))
+    return _mix(law.weight, ndtr((y - law.loc) / law.scale))
 
 
 def _log_density(law: NormalMixture, y: np.ndarray) -> np.ndarray:
-    z = (y - law.mean) / law.sd
-    log_normal = -0.5 * z**2 - np.log(law.sd) - 0.5 * np.log(2 * np.pi)
+    z = (y - law.loc) / law.scale
+    log_normal = -0.5 * z**2 - np.log(law.scale) - 0.5 * np.log(2 * np.pi)
     return np.asarray(logsumexp(log_normal, axis=0, b=law.site_weight))
 
 
 def _density(law: NormalMixture, y: np.ndarray) -> np.ndarray:
-    z = (y - law.mean) / law.sd
-    return _mix(law.weight, np.exp(-0.5 * z**2) / law.sd) / np.sqrt(2 * np.pi)
+    z = (y - law.loc) / law.scale
+    return _mix(law.weight, np.exp(-0.5 * z**2) / law.scale) / np.sqrt(2 * np.pi)
 
 
 def _quantile(law: NormalMixture, q: float) -> np.ndarray:
@@ -168,9 +180,9 @@ def _quantile(law: NormalMixture, q: float) -> np.ndarray:
     probit scale F is straight for one normal and nearly so for many, hence few steps.
     """
     aim = ndtri(q)
-    each = np.where(law.site_weight > 0, law.mean + law.sd * aim, np.nan)
+    each = np.where(law.site_weight > 0, law.loc + law.scale * aim, np.nan)
     lo, hi = np.nanmin(each, axis=0), np.nanmax(each, axis=0)
-    t = np.clip(law.average() + _standard_deviation(law) * aim, lo, hi)
+    t = np.clip(law.mean() + _standard_deviation(law) * aim, lo, hi)
     for _ in range(_STEPS):
         f = mixture_cdf(law, t)
         lo, hi = np.where(f < q, t, lo), np.where(f < q, hi, t)

@@ -103,7 +103,7 @@ def _log_scores(fold: Fold, models: Models, study: Study, data: SplitTable) -> n
     rows = part.parts[fold.scheme]
     assert rows.y is not None
     law = fitted.members[""].predictive(fitted.prepared(rows.frame), rows.y_err)
-    return law.log_density(rows.y)
+    return law.logpdf(rows.y)
 
 
 def _path(steps: Sequence[Step], labels: np.ndarray, study: Study) -> pd.DataFrame:
