@@ -8,6 +8,7 @@ from scipy.integrate import quad
 
 from dirimix import scores
 from dirimix.errors import InputError
+from dirimix.laws import bands
 from dirimix.laws.normal_mixture import NormalMixture
 
 
@@ -144,7 +145,7 @@ def test_a_band_depends_on_its_seed_and_on_nothing_else(monkeypatch):
     first = scores.bootstrap_band(values, np.mean, seed=3)
     assert scores.bootstrap_band(values, np.mean, seed=3) == first
     assert scores.bootstrap_band(values, np.mean, seed=4) != first
-    monkeypatch.setattr(scores, "_BLOCK", 1000)
+    monkeypatch.setattr(bands, "_BLOCK", 1000)
     assert scores.bootstrap_band(values, np.mean, seed=3) == first
 
 

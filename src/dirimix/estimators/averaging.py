@@ -201,7 +201,7 @@ def _checked_rows(rows: np.ndarray, table: Table) -> np.ndarray:
     if lacking.any():
         row, k = np.argwhere(lacking)[0]
         raise InputError(
-            f"evidence row {index[row]} has no value of model {table.models[k]!r}; choose rows "
-            "where every model has one"
+            f"evidence_rows names index {index[row]}, and there (row {index[row] + 1}) model "
+            f"{table.models[k]!r} has no value; choose rows where every model has one"
         )
     return index

@@ -76,7 +76,7 @@ class SingleModel(AbstractMixture):
     def _predictive(self, table: Table) -> NormalMixture:
         alone = _column(table, table.models.index(self.model_))
         if not alone.known.all():
-            row = int(np.argmin(alone.known[:, 0]))
+            row = int(np.argmin(alone.known[:, 0])) + 1
             raise InputError(
                 f"model {self.model_!r} has no value at {int((~alone.known).sum())} of "
                 f"{len(alone.f)} rows to predict, first at row {row}; leave those rows out"

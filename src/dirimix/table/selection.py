@@ -53,8 +53,8 @@ def refuse_answers(table: Table) -> None:
         if column.sum() > len(column) / 2:
             raise InputError(
                 f"model {model!r} equals the observation at {column.sum()} of {len(column)} rows, "
-                f"first at row {int(np.argmax(column))}, and no measurement error is given there: "
-                "nothing is left for the noise; remove that model, or give y_err"
+                f"first at row {int(np.argmax(column)) + 1}, and no measurement error is given "
+                "there: nothing is left for the noise; remove that model, or give y_err"
             )
 
 
@@ -63,7 +63,7 @@ def describe_missing(table: Table) -> str:
     missing = ~table.known
     counts = zip(table.models, missing.T, strict=True)
     return "; ".join(
-        f"{model!r} has none at {column.sum()}, first at row {int(np.argmax(column))}"
+        f"{model!r} has none at {column.sum()}, first at row {int(np.argmax(column)) + 1}"
         for model, column in counts
         if column.any()
     )
