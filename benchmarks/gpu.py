@@ -123,7 +123,9 @@ def posterior(
 
     def at(q: Float[Array, "c size"]) -> State:
         p = jax.vmap(model.unravel)(q)
-        prior = jax.vmap(model.field.log_prior)(p) + model.log_prior_sigma(p["log_sigma"])
+        prior = jax.vmap(model.field.log_prior)(p) + model.noise.log_density_of_log(
+            p["log_sigma"], jnp.exp
+        )
         fit = likelihood(*concentrations(model, q))
         return State(q, prior + fit.sum(axis=1), fit)
 

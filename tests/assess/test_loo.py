@@ -7,6 +7,7 @@ from scipy.stats import norm
 from dirimix.assess.loo import leave_one_out, loo_tables
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.table.split import Part, SplitTable
+from stand_ins import Reporting
 
 CHAINS, DRAWS = 4, 1000
 
@@ -55,7 +56,7 @@ def test_a_latent_that_has_seen_its_row_must_be_integrated_out():
     assert integrated.sum() == pytest.approx(truth, abs=1e-3)
 
 
-class Member:
+class Member(Reporting):
     """A fitted estimator with nothing but a posterior."""
 
     def __init__(self, log_likelihood):
@@ -64,7 +65,7 @@ class Member:
 
 
 def fitted(name, log_likelihood):
-    return FittedMethod(name, ("x",), ("a", "b"), "y", None, {"": Member(log_likelihood)})
+    return FittedMethod(name, ("x",), ("a", "b"), "y", None, Member(log_likelihood))
 
 
 def data(b):
@@ -105,5 +106,5 @@ def test_a_correction_that_has_seen_the_rows_is_told():
 
 
 def test_a_method_without_a_posterior_has_no_estimate():
-    plain = FittedMethod("equal", ("x",), ("a", "b"), "y", None, {"": object()})
+    plain = FittedMethod("equal", ("x",), ("a", "b"), "y", None, Reporting())
     assert loo_tables(plain, data(np.zeros(4))) == {}

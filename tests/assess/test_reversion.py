@@ -10,13 +10,14 @@ from dirimix.errors import InputError
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.study.sections import reversion
 from dirimix.table.split import Part, SplitTable
+from stand_ins import Reporting
 
 MODELS = ("a", "b", "c")
 RHO = np.array([2.0, 4.0])
 GAMMA = np.array([1.0, 0.0, -1.0])
 
 
-class Forgetting:
+class Forgetting(Reporting):
     """log alpha = gamma + bump exp(-d^2 / 2) + prior deviation, d in length scales."""
 
     models = MODELS
@@ -52,7 +53,7 @@ def tables(tolerance=0.05, **kinds):
     whole = data()
     train = whole.parts["train"].frame[["z", "x"]].to_numpy()
     member = Forgetting(train=train, **kinds)
-    fitted = FittedMethod("lbmm-gpd", ("z", "x"), MODELS, "y", None, {"": member})
+    fitted = FittedMethod("lbmm-gpd", ("z", "x"), MODELS, "y", None, member)
     return reversion_tables(fitted, whole, Reversion(tolerance, 0.95))
 
 
@@ -116,11 +117,11 @@ def test_sites_without_some_model_count_and_every_site_has_a_line():
 
 def test_other_methods_have_no_reversion():
     whole = data()
-    plain = FittedMethod("equal", ("z", "x"), MODELS, "y", None, {"": object()})
+    plain = FittedMethod("equal", ("z", "x"), MODELS, "y", None, Reporting())
     assert reversion_tables(plain, whole, Reversion()) == {}
     member = Forgetting()
     member.posterior_ = xr.DataTree.from_dict({"posterior": xr.Dataset({"beta": 1.0})})
-    linear = FittedMethod("lbmm-gld", ("z", "x"), MODELS, "y", None, {"": member})
+    linear = FittedMethod("lbmm-gld", ("z", "x"), MODELS, "y", None, member)
     assert reversion_tables(linear, whole, Reversion()) == {}
 
 

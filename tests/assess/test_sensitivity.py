@@ -8,11 +8,12 @@ from dirimix import DirichletMixture, LinearMixture
 from dirimix.assess.sensitivity import sensitivity_tables, short_parameters
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.noise import GammaNoise
+from stand_ins import Reporting
 
 CHAINS, DRAWS = 4, 1000
 
 
-class Member:
+class Member(Reporting):
     def __init__(self, **groups):
         self.posterior_ = xr.DataTree.from_dict({k: xr.Dataset(v) for k, v in groups.items()})
 
@@ -32,7 +33,7 @@ def conjugate(prior_sd, y_mean, n=20, shuffle=False):
         log_prior={"mu": (sample, log_prior)},
         log_likelihood={"y": ((*sample, "point"), norm.logpdf(y, mu[..., None], 1))},
     )
-    return FittedMethod("gbmm-d", ("x",), ("a", "b"), "y", None, {"": member}), y, precision
+    return FittedMethod("gbmm-d", ("x",), ("a", "b"), "y", None, member), y, precision
 
 
 def test_scaled_means_are_those_of_the_scaled_prior():
@@ -63,7 +64,7 @@ def test_a_log_prior_of_other_draws_moves_nothing():
 
 def test_without_data_the_prior_decides():
     fitted, _, _ = conjugate(0.3, 0.0, n=1)
-    tree = fitted.members[""].posterior_
+    tree = fitted.mixture.posterior_
     tree["log_likelihood"]["y"] = tree["log_likelihood"]["y"] * 1e-3
     row = sensitivity_tables(fitted)["sensitivity"].iloc[0]
     assert row["reading"] == "the prior decides"
@@ -105,7 +106,7 @@ def test_global_mixtures_keep_the_density_of_every_prior(kind, table):
         alpha = halfnorm.logpdf(tree["posterior"]["alpha"]).sum(axis=-1)
         np.testing.assert_allclose(tree["log_prior"]["alpha"], alpha)
         priors = {"alpha", "sigma"}
-    fitted = FittedMethod("gbmm-d", ("x",), ("a", "b"), "y", None, {"": member})
+    fitted = FittedMethod("gbmm-d", ("x",), ("a", "b"), "y", None, member)
     found = sensitivity_tables(fitted)
     assert set(found["sensitivity"]["prior"]) == priors
     assert {"weights[a]", "weights[b]", "sigma"} <= set(found["sensitivity"]["parameter"])
@@ -113,11 +114,11 @@ def test_global_mixtures_keep_the_density_of_every_prior(kind, table):
 
 
 def test_other_methods_have_no_table():
-    plain = FittedMethod("equal", ("x",), ("a", "b"), "y", None, {"": object()})
+    plain = FittedMethod("equal", ("x",), ("a", "b"), "y", None, Reporting())
     assert sensitivity_tables(plain) == {}
     assert (
         sensitivity_tables(
-            FittedMethod("x", ("x",), ("a",), "y", None, {"": Member(posterior={"mu": 1.0})})
+            FittedMethod("x", ("x",), ("a",), "y", None, Member(posterior={"mu": 1.0}))
         )
         == {}
     )

@@ -50,7 +50,7 @@ def data(n=20):
 
 def tables(member, ended=False):
     wanted = Threshold(0.0, ("equal",), {"t": "x"}, draws=2000, ended=ended)
-    fitted = FittedMethod("equal", ("z", "x"), ("a", "b"), "y", None, {"": member})
+    fitted = FittedMethod("equal", ("z", "x"), ("a", "b"), "y", None, member)
     return threshold_tables(fitted, data(), wanted, "x")
 
 

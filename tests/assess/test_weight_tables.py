@@ -5,11 +5,12 @@ import pytest
 from dirimix.assess.weight_tables import effective_number, summarise, weight_tables
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.table.split import Part, SplitTable
+from stand_ins import Reporting
 
 MODELS = ("a", "b", "c")
 
 
-class ExhibitContent:
+class Drawn(Reporting):
     """A mixture whose weight draws are given by a function of the frame."""
 
     models = MODELS
@@ -29,9 +30,7 @@ def data(n=30):
 
 
 def tables(name, draw):
-    return weight_tables(
-        FittedMethod(name, ("x",), MODELS, "y", None, {"": ExhibitContent(draw)}), data()
-    )
+    return weight_tables(FittedMethod(name, ("x",), MODELS, "y", None, Drawn(draw)), data())
 
 
 def exchange(frame, s=4000):
@@ -99,7 +98,7 @@ def test_blocks_of_sites_add_up(monkeypatch):
     frame = data().parts["train"].frame
     rng = np.random.default_rng(1)
     draws = rng.dirichlet(np.ones(3), (300, 30))
-    member = ExhibitContent(lambda f: draws[:, f["x"].astype(int)])
+    member = Drawn(lambda f: draws[:, f["x"].astype(int)])
     whole = summarise(member, frame)
     monkeypatch.setattr("dirimix.assess.weight_tables._SITES", 7)
     parts = summarise(member, frame)

@@ -113,7 +113,7 @@ def test_rows_with_holes_never_reach_the_evidence(frame):
         fitted = _averaging().fit(holes, holes.y)
     assert chosen[0] not in fitted.evidence_rows_
     assert len(fitted.evidence_rows_) == 8
-    pattern = rf"evidence row {chosen[0]} has no value of model 'b'"
+    pattern = rf"index {chosen[0]}, and there \(row {chosen[0] + 1}\) model 'b' has no value"
     with (
         pytest.warns(DroppedRowsWarning, match="fitting on 79"),
         pytest.raises(InputError, match=pattern),

@@ -52,7 +52,7 @@ def test_missing_values_are_told_and_renormalised(frame, kind):
     holes = frame.copy()
     holes.loc[5, "c"] = np.nan
     with pytest.warns(
-        DroppedRowsWarning, match=r"59 of 60 rows.*'c' has none at 1, first at row 5"
+        DroppedRowsWarning, match=r"59 of 60 rows.*'c' has none at 1, first at row 6"
     ):
         fitted = kind(["x"], MODELS).fit(holes, holes.y)
     weights = fitted.draw_weights(holes)

@@ -123,7 +123,7 @@ def test_second_correction_adds_to_the_doubt(fitted, test):
 def test_missing_values_stay_missing_and_are_told(train):
     holes = train.copy()
     holes.loc[[4, 9], "b"] = np.nan
-    with pytest.warns(DroppedRowsWarning, match=r"of 150 \('b' has none at 2, first at row 4\)"):
+    with pytest.warns(DroppedRowsWarning, match=r"of 150 \('b' has none at 2, first at row 5\)"):
         fitted = GPCorrection(COORDS, MODELS).fit(holes, holes.y)
     assert fitted.hyperparameters_.rows.tolist() == [150, 148]
     corrected = fitted.transform(holes)

@@ -71,10 +71,10 @@ def test_missing_rows_are_named(frame):
     holes = frame.copy()
     holes.loc[[3, 7], "a"] = np.nan
     with pytest.warns(
-        DroppedRowsWarning, match=r"38 of 40 rows.*'a' has none at 2, first at row 3"
+        DroppedRowsWarning, match=r"38 of 40 rows.*'a' has none at 2, first at row 4"
     ):
         fitted = SingleModel(["x"], ["a", "b"], "a").fit(holes, holes.y)
-    with pytest.raises(InputError, match=r"'a' has no value at 2 of 40 .* first at row 3; leave"):
+    with pytest.raises(InputError, match=r"'a' has no value at 2 of 40 .* first at row 4; leave"):
         fitted.predict(holes)
 
 

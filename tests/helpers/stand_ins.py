@@ -7,6 +7,7 @@ import xarray as xr
 import dirimix
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.pooling import pool
 from dirimix.methods import METHODS, Method
 from dirimix.sampling.progress import ChainProgress
@@ -68,6 +69,15 @@ def write_study(folder, text: str = STUDY):
     return path
 
 
+class Reporting:
+    """What assessments ask of an estimator, where its laws are not the question."""
+
+    posterior_ = None
+
+    def fit_report(self):
+        return FitReport(posterior=self.posterior_)
+
+
 class SampledStandIn(AbstractMixture):
     """Equal weights with the attributes of a sampled local mixture; `outcome` says how it ends."""
 
@@ -125,9 +135,15 @@ class SampledStandIn(AbstractMixture):
     def _predictive(self, table):
         return pool(table, self._weight_draws(table), self.sigma_.ravel())
 
-    def site_predictive(self):
-        """The law at the training sites."""
-        return self._predictive(self.table_)
+    def fit_report(self):
+        return FitReport(
+            priors=self.priors_,
+            posterior=self.posterior_,
+            diagnostics=self.diagnostics_,
+            sampling=self.sampling_,
+            reasons=tuple(self.sampling_["reasons"]),
+            site_law=lambda: self._predictive(self.table_),
+        )
 
 
 def register(monkeypatch, name: str = "stand-in") -> None:

@@ -30,7 +30,7 @@ def loo_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFrame
     loo: n, elpd, se, p_loo, elpd_mean (a row), high_k and share_high_k (of k above 0.7), max_k,
     note. loo_pointwise: row, the coordinates, elpd, pareto_k.
     """
-    tree = getattr(fitted.members.get(""), "posterior_", None)
+    tree = None if fitted.mixture is None else fitted.mixture.fit_report().posterior
     if tree is None or "log_likelihood" not in tree.children:
         return {}
     rows = data.parts["train"].frame

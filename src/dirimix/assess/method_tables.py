@@ -44,15 +44,15 @@ def method_tables(
     """
     found = _law_tables(fitted, data, scoring)
     found |= weight_tables(fitted, data) | loo_tables(fitted, data)
-    for name in ("evidence", "diagnostics"):
-        found[name] = _concatenated(
-            getattr(member, f"{name}_").assign(model=model)
-            if model
-            else getattr(member, f"{name}_")
-            for model, member in fitted.members.items()
-            if hasattr(member, f"{name}_")
-        )
-    found["sampling"] = _sampling(fitted)
+    report = None if fitted.mixture is None else fitted.mixture.fit_report()
+    if report is not None:
+        if report.evidence is not None:
+            found["evidence"] = report.evidence
+        if report.diagnostics is not None:
+            found["diagnostics"] = report.diagnostics
+        if report.sampling is not None:
+            row = {**report.sampling, "reasons": "; ".join(report.reasons)}
+            found["sampling"] = pd.DataFrame([row])
     where = {"method": fitted.name}
     return {name: _located(table, where) for name, table in found.items() if len(table)}
 
@@ -142,13 +142,3 @@ def _predictions(view: View, data: SplitTable, split: str) -> pd.DataFrame:
     observed = np.full(len(view.rows), np.nan) if rows.y is None else rows.y[view.rows]
     table = coords.assign(observed=observed, **summarise_law(view.law))
     return _located(table, {"model": view.model, "split": split})
-
-
-def _sampling(fitted: FittedMethod) -> pd.DataFrame:
-    """How each sampled member was sampled, and whether it converged."""
-    rows = [
-        {**member.sampling_, "reasons": "; ".join(member.sampling_.get("reasons", ()))}
-        for member in fitted.members.values()
-        if hasattr(member, "sampling_")
-    ]
-    return pd.DataFrame(rows)

@@ -44,8 +44,8 @@ def reversion_tables(
     standardised (the same rule on standardised distances), farthest (length scales).
     reversion_sites: the coordinates, distance, standardised, model, weight, far_field, reverted.
     """
-    member = fitted.members.get("")
-    tree = getattr(member, "posterior_", None)
+    member = fitted.mixture
+    tree = None if member is None else member.fit_report().posterior
     if member is None or tree is None or "rho" not in tree["posterior"]:
         return {}
     rho = tree["posterior"]["rho"].mean(("chain", "draw")).to_numpy()

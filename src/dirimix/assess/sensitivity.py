@@ -36,7 +36,7 @@ def sensitivity_tables(fitted: FittedMethod) -> dict[str, pd.DataFrame]:
     power_scaling: prior, power, parameter, mean, scaled_mean, shift (in posterior standard
     deviations), pareto_k. Draws that are too few give none, with a warning.
     """
-    tree = getattr(fitted.members.get(""), "posterior_", None)
+    tree = None if fitted.mixture is None else fitted.mixture.fit_report().posterior
     if tree is None or "log_prior" not in tree.children:
         return {}
     small = xr.DataTree.from_dict(

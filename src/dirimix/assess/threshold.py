@@ -50,7 +50,7 @@ def threshold_tables(
     """
     frame = data.everywhere
     filled = fill_ended(frame, data, along, wanted.level) if wanted.ended else frame
-    member = fitted.members[""]
+    member = fitted.the_mixture()
     law = _law(member, fitted.prepared(filled))
     sites = frame.loc[:, list(data.coords)]
     y = law.sample(wanted.draws, np.random.default_rng([member.random_state, 0]))

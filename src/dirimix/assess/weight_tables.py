@@ -86,9 +86,9 @@ def weight_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFr
     sites), at_site (mean over the sites). A global mixture has one row a split, without site.
     """
     method = parse_method(fitted.name).method
-    if method.each_model:
+    if fitted.mixture is None:
         return {}
-    member, coords = fitted.members[""], list(data.coords)
+    member, coords = fitted.mixture, list(data.coords)
     tables: dict[str, list[pd.DataFrame]] = {"weights": [], "effective": [], "correlations": []}
     for split, rows in data.parts.items():
         frame = fitted.prepared(rows.frame)

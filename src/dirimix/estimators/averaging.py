@@ -9,6 +9,7 @@ from scipy.special import entr, softmax
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.evidence import Evidence, closed_form, laplace, monte_carlo, quadrature
+from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.pooling import renormalise
 from dirimix.laws.noise import AbstractNoisePrior, GammaPrecision, sigma_posterior
 from dirimix.laws.normal_mixture import NormalMixture
@@ -170,6 +171,9 @@ class BayesianModelAveraging(AbstractMixture):
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         return renormalise(self.weights_[None], table.known)
+
+    def fit_report(self) -> FitReport:
+        return FitReport(priors=self.priors_, evidence=self.evidence_)
 
 
 def _shift(

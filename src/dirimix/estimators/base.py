@@ -12,7 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from dirimix.errors import no_attribute
 from dirimix.estimators.correction_overlap import warn_if_overlapping
+from dirimix.estimators.fit_report import FitReport
 from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.sampling.progress import Listener
 from dirimix.table.table import Table, make_table
 
 _RENAMED = {"sample_weights": "draw_weights", "seed": "random_state"}
@@ -31,12 +33,14 @@ class AbstractMixture(RegressorMixin, BaseEstimator, metaclass=Named):
     """A fitted rule that turns K models' values at a site into a predictive law.
 
     Subclasses are leaves. They store their parameters untouched in `__init__` (among them
-    `coords`, `models` and `random_state`), and write `_fit`, `_predictive` and `_weight_draws`.
+    `coords`, `models` and `random_state`), and write `_fit`, `_predictive`,
+    `_weight_draws` and `fit_report`.
     """
 
     coords: Sequence[str]
     models: Sequence[str]
     random_state: int
+    progress: Listener | None = None  # told of the chains by those that sample
     _min_models = 2  # that a fit needs
 
     @abstractmethod
@@ -50,6 +54,10 @@ class AbstractMixture(RegressorMixin, BaseEstimator, metaclass=Named):
     @abstractmethod
     def _weight_draws(self, table: Table) -> np.ndarray:
         """Posterior draws of the field weights (their mean given the parameters), (s, n, K)."""
+
+    @abstractmethod
+    def fit_report(self) -> FitReport:
+        """What the fit says of itself beyond its predictions."""
 
     def fit(self, X: pd.DataFrame, y: object, y_err: object = None) -> Self:
         """Fit to observations.

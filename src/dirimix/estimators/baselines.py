@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.pooling import pool, renormalise
 from dirimix.laws.noise import maximum_likelihood_sigma
 from dirimix.laws.normal_mixture import NormalMixture
@@ -27,6 +29,7 @@ class _FixedWeights(AbstractMixture):
     y_scale: float
     weights_: np.ndarray
     sigma_: float
+    priors_: dict[str, str]
 
     def __init__(
         self,
@@ -50,6 +53,9 @@ class _FixedWeights(AbstractMixture):
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         return renormalise(self.weights_[None], table.known)
+
+    def fit_report(self) -> FitReport:
+        return FitReport(priors=self.priors_, sigma=self.sigma_)
 
 
 class EqualWeights(_FixedWeights):
@@ -99,6 +105,9 @@ class OrdinaryLeastSquares(_FixedWeights):
         self.projected_weights_ = positive / positive.sum() if positive.any() else positive
         self.projected_sigma_ = self._noise(table, self.projected_weights_)
         self.priors_ = {"w": "none; least squares", "sigma": _BY_LIKELIHOOD}
+
+    def fit_report(self) -> FitReport:
+        return replace(super().fit_report(), siblings={"projected": self.projected})
 
     def projected(self) -> Self:
         """The fitted sibling with the weights projected to the simplex as in the paper.
@@ -201,6 +210,9 @@ class RidgeStacking(AbstractMixture):
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         return renormalise(self.draws_, table.known)
+
+    def fit_report(self) -> FitReport:
+        return FitReport(priors=self.priors_, sigma=self.sigma_)
 
 
 def _likeliest_ridge(

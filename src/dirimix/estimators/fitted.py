@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -10,12 +10,11 @@ import pandas as pd
 from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.correction import GPCorrection
+from dirimix.estimators.fit_report import FitReport
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.methods import Choice
 from dirimix.sampling.progress import Listener
 from dirimix.table.split import SplitTable
-
-_SIBLINGS = ("projected", "unprojected")  # fitted relatives that some estimators offer
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,8 @@ class FittedMethod:
         models: Columns of the models.
         target: Column of the observations.
         correction: The correction in front of it, if any.
-        members: Fitted estimators by the model that they use; '' for a mixture of all.
+        mixture: The fitted estimator of all models, None for a method that mixes nothing.
+        singles: Of such a method, the fitted estimators by their models.
     """
 
     name: str
@@ -36,7 +36,23 @@ class FittedMethod:
     models: tuple[str, ...]
     target: str
     correction: GPCorrection | None
-    members: Mapping[str, AbstractMixture]
+    mixture: AbstractMixture | None = None
+    singles: Mapping[str, AbstractMixture] = field(default_factory=dict)
+
+    @property
+    def members(self) -> Mapping[str, AbstractMixture]:
+        """All fitted estimators by what tables call their model: '' for the mixture of all."""
+        return self.singles if self.mixture is None else {"": self.mixture}
+
+    def the_mixture(self) -> AbstractMixture:
+        """The fitted estimator of all models.
+
+        Raises:
+            InputError: If the method mixes nothing.
+        """
+        if self.mixture is None:
+            raise InputError(f"{self.name} mixes nothing; name a mixture")
+        return self.mixture
 
     def prepared(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame with corrected models, if the method corrects them."""
@@ -44,14 +60,7 @@ class FittedMethod:
 
     def reasons(self) -> tuple[str, ...]:
         """Why the result has not converged; nothing if it has."""
-        found = [
-            reason
-            for member in self.members.values()
-            if not getattr(member, "converged_", True)
-            for reason in getattr(member, "sampling_", {}).get("reasons", ())
-            or ("no reason given",)
-        ]
-        return tuple(found)
+        return tuple(r for m in self.members.values() for r in m.fit_report().reasons)
 
 
 @dataclass(frozen=True)
@@ -78,21 +87,21 @@ def fit_method(
     seed: int,
     listener: Listener | None = None,
 ) -> FittedMethod:
-    """Fit a method to the training rows of a data."""
+    """Fit a method to the training rows of a table."""
     rows = data.parts["train"]
-    members = choice.method.build(data.coords, data.models, options, seed)
+    built = choice.method.build(data.coords, data.models, options, seed)
+    mixture, singles = (None, built) if choice.method.each_model else (built[""], {})
     correction = _correction(data, options, seed) if choice.corrected else None
-    fitted = FittedMethod(choice.name, data.coords, data.models, data.target, correction, members)
+    fitted = FittedMethod(
+        choice.name, data.coords, data.models, data.target, correction, mixture, singles
+    )
     if correction is not None:
         correction.fit(rows.frame, rows.y, rows.y_err)
     frame = fitted.prepared(rows.frame)
-    for member in members.values():
-        # what listens to this run is no part of the result
-        if hasattr(member, "progress"):
-            member.progress = listener
+    for member in fitted.members.values():
+        member.progress = listener
         member.fit(frame, rows.y, rows.y_err)
-        if hasattr(member, "progress"):
-            member.progress = None
+        member.progress = None  # what listens to this run is no part of the result
     return fitted
 
 
@@ -116,19 +125,19 @@ def views(fitted: FittedMethod, data: SplitTable, split: str) -> Iterator[View]:
             continue
         y_err = None if rows.y_err is None else rows.y_err[index]
         kept = frame.iloc[index]
+        report = member.fit_report()
         yield View(model, "field", index, member.predictive(kept, y_err))
-        for label, sibling in _siblings(member):
+        for label, sibling in _siblings(report):
             yield View(model, label, index, sibling.predictive(kept, y_err))
-        if split == "train" and hasattr(member, "site_predictive"):
-            yield View(model, "site", index, member.site_predictive())
+        if split == "train" and report.site_law is not None:
+            yield View(model, "site", index, report.site_law())
 
 
-def _siblings(member: AbstractMixture) -> Iterator[tuple[str, AbstractMixture]]:
-    for label in _SIBLINGS:
-        if hasattr(member, label):
-            try:
-                yield label, getattr(member, label)()
-            except InputError as error:
-                warnings.warn(
-                    f"no {label} weights are scored: {error}", DroppedRowsWarning, stacklevel=2
-                )
+def _siblings(report: FitReport) -> Iterator[tuple[str, AbstractMixture]]:
+    for label, make in report.siblings.items():
+        try:
+            yield label, make()
+        except InputError as error:
+            warnings.warn(
+                f"no {label} weights are scored: {error}", DroppedRowsWarning, stacklevel=2
+            )

@@ -1,98 +1,46 @@
 """gBMM+L and gBMM+D: sampled weights that are the same everywhere."""
 
 import copy
-from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
-import xarray as xr
 from scipy.stats import halfnorm
+from sklearn.utils.validation import check_is_fitted
 
-from dirimix.errors import InputError
-from dirimix.estimators.base import AbstractMixture
-from dirimix.estimators.global_posterior import (
-    AbstractGlobalPosterior,
-    DirichletPosterior,
-    LinearPosterior,
-)
+from dirimix.estimators.fit_report import FitReport
+from dirimix.estimators.global_posterior import DirichletPosterior, LinearPosterior
 from dirimix.estimators.pooling import pool, renormalise
+from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
 from dirimix.laws.noise import GammaNoise
 from dirimix.laws.normal_mixture import NormalMixture
-from dirimix.sampling import convergence, posterior, sampler
 from dirimix.sampling.posterior import Quantity
 from dirimix.sampling.progress import Listener
-from dirimix.table.selection import complete_rows, observed, refuse_answers
+from dirimix.table.selection import complete_rows
 from dirimix.table.table import Table
 
 
-class AbstractGlobalMixture(AbstractMixture):
-    """Sampling, bookkeeping and prediction that the two global mixtures share."""
+class AbstractGlobalMixture(AbstractSampledMixture):
+    """Prediction from draws of one weight vector for all sites."""
 
-    chains: int
-    draws: int
-    warmup: int
-    kernel: str
-    min_ess: float | None
-    max_seconds: float | None
-    noise_prior: GammaNoise | None
-    y_scale: float
-    progress: Listener | None
     _accept = 0.97  # cheap trajectories, in a posterior with corners
 
-    @abstractmethod
-    def _log_priors(self, sample: sampler.Sample) -> dict[str, np.ndarray]:
-        """Log prior density of each prior's parameters, draw by draw, (chains, draws) each."""
+    def _points(self, table: Table) -> tuple[str, ...]:
+        return tuple(map(str, range(1, len(table.f) + 1)))
 
-    def _noise(self) -> GammaNoise:
-        return (self.noise_prior or GammaNoise()).scaled(self.y_scale)
+    def _quantities(self, draws: Draws, table: Table) -> dict[str, Quantity]:
+        of_models = {n: draws[n] for n in ("weights", "alpha") if n in draws}
+        found = {n: Quantity(v, ("model",), (table.models,)) for n, v in of_models.items()}
+        return found | {"sigma": Quantity(draws["sigma"])}
 
-    def _sample(self, model: AbstractGlobalPosterior) -> sampler.Sample:
-        refuse_answers(model.table)
-        settings = sampler.Settings(
-            self.chains,
-            self.draws,
-            self.warmup,
-            self.kernel,
-            trajectory=4.0,
-            target_accept=self._accept,
-            seed=self.random_state,
-            min_ess=self.min_ess,
-            max_seconds=self.max_seconds,
-        )
-        start = model.start(self.chains, self._generator("start"))
-        sample = sampler.sample(
-            model,
-            start,
-            settings,
-            lambda draws: posterior.diagnose(_checked(draws, model.table)),
-            self.progress,
-        )
-        self._keep(sample, settings, model.table)
-        return sample
+    def _predictions(self, draws: Draws, table: Table) -> np.ndarray:
+        return draws["weights"] @ table.f.T
 
-    def _keep(self, sample: sampler.Sample, settings: sampler.Settings, table: Table) -> None:
-        quantities = _quantities(sample.draws, table)
-        self.diagnostics_ = sample.summary
-        verdict = convergence.judge(self.diagnostics_, sample.stats)
-        self.converged_ = verdict.converged
-        self.sampling_ = posterior.sampling_record(sample, settings, verdict)
-        self.posterior_ = posterior.data_tree(
-            quantities,
-            sample.stats,
-            {"y": Quantity(observed(table), ("point",))},
-            {
-                "f": Quantity(table.f, ("point", "model"), ((), table.models)),
-                "y_err": Quantity(table.y_err, ("point",)),
-            },
-            Quantity(sample.draws["log_likelihood"], ("point",)),
-        )
-        log_prior = {n: (("chain", "draw"), v) for n, v in self._log_priors(sample).items()}
-        self.posterior_["log_prior"] = xr.DataTree(xr.Dataset(log_prior))
-        posterior.warn_unless(verdict, type(self).__name__)
-        self.weight_draws_ = _flat(sample.draws["weights"])
-        self.sigma_draws_ = _flat(sample.draws["sigma"])
-        self.sigma_ = float(self.sigma_draws_.mean())
+    def _keep(self, weights: np.ndarray, draws: Draws) -> None:
+        """Keep draws of the weights, (s, K), and those of sigma that belong to them."""
+        self.weight_draws_, self.sigma_draws_ = weights, flat(draws["sigma"])
+        self.weights_ = weights.mean(axis=0)
 
     def _predictive(self, table: Table) -> NormalMixture:
         return pool(table, self.weight_draws_, self.sigma_draws_)
@@ -168,19 +116,20 @@ class LinearMixture(AbstractGlobalMixture):
     def _fit(self, table: Table) -> None:
         self.priors_ = {"weights": "Uniform(0, 1), independent", "sigma": str(self._noise())}
         table = table.rows(complete_rows(table))
-        sample = self._sample(LinearPosterior(table, self._noise()))
-        free = _flat(sample.draws["weights"])
-        self.free_draws_ = free
-        self.weight_draws_ = free / free.sum(axis=1, keepdims=True)
-        self.weights_ = self.weight_draws_.mean(axis=0)
+        draws = self._sample(LinearPosterior(table, self._noise()), table)
+        self.free_draws_ = flat(draws["weights"])
+        self._keep(self.free_draws_ / self.free_draws_.sum(axis=1, keepdims=True), draws)
 
-    def _log_priors(self, sample: sampler.Sample) -> dict[str, np.ndarray]:
-        return {"sigma": self._noise().log_density(sample.draws["sigma"])}
+    def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
+        del draws  # the weights' prior is flat
+        return {}
+
+    def fit_report(self) -> FitReport:
+        return replace(super().fit_report(), siblings={"unprojected": self.unprojected})
 
     def unprojected(self) -> Self:
         """The same fit with the weights as sampled, before the projection."""
-        if not hasattr(self, "free_draws_"):
-            raise InputError("unprojected() needs a fitted LinearMixture; call fit first")
+        check_is_fitted(self)
         sibling = copy.copy(self)
         sibling.weight_draws_ = self.free_draws_
         sibling.weights_ = self.free_draws_.mean(axis=0)
@@ -259,28 +208,8 @@ class DirichletMixture(AbstractGlobalMixture):
             "sigma": str(self._noise()),
         }
         table = table.rows(complete_rows(table))
-        self._sample(DirichletPosterior(table, self._noise(), self.alpha_scale))
-        self.weights_ = self.weight_draws_.mean(axis=0)
+        draws = self._sample(DirichletPosterior(table, self._noise(), self.alpha_scale), table)
+        self._keep(flat(draws["weights"]), draws)
 
-    def _log_priors(self, sample: sampler.Sample) -> dict[str, np.ndarray]:
-        alpha = halfnorm.logpdf(sample.draws["alpha"], scale=self.alpha_scale).sum(axis=-1)
-        return {"alpha": alpha, "sigma": self._noise().log_density(sample.draws["sigma"])}
-
-
-def _quantities(draws: dict[str, np.ndarray], table: Table) -> dict[str, Quantity]:
-    """The parameters by name."""
-    of_models = {n: draws[n] for n in ("weights", "alpha") if n in draws}
-    found = {n: Quantity(v, ("model",), (table.models,)) for n, v in of_models.items()}
-    return found | {"sigma": Quantity(draws["sigma"])}
-
-
-def _checked(draws: dict[str, np.ndarray], table: Table) -> dict[str, Quantity]:
-    """All that must converge: the parameters, and the predictions at the training sites."""
-    rows = tuple(map(str, range(1, len(table.f) + 1)))
-    prediction = Quantity(draws["weights"] @ table.f.T, ("point",), (rows,))
-    return _quantities(draws, table) | {"prediction": prediction}
-
-
-def _flat(draws: np.ndarray) -> np.ndarray:
-    """Chains one after the other, (s, ...)."""
-    return draws.reshape(-1, *draws.shape[2:])
+    def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
+        return {"alpha": halfnorm.logpdf(draws["alpha"], scale=self.alpha_scale).sum(axis=-1)}

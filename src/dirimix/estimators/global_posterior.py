@@ -71,14 +71,9 @@ class AbstractGlobalPosterior(ABC):
         p = self.parameters(q)
         return (
             self.log_prior_weights(q)
-            + self.log_prior_sigma(q[-1])
+            + self.noise.log_density_of_log(q[-1], jnp.exp)
             + jnp.sum(self.site_log_likelihood(p))
         )
-
-    def log_prior_sigma(self, log_sigma: Array) -> Float[Array, ""]:
-        """Log prior density of log sigma, up to a constant."""
-        sigma = jnp.exp(log_sigma) / self.noise.scale
-        return self.noise.shape * log_sigma - self.noise.rate * sigma
 
     def site_log_likelihood(self, p: dict[str, Array]) -> Float[Array, " n"]:
         """Log Normal(y_i; w . f_i, sigma^2 + u_i^2)."""

@@ -2,29 +2,29 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-import xarray as xr
 
 from dirimix.errors import ConvergenceWarning, InputError
-from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fields.field import AbstractField
 from dirimix.estimators.fields.gaussian_process import DenseField
 from dirimix.estimators.fields.hilbert import make_hilbert_field
 from dirimix.estimators.fields.lattice import make_lattice_field
 from dirimix.estimators.fields.length_scale import LengthScalePrior
 from dirimix.estimators.fields.linear import LinearField
+from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.local_posterior import LOG_ALPHA_BOUND, LocalPosterior
 from dirimix.estimators.pooling import pool
+from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
 from dirimix.laws import dirichlet
 from dirimix.laws.noise import GammaNoise, maximum_likelihood_sigma
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.simplex import simplex_least_squares
 from dirimix.likelihood.site_weights import sample_site_weights
-from dirimix.sampling import convergence, posterior, sampler
 from dirimix.sampling.posterior import Quantity
 from dirimix.sampling.progress import Listener
-from dirimix.table.selection import observed, refuse_answers
+from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
 _KEPT = 1000  # draws of the field that prediction uses
@@ -32,14 +32,13 @@ _REPEATS = 4  # weight draws for each of them
 _KEPT_AT_SITES = 400  # draws of the site weights
 _KEPT_OF_DEFICIT = 100  # draws that the form's deficit is taken over
 _HEAVY = 1000  # sites times models, from where processes pay
-_ACCEPT = 0.9
 _BOUNDS = (-LOG_ALPHA_BOUND, LOG_ALPHA_BOUND)
 _DENSE_SITES = 1000  # that a dense process serves
 _MAX_DEFICIT = 0.01  # share of the field's variance that the form may leave out
 _TENSORS = {"lattice": make_lattice_field, "hilbert": make_hilbert_field}
 
 
-class LocalDirichletMixture(AbstractMixture):
+class LocalDirichletMixture(AbstractSampledMixture):
     """Local Dirichlet mixing: w(x) ~ Dirichlet(alpha(x)), log alpha a field over the coordinates.
 
     `field="linear"` is LBMM+GLD, log alpha linear in the standardised coordinates; `field="gp"`
@@ -85,6 +84,8 @@ class LocalDirichletMixture(AbstractMixture):
         priors_: Text of every prior.
     """
 
+    _accept = 0.9
+
     def __init__(
         self,
         coords: Sequence[str] = (),
@@ -123,33 +124,17 @@ class LocalDirichletMixture(AbstractMixture):
         self.progress = progress
 
     def _fit(self, table: Table) -> None:
-        settings = sampler.Settings(
-            self.chains,
-            self.draws,
-            self.warmup,
-            self.kernel,
-            self.trajectory,
-            target_accept=_ACCEPT,
-            seed=self.random_state,
-            min_ess=self.min_ess,
-            max_seconds=self.max_seconds,
-        )
-        refuse_answers(table)
-        noise = self._noise()
         self.field_ = self._make_field(table)
-        self.priors_ = {**self.field_.priors(), "sigma": str(noise)}
-        model = LocalPosterior(table, self.field_, noise, *_constant_mixture(table))
-        start = model.start(self.chains, self._generator("start"))
-        heavy = table.f.size >= _HEAVY
-        sample = sampler.sample(
-            model,
-            start,
-            settings,
-            lambda draws: posterior.diagnose(self._checked(draws, table)),
-            self.progress,
-            heavy=heavy,
-        )
-        self._keep(sample, settings, table)
+        self.priors_ = {**self.field_.priors(), "sigma": str(self._noise())}
+        model = LocalPosterior(table, self.field_, self._noise(), *_constant_mixture(table))
+        draws = self._sample(model, table, heavy=table.f.size >= _HEAVY)
+        sigma = flat(np.exp(draws["latent_log_sigma"]))
+        chosen = _thin(sigma.size, _KEPT)
+        self.latents_ = {n: flat(a)[chosen] for n, a in self._latents(draws).items()}
+        self.sigma_draws_ = sigma[chosen]
+        self.training_ = table
+        self._draw_site_weights(flat(draws["log_alpha"]), sigma)
+        self._warn_of_deficit()
 
     def _make_field(self, table: Table) -> AbstractField:
         if not table.coords:
@@ -184,56 +169,30 @@ class LocalDirichletMixture(AbstractMixture):
             raise InputError(f"length_scale needs low < high, not {self.length_scale!r}")
         return LengthScalePrior.between(bounds[:, 0], bounds[:, 1])
 
-    def _keep(self, sample: sampler.Sample, settings: sampler.Settings, table: Table) -> None:
-        draws = sample.draws
-        latents = self._latents(draws)
-        sigma = np.exp(draws["latent_log_sigma"])
-        checked, sites = self._checked(draws, table), _site_names(table)
-        self.diagnostics_ = sample.summary
-        verdict = convergence.judge(self.diagnostics_, sample.stats)
-        self.converged_ = verdict.converged
-        self.sampling_ = posterior.sampling_record(sample, settings, verdict)
-        chosen = _thin(sigma.size, _KEPT)
-        self.latents_ = {n: _flat(a)[chosen] for n, a in latents.items()}
-        self.sigma_draws_ = _flat(sigma)[chosen]
-        self.sigma_ = float(sigma.mean())
-        self.training_ = table
-        self._draw_site_weights(_flat(draws["log_alpha"]), _flat(sigma))
-        self.posterior_ = posterior.data_tree(
-            {n: q for n, q in checked.items() if n != "prediction"},
-            sample.stats,
-            {"y": Quantity(observed(table), ("point",), (sites,))},
-            {
-                "f": Quantity(table.f, ("point", "model"), (sites, table.models)),
-                "x": Quantity(table.x, ("point", "coordinate"), (sites, table.coords)),
-                "y_err": Quantity(table.y_err, ("point",), (sites,)),
-            },
-            Quantity(draws["log_likelihood"], ("point",), (sites,)),
-        )
-        log_prior = self.field_.log_priors(latents) | {"sigma": self._noise().log_density(sigma)}
-        groups = {n: (("chain", "draw"), v) for n, v in log_prior.items()}
-        self.posterior_["log_prior"] = xr.DataTree(xr.Dataset(groups))
-        posterior.warn_unless(verdict, f"{type(self).__name__}(field={self.field!r})")
-        self._warn_of_deficit()
+    def _points(self, table: Table) -> tuple[str, ...]:
+        return _site_names(table)
 
-    def _checked(self, draws: dict[str, np.ndarray], table: Table) -> dict[str, Quantity]:
-        """All that must converge: hyperparameters, and weights and predictions at the sites."""
-        sites = _site_names(table)
-        weight = dirichlet.mean(np.where(table.known, draws["log_alpha"], -np.inf))
-        prediction = np.einsum("csnk,nk->csn", weight, np.where(table.known, table.f, 0.0))
+    def _quantities(self, draws: Draws, table: Table) -> dict[str, Quantity]:
+        axes = ("point", "model"), (self._points(table), table.models)
         return {
             **self._hyperparameters(self._latents(draws), table),
             "sigma": Quantity(np.exp(draws["latent_log_sigma"])),
-            "field_weight": Quantity(weight, ("point", "model"), (sites, table.models)),
-            "prediction": Quantity(prediction, ("point",), (sites,)),
+            "field_weight": Quantity(_field_weights(draws, table), *axes),
         }
 
-    def _latents(self, draws: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _predictions(self, draws: Draws, table: Table) -> np.ndarray:
+        known = np.where(table.known, table.f, 0.0)
+        return np.einsum("csnk,nk->csn", _field_weights(draws, table), known)
+
+    def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
+        return self.field_.log_priors(self._latents(draws))
+
+    def fit_report(self) -> FitReport:
+        return replace(super().fit_report(), site_law=self.site_predictive)
+
+    def _latents(self, draws: Draws) -> dict[str, np.ndarray]:
         """Draws of the field's latents by name."""
         return {n: draws[f"latent_{n}"] for n in self.field_.shapes()}
-
-    def _noise(self) -> GammaNoise:
-        return (self.noise_prior or GammaNoise()).scaled(self.y_scale)
 
     def _draw_site_weights(self, log_alpha: np.ndarray, sigma: np.ndarray) -> None:
         chosen, table = _thin(len(sigma), _KEPT_AT_SITES), self.training_
@@ -294,6 +253,11 @@ def _constant_mixture(table: Table) -> tuple[float, np.ndarray]:
     return float(max(sigma, 1e-3 * np.std(y), 1e-12)), weights
 
 
+def _field_weights(draws: Draws, table: Table) -> np.ndarray:
+    """Field weights at the training sites, (chains, draws, n, K)."""
+    return dirichlet.mean(np.where(table.known, draws["log_alpha"], -np.inf))
+
+
 def _site_names(table: Table) -> tuple[str, ...]:
     """The sites in words, such as 'Z=8, N=10'."""
     return tuple(
@@ -304,8 +268,3 @@ def _site_names(table: Table) -> tuple[str, ...]:
 def _thin(n: int, most: int) -> np.ndarray:
     """Indices of at most so many of n draws, equally spaced."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
-
-
-def _flat(draws: np.ndarray) -> np.ndarray:
-    """Chains one after the other, (s, ...)."""
-    return draws.reshape(-1, *draws.shape[2:])

@@ -98,12 +98,9 @@ class LocalPosterior:
         sigma = jnp.exp(p["log_sigma"])
         noise = jnp.sqrt(sigma**2 + self.table.y_err**2)
         fit = jnp.sum(likelihood(jnp.exp(log_alpha), noise))
-        return self.field.log_prior(p) + self.log_prior_sigma(p["log_sigma"]) + fit
-
-    def log_prior_sigma(self, log_sigma: Array) -> Float[Array, ""]:
-        """Log prior density of log sigma, up to a constant."""
-        sigma = jnp.exp(log_sigma) / self.noise.scale
-        return self.noise.shape * log_sigma - self.noise.rate * sigma
+        return (
+            self.field.log_prior(p) + self.noise.log_density_of_log(p["log_sigma"], jnp.exp) + fit
+        )
 
     def target(self) -> Target:
         """What the sampler needs."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.fit_report import FitReport
 from dirimix.laws.noise import AbstractNoisePrior, GammaNoise, sigma_posterior
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.table.selection import complete_rows, observed
@@ -88,6 +89,9 @@ class SingleModel(AbstractMixture):
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         return np.tile(self.weights_, (1, len(table.f), 1))
+
+    def fit_report(self) -> FitReport:
+        return FitReport(priors=self.priors_, sigma=self.sigma_)
 
 
 def _column(table: Table, k: int) -> Table:

@@ -8,7 +8,7 @@ residuals, errors and sigma itself are always in the unit of y.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.optimize import minimize_scalar, root_scalar
@@ -68,6 +68,10 @@ class GammaNoise(AbstractNoisePrior):
         s = np.asarray(sigma) / self.scale
         constant = self.shape * np.log(self.rate) - gammaln(self.shape) - np.log(self.scale)
         return constant + (self.shape - 1) * np.log(s) - self.rate * s
+
+    def log_density_of_log(self, log_sigma: Any, exp: Callable = np.exp) -> Any:
+        """Log density of log sigma, up to a constant; with JAX's exponential of its arrays."""
+        return self.shape * log_sigma - self.rate * (exp(log_sigma) / self.scale)
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         return rng.gamma(self.shape, self.scale / self.rate, n)

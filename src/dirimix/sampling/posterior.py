@@ -83,7 +83,8 @@ def data_tree(
     stats: Mapping[str, np.ndarray],
     observed: Mapping[str, Quantity],
     constant: Mapping[str, Quantity],
-    log_likelihood: Quantity | None,
+    log_likelihood: Quantity,
+    log_prior: Mapping[str, np.ndarray],
 ) -> xr.DataTree:
     """A posterior in the layout that ArviZ reads; observed and constant data have no draws."""
     groups = {
@@ -91,9 +92,9 @@ def data_tree(
         "sample_stats": _dataset({n: Quantity(v) for n, v in stats.items()}, ("chain", "draw")),
         "observed_data": _dataset(observed, ()),
         "constant_data": _dataset(constant, ()),
+        "log_likelihood": _dataset({"y": log_likelihood}, ("chain", "draw")),
+        "log_prior": _dataset({n: Quantity(v) for n, v in log_prior.items()}, ("chain", "draw")),
     }
-    if log_likelihood is not None:
-        groups["log_likelihood"] = _dataset({"y": log_likelihood}, ("chain", "draw"))
     tree = xr.DataTree.from_dict(groups)
     tree.attrs.update(inference_library="dirimix", inference_library_version=__version__)
     return tree

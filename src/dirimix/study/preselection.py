@@ -102,7 +102,7 @@ def _log_scores(fold: Fold, models: Models, study: Study, data: SplitTable) -> n
     fitted = fit_method(choice, part, study.options_of(choice), study.seed)
     rows = part.parts[fold.scheme]
     assert rows.y is not None
-    law = fitted.members[""].predictive(fitted.prepared(rows.frame), rows.y_err)
+    law = fitted.the_mixture().predictive(fitted.prepared(rows.frame), rows.y_err)
     return law.logpdf(rows.y)
 
 

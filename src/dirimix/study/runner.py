@@ -141,14 +141,14 @@ def _facts(
     job: Job, fitted: FittedMethod, told: CollectedWarnings, seconds: float
 ) -> dict[str, object]:
     reasons = fitted.reasons()
-    members = fitted.members.items()
-    priors = {m: dict(e.priors_) for m, e in members if hasattr(e, "priors_")}
+    reports = {m: e.fit_report() for m, e in fitted.members.items()}
+    priors = {m: dict(r.priors) for m, r in reports.items()}
     return {
         "method": job.choice.name,
         "title": job.title,
         "words": job.choice.words,
         "options": dict(job.options),
-        "sigma": {m: e.sigma_ for m, e in members if isinstance(getattr(e, "sigma_", None), float)},
+        "sigma": {m: r.sigma for m, r in reports.items() if r.sigma is not None},
         "priors": priors.get("") or next(iter(priors.values()), {}),
         "converged": not reasons,
         "reasons": list(reasons),
@@ -159,9 +159,9 @@ def _facts(
 
 
 def _write_posterior(fitted: FittedMethod, folder: Path) -> Path | None:
-    for member in fitted.members.values():
-        if hasattr(member, "posterior_"):
-            path = folder / "posterior.nc"
-            member.posterior_.to_netcdf(path, engine="h5netcdf")
-            return path
-    return None
+    tree = None if fitted.mixture is None else fitted.mixture.fit_report().posterior
+    if tree is None:
+        return None
+    path = folder / "posterior.nc"
+    tree.to_netcdf(path, engine="h5netcdf")
+    return path

@@ -1,0 +1,40 @@
+"""What a fitted estimator says of itself, beyond its predictions."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import xarray as xr
+
+from dirimix.laws.normal_mixture import NormalMixture
+
+if TYPE_CHECKING:
+    from dirimix.estimators.base import AbstractMixture
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What a fitted estimator offers; None or empty where it has nothing of the kind.
+
+    Attributes:
+        priors: The prior of every parameter in words.
+        sigma: Noise level, its posterior mean where it has one, in the unit of y.
+        evidence: Frame with model, log_evidence, std_error, probability: of model averaging.
+        posterior: DataTree of all draws, as ArviZ reads it.
+        diagnostics: Frame with parameter, mean, sd, ess_bulk, ess_tail, rhat.
+        sampling: How the posterior was sampled, by column of sampling.csv.
+        reasons: Why the result has not converged; empty if it has.
+        siblings: The same fit with other weights, made when asked for, by the name of these.
+        site_law: The law of a repeated observation at every training site.
+    """
+
+    priors: Mapping[str, str] = field(default_factory=dict)
+    sigma: float | None = None
+    evidence: pd.DataFrame | None = None
+    posterior: xr.DataTree | None = None
+    diagnostics: pd.DataFrame | None = None
+    sampling: Mapping[str, Any] | None = None
+    reasons: tuple[str, ...] = ()
+    siblings: Mapping[str, Callable[[], "AbstractMixture"]] = field(default_factory=dict)
+    site_law: Callable[[], NormalMixture] | None = None

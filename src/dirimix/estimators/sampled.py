@@ -1,0 +1,135 @@
+"""What the sampled mixtures share: how they are sampled, judged and kept."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+import xarray as xr
+
+from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.fit_report import FitReport
+from dirimix.laws.noise import GammaNoise
+from dirimix.sampling import convergence, posterior, sampler
+from dirimix.sampling.posterior import Quantity
+from dirimix.sampling.progress import Listener
+from dirimix.sampling.target import Sampleable, Settings
+from dirimix.table.selection import observed, refuse_answers
+from dirimix.table.table import Table
+
+Draws = Mapping[str, np.ndarray]
+
+
+class Posterior(Sampleable, Protocol):
+    """A log joint density that knows where chains may start."""
+
+    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
+        """Start positions, (chains, d)."""
+        ...
+
+
+class AbstractSampledMixture(AbstractMixture):
+    """A mixture that is known by draws of its posterior.
+
+    A subclass calls `_sample` in its `_fit` and says what the draws mean. The fitted state is
+    that of every leaf: `posterior_`, `diagnostics_`, `sampling_`, `converged_`, `sigma_`.
+    """
+
+    chains: int
+    draws: int
+    warmup: int
+    kernel: str
+    min_ess: float | None
+    max_seconds: float | None
+    noise_prior: GammaNoise | None
+    y_scale: float
+    progress: Listener | None
+    trajectory = 4.0  # posterior standard deviations, the mean length
+    priors_: dict[str, str]
+    _accept: float  # acceptance that the step size is tuned for
+
+    @abstractmethod
+    def _points(self, table: Table) -> tuple[str, ...]:
+        """A label for every training row."""
+
+    @abstractmethod
+    def _quantities(self, draws: Draws, table: Table) -> dict[str, Quantity]:
+        """What the posterior keeps, by name."""
+
+    @abstractmethod
+    def _predictions(self, draws: Draws, table: Table) -> np.ndarray:
+        """The mixture of the models' values at the training rows, (chains, draws, n)."""
+
+    @abstractmethod
+    def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
+        """Log prior density of each prior's parameters but sigma's, (chains, draws) each."""
+
+    def fit_report(self) -> FitReport:
+        return FitReport(
+            priors=self.priors_,
+            sigma=self.sigma_,
+            posterior=self.posterior_,
+            diagnostics=self.diagnostics_,
+            sampling=self.sampling_,
+            reasons=self.reasons_,
+        )
+
+    def _noise(self) -> GammaNoise:
+        return (self.noise_prior or GammaNoise()).scaled(self.y_scale)
+
+    def _sample(self, model: Posterior, table: Table, *, heavy: bool = False) -> Draws:
+        """Draw, judge and keep; a warning where the draws may not be read as an answer."""
+        refuse_answers(table)
+        settings = Settings(
+            self.chains,
+            self.draws,
+            self.warmup,
+            self.kernel,
+            self.trajectory,
+            target_accept=self._accept,
+            seed=self.random_state,
+            min_ess=self.min_ess,
+            max_seconds=self.max_seconds,
+        )
+        sample = sampler.sample(
+            model,
+            model.start(self.chains, self._generator("start")),
+            settings,
+            lambda draws: posterior.diagnose(self._checked(draws, table)),
+            self.progress,
+            heavy=heavy,
+        )
+        verdict = convergence.judge(sample.summary, sample.stats)
+        self.diagnostics_ = sample.summary
+        self.converged_, self.reasons_ = verdict.converged, verdict.reasons
+        self.sampling_ = posterior.sampling_record(sample, settings, verdict)
+        self.posterior_ = self._data_tree(sample, table)
+        posterior.warn_unless(verdict, type(self).__name__)
+        self.sigma_ = float(self._quantities(sample.draws, table)["sigma"].values.mean())
+        return sample.draws
+
+    def _checked(self, draws: Draws, table: Table) -> dict[str, Quantity]:
+        """All that must converge: what is kept, and the predictions at the training rows."""
+        prediction = Quantity(self._predictions(draws, table), ("point",), (self._points(table),))
+        return self._quantities(draws, table) | {"prediction": prediction}
+
+    def _data_tree(self, sample: sampler.Sample, table: Table) -> xr.DataTree:
+        points, quantities = self._points(table), self._quantities(sample.draws, table)
+        sigma = self._noise().log_density(quantities["sigma"].values)
+        return posterior.data_tree(
+            quantities,
+            sample.stats,
+            {"y": Quantity(observed(table), ("point",), (points,))},
+            {
+                "f": Quantity(table.f, ("point", "model"), (points, table.models)),
+                "x": Quantity(table.x, ("point", "coordinate"), (points, table.coords)),
+                "y_err": Quantity(table.y_err, ("point",), (points,)),
+            },
+            Quantity(sample.draws["log_likelihood"], ("point",), (points,)),
+            {**self._log_priors(sample.draws), "sigma": sigma},
+        )
+
+
+def flat(draws: np.ndarray) -> np.ndarray:
+    """Draws with the chains one after the other, (s, ...), from (chains, draws, ...)."""
+    return draws.reshape(-1, *draws.shape[2:])
