@@ -26,7 +26,7 @@ draws = 200
 class Falling:
     """y = mean of the known models, with one shift for the whole chart and noise a site."""
 
-    seed = 1
+    random_state = 1
 
     def __init__(self, shift_sd=1e-9, noise=0.3, s=4000):
         self.shift = shift_sd * np.random.default_rng(0).standard_normal(s)

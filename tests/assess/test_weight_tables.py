@@ -107,5 +107,6 @@ def test_blocks_of_sites_add_up(monkeypatch):
 
 
 def test_single_models_have_no_weights():
-    assert tables("raw", exchange) == {}
+    singles = FittedMethod("raw", ("x",), MODELS, "y", None, singles={"a": Drawn(exchange)})
+    assert weight_tables(singles, data()) == {}
     assert "correlations" not in tables("equal", lambda f: exchange(f, 1))
