@@ -7,19 +7,10 @@ import importlib
 from typing import Any
 
 from dirimix._version import __version__
+from dirimix.methods import METHODS
 
-_HOME = {
-    "BayesianModelAveraging": "dirimix.estimators.averaging",
-    "DirichletMixture": "dirimix.estimators.global_mixture",
-    "EqualWeights": "dirimix.estimators.baselines",
-    "GPCorrection": "dirimix.estimators.correction",
-    "LinearMixture": "dirimix.estimators.global_mixture",
-    "LocalDirichletMixture": "dirimix.estimators.local_mixture",
-    "OrdinaryLeastSquares": "dirimix.estimators.baselines",
-    "RidgeStacking": "dirimix.estimators.baselines",
-    "SimplexLeastSquares": "dirimix.estimators.baselines",
-    "SingleModel": "dirimix.estimators.single_model",
-}
+_METHODS = (method.estimator.rpartition(".") for method in METHODS.values())
+_HOME = {name: module for module, _, name in _METHODS} | {"GPCorrection": ".correction"}
 _MODULES = ("datasets", "scores")
 
 __all__ = ["__version__", "test", *_HOME, *_MODULES]
@@ -27,7 +18,7 @@ __all__ = ["__version__", "test", *_HOME, *_MODULES]
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
+        return getattr(importlib.import_module(_HOME[name], "dirimix.estimators"), name)
     if name in _MODULES:
         return importlib.import_module(f"dirimix.{name}")
     raise AttributeError(f"module 'dirimix' has no attribute {name!r}")

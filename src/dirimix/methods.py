@@ -1,12 +1,12 @@
 """The methods by name: the one list that the command line, studies, tests and docs read."""
 
+import importlib
 import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import dirimix
 from dirimix.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ class Method:
 
     Attributes:
         words: What it is, in a few words.
-        estimator: Name of the estimator in `dirimix`.
+        estimator: Module and class, imported when first needed; one that begins with a dot is in
+            `dirimix.estimators`.
         fixed: Options that the name itself sets.
         each_model: Fit one estimator a model, and mix nothing.
         local: The weights depend on the coordinates.
@@ -36,9 +37,15 @@ class Method:
     each_model: bool = False
     local: bool = False
 
+    @property
+    def kind(self) -> type["AbstractMixture"]:
+        """The class of the estimator."""
+        module, _, name = self.estimator.rpartition(".")
+        return getattr(importlib.import_module(module, "dirimix.estimators"), name)
+
     def options(self) -> dict[str, object]:
         """The options that a study may set, with their defaults."""
-        known = inspect.signature(getattr(dirimix, self.estimator).__init__).parameters
+        known = inspect.signature(self.kind.__init__).parameters
         return {n: p.default for n, p in known.items() if n not in (*_NOT_OPTIONS, *self.fixed)}
 
     def build(
@@ -49,7 +56,7 @@ class Method:
         seed: int,
     ) -> dict[str, "AbstractMixture"]:
         """Unfitted estimators, by the model they use, '' for a mixture of all."""
-        kind = getattr(dirimix, self.estimator)
+        kind: Any = self.kind  # each takes options of its own
         given = {**self.fixed, **options, "random_state": seed}
         if self.each_model:
             return {m: kind(coords=coords, models=(m,), model=m, **given) for m in models}
@@ -57,37 +64,41 @@ class Method:
 
 
 METHODS: dict[str, Method] = {
-    "raw": Method("every model by itself, with its noise", "SingleModel", each_model=True),
-    "equal": Method("equal weights", "EqualWeights"),
-    "ols": Method("ordinary least squares, free weights", "OrdinaryLeastSquares"),
-    "simplex-ls": Method("least squares on the simplex", "SimplexLeastSquares"),
-    "ridge-stacking": Method("linear weights shrunk to equal ones", "RidgeStacking"),
+    "raw": Method(
+        "every model by itself, with its noise", ".single_model.SingleModel", each_model=True
+    ),
+    "equal": Method("equal weights", ".baselines.EqualWeights"),
+    "ols": Method("ordinary least squares, free weights", ".baselines.OrdinaryLeastSquares"),
+    "simplex-ls": Method("least squares on the simplex", ".baselines.SimplexLeastSquares"),
+    "ridge-stacking": Method("linear weights shrunk to equal ones", ".baselines.RidgeStacking"),
     "bma-closed-form": Method(
         "Bayesian model averaging, closed-form evidence",
-        "BayesianModelAveraging",
+        ".averaging.BayesianModelAveraging",
         {"evidence": "closed-form"},
     ),
     "bma-laplace": Method(
         "Bayesian model averaging, Laplace evidence",
-        "BayesianModelAveraging",
+        ".averaging.BayesianModelAveraging",
         {"evidence": "laplace"},
     ),
     "bma-monte-carlo": Method(
         "Bayesian model averaging, Monte Carlo evidence",
-        "BayesianModelAveraging",
+        ".averaging.BayesianModelAveraging",
         {"evidence": "monte-carlo"},
     ),
-    "gbmm-l": Method("global linear mixing, projected to the simplex", "LinearMixture"),
-    "gbmm-d": Method("global Dirichlet mixing", "DirichletMixture"),
+    "gbmm-l": Method(
+        "global linear mixing, projected to the simplex", ".global_mixture.LinearMixture"
+    ),
+    "gbmm-d": Method("global Dirichlet mixing", ".global_mixture.DirichletMixture"),
     "lbmm-gld": Method(
         "local Dirichlet mixing, log-linear concentrations",
-        "LocalDirichletMixture",
+        ".local_mixture.LocalDirichletMixture",
         {"field": "linear", "form": "auto", "length_scale": None},
         local=True,
     ),
     "lbmm-gpd": Method(
         "local Dirichlet mixing, Gaussian-process concentrations",
-        "LocalDirichletMixture",
+        ".local_mixture.LocalDirichletMixture",
         {"field": "gp"},
         local=True,
     ),

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-import dirimix
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport
@@ -148,5 +147,5 @@ class SampledStandIn(AbstractMixture):
 
 def register(monkeypatch, name: str = "stand-in") -> None:
     """Make the stand-in a method, as a local mixture."""
-    monkeypatch.setattr(dirimix, "SampledStandIn", SampledStandIn, raising=False)
-    monkeypatch.setitem(METHODS, name, Method("a stand-in", "SampledStandIn", local=True))
+    method = Method("a stand-in", f"{__name__}.SampledStandIn", local=True)
+    monkeypatch.setitem(METHODS, name, method)
