@@ -1,0 +1,208 @@
+"""The tables of an output folder: their columns, how they are read, and words for readers.
+
+Nothing heavy is imported at the head, so that the command line may ask for words.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from dirimix.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COORDINATES = "*"  # stands for one column a coordinate, each under its own name
+LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of central coverage, among the scores
+QUANTILES = {
+    "q025": 0.025, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95, "q975": 0.975,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ScoreWords:
+    """What a score is called, and which way it counts.
+
+    Attributes:
+        label: Its name for a reader.
+        gain: More of it is better.
+    """
+
+    label: str
+    gain: bool = False
+
+
+SCORE_WORDS = {
+    "rms": ScoreWords("rms"),
+    "mae": ScoreWords("mean absolute error"),
+    "crps": ScoreWords("CRPS"),
+    "log_score": ScoreWords("log score", gain=True),
+    **{f"coverage_{100 * c:.0f}": ScoreWords(f"inside {100 * c:.0f} %") for c in LEVELS},
+    "below_median": ScoreWords("below the median"),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV file of an output folder; a file without rows has its header nevertheless.
+
+    Attributes:
+        says: Its content in one line.
+        names: Its columns in order, with spaces between; `*` stands for those of the coordinates.
+        source: Where its rows come from: `fits` to all training rows, one a method; those and
+            fits to other `targets`; the whole `study`; or `one fit`, in whose folder it stays.
+    """
+
+    says: str
+    names: str
+    source: Literal["fits", "targets", "study", "one fit"] = "fits"
+
+    def columns(self, coords: Sequence[str] = (COORDINATES,)) -> list[str]:
+        """Its columns, given those of the coordinates."""
+        return [c for n in self.names.split() for c in (coords if n == COORDINATES else [n])]
+
+
+_VIEW = "method model split weights"
+_QUANTILES = " ".join(QUANTILES)
+_BANDS = " ".join(f"{score} {score}_lo {score}_hi" for score in SCORE_WORDS)
+_PAIR = "a b split score n clusters difference lo hi"
+TABLES = {
+    "scores": Table("scores with 90 % bands", f"{_VIEW} n {_BANDS}"),
+    "predictions": Table(
+        "the predictive law at every row", f"method model split * observed mean sd {_QUANTILES}"
+    ),
+    "weights": Table("field weights", "method split * model mean sd q05 q95"),
+    "effective": Table(
+        "how many models the mean weights amount to", "method split * effective q05 q95"
+    ),
+    "correlations": Table(
+        "how the weights of two models trade", "method model_a model_b of_mean at_site"
+    ),
+    "loo": Table(
+        "leave-one-out log scores",
+        "method n elpd se p_loo elpd_mean high_k share_high_k max_k note",
+    ),
+    "loo_pointwise": Table(
+        "leave-one-out log score of every training row", "method row * elpd pareto_k"
+    ),
+    "sensitivity": Table(
+        "how much each prior decides",
+        "method prior parameter prior_sensitivity likelihood_sensitivity reading",
+    ),
+    "power_scaling": Table(
+        "posterior means under stronger and weaker priors",
+        "method prior power parameter mean scaled_mean shift pareto_k",
+    ),
+    "reversion": Table(
+        "how far from the data a weight is back at its far-field value",
+        "method model far_field at_gamma tolerance share distance standardised farthest",
+    ),
+    "reversion_sites": Table(
+        "which sites are back at the far-field weight",
+        "method * distance standardised model weight far_field reverted",
+    ),
+    "coverage": Table("the coverage curve", f"{_VIEW} n level coverage nominal_lo nominal_hi"),
+    "evidence": Table(
+        "evidence and posterior probability of each model",
+        "method model log_evidence std_error probability route log_evidence_quadrature",
+    ),
+    "diagnostics": Table(
+        "convergence of every checked quantity",
+        "method parameter mean sd ess_bulk ess_tail rhat",
+    ),
+    "sampling": Table(
+        "how posteriors were sampled",
+        "method chains draws warmup divergences gradients seconds converged kernel step_size "
+        "acceptance bfmi ended reasons",
+    ),
+    "threshold": Table(
+        "the probability of being above a level at every site",
+        "method target * models probability",
+        "targets",
+    ),
+    "limits": Table(
+        "the last site of every line that is above the level",
+        "method target along * sites mean sd q05 q25 q50 q75 q95 beyond none",
+        "targets",
+    ),
+    "above": Table(
+        "how many sites are above the level", "method target sites mean sd q05 q95", "targets"
+    ),
+    "joint": Table(
+        "the probability that all targets are above the level", "method * probability", "study"
+    ),
+    "pairs": Table("paired differences of scores", _PAIR, "study"),
+    "ranking": Table(
+        "the order of the methods",
+        "split score rank method model n clusters value rank_lo rank_hi share_best best "
+        "difference difference_lo difference_hi",
+        "study",
+    ),
+    "folds": Table(
+        "scores of each fold", "split fold method model n rms crps log_score converged", "study"
+    ),
+    "preselection": Table(
+        "models left out one by one",
+        "method split models removed kept log_score n clusters cost cost_lo cost_hi behind_best "
+        "behind_best_se chosen",
+        "study",
+    ),
+    "preselection_confirmed": Table("what methods lose with fewer models", _PAIR, "study"),
+    "variants": Table(
+        "how far a changed option moves the weights",
+        "method base split model sites mean_change mean_size largest",
+        "study",
+    ),
+    "pointwise": Table(
+        "what each row contributes to the scores",
+        f"{_VIEW} row error log_score crps pit",
+        "one fit",
+    ),
+}
+# columns that hold names or words, even where these look like numbers
+_TEXT = frozenset(
+    "method model split weights model_a model_b note prior parameter reading route kernel ended "
+    "reasons target along a b score best fold removed kept base".split()
+)
+
+
+def read_table(folder: Path, name: str) -> "pd.DataFrame":
+    """A table of an output folder, `NAME.csv`.
+
+    Names stay text whatever they look like, '' where there is none; other empty cells are NaN.
+
+    Raises:
+        InputError: If the folder has no such file.
+    """
+    import pandas as pd
+
+    path = folder / f"{name}.csv"
+    if not path.is_file():
+        raise InputError(f"there is no file {str(path)!r}; run the command again")
+    text = _TEXT & set(TABLES[name].columns())
+    numbers = [c for c in pd.read_csv(path, nrows=0).columns if c not in text]
+    return pd.read_csv(
+        path,
+        dtype=dict.fromkeys(text, str),
+        na_values={c: [""] for c in numbers},
+        keep_default_na=False,
+    )
+
+
+def row_label(row: Mapping[Any, Any], labels: Mapping[str, str] | None = None) -> str:
+    """What a row is called: method, model if any, and weights unless they are the field's.
+
+    Args:
+        row: Columns `method`, and `model` and `weights` where the table has them.
+        labels: Names of models to print.
+
+    >>> row_label({"method": "raw", "model": "HFB24", "weights": "field"})
+    'raw HFB24'
+    >>> row_label({"method": "lbmm-gld", "model": "", "weights": "site"})
+    'lbmm-gld, site'
+    """
+    model = row.get("model") or ""
+    shown = f"{row['method']} {(labels or {}).get(model, model)}".rstrip()
+    weights = row.get("weights", "field")
+    return shown if weights == "field" else f"{shown}, {weights}"
