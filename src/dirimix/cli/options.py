@@ -30,8 +30,8 @@ def add_allow_unconverged(parser: argparse.ArgumentParser) -> None:
 def names(text: str, flag: str) -> tuple[str, ...]:
     """Names from a comma-separated list.
 
-    >>> names("Z, N", "--coords")
-    ('Z', 'N')
+    >>> names("x, y", "--coords")
+    ('x', 'y')
 
     Raises:
         InputError: If a name is empty.
