@@ -1,1 +1,1 @@
-"""What a fitted method says, as tables: scores, weights, checks."""
+"""A fitted method as tables: scores, weights, cross-validation, leave-one-out, sensitivity."""

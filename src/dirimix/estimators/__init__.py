@@ -1,1 +1,1 @@
-"""The methods, each with the face of a scikit-learn regressor."""
+"""One scikit-learn style estimator a method; `base.AbstractMixture` says how to write one."""

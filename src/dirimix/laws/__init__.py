@@ -1,1 +1,1 @@
-"""Probability laws and what is said of them, on plain arrays."""
+"""Probability distributions on plain arrays: predictive laws, noise, Dirichlet, scores' bands."""

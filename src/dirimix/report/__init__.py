@@ -1,1 +1,1 @@
-"""A result folder as a page, and its tables and figures as files."""
+"""An output folder as one HTML page, and its tables and figures as files."""

@@ -1,1 +1,4 @@
-"""Hamiltonian Monte Carlo for any log density, and whether its draws may be read."""
+"""Hamiltonian Monte Carlo (HMC) for any log density, and whether its chains have converged.
+
+`sampler.sample` is the entrance; `target` says what a log density must offer.
+"""

@@ -1,1 +1,1 @@
-"""A study: read, checked, run, and brought together in a folder."""
+"""A study file: read, its fits run as jobs, and their tables collected in an output folder."""

@@ -1,1 +1,1 @@
-"""Laws of log alpha over the coordinates."""
+"""Priors of log alpha as a function of the coordinates: linear, or a Gaussian process."""

@@ -1,1 +1,1 @@
-"""Tables and figures that a study asks for."""
+"""The tables and figures that a study may ask for, by kind."""
