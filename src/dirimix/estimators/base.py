@@ -1,17 +1,20 @@
-"""What every estimator has in common: the scikit-learn face of a predictive law."""
+"""What every mixture has in common: the scikit-learn interface to a predictive law."""
 
 import zlib
-from abc import ABCMeta, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, NoReturn, Self
+from numbers import Real
+from typing import NoReturn, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, RegressorMixin
+from numpy.typing import ArrayLike
+from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from dirimix.errors import no_attribute
+from dirimix.errors import InputError, no_attribute
 from dirimix.estimators.correction_overlap import warn_if_overlapping
+from dirimix.estimators.estimator import AbstractEstimator, check_random_state
 from dirimix.estimators.fit_report import FitReport
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.sampling.progress import Listener
@@ -20,27 +23,15 @@ from dirimix.table.table import Table, make_table
 _RENAMED = {"sample_weights": "draw_weights", "seed": "random_state"}
 
 
-class Named(ABCMeta):
-    """The class of estimators: `seed`, as the command line says, is taken for `random_state`."""
-
-    def __call__(cls, *args: Any, **given: Any) -> Any:
-        if "seed" in given:
-            given["random_state"] = given.pop("seed")
-        return super().__call__(*args, **given)
-
-
-class AbstractMixture(RegressorMixin, BaseEstimator, metaclass=Named):
+class AbstractMixture(RegressorMixin, AbstractEstimator):
     """A fitted rule that turns K models' values at a site into a predictive law.
 
     Subclasses are leaves. They store their parameters untouched in `__init__` (among them
-    `coords`, `models` and `random_state`), and write `_fit`, `_predictive`,
+    `coords`, `models`, `y_scale` and `random_state`), and write `_fit`, `_predictive`,
     `_weight_draws` and `fit_report`.
     """
 
-    coords: Sequence[str]
-    models: Sequence[str]
-    random_state: int
-    progress: Listener | None = None  # told of the chains by those that sample
+    progress: Listener | None = None  # callback of those that sample
     _min_models = 2  # that a fit needs
 
     @abstractmethod
@@ -59,35 +50,38 @@ class AbstractMixture(RegressorMixin, BaseEstimator, metaclass=Named):
     def fit_report(self) -> FitReport:
         """What the fit says of itself beyond its predictions."""
 
-    def fit(self, X: pd.DataFrame, y: object, y_err: object = None) -> Self:
+    def fit(self, X: pd.DataFrame, y: ArrayLike, y_err: ArrayLike | None = None) -> Self:
         """Fit to observations.
 
         Args:
             X: Frame with the coordinate and model columns, n rows.
             y: Observations, (n,).
-            y_err: Standard deviations of their measurement errors, (n,), in the unit of y.
+            y_err: Standard deviations of their measurement errors, (n,) or a scalar, in the unit
+                of y.
 
         Returns:
             The estimator itself.
 
         Raises:
-            InputError: If the table is not usable; the message names column, row and value.
+            InputError: If the table is not usable, with the column, row and value at fault, or a
+                parameter is not.
         """
-        table = make_table(
-            X, self.coords, self.models, y, y_err, fitting=True, min_models=self._min_models
-        )
+        table = self._training_table(X, y, y_err, self._min_models)
         if self._min_models > 1 and isinstance(X, pd.DataFrame):
             warn_if_overlapping(X, table)
-        self.n_features_in_ = np.shape(X)[1]
-        if isinstance(X, pd.DataFrame):
-            self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         self._fit(table)
         return self
 
-    def predictive(self, X: pd.DataFrame, y_err: object = None) -> NormalMixture:
-        """The predictive law of an observation at each row of X.
+    def predictive(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> NormalMixture:
+        """The predictive law of an observation at each of the m rows of X, noise included.
 
-        Noise is always included; the measurement error is where `y_err` (m,) gives one.
+        Args:
+            X: Frame with the coordinate and model columns, m rows.
+            y_err: Standard deviations of its measurement errors, (m,) or a scalar, in the unit
+                of y; they add to the noise.
+
+        Raises:
+            InputError: If the table is not usable.
         """
         check_is_fitted(self)
         return self._predictive(make_table(X, self.coords, self.models, None, y_err))
@@ -95,29 +89,46 @@ class AbstractMixture(RegressorMixin, BaseEstimator, metaclass=Named):
     def predict(
         self, X: pd.DataFrame, return_std: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
-        """Predictive means, (m,), with `return_std` also the standard deviations."""
+        """Predictive means, (m,), with `return_std` also the standard deviations, (m,)."""
         law = self.predictive(X)
         return (law.mean(), law.std()) if return_std else law.mean()
 
     def predict_quantiles(self, X: pd.DataFrame, quantiles: Sequence[float]) -> np.ndarray:
-        """Predictive quantiles, (m, len(quantiles))."""
+        """Predictive quantiles, (m, len(quantiles)).
+
+        Raises:
+            InputError: If a quantile does not lie strictly between 0 and 1.
+        """
         return self.predictive(X).quantiles(quantiles)
 
     def predict_interval(self, X: pd.DataFrame, coverage: float = 0.9) -> np.ndarray:
-        """Central predictive interval, (m, 2), noise included."""
+        """Central predictive interval, lower and upper end, (m, 2), noise included.
+
+        Raises:
+            InputError: If `coverage` is not one number strictly between 0 and 1.
+        """
+        if not (isinstance(coverage, Real) and 0 < coverage < 1):
+            raise InputError(
+                f"coverage must be a single number strictly between 0 and 1, not {coverage!r}"
+            )
         return self.predict_quantiles(X, ((1 - coverage) / 2, (1 + coverage) / 2))
 
     def sample_y(
         self, X: pd.DataFrame, n_samples: int = 1, random_state: int | None = None
     ) -> np.ndarray:
-        """Draws of new observations, (m, n_samples); each draw is one whole over the sites.
+        """Draws of new observations, (m, n_samples); each is one joint draw over the sites.
 
         Args:
             X: Frame with the coordinate and model columns, m rows.
             n_samples: Number of draws.
             random_state: Seed of the draws, by default that of the estimator: the same at every
                 call.
+
+        Raises:
+            InputError: If `random_state` is not a whole number of 0 or more.
         """
+        if random_state is not None:
+            check_random_state(random_state)
         rng = self._generator("sample_y", random_state)
         return self.predictive(X).sample(n_samples, rng).T
 
@@ -133,11 +144,6 @@ class AbstractMixture(RegressorMixin, BaseEstimator, metaclass=Named):
 
     def __getattr__(self, name: str) -> NoReturn:
         raise no_attribute(self, name, _RENAMED)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True  # a model may lack values
-        return tags
 
     def _generator(self, purpose: str, seed: int | None = None) -> np.random.Generator:
         """A NumPy generator for one purpose, the same at every call."""

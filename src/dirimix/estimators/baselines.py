@@ -26,7 +26,6 @@ _BY_LIKELIHOOD = "none; maximum likelihood"
 class _FixedWeights(AbstractMixture):
     """Interface: one weight vector and one noise level, given as `weights_` and `sigma_`."""
 
-    y_scale: float
     weights_: np.ndarray
     sigma_: float
     priors_: dict[str, str]

@@ -8,16 +8,18 @@ and `GPCorrection.cross_fitted` mends it.
 
 import warnings
 from collections.abc import Sequence
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from numpy.typing import ArrayLike
+from sklearn.base import TransformerMixin, clone
 from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
 from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.estimators.correction_overlap import RECORD
+from dirimix.estimators.estimator import AbstractEstimator
 from dirimix.estimators.residual_process import ResidualProcess, condition, likeliest_kernel
 from dirimix.table.selection import describe_missing, observed
 from dirimix.table.table import SD_SUFFIX, Table, make_table
@@ -25,7 +27,7 @@ from dirimix.table.table import SD_SUFFIX, Table, make_table
 _MOST_ROWS = 600  # for the hyperparameters; the fit itself uses every row
 
 
-class GPCorrection(TransformerMixin, BaseEstimator):
+class GPCorrection(TransformerMixin, AbstractEstimator):
     """Replace each model column by f_k + E[delta_k] and add MODEL__sd, its standard deviation.
 
     Hyperparameters maximise the marginal likelihood, each model's by itself; those of more than
@@ -60,7 +62,7 @@ class GPCorrection(TransformerMixin, BaseEstimator):
         self.y_scale = y_scale
         self.random_state = random_state
 
-    def fit(self, X: pd.DataFrame, y: object, y_err: object = None) -> Self:
+    def fit(self, X: pd.DataFrame, y: ArrayLike, y_err: ArrayLike | None = None) -> Self:
         """Learn the discrepancy of every model from its residuals.
 
         Args:
@@ -75,10 +77,8 @@ class GPCorrection(TransformerMixin, BaseEstimator):
             raise InputError(
                 "a correction is a function of coordinates and there are none; give coords"
             )
-        table = make_table(X, self.coords, self.models, y, y_err, fitting=True)
+        table = self._training_table(X, y, y_err)
         _warn_of_missing(table)
-        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        self.n_features_in_ = X.shape[1]
         self.centre_, self.spread_ = table.x.mean(axis=0), table.x.std(axis=0)
         self.sites_ = table.x
         self.processes_ = {model: self._process(table, k) for k, model in enumerate(table.models)}
@@ -100,7 +100,7 @@ class GPCorrection(TransformerMixin, BaseEstimator):
         return frame
 
     def cross_fitted(
-        self, X: pd.DataFrame, y: object, y_err: object = None, folds: int = 5
+        self, X: pd.DataFrame, y: ArrayLike, y_err: ArrayLike | None = None, folds: int = 5
     ) -> pd.DataFrame:
         """X corrected out of fold: no row's correction has seen its observation.
 
@@ -119,7 +119,9 @@ class GPCorrection(TransformerMixin, BaseEstimator):
         error = np.broadcast_to(np.asarray(0.0 if y_err is None else y_err, dtype=float), len(X))
         splits = list(KFold(folds, shuffle=True, random_state=self.random_state).split(X))
         parts = [
-            clone(self).fit(X.iloc[seen], target[seen], error[seen]).transform(X.iloc[left])
+            cast(Self, clone(self))
+            .fit(X.iloc[seen], target[seen], error[seen])
+            .transform(X.iloc[left])
             for seen, left in splits
         ]
         order = np.argsort(np.concatenate([left for _, left in splits]))
@@ -127,7 +129,7 @@ class GPCorrection(TransformerMixin, BaseEstimator):
         frame.attrs = dict(X.attrs)
         return frame
 
-    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Columns of the transformed frame: those of X, then MODEL__sd."""
         check_is_fitted(self)
         names = self.feature_names_in_ if input_features is None else input_features

@@ -14,6 +14,7 @@ from dirimix.estimators.fit_report import FitReport
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.methods import Choice
 from dirimix.sampling.progress import Listener
+from dirimix.table.selection import observed
 from dirimix.table.split import SplitTable
 
 
@@ -95,12 +96,13 @@ def fit_method(
     fitted = FittedMethod(
         choice.name, data.coords, data.models, data.target, correction, mixture, singles
     )
+    y = observed(rows)
     if correction is not None:
-        correction.fit(rows.frame, rows.y, rows.y_err)
+        correction.fit(rows.frame, y, rows.y_err)
     frame = fitted.prepared(rows.frame)
     for member in fitted.members.values():
         member.progress = listener
-        member.fit(frame, rows.y, rows.y_err)
+        member.fit(frame, y, rows.y_err)
         member.progress = None  # what listens to this run is no part of the result
     return fitted
 

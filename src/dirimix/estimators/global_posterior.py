@@ -77,9 +77,8 @@ class AbstractGlobalPosterior(ABC):
 
     def site_log_likelihood(self, p: dict[str, Array]) -> Float[Array, " n"]:
         """Log Normal(y_i; w . f_i, sigma^2 + u_i^2)."""
-        assert self.table.y is not None
         variance = p["sigma"] ** 2 + self.table.y_err**2
-        residual = self.table.y - self.table.f @ p["weights"]
+        residual = observed(self.table) - self.table.f @ p["weights"]
         return jnp.asarray(-0.5 * (residual**2 / variance + jnp.log(2 * jnp.pi * variance)))
 
     def target(self) -> Target:

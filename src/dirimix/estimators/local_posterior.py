@@ -23,6 +23,7 @@ from dirimix.estimators.fields.field import AbstractField, Params
 from dirimix.laws.noise import GammaNoise
 from dirimix.likelihood.density import Likelihood
 from dirimix.sampling.target import Target
+from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
 _DENSE = 100  # so many latents, without a field of normals, get all their covariances learnt
@@ -52,8 +53,8 @@ class LocalPosterior:
     @cached_property
     def likelihood(self) -> Likelihood:
         """Log density of the observations given concentrations and noise."""
-        assert self.table.y is not None
-        return Likelihood(np.where(self.table.known, self.table.f - self.table.y[:, None], np.nan))
+        residual = self.table.f - observed(self.table)[:, None]
+        return Likelihood(np.where(self.table.known, residual, np.nan))
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every latent; those of the field first."""

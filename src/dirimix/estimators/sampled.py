@@ -42,7 +42,6 @@ class AbstractSampledMixture(AbstractMixture):
     min_ess: float | None
     max_seconds: float | None
     noise_prior: GammaNoise | None
-    y_scale: float
     progress: Listener | None
     trajectory = 4.0  # posterior standard deviations, the mean length
     priors_: dict[str, str]

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from dirimix.errors import DroppedRowsWarning, InputError
+from dirimix.table.split import Part
 from dirimix.table.table import Table
 
 
@@ -39,11 +40,15 @@ def complete_rows(table: Table) -> np.ndarray:
     return kept
 
 
-def observed(table: Table) -> np.ndarray:
-    """The observations, (n,), of a table that must have them."""
-    if table.y is None:
+def observed(rows: Table | Part) -> np.ndarray:
+    """The observations, (n,), of rows that must have them.
+
+    Raises:
+        InputError: If there are none.
+    """
+    if rows.y is None:
         raise InputError("a fit needs one observation a row, and none were given; pass y")
-    return table.y
+    return rows.y
 
 
 def refuse_answers(table: Table) -> None:
