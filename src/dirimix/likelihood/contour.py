@@ -1,4 +1,4 @@
-"""The weight-integrated density of one observation by the contour integral of `contour`."""
+"""The weight-integrated density of one observation by the contour integral of `contour_nodes`."""
 
 from math import ceil, exp, lgamma, log, pi, sqrt
 

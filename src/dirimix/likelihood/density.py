@@ -1,11 +1,11 @@
 """The likelihood with the site weights integrated out, evaluated from scratch at every call.
 
 One observation has the density E_w Normal(w . d; 0, s^2) with w ~ Dirichlet(alpha) and
-d_k = f_k - y. Three routes serve it: the contour integral of `contour` (`inside`); where that
-cancels, with y outside the models' hull, the same integral on a path around the nearest model
-(`outside`); and for large total concentrations the saddle point with its second-order correction
-(`saddle`), as soon as the doubt in that is small, and always beyond a limit. The site's numbers
-choose the route.
+d_k = f_k - y. It is computed in one of three ways: by a contour integral (`contour`); where that
+cancels, with y outside the models' hull, by the same integral on a path around the nearest model
+(`outside_hull`); and for large total concentrations by a saddle-point approximation with its
+second-order correction (`saddle`), where the estimate of its error is small, and always beyond a
+limit. The choice is made site by site.
 
 The loops are compiled by Numba, and called from JAX programs as a foreign function.
 """
@@ -48,9 +48,9 @@ class Accuracy(NamedTuple):
     Attributes:
         step: Of the trapezoid rule.
         extent: How many of the largest length the path goes.
-        doubt: Doubt in the saddle point, in nat, up to which it serves.
+        doubt: Estimated error of the saddle point, in nat, up to which it is used.
         outside: Nodes of the path outside the hull.
-        single: Go through the contour's nodes in single precision where the density is not faint.
+        single: Sum over the contour's nodes in single precision where the density is not tiny.
     """
 
     step: float
@@ -169,8 +169,8 @@ def _unpacked(step, nodes, parts):
 def _evaluate(single, exact, accuracy, d, alpha, s, value, by_alpha, by_s):
     """Fill in what `Likelihood.evaluate` returns.
 
-    The log density is -inf where a trajectory goes astray: hardly any noise, or arguments that are
-    no numbers.
+    The log density is -inf where a trajectory has diverged: almost no noise, or arguments that are
+    not finite.
     """
     n, count = d.shape
     rooms, kind = single.zeta.shape[-1], single.zeta.dtype
@@ -223,7 +223,7 @@ def _extents(d, alpha, s):
 
 @njit(inline="always", error_model="numpy")
 def _trusts_saddle(total, reach, doubt, accuracy):
-    """Whether the saddle point serves a site; its doubt is infinite where it was not looked for."""
+    """Whether a site uses the saddle point; its doubt is infinite where none was computed."""
     wide = total > _WIDE[0] and total * total * reach > _WIDE[1]
     return wide or total >= _SADDLE_ALWAYS or doubt < accuracy.doubt
 

@@ -1,9 +1,9 @@
 """The weight-integrated density of one observation that lies outside the models' hull.
 
-There the integral of `contour` cancels: the density is as small as exp(-(distance / s)^2 / 2). A
-path that crosses the real axis at the integrand's own saddle, the first beyond the nearest model,
-and opens to the left keeps all digits. G_A is taken by the trapezoid rule through the saddle of
-its integral along tau.
+There the integral of `contour_nodes` cancels: the density is as small as
+exp(-(distance / s)^2 / 2). A path that crosses the real axis at the integrand's own saddle, the
+first beyond the nearest model, and opens to the left keeps all digits. G_A is taken by the
+trapezoid rule through the saddle of its integral along tau.
 """
 
 from cmath import sqrt as complex_sqrt

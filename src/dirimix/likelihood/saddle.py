@@ -54,10 +54,10 @@ def saddle_points(d, alpha, s):
 def saddle_log_densities(d, alpha, s, sites, value, by_alpha, by_log_s, doubt):
     """Log densities in units of 1 / s with the second-order correction.
 
-    The doubt is the sum of the sizes of the correction's three parts over that of a single model,
-    19 / (12 A). The error in nat is smaller. The correction itself says less: it is also small
-    where its parts cancel. With models 1e4 noise levels away and more Newton's steps may not meet,
-    and the value is then anything.
+    The doubt, an upper estimate of the error in nat, is the sum of the sizes of the correction's
+    three parts, less that of a single model, 19 / (12 A). The correction itself is no such
+    estimate: it is also small where its parts cancel. With models 1e4 noise levels away and more,
+    Newton's method may not converge, and the value is then meaningless.
 
     Args:
         d: Distances f - y, (n, K), in the unit of s; not a number where a model is not known.
