@@ -18,8 +18,8 @@ from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
 from dirimix.errors import DroppedRowsWarning, InputError
+from dirimix.estimators.base import AbstractEstimator
 from dirimix.estimators.correction_overlap import RECORD
-from dirimix.estimators.estimator import AbstractEstimator
 from dirimix.estimators.residual_process import ResidualProcess, condition, likeliest_kernel
 from dirimix.table.selection import describe_missing, observed
 from dirimix.table.table import SD_SUFFIX, Table, make_table

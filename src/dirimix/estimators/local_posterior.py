@@ -114,9 +114,9 @@ class LocalPosterior:
             adapt=~standard,
             gaussian=standard,
             monitor="hyper",
-            pace=1 + (_HASTE - 1) * self._of("length"),
+            speed=1 + (_HASTE - 1) * self._of("length"),
             dense=not standard.any() and len(standard) <= _DENSE,
-            leap=self.exchange if self.field.n_models > 1 else None,
+            jump=self.exchange if self.field.n_models > 1 else None,
         )
 
     def _of(self, name: str) -> np.ndarray:
