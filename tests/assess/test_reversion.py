@@ -8,7 +8,7 @@ from dirimix.assess.options import Reversion
 from dirimix.assess.reversion import nearest, reach, reversion_tables
 from dirimix.errors import InputError
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.study.sections import reversion
+from dirimix.study.entries import read_entries
 from dirimix.table.split import Part, SplitTable
 from stand_ins import Reporting
 
@@ -131,4 +131,4 @@ def test_other_methods_have_no_reversion():
 )
 def test_a_bad_section_is_refused_in_words(raw, message):
     with pytest.raises(InputError, match=message):
-        reversion(raw)
+        read_entries(raw, "reversion")

@@ -9,7 +9,7 @@ from dirimix.cli.main import main
 from dirimix.errors import InputError
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.normal_mixture import NormalMixture
-from dirimix.study.spec import read_study
+from dirimix.study.parse import read_study
 from dirimix.table.split import Part, SplitTable
 from stand_ins import STUDY, write_study
 
@@ -49,7 +49,7 @@ def data(n=20):
 
 
 def tables(member, ended=False):
-    wanted = Threshold(0.0, ("equal",), {"t": "x"}, draws=2000, ended=ended)
+    wanted = Threshold(methods=("equal",), along={"t": "x"}, draws=2000, ended=ended)
     fitted = FittedMethod("equal", ("z", "x"), ("a", "b"), "y", None, member)
     return threshold_tables(fitted, data(), wanted, "x")
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from dirimix.cli.main import main
-from dirimix.study.spec import read_study
+from dirimix.study.parse import read_study
 
 STUDIES = Path(__file__).parents[2] / "studies"
 ONLY = "raw,equal,simplex-ls,bma-closed-form,gbmm-d,simplex-ls+gp,bma-closed-form@rows-16"

@@ -6,8 +6,8 @@ import pytest
 
 from dirimix.cli.main import main
 from dirimix.errors import InputError
+from dirimix.study.parse import make_study, read_study
 from dirimix.study.preselection import eliminate, preselect
-from dirimix.study.spec import make_study, read_study
 from dirimix.table.split import Part, SplitTable
 from stand_ins import STUDY, write_study
 

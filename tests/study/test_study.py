@@ -10,7 +10,8 @@ from dirimix.cli.main import main
 from dirimix.errors import InputError
 from dirimix.methods import METHODS, parse_method
 from dirimix.study.load import load_split_table
-from dirimix.study.spec import DataChoice, make_study, read_study
+from dirimix.study.parse import make_study, read_study
+from dirimix.study.spec import DataChoice
 from stand_ins import STUDY, register, write_study
 
 CSV_FILES = ("scores", "predictions", "weights", "evidence", "diagnostics", "coverage", "pairs")
@@ -39,9 +40,9 @@ def finished(tmp_path_factory):
         ("seed = 3", "seed = -1", "seed must be a whole number of at least 0"),
         ("seed = 3", "seed = true", "seed must be a whole number"),
         ('table = "table.csv"', "", "needs a table"),
-        ('split = "part"', "test_fraction = 2.0", "lies between 0 and 1"),
+        ('split = "part"', "test_fraction = 2.0", "test_fraction must lie between 0 and 1, not 2.0"),
         ('split = "part"', 'split = "part"\ntest_fraction = 0.2', "keep one of them"),
-        ('split = "part"', 'rows = "most"', "rows is complete or all"),
+        ('split = "part"', 'rows = "most"', "rows is complete or all, not 'most'"),
         ('"raw:c"', '"raw"', "which is many models; name one as 'raw:MODEL'"),
         ('"raw:c"', '"gbmm-d"', r"which \[methods\] run does not"),
         ("[scores]", "[options]\nn_drows = 5\n[scores]", "no method of this study has the option"),

@@ -6,7 +6,7 @@ import pytest
 
 from dirimix.cli.main import main
 from dirimix.errors import InputError
-from dirimix.study.spec import make_study, read_study
+from dirimix.study.parse import make_study, read_study
 from stand_ins import STUDY, frame, register, write_study
 
 VALIDATION = """

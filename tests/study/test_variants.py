@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from dirimix.cli.main import main
-from dirimix.study.spec import make_study
+from dirimix.study.parse import make_study
 from dirimix.study.variants import variant_pairs, weight_changes
 from stand_ins import STUDY, write_study
 

@@ -54,9 +54,10 @@ def _fit(arguments: argparse.Namespace) -> bool:
     # light checks first: the rest imports much
     from dirimix.study.folder import check_target
     from dirimix.study.load import load_split_table
+    from dirimix.study.parse import check_options
     from dirimix.study.run import fit_one, training_only
     from dirimix.study.runner import collected_warnings
-    from dirimix.study.spec import DataChoice, Study, check_options
+    from dirimix.study.spec import DataChoice, Study
 
     own = dict(options.setting(text) for text in arguments.option)
     check_options(choice, own)

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> bool:
     if arguments.jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {arguments.jobs}")
-    from dirimix.study.spec import read_study
+    from dirimix.study.parse import read_study
 
     study = read_study(Path(arguments.study))
     if arguments.seed is not None:

@@ -1,53 +1,77 @@
-"""A study: one TOML file that says which methods are compared, on which table, and how.
+"""A study as records: which methods are compared, on which table, and how."""
 
-title = "Two-column example"
-seed = 1
-
-[data]
-table = "table.csv"          # or "data:NAME"; a path is relative to this file
-target = "y"                 # target, coords, models, error and split are known for data:NAME
-coords = ["x"]
-models = ["a", "b"]
-split = "part"               # a column of train / test / landscape, or test_fraction = 0.2
-rows = "complete"            # or "all": also rows where some model has no value
-n_train = 100                # at most so many training rows, drawn with the seed
-
-[methods]
-run = ["raw", "gbmm-d", "gbmm-d+gp"]
-
-[options]                    # for every method that has the option
-draws = 500
-[options."gbmm-d"]           # for one
-chains = 2
-
-[scores]
-n_boot = 2000
-
-[compare]
-pairs = [["gbmm-d+gp", "gbmm-d"], ["raw:a", "gbmm-d"]]
-
-The optional sections stand in `sections` and `exhibit_choice`. A method may run a second time under
-a name with a label, "gbmm-d@wide", with the options of the first and those of
-[options."gbmm-d@wide"].
-"""
-
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path
 from typing import Any
 
+from dirimix.assess.options import Reversion, Scheme, Threshold
 from dirimix.errors import InputError, did_you_mean
 from dirimix.methods import Choice, parse_method
-from dirimix.study import sections, toml_values
-from dirimix.study.data_choice import DataChoice, data_choice
-from dirimix.study.exhibit_choice import ExhibitChoice, exhibits
 
-_SECTIONS = (
-    "title", "seed", "data", "methods", "options", "scores", "compare", "validation",
-    "preselection", "threshold", "reversion", "exhibits",
-)  # fmt: skip
+
+@dataclass(frozen=True)
+class DataChoice:
+    """Which table, which columns, which rows.
+
+    Attributes:
+        table: A path or 'data:NAME'.
+        target: Column of the observations.
+        coords: Columns of the coordinates.
+        models: Columns of the models.
+        error: Column of the measurement errors.
+        split: Column that says 'train', 'test' or 'landscape'.
+        test_fraction: Share of the rows drawn for testing where there is no split column.
+        rows: 'complete' (where every model has a value) or 'all'.
+        label: What the target is, for the axes.
+        unit: The unit of the target.
+        n_train: Most training rows; the others are predicted as part of the landscape.
+    """
+
+    table: str
+    target: str | None = None
+    coords: tuple[str, ...] | None = None
+    models: tuple[str, ...] | None = None
+    error: str | None = None
+    split: str | None = None
+    test_fraction: float | None = None
+    rows: str = "all"
+    label: str | None = None
+    unit: str | None = None
+    n_train: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preselection:
+    """How models are left out one by one.
+
+    Attributes:
+        method: The global method whose score decides; it is refitted to every set of models.
+        scheme: Name of the validation scheme whose folds score it.
+        keep: How many models to keep; None is as few as cost nothing.
+        confirm: Methods that are refitted with the kept models.
+    """
+
+    method: str = "simplex-ls"
+    scheme: str
+    keep: int | None = None
+    confirm: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExhibitChoice:
+    """One table or figure of the report that is also written to files.
+
+    Attributes:
+        name: Name of its files.
+        kind: Which table or figure, a key of `dirimix.study.parse.KINDS`.
+        title: Its heading in the report.
+        options: Options of the kind.
+    """
+
+    name: str
+    kind: str
+    title: str
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,15 +84,15 @@ class Study:
         tolerated: Those of them that do not decide the exit code if they do not converge.
         options: Options for every method that has them.
         overrides: Options by method.
-        pairs: Methods to be compared, two by two.
-        seed: The one seed.
+        pairs: Methods to be compared, two by two; one model of many as 'METHOD:MODEL'.
+        seed: Seed of everything that is random.
         n_boot: Bootstrap resamples of a score's band.
         title: Title of the report.
         validation: How rows are left out and predicted.
         preselection: How models are left out, if at all.
         threshold: Above which level predictions are followed, if any.
         reversion: When a local weight has gone back to its far field.
-        exhibits: Tables and figures that the report makes files of.
+        exhibits: Tables and figures that the report also writes to files.
     """
 
     data: DataChoice
@@ -80,10 +104,10 @@ class Study:
     seed: int = 0
     n_boot: int = 2000
     title: str = "dirimix study"
-    validation: tuple[sections.Scheme, ...] = ()
-    preselection: sections.Preselection | None = None
-    threshold: sections.Threshold | None = None
-    reversion: sections.Reversion = sections.Reversion()
+    validation: tuple[Scheme, ...] = ()
+    preselection: Preselection | None = None
+    threshold: Threshold | None = None
+    reversion: Reversion = Reversion()
     exhibits: tuple[ExhibitChoice, ...] = ()
 
     def choices(self) -> tuple[Choice, ...]:
@@ -100,21 +124,25 @@ class Study:
         own = dict(self.overrides.get(choice.name, {}))
         return common | dict(self.overrides.get(choice.unlabelled, {})) | own
 
-    def validated(self, scheme: sections.Scheme) -> tuple[Choice, ...]:
-        """The methods that a validation scheme tries, of those that this study runs."""
+    def validated(self, scheme: Scheme) -> tuple[Choice, ...]:
+        """The methods that a validation scheme scores, of those that this study runs."""
         return tuple(c for c in self.choices() if c.name in (scheme.methods or self.run))
 
     def other_data(self) -> dict[str, DataChoice]:
-        """The other tables of [threshold.along], read as that of the study is."""
-        own = {} if self.threshold is None else self.threshold.along
+        """The other tables of [threshold.along], by name, read as that of the study is."""
+        along = {} if self.threshold is None else self.threshold.along
         return {
-            table: replace(self.data, table=table, **_of_dataset(table))
-            for table in own
+            table: replace(self.data, table=table, **_known_by_dataset(table))
+            for table in along
             if table != self.data.table
         }
 
     def only(self, names: Iterable[str]) -> "Study":
-        """The same study with some of its methods."""
+        """The same study with some of its methods.
+
+        Raises:
+            InputError: If it does not run one of them.
+        """
         names = tuple(names)
         for name in names:
             if name not in self.run:
@@ -126,142 +154,7 @@ class Study:
         return replace(self, run=tuple(run), tolerated=tuple(tolerated))
 
 
-def _of_dataset(table: str) -> dict[str, None]:
-    """What a data set knows better than the study of another."""
-    known = ("target", "error", "label", "unit")
-    return dict.fromkeys(known) if table.startswith("data:") else {}
-
-
-def read_study(path: Path) -> Study:
-    """Read and check a study file.
-
-    Raises:
-        InputError: If the file is missing, no TOML, or has an unknown or a bad entry.
-    """
-    if not path.is_file():
-        raise InputError(f"there is no study file {str(path)!r}; check the path")
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"the study {str(path)!r} is not valid TOML: {error}") from error
-    study = make_study(raw)
-    here = partial(_beside, path)
-    data = replace(study.data, table=here(study.data.table))
-    if study.threshold is None:
-        return replace(study, data=data)
-    along = {here(table): coord for table, coord in study.threshold.along.items()}
-    return replace(study, data=data, threshold=replace(study.threshold, along=along))
-
-
-def _beside(path: Path, table: str) -> str:
-    """A table as the study file at a path names it: a data set, or a file beside it."""
-    return table if table.startswith("data:") else str(path.parent / table)
-
-
-def make_study(raw: Mapping[str, Any]) -> Study:
-    """A study from the content of its file.
-
-    Raises:
-        InputError: If an entry is unknown, missing or of the wrong kind.
-    """
-    toml_values.check_known(raw, _SECTIONS, "the study")
-    parts = {
-        name: toml_values.section(raw, name) for name in ("data", "methods", "options", "scores")
-    }
-    toml_values.check_known(parts["methods"], ("run", "tolerated"), "[methods]")
-    toml_values.check_known(parts["scores"], ("n_boot",), "[scores]")
-    run = toml_values.strings(parts["methods"].get("run"), "[methods] run")
-    tolerated = parts["methods"].get("tolerated", [])
-    tolerated = toml_values.strings(tolerated, "[methods] tolerated") if tolerated else ()
-    toml_values.among(tolerated, run, "[methods] tolerated")
-    options, overrides = _options(parts["options"], run)
-    validation = sections.schemes(toml_values.section(raw, "validation"), run)
-    data = data_choice(parts["data"])
-    return Study(
-        data=data,
-        run=run,
-        tolerated=tolerated,
-        options=options,
-        overrides=overrides,
-        pairs=_pairs(toml_values.section(raw, "compare"), run),
-        seed=toml_values.whole(raw.get("seed", 0), "seed", 0),
-        n_boot=toml_values.whole(parts["scores"].get("n_boot", 2000), "[scores] n_boot", 2),
-        title=toml_values.text(raw.get("title", "dirimix study"), "title"),
-        validation=validation,
-        preselection=sections.preselection(
-            toml_values.section(raw, "preselection"), run, validation
-        ),
-        threshold=sections.threshold(toml_values.section(raw, "threshold"), run, data.table),
-        reversion=sections.reversion(toml_values.section(raw, "reversion")),
-        exhibits=exhibits(toml_values.section(raw, "exhibits"), run),
-    )
-
-
-def check_options(choice: Choice, options: Mapping[str, object]) -> None:
-    """Raise an InputError if a method does not have one of the options, or of another kind."""
-    known = choice.method.options()
-    for name, value in options.items():
-        if name not in known:
-            raise InputError(
-                f"{choice.name} has no option {name!r}{did_you_mean(name, known)}; it has "
-                f"{', '.join(known) or 'none'}"
-            )
-        _check_kind(choice.name, name, value, known[name])
-
-
-def _check_kind(method: str, name: str, value: object, default: object) -> None:
-    """Numbers where the default is a number, text where it is text."""
-    kind = type(default)
-    fits = type(value) is kind or (kind is float and type(value) is int)
-    if kind in _KINDS and not fits:
-        raise InputError(f"option {name!r} of {method} is {_KINDS[kind]}, not {value!r}")
-
-
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-
-
-def _options(
-    raw: Mapping[str, Any], run: tuple[str, ...]
-) -> tuple[dict[str, object], dict[str, dict[str, object]]]:
-    """Common options and those of single methods, each known to somebody."""
-    common = {k: v for k, v in raw.items() if not isinstance(v, dict)}
-    own = {k: v for k, v in raw.items() if isinstance(v, dict)}
-    choices = tuple(map(parse_method, run))
-    known = {name for choice in choices for name in choice.method.options()} if common else set()
-    for name, value in common.items():
-        if name not in known:
-            raise InputError(
-                f"no method of this study has the option {name!r} of [options]"
-                f"{did_you_mean(name, known)}; known are {', '.join(sorted(known)) or 'none'}"
-            )
-        for choice in choices:
-            if name in choice.method.options():
-                check_options(choice, {name: value})
-    for name, options in own.items():
-        choice = parse_method(name)
-        check_options(choice, options)
-        if name not in run:
-            raise InputError(
-                f'[options."{name}"] is given, but [methods] run does not have {name!r}; add it '
-                "there or leave it out"
-            )
-    return common, own
-
-
-def _pairs(raw: Mapping[str, Any], run: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    toml_values.check_known(raw, ("pairs",), "[compare]")
-    pairs = raw.get("pairs", [])
-    if not isinstance(pairs, list):
-        raise InputError(f"[compare] pairs is a list of pairs of methods, not {pairs!r}")
-    for pair in pairs:
-        names = toml_values.strings(pair, "a pair of [compare] pairs")
-        if len(names) != 2:
-            raise InputError(f"a pair of [compare] pairs has two methods, not {pair!r}")
-        toml_values.among((name.partition(":")[0] for name in names), run, "[compare] pairs")
-        for name in names:
-            if parse_method(name.partition(":")[0]).method.each_model and ":" not in name:
-                raise InputError(
-                    f"[compare] pairs has {name!r}, which is many models; name one as "
-                    f"'{name}:MODEL'"
-                )
-    return tuple((a, b) for a, b in pairs)
+def _known_by_dataset(table: str) -> dict[str, None]:
+    """The choices left to a data set, which has columns and words of its own."""
+    own = ("target", "error", "label", "unit")
+    return dict.fromkeys(own) if table.startswith("data:") else {}

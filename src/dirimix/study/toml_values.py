@@ -1,23 +1,87 @@
-"""Entries of a study file, each checked where it is read: one sentence says what is wrong."""
+"""Checks of single values of a study file; every error is one sentence that names the entry.
 
-from collections.abc import Iterable, Mapping
+A reader takes a value as TOML gives it, with the name of its entry for the message, and returns it
+as a record holds it.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from dirimix.errors import InputError, did_you_mean
 
-
-def section(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A table of the file, empty where it is absent."""
-    found = raw.get(name, {})
-    if not isinstance(found, dict):
-        raise InputError(f"{name!r} is a section of a study, [{name}], not {found!r}")
-    return found
+Reader = Callable[[object, str], Any]
 
 
-def check_known(raw: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    """Raise if a table has an entry that nobody reads."""
-    known = list(known)
-    for name in raw:
+def reader(
+    says: str, fits: Callable[[Any], bool], to: Callable[[Any], Any] = lambda v: v
+) -> Reader:
+    """A reader of values that fit; `says` stands between the entry and the value in its error."""
+
+    def read(value: object, where: str) -> Any:
+        if not fits(value):
+            raise InputError(f"{where} {says} {value!r}")
+        return to(value)
+
+    return read
+
+
+def list_of(
+    item: Reader, says: str, *, least: int = 1, most: float = math.inf, distinct: bool = False
+) -> Reader:
+    """A reader of a list of so many items, as a tuple; `says` as in `reader`."""
+    read_list = reader(says, lambda v: isinstance(v, list) and least <= len(v) <= most)
+
+    def read(value: object, where: str) -> tuple[Any, ...]:
+        found = tuple(item(v, where) for v in read_list(value, where))
+        if distinct and len(set(found)) < len(found):
+            raise InputError(f"{where} names something twice: {', '.join(found)}")
+        return found
+
+    return read
+
+
+def whole(least: int) -> Reader:
+    """A reader of whole numbers of at least so much."""
+    says = f"must be a whole number of at least {least}, not"
+    return reader(says, lambda v: type(v) is int and v >= least)
+
+
+def one_of(*known: str) -> Reader:
+    """A reader of known words."""
+    words = " or ".join(known) if len(known) == 2 else f"one of {', '.join(known)}"
+
+    def read(value: object, where: str) -> str:
+        if value not in known:
+            raise InputError(f"{where} is {words}, not {value!r}{did_you_mean(str(value), known)}")
+        return str(value)
+
+    return read
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+table = reader("is a section with entries of its own, not", lambda v: isinstance(v, dict))
+texts = reader(
+    "must be a section of texts, not",
+    lambda v: isinstance(v, dict) and all(isinstance(t, str) for t in v.values()),
+)
+text = reader("must be text in quotes, and it is", lambda v: isinstance(v, str))
+names = list_of(text, "must be a list of names, and it is", distinct=True)
+number = reader("must be a number, and it is", is_number, float)
+positive = reader("must be above 0, and it is", lambda v: is_number(v) and v > 0, float)
+share = reader("must lie between 0 and 1, not", lambda v: is_number(v) and 0 < v < 1, float)
+sizes = list_of(positive, "must be a list of numbers, and it is")
+
+
+def check_known(found: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Raise an InputError if a section has an unknown entry."""
+    known = tuple(known)
+    for name in found:
         if name not in known:
             raise InputError(
                 f"unknown entry {name!r} in {where}{did_you_mean(name, known)}; known are "
@@ -25,56 +89,20 @@ def check_known(raw: Mapping[str, Any], known: Iterable[str], where: str) -> Non
             )
 
 
-def strings(value: object, where: str) -> tuple[str, ...]:
-    """A list of different names, at least one."""
-    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
-        raise InputError(f"{where} must be a list of names, and it is {value!r}")
-    if len(set(value)) < len(value):
-        raise InputError(f"{where} names something twice: {', '.join(value)}")
-    return tuple(value)
-
-
-def text(value: object, where: str) -> str:
-    """A text."""
-    if not isinstance(value, str):
-        raise InputError(f"{where} must be text in quotes, and it is {value!r}")
-    return value
-
-
-def whole(value: object, where: str, least: int) -> int:
-    """A whole number that is large enough."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise InputError(f"{where} must be a whole number of at least {least}, not {value!r}")
-    return value
-
-
-def real(value: object, where: str) -> float:
-    """A number."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise InputError(f"{where} must be a number, and it is {value!r}")
-    return float(value)
-
-
-def positive(value: object, where: str) -> float:
-    """A number above 0."""
-    if real(value, where) <= 0:
-        raise InputError(f"{where} must be above 0, and it is {value!r}")
-    return real(value, where)
-
-
-def numbers(value: object, where: str) -> tuple[float, ...]:
-    """A list of numbers above 0, at least one."""
-    if not isinstance(value, list) or not value:
-        raise InputError(f"{where} must be a list of numbers, and it is {value!r}")
-    return tuple(positive(v, where) for v in value)
-
-
-def among(names: Iterable[str], known: Iterable[str], where: str) -> None:
-    """Raise if a method is named that the study does not run."""
-    known = tuple(known)
-    for name in names:
-        if name not in known:
+def check_run(methods: Iterable[str], run: tuple[str, ...], where: str) -> None:
+    """Raise an InputError if an entry names a method that the study does not run."""
+    for name in methods:
+        if name not in run:
             raise InputError(
-                f"{where} has {name!r}, which [methods] run does not{did_you_mean(name, known)}; "
+                f"{where} has {name!r}, which [methods] run does not{did_you_mean(name, run)}; "
                 "add it there or leave it out"
             )
+
+
+def check_plain(name: str, where: str) -> None:
+    """Raise an InputError if a name is not safe as that of a file or a folder."""
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name):
+        raise InputError(
+            f"{where} is also the name of a folder, so it must be made of letters, digits, "
+            f"hyphens, underscores and dots, and not begin with a dot, not {name!r}"
+        )

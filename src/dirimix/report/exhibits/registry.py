@@ -15,8 +15,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from dirimix.report.look import ColumnLabels
-from dirimix.study.exhibit_choice import ExhibitChoice
 from dirimix.study.folder import write_csv
+from dirimix.study.spec import ExhibitChoice
 
 FIGURE_FOLDER = "figures"
 _DPI = 200

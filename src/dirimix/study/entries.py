@@ -1,0 +1,174 @@
+"""Every entry of a study file, in one table, and the reading of a section by it.
+
+docs/command-line.md says what the entries mean; a test compares it with `SECTIONS`. Defaults are
+those of the records in `spec` and `assess.options`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dirimix.errors import InputError
+from dirimix.study import toml_values as values
+from dirimix.study.toml_values import (
+    list_of,
+    names,
+    number,
+    one_of,
+    positive,
+    reader,
+    share,
+    sizes,
+    text,
+    whole,
+)  # fmt: skip
+
+# kind of validation scheme -> its entries beyond those that every scheme has
+SCHEMES: dict[str, tuple[str, ...]] = {
+    "blocks": ("size",),
+    "edges": ("along", "depth", "lines"),
+    "k-fold": ("folds",),
+    "split": (),
+}
+# kind of exhibit -> its entries beyond those that every exhibit has
+KINDS: dict[str, tuple[str, ...]] = {
+    "rms": (),
+    "global-weights": (),
+    "priors": (),
+    "evidence-sets": (),
+    "ranking": (),
+    "variants": (),
+    "dirichlet": ("concentrations",),
+    "coverage": ("methods",),
+    "traces": ("methods", "parameters"),
+    "sensitivity": ("methods",),
+    "correlations": ("methods",),
+    "preselection": (),
+    "domains": (),
+    "weight-maps": ("methods",),
+    "effective-map": ("methods",),
+    "reversion-map": ("methods",),
+    "leave-one-out-map": ("methods",),
+    "threshold-map": ("methods",),
+    "limits": ("methods",),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of a section.
+
+    Attributes:
+        read: Checks a value and returns it as a record holds it.
+        needed: What a section without the entry lacks, for the message; '' if it is optional.
+        of_run: Whether it names methods that the study must run.
+    """
+
+    read: values.Reader
+    needed: str = ""
+    of_run: bool = False
+
+
+_METHODS = Entry(names, of_run=True)
+_PAIR = list_of(text, "must have two methods, not", least=2, most=2, distinct=True)
+_TRIPLE = list_of(positive, "have three numbers each, a corner each, not", least=3, most=3)
+_TRIPLES = list_of(_TRIPLE, "must be a list of lists of three numbers, not")
+_ENDED = reader(
+    "is 'below' or 'unknown', not", lambda v: v in ("below", "unknown"), lambda v: v == "below"
+)
+SECTIONS: dict[str, dict[str, Entry]] = {
+    "": {"title": Entry(text), "seed": Entry(whole(0))},
+    "data": {
+        "table": Entry(text, "a table, a path or 'data:NAME'; add table = ..."),
+        "target": Entry(text),
+        "coords": Entry(names),
+        "models": Entry(names),
+        "error": Entry(text),
+        "split": Entry(text),
+        "test_fraction": Entry(share),
+        "rows": Entry(one_of("complete", "all")),
+        "n_train": Entry(whole(2)),
+        "label": Entry(text),
+        "unit": Entry(text),
+    },
+    "methods": {
+        "run": Entry(names, "a list of methods; add run = [...]"),
+        "tolerated": Entry(list_of(text, "must be a list of names, not", least=0, distinct=True)),
+    },
+    "options": {},  # free: the options of the methods, and a table of them by METHOD
+    "scores": {"n_boot": Entry(whole(2))},
+    "compare": {"pairs": Entry(list_of(_PAIR, "must be a list of pairs of methods, not", least=0))},
+    "validation.NAME": {
+        "scheme": Entry(one_of(*SCHEMES), "a scheme; add scheme = ..."),
+        "size": Entry(sizes, "size; a scheme of blocks is made by it"),
+        "along": Entry(text, "along; a scheme of edges is made by it"),
+        "depth": Entry(whole(1)),
+        "lines": Entry(sizes),
+        "folds": Entry(whole(2), "folds; a scheme of k-fold is made by it"),
+        "cluster": Entry(sizes),
+        "methods": _METHODS,
+        "options": Entry(values.table),
+    },
+    "preselection": {
+        "scheme": Entry(text, "a scheme, the NAME of a [validation.NAME]; add scheme = ..."),
+        "method": Entry(text),
+        "keep": Entry(whole(2)),
+        "confirm": _METHODS,
+    },
+    "threshold": {
+        "level": Entry(number),
+        "methods": Entry(names, "a list of mixtures; add methods = [...]", of_run=True),
+        "along": Entry(values.texts, "a section [threshold.along]; add TABLE = COORDINATE to it"),
+        "draws": Entry(whole(100)),
+        "ended": Entry(_ENDED),
+    },
+    "reversion": {"tolerance": Entry(share), "share": Entry(share)},
+    "exhibits.NAME": {
+        "kind": Entry(one_of(*KINDS), "a kind; add kind = ..."),
+        "title": Entry(text),
+        "methods": _METHODS,
+        "parameters": Entry(names),
+        "concentrations": Entry(_TRIPLES, "concentrations, a list of lists of three numbers"),
+    },
+}
+# sections in which one entry decides which others there are
+_VARIANTS = {"validation.NAME": ("scheme", SCHEMES), "exhibits.NAME": ("kind", KINDS)}
+
+
+def read_entries(
+    raw: Mapping[str, Any], section: str, run: tuple[str, ...] = (), *, where: str | None = None
+) -> dict[str, Any]:
+    """The entries that are given in a section, as records hold them.
+
+    Args:
+        raw: The section's content.
+        section: A key of `SECTIONS`.
+        run: The methods that the study runs.
+        where: What messages call the section, by default its name in brackets.
+
+    Raises:
+        InputError: If an entry is unknown, missing or of the wrong kind.
+    """
+    where = f"[{section}]" if where is None else where
+    known = SECTIONS[section]
+    if section in _VARIANTS:
+        by, kinds = _VARIANTS[section]
+        _check_needed(raw, {by: known[by]}, where)
+        kind = known[by].read(raw[by], f"{where} {by}")
+        special = {name for own in kinds.values() for name in own} - set(kinds[kind])
+        known = {name: entry for name, entry in known.items() if name not in special}
+    values.check_known(raw, known, where)
+    _check_needed(raw, known, where)
+    found = {}
+    for name, value in raw.items():
+        place = f"{where} {name}".strip()
+        found[name] = known[name].read(value, place)
+        if known[name].of_run:
+            values.check_run(found[name], run, place)
+    return found
+
+
+def _check_needed(raw: Mapping[str, Any], entries: Mapping[str, Entry], where: str) -> None:
+    for name, entry in entries.items():
+        if entry.needed and raw.get(name) in (None, []):
+            raise InputError(f"{where} needs {entry.needed}")
