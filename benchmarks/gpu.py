@@ -33,9 +33,9 @@ from dirimix.estimators.local_mixture import _constant_mixture
 from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.laws.noise import GammaNoise
 from dirimix.likelihood import density
-from dirimix.sampling.hmc import _MAX_STEPS, _WHOLE
+from dirimix.sampling.hmc import FULL_STEPS, MAX_STEPS
 from dirimix.sampling.rhat_ess import check_chains
-from dirimix.sampling.sampler import _WINDOWS
+from dirimix.sampling.sampler import WINDOWS
 from dirimix.sampling.target import FIRST_STEP
 from dirimix.table.table import Table
 
@@ -144,7 +144,7 @@ class Sampler:
         self.force = jax.grad(lambda q: coarse(q).log_density.sum())
         self.at = jax.jit(posterior(model, density.FINE, *FINE))
         self.travel = jax.jit(self._travel)
-        self.leap = jax.jit(jax.vmap(self.target.leap))
+        self.jump = jax.jit(jax.vmap(self.target.jump))
         self.keep = jax.jit(self._keep)
         self.guess = np.asarray(self.target.scale, dtype=float) ** 2
         self.start = jnp.asarray(model.start(chains, np.random.default_rng(chains)))
@@ -162,8 +162,8 @@ class Sampler:
         gain = jnp.nan_to_num(proposed.log_density - state.log_density - heat, nan=-jnp.inf)
         state = _accept(keys[1], gain, state, proposed)
         moved = Moved(jnp.exp(jnp.minimum(gain, 0.0)), -gain > DIVERGENT, steps)
-        leapt = self.at(self.leap(jax.random.split(keys[2], chains), state.position))
-        state = _accept(keys[3], leapt.log_density - state.log_density, state, leapt)
+        jumped = self.at(self.jump(jax.random.split(keys[2], chains), state.position))
+        state = _accept(keys[3], jumped.log_density - state.log_density, state, jumped)
         return state, moved, self.keep(state.position)
 
     def run(self, key: Array, state: State, tuning: Tuning, count: int, *, search: bool) -> Run:
@@ -186,14 +186,14 @@ class Sampler:
         """From the start to the bulk: where the chains are, their tuning and the steps taken."""
         state, steps = self.at(self.start), 0
         tuning = _tuned(FIRST_STEP, TRAJECTORY, self.guess)
-        for n, (share, reach) in enumerate(_WINDOWS):
+        for n, (share, reach) in enumerate(WINDOWS):
             count = max(2, round(share * iterations))
             tuning = tuning._replace(length=jnp.asarray(reach * TRAJECTORY))
             window = self.run(jax.random.fold_in(key, n), state, tuning, count, search=True)
             state, steps = window.state, steps + int(window.moved.steps.sum())
             flat = window.kept.hyper.reshape(-1, len(self.adapted))
             learnt, guess = self.guess.copy(), self.guess[self.adapted]
-            variance = flat.var(axis=0) * self.target.pace[self.adapted] ** 2
+            variance = flat.var(axis=0) * self.target.speed[self.adapted] ** 2
             learnt[self.adapted] = (len(flat) * variance + 10 * guess) / (len(flat) + 10)
             step = float(np.exp(np.mean(window.log_steps[count // 2 :])))
             tuning = _tuned(step, TRAJECTORY, learnt)
@@ -206,8 +206,8 @@ class Sampler:
         """
         keys, gaussian = jax.random.split(key, 3), self.target.gaussian
         length = jax.random.uniform(keys[0], minval=0.5, maxval=1.5) * tuning.length
-        steps = jnp.clip(jnp.ceil(length / tuning.step), 1, _MAX_STEPS).astype(int)
-        halvings = jax.random.geometric(keys[1], _WHOLE, (len(start), 1)) - 1
+        steps = jnp.clip(jnp.ceil(length / tuning.step), 1, MAX_STEPS).astype(int)
+        halvings = jax.random.geometric(keys[1], FULL_STEPS, (len(start), 1)) - 1
         size = tuning.step * 0.5**halvings
         cos, sin = jnp.cos(size), jnp.sin(size)
 

@@ -1,4 +1,4 @@
-"""The sampler's kernels: they draw from the target whatever the force, and leaps join modes."""
+"""The sampler's kernels: they draw from the target whatever the force, and jumps join modes."""
 
 from dataclasses import dataclass
 
@@ -35,9 +35,9 @@ class Normal:
 
 @dataclass(frozen=True)
 class TwoModes:
-    """Three quarters of the mass around -6, one around 6; a leap changes the sign."""
+    """Three quarters of the mass around -6, one around 6; a jump changes the sign."""
 
-    leaps: bool
+    jumps: bool
 
     def target(self) -> Target:
         return Target(
@@ -50,7 +50,7 @@ class TwoModes:
             adapt=np.ones(1, dtype=bool),
             gaussian=np.zeros(1, dtype=bool),
             monitor="q",
-            leap=(lambda _, q: -q) if self.leaps else None,
+            jump=(lambda _, q: -q) if self.jumps else None,
         )
 
 
@@ -76,8 +76,8 @@ def test_other_kernels_draw_from_the_same_law(kernel):
         assert Law(0, variance, 3 * variance**2).largest_z(q[..., j]) < LIMIT
 
 
-def test_leaps_join_modes():
+def test_jumps_join_modes():
     start = np.full((2, 1), 6.0)
-    left = drawn(TwoModes(leaps=True), start) < 0
+    left = drawn(TwoModes(jumps=True), start) < 0
     assert Law.of_grid(np.array([0.25, 0.75]), np.array([0.0, 1.0])).largest_z(left[..., 0]) < LIMIT
-    assert not np.any(drawn(TwoModes(leaps=False), start) < 0)
+    assert not np.any(drawn(TwoModes(jumps=False), start) < 0)

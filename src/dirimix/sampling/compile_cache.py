@@ -7,10 +7,11 @@ cache where that is not set. A process that imports dirimix keeps the settings i
 
 import os
 
+_VARIABLE = "JAX_COMPILATION_CACHE_DIR"
+
 
 def environment() -> dict[str, str]:
-    """This process's environment, with a folder for compiled programs."""
+    """The environment variable that says where compiled programs are kept."""
     import pooch
 
-    folder = pooch.os_cache("dirimix") / "compiled"
-    return {"JAX_COMPILATION_CACHE_DIR": str(folder)} | os.environ
+    return {_VARIABLE: os.environ.get(_VARIABLE, str(pooch.os_cache("dirimix") / "compiled"))}

@@ -3,12 +3,14 @@
 Three kernels, all BlackJAX's. `hmc` (default) draws trajectories of jittered length, about
 `trajectory` posterior standard deviations long: with thousands of coordinates that the data
 hardly touch, the no-U-turn rule stops when *they* turn, long before the hyperparameters have
-moved. Its trajectories may follow a cheaper vector field than the gradient of the log density:
-every kick changes the momentum by a function of the position alone, so the map keeps volume and
-can be reversed whatever that function is, and the Metropolis test at the end, with the exact
-density, makes the chain exact. Some trajectories take halved steps. `nuts` is the no-U-turn
-sampler, with exact gradients. `metropolis` is the random walk, many moves a draw, to be seen beside
-them.
+moved. `nuts` is the no-U-turn sampler, with exact gradients. `metropolis` is the random walk, many
+moves a draw, for comparison.
+
+The trajectories of `hmc` are written here, since BlackJAX has no integrator with a surrogate force
+or an exact rotation; both are worth their lines (docs/engine.md has the measurements). They may
+follow a cheaper vector field than the gradient of the log density: every kick changes the momentum
+by a function of the position alone, so the map keeps volume and can be reversed whatever that
+function is, and the Metropolis test at the end, with the exact density, makes the chain exact.
 """
 
 from collections.abc import Callable
@@ -25,19 +27,22 @@ from jaxtyping import Array
 from dirimix.errors import NotConverged
 from dirimix.sampling.target import FIRST_STEP, Chain, Chunk, Search, Settings, Target, Tuning
 
-_CHUNK = 20  # iterations between two looks at the clock
-_MAX_STEPS = 250
-# share of the trajectories with whole steps; of the rest as many have half steps, and so on: a
-# chain leaves places too stiff for the step that suits the others
-_WHOLE = 0.75
+CHUNK = 20  # iterations from one report of progress to the next
+MAX_STEPS = 250
+# share of the trajectories with full steps; of the rest the same share has half steps, and so on:
+# so a chain leaves places that are too stiff for the step size that suits the others
+FULL_STEPS = 0.75
 _WALK = 50  # moves of the random walk from one draw to the next: about the cost of a trajectory
 _WALK_ACCEPT = 0.234  # the best acceptance of a random walk in many dimensions
 # one thread a chain: the arrays are too small for XLA's own threads to pay
 _COMPILE = {"xla_cpu_multi_thread_eigen": False}
 
 
-class Walked(NamedTuple):
-    """What the random walk tells of its moves to a draw; it has no energy and cannot diverge."""
+Advance = Callable[[Chain, Tuning, int, bool], tuple[Chain, Chunk]]
+
+
+class WalkInfo(NamedTuple):
+    """Statistics of the random walk from one draw to the next; it cannot diverge."""
 
     acceptance_rate: Any
     is_divergent: Any
@@ -56,49 +61,34 @@ def restart(chain: Chain, step: float) -> Chain:
     return chain._replace(search=Search(log_step, log_step, np.zeros(())))
 
 
-class Stepper:
-    """A compiled target: advances chains, one at a time, in this process."""
+def make_advance(target: Target, settings: Settings) -> Advance:
+    """A function that advances a chain, compiled at its first call.
 
-    def __init__(self, target: Target, settings: Settings) -> None:
-        self._advance = _compile(target, settings)
+    It takes the chain, the tuning, how many iterations (up to `CHUNK`) and whether they belong to
+    the warm-up, and returns where the chain is then, and the chunk.
+    """
+    compiled = _compile(target, settings)
 
-    def run(
-        self,
-        chain: Chain,
-        tuning: Tuning,
-        count: int,
-        hear: Callable[[Chunk], None],
-        *,
-        warmup: bool,
-    ) -> Chain:
-        """Advance a chain by `count` iterations; `hear` gets every few of them."""
-        for done in range(0, count, _CHUNK):
-            chain, chunk = self._once(chain, tuning, min(_CHUNK, count - done), warmup)
-            hear(chunk)
-        return chain
-
-    def compile(self, chain: Chain, tuning: Tuning) -> None:
-        """Compile before several threads ask for it."""
-        self._once(chain, tuning, 0, True)
-
-    def _once(self, chain: Chain, tuning: Tuning, count: int, warmup: bool) -> tuple[Chain, Chunk]:
+    def advance(chain: Chain, tuning: Tuning, count: int, warmup: bool) -> tuple[Chain, Chunk]:
         with jax.enable_x64(True):
             chain, tuning = jax.tree.map(jnp.asarray, (chain, tuning))
-            found = self._advance(chain, tuning, jnp.asarray(count), jnp.asarray(warmup))
+            found = compiled(chain, tuning, jnp.asarray(count), jnp.asarray(warmup))
             end, (draws, stats) = cast(Any, jax.tree.map(np.asarray, found))
         chunk = Chunk(*({n: a[:count] for n, a in part.items()} for part in (draws, stats)))
         if not np.isfinite(chunk.stats["lp"]).all():
             raise NotConverged("the log density is not finite; check the scales of the columns")
         return end, chunk
 
+    return advance
+
 
 def _compile(target: Target, settings: Settings) -> Callable:
-    """Up to `_CHUNK` iterations, searching the step size if asked."""
+    """The loop over up to `CHUNK` iterations, which searches the step size in the warm-up."""
     density = target.log_density
     nuts, walks = settings.kernel == "nuts", settings.kernel == "metropolis"
     aim = _WALK_ACCEPT if walks else settings.target_accept
     # trajectories of `hmc` begin with a force of their own: no gradient is handed on
-    slope = jax.grad(density) if nuts else jnp.zeros_like
+    gradient = jax.grad(density) if nuts else jnp.zeros_like
     force = target.force or jax.grad(density)
     adapted = np.flatnonzero(target.adapt)
 
@@ -112,7 +102,7 @@ def _compile(target: Target, settings: Settings) -> Callable:
             return state, info, info.num_integration_steps
         key_steps, key_size, key_move = jax.random.split(key, 3)
         steps = _steps(key_steps, tuning.length, tuning.step)
-        size = tuning.step * 0.5 ** (jax.random.geometric(key_size, _WHOLE) - 1)
+        size = tuning.step * 0.5 ** (jax.random.geometric(key_size, FULL_STEPS) - 1)
         # one step of the library's kernel is a whole trajectory
         kernel = blackjax.hmc.build_kernel(_trajectory(target.gaussian, force, steps))
         after, info = kernel(key_move, state, density, size, tuning.inverse_mass, 1)
@@ -135,20 +125,20 @@ def _compile(target: Target, settings: Settings) -> Callable:
     def advance(chain: Chain, tuning: Tuning, count: Array, warmup: Array) -> Any:
         def body(i: Any, carry: Any) -> Any:
             state, key, search, kept = carry
-            key, this, jump = jax.random.split(key, 3)
+            key, key_iterate, key_jump = jax.random.split(key, 3)
             step = jnp.where(warmup, jnp.exp(search.log_step), tuning.step)
-            state, info, steps = iterate(this, state, tuning._replace(step=step))
-            if target.leap is not None and not walks:
-                state = _leap(jump, state, target.leap, density, slope)
+            state, info, steps = iterate(key_iterate, state, tuning._replace(step=step))
+            if target.jump is not None and not walks:
+                state = _jump(key_jump, state, target.jump, density, gradient)
             search = _search(search, info.acceptance_rate, aim)
             found = keep(state, info, steps)
             kept = jax.tree.map(lambda buffer, v: buffer.at[i].set(v), kept, cast(Any, found))
             return state, key, search, kept
 
         at, key = chain.position, jax.random.wrap_key_data(chain.key)
-        state = HMCState(at, cast(Any, density(at)), slope(at))
+        state = HMCState(at, cast(Any, density(at)), gradient(at))
         shapes = jax.eval_shape(lambda: keep(*iterate(key, state, tuning)))
-        empty = jax.tree.map(lambda s: jnp.zeros((_CHUNK, *s.shape), s.dtype), shapes)
+        empty = jax.tree.map(lambda s: jnp.zeros((CHUNK, *s.shape), s.dtype), shapes)
         carry = (state, key, chain.search, empty)
         state, key, search, kept = jax.lax.fori_loop(0, count, body, carry)
         return Chain(state.position, jax.random.key_data(key), search), kept
@@ -171,20 +161,20 @@ def _random_walk(key: Array, state: HMCState, tuning: Tuning, density: Callable)
     begin = blackjax.mcmc.random_walk.RWState(state.position, state.logdensity)
     end, share = jax.lax.fori_loop(0, _WALK, once, (begin, 0.0))
     after = HMCState(end.position, end.logdensity, state.logdensity_grad)
-    return after, Walked(share, jnp.asarray(False), jnp.asarray(jnp.nan)), jnp.asarray(_WALK)
+    return after, WalkInfo(share, jnp.asarray(False), jnp.asarray(jnp.nan)), jnp.asarray(_WALK)
 
 
-def _leap(
-    key: Array, state: HMCState, leap: Callable, density: Callable, slope: Callable
+def _jump(
+    key: Array, state: HMCState, jump: Callable, density: Callable, gradient: Callable
 ) -> HMCState:
     """A Metropolis step with a symmetric proposal."""
-    key_leap, key_accept = jax.random.split(key)
-    position = leap(key_leap, state.position)
+    key_jump, key_accept = jax.random.split(key)
+    position = jump(key_jump, state.position)
     log_density = density(position)
     accepted = jnp.log(jax.random.uniform(key_accept)) < log_density - state.logdensity
     return jax.lax.cond(
         accepted,
-        lambda: HMCState(position, log_density, slope(position)),
+        lambda: HMCState(position, log_density, gradient(position)),
         lambda: state,
     )
 
@@ -192,7 +182,7 @@ def _leap(
 def _steps(key: Array, length: Array, step: Array) -> Array:
     """Number of leapfrog steps, uniform on (0.5, 1.5) times length / step."""
     steps = jnp.ceil(jax.random.uniform(key, minval=0.5, maxval=1.5) * length / step)
-    return jnp.clip(steps, 1, _MAX_STEPS).astype(int)
+    return jnp.clip(steps, 1, MAX_STEPS).astype(int)
 
 
 def _search(search: Search, acceptance: Array, target: float) -> Search:

@@ -13,20 +13,20 @@ import numpy as np
 import pandas as pd
 
 from dirimix.sampling import convergence
+from dirimix.sampling.chains import ChainPool, chain_pool
 from dirimix.sampling.hmc import first_chain, restart
 from dirimix.sampling.progress import ChainProgress, Listener
 from dirimix.sampling.rhat_ess import ess_bulk
 from dirimix.sampling.target import FIRST_STEP, Chain, Chunk, Sampleable, Settings, Target, Tuning
-from dirimix.sampling.workers import AbstractCrew, make_crew
 
 __all__ = ["Sample", "Settings", "Target", "sample"]
 
 # of every window, the share of the warm-up and the trajectory's length as a share of the full one
-_WINDOWS = (
+WINDOWS = (
     (0.04, 0.15), (0.06, 0.25), (0.1, 0.5), (0.2, 0.75), (0.25, 1.0), (0.35, 1.0),
 )  # fmt: skip
-_LEAST = 10  # iterations of a window
-_MORE = 0.1  # draws that are added until the checks pass, of those asked for
+_MIN_WINDOW = 10  # iterations
+_ADDED = 0.1  # draws that are added until the checks pass, as a share of those asked for
 
 Diagnose = Callable[[dict[str, np.ndarray]], pd.DataFrame]
 
@@ -71,30 +71,27 @@ def sample(
         settings: How.
         diagnose: From all draws so far, (chains, draws, ...) each, a summary as `convergence` knows
             it; `settings.min_ess` is asked of that.
-        listener: CollectedWarnings of every chunk of every chain.
+        listener: Called after every chunk of every chain.
         heavy: Whether a gradient takes long enough for processes to pay.
     """
     begun = time.perf_counter()
     target = model.target()
     tuning = Tuning(np.asarray(FIRST_STEP), _first_mass(target), np.asarray(1.0))
     chains = [first_chain(q, settings.seed, n) for n, q in enumerate(start)]
-    board = _Board(settings, listener, target.monitor)
-    crew = make_crew(model, settings, heavy=heavy)
-    try:
-        chains, tuning, gradients = _warm_up(crew, target, chains, tuning, settings, board)
-        board.start_draws()
+    progress = _Progress(settings, listener, target.monitor)
+    with chain_pool(model, settings, heavy=heavy) as pool:
+        chains, tuning, gradients = _warm_up(pool, target, chains, tuning, settings, progress)
+        progress.start_draws()
         results, ended, count = [(chain, []) for chain in chains], None, settings.draws
         while ended is None:
-            board.extend(count)
+            progress.extend(count)
             chains = [chain for chain, _ in results]
-            more = crew.run(chains, tuning, count, board.tell, warmup=False)
+            more = pool.run(chains, tuning, count, progress.on_chunk, warmup=False)
             results = [(end, old + new) for (_, old), (end, new) in zip(results, more, strict=True)]
             draws, stats = _stacked(results)
             summary = diagnose(draws)
             ended = _ended(summary, settings, begun)
-            count = ceil(_MORE * settings.draws)
-    finally:
-        crew.close()
+            count = ceil(_ADDED * settings.draws)
     del draws["position"]
     gradients += int(stats["n_steps"].sum())
     seconds = time.perf_counter() - begun
@@ -112,17 +109,17 @@ def _ended(summary: pd.DataFrame, settings: Settings, begun: float) -> str | Non
 
 
 def _warm_up(
-    crew: AbstractCrew,
+    pool: ChainPool,
     target: Target,
     chains: list[Chain],
     tuning: Tuning,
     settings: Settings,
-    board: "_Board",
+    progress: "_Progress",
 ) -> tuple[list[Chain], Tuning, int]:
     gradients = 0
-    for (_, reach), count in zip(_WINDOWS, _counts(settings), strict=True):
+    for (_, reach), count in zip(WINDOWS, _counts(settings), strict=True):
         tuning = tuning._replace(length=np.asarray(reach * settings.trajectory))
-        results = crew.run(chains, tuning, count, board.tell, warmup=True)
+        results = pool.run(chains, tuning, count, progress.on_chunk, warmup=True)
         draws, stats = _stacked(results)
         chains = [chain for chain, _ in results]
         tuning = _retune(target, tuning, chains, draws["position"])
@@ -133,7 +130,7 @@ def _warm_up(
 
 def _counts(settings: Settings) -> list[int]:
     """Iterations of every window of the warm-up."""
-    return [max(_LEAST, round(share * settings.warmup)) for share, _ in _WINDOWS]
+    return [max(_MIN_WINDOW, round(share * settings.warmup)) for share, _ in WINDOWS]
 
 
 def _stacked(
@@ -161,8 +158,8 @@ def _retune(target: Target, tuning: Tuning, chains: list[Chain], positions: np.n
         inverse_mass = (n * np.cov(flat.T) + 10 * inverse_mass * 1e-2) / (n + 10)
     else:
         learnt, guess = flat.var(axis=0), inverse_mass[target.adapt]
-        if target.pace is not None:
-            learnt *= target.pace[target.adapt] ** 2
+        if target.speed is not None:
+            learnt *= target.speed[target.adapt] ** 2
         inverse_mass[target.adapt] = (n * learnt + 10 * guess) / (n + 10)
     return tuning._replace(step=np.asarray(step), inverse_mass=inverse_mass)
 
@@ -174,8 +171,8 @@ def _first_mass(target: Target) -> np.ndarray:
     return target.scale if target.dense else target.scale**2
 
 
-class _Board:
-    """Counts what the chains have done and tells the listener."""
+class _Progress:
+    """Counts what the chains have done and calls the listener."""
 
     def __init__(self, settings: Settings, listener: Listener | None, monitor: str) -> None:
         self.settings, self.listener, self.monitor = settings, listener, monitor
@@ -196,7 +193,7 @@ class _Board:
         """So many draws more."""
         self.total += count
 
-    def tell(self, chain: int, chunk: Chunk) -> None:
+    def on_chunk(self, chain: int, chunk: Chunk) -> None:
         """Count one chunk of one chain."""
         if self.listener is None:
             return
@@ -206,16 +203,9 @@ class _Board:
             self.seen[chain].append(chunk.draws[self.monitor])
         share = sum(self.done) / (self.total * self.settings.chains)
         left = (time.perf_counter() - self.begun) * (1 / share - 1)
+        done, divergences = self.done[chain], self.divergences[chain]
         self.listener(
-            ChainProgress(
-                chain,
-                self.phase,
-                self.done[chain],
-                self.total,
-                self.divergences[chain],
-                self._ess(),
-                left,
-            )  # fmt: skip
+            ChainProgress(chain, self.phase, done, self.total, divergences, self._ess(), left)
         )
 
     def _ess(self) -> float:

@@ -10,9 +10,7 @@ from jaxtyping import Array
 from dirimix.errors import InputError
 
 KERNELS = ("hmc", "nuts", "metropolis")
-
-
-FIRST_STEP = 0.04
+FIRST_STEP = 0.04  # where the search of the step size begins
 
 
 @dataclass(frozen=True)
@@ -72,10 +70,10 @@ class Target:
         gaussian: Coordinates that enter the log density as independent standard normals, (d,)
             booleans, apart from the rest: the integrator follows that part exactly.
         monitor: Name of the collected array that the progress line shows the ESS of.
-        pace: How much faster than by its scale a coordinate moves, (d,); None for 1.
+        speed: How much faster than by its scale a coordinate moves, (d,); None for 1.
         dense: Learn all covariances, not only the scales; for few coordinates, all of them in
             `adapt`.
-        leap: From a random key and a position another position, as likely as the way back;
+        jump: From a random key and a position another position, as likely as the way back;
             proposed after every trajectory. None for no such move.
     """
 
@@ -86,9 +84,9 @@ class Target:
     adapt: np.ndarray
     gaussian: np.ndarray
     monitor: str
-    pace: np.ndarray | None = None
+    speed: np.ndarray | None = None
     dense: bool = False
-    leap: Callable[[Array, Array], Array] | None = None
+    jump: Callable[[Array, Array], Array] | None = None
 
 
 class Sampleable(Protocol):

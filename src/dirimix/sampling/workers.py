@@ -1,182 +1,110 @@
-"""Who advances the chains: threads of this process, or a process pinned to each core.
+"""Worker processes, each pinned to processor cores of its own.
 
-XLA's own threads slow programs of small arrays several times over, and a process that is pinned to
-one core has none. Small targets stay in this process, where they need no start-up.
+XLA and Numba count the cores when they are imported, and XLA's own threads slow programs of small
+arrays several times over. So a worker has its cores from birth: behind every worker stands a
+thread of this process, which pins itself before it starts the worker (affinity is inherited).
+Nothing heavy is imported here, as every worker imports this module first.
 """
 
 import os
-import pickle
-import secrets
-import subprocess
-import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from multiprocessing.connection import Client, Connection, Listener
-from typing import Protocol
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from queue import SimpleQueue
+from typing import Any, Self
 
-from dirimix._cores import cores
+from joblib.externals.loky import ProcessPoolExecutor
+
 from dirimix.errors import NotConverged
-from dirimix.sampling import compile_cache
-from dirimix.sampling.hmc import Stepper
-from dirimix.sampling.target import Chain, Chunk, Sampleable, Settings, Tuning
 
-Tell = Callable[[int, Chunk], None]
-_PATIENCE = 30.0  # seconds that a worker may take to notice that nobody listens any more
-_KEY = "DIRIMIX_CREW_KEY"  # environment variable that carries the connection's secret
+_SAFE_PATH = "PYTHONSAFEPATH"  # set: Python imports nothing from the working folder
+_PARENT_CHECK = 1.0  # seconds between two looks of a worker at whether its parent still lives
 
 
-class AbstractCrew(Protocol):
-    """Advances all chains together."""
+class WorkerPool:
+    """One process for each share of the cores; every task goes to the next free process.
 
-    def run(
-        self, chains: list[Chain], tuning: Tuning, count: int, tell: Tell, *, warmup: bool
-    ) -> list[tuple[Chain, list[Chunk]]]:
-        """Advance every chain by `count` iterations; `tell` hears of every chunk."""
-        ...
+    Use it in a `with` block; if that ends in an exception the processes are killed.
+    """
 
-    def close(self) -> None:
-        """Let the crew go."""
-        ...
+    def __init__(
+        self, shares: Sequence[Sequence[int]], env: Mapping[str, str] | None = None
+    ) -> None:
+        """Start the processes.
 
+        Args:
+            shares: The cores of each process.
+            env: Environment variables of the processes over those of this one.
+        """
+        self._env = {_SAFE_PATH: "1", **(env or {})}
+        self._shares: SimpleQueue[Sequence[int]] = SimpleQueue()
+        for share in shares:
+            self._shares.put(share)
+        self._executors: list[ProcessPoolExecutor] = []
+        self._of_thread = threading.local()
+        self._threads = ThreadPoolExecutor(len(shares), initializer=self._start_worker)
+        with _safe_path():
+            # the first worker brings helper processes of loky and Python, which lack `env`
+            self._threads.submit(int).result()
 
-class Threads:
-    """Chains in threads of this process."""
+    def submit(self, function: Callable, /, *arguments: Any) -> Future:
+        """Call a function in the next free process.
 
-    def __init__(self, model: Sampleable, settings: Settings) -> None:
-        self._stepper = Stepper(model.target(), settings)
-        self._threads = min(settings.chains, len(cores()))
+        The result raises what the function raises, or NotConverged if the process died.
+        """
+        return self._threads.submit(self._run, function, *arguments)
 
-    def run(
-        self, chains: list[Chain], tuning: Tuning, count: int, tell: Tell, *, warmup: bool
-    ) -> list[tuple[Chain, list[Chunk]]]:
-        self._stepper.compile(chains[0], tuning)
+    def __enter__(self) -> Self:
+        return self
 
-        def one(number: int) -> tuple[Chain, list[Chunk]]:
-            chunks = []
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for executor in self._executors:
+            executor.shutdown(kill_workers=kind is not None)
 
-            def hear(chunk: Chunk) -> None:
-                chunks.append(chunk)
-                tell(number, chunk)
+    def _start_worker(self) -> None:
+        """Pin this thread, and so all that it starts, and start its worker."""
+        share = self._shares.get()
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, share)
+        executor = ProcessPoolExecutor(
+            1, initializer=_follow_parent, initargs=(os.getpid(),), env=self._env
+        )
+        self._executors.append(executor)
+        self._of_thread.executor = executor
+        executor.submit(int)
 
-            end = self._stepper.run(chains[number], tuning, count, hear, warmup=warmup)
-            return end, chunks
-
-        with ThreadPoolExecutor(self._threads) as pool:
-            return list(pool.map(one, range(len(chains))))
-
-    def close(self) -> None:
-        pass
-
-
-class Processes:
-    """Chains dealt out to processes, each pinned to a core of its own."""
-
-    def __init__(self, model: Sampleable, settings: Settings) -> None:
-        count = min(settings.chains, len(cores()))
-        key = secrets.token_bytes(16)
-        environment = compile_cache.environment() | {_KEY: key.hex()}
-        with Listener(authkey=key) as listener:
-            command = [
-                sys.executable,
-                "-m",
-                "dirimix.sampling.workers",
-                pickle.dumps(listener.address).hex(),
-            ]
-            self._workers = [_start(command, environment, core) for core in cores()[:count]]
-            self._lines = [listener.accept() for _ in self._workers]
-        for line in self._lines:
-            line.send((model, settings))
-
-    def run(
-        self, chains: list[Chain], tuning: Tuning, count: int, tell: Tell, *, warmup: bool
-    ) -> list[tuple[Chain, list[Chunk]]]:
-        many = len(self._lines)
-        for w, line in enumerate(self._lines):
-            share = {n: chains[n] for n in range(w, len(chains), many)}
-            line.send((share, tuning, count, warmup))
-        return _gather(self._lines, len(chains), tell)
-
-    def close(self) -> None:
-        for line in self._lines:
-            line.close()
-        for worker in self._workers:
-            try:
-                worker.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
-                worker.kill()
-
-
-def make_crew(model: Sampleable, settings: Settings, *, heavy: bool) -> AbstractCrew:
-    """Processes for a heavy target where there are several cores, else threads."""
-    return (Processes if heavy and len(cores()) > 1 else Threads)(model, settings)
-
-
-def _start(command: list[str], environment: dict[str, str], core: int) -> subprocess.Popen:
-    """A process pinned to a core from its birth, before anything in it counts its cores."""
-    if not hasattr(os, "sched_setaffinity"):
-        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
-    before = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {core})
-        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
-    finally:
-        os.sched_setaffinity(0, before)
-
-
-def _gather(lines: list[Connection], chains: int, tell: Tell) -> list[tuple[Chain, list[Chunk]]]:
-    """Hear the workers out until every chain has reported its end."""
-    from multiprocessing.connection import wait
-
-    chunks: list[list[Chunk]] = [[] for _ in range(chains)]
-    ends: dict[int, Chain] = {}
-    while len(ends) < chains:
-        for line in wait(lines):
-            assert isinstance(line, Connection)
-            number, news = _hear(line)
-            if isinstance(news, Chunk):
-                chunks[number].append(news)
-                tell(number, news)
-            else:
-                ends[number] = news
-    return [(ends[n], chunks[n]) for n in range(chains)]
-
-
-def _hear(line: Connection) -> tuple:
-    try:
-        news = line.recv()
-    except EOFError as error:
-        raise NotConverged("a sampling process ended early; is there enough memory?") from error
-    if isinstance(news, Exception):
-        raise news
-    return news
-
-
-def _work(line: Connection) -> None:
-    """The life of a worker: compile once, then advance chains as asked until the line closes."""
-    model, settings = line.recv()
-    stepper = Stepper(model.target(), settings)
-    while True:
+    def _run(self, function: Callable, *arguments: Any) -> Any:
         try:
-            share, tuning, count, warmup = line.recv()
-        except EOFError:
-            return
-        for number, first in share.items():
-            hear = partial(_report, line, number)
-            hear(stepper.run(first, tuning, count, hear, warmup=warmup))
+            return self._of_thread.executor.submit(function, *arguments).result()
+        except BrokenExecutor as error:
+            raise NotConverged("a worker process ended early; is there enough memory?") from error
 
 
-def _report(line: Connection, number: int, news: Chunk | Chain) -> None:
-    line.send((number, news))
-
-
-def _main(address: str) -> None:
-    line = Client(pickle.loads(bytes.fromhex(address)), authkey=bytes.fromhex(os.environ[_KEY]))
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Processes started in the block import nothing from the working folder."""
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
     try:
-        _work(line)
-    except Exception as error:  # whatever it is, the one who waits must hear of it
-        line.send(error if isinstance(error, NotConverged) else RuntimeError(repr(error)))
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = before
 
 
-if __name__ == "__main__":
-    _main(*sys.argv[1:])
+def _follow_parent(parent: int) -> None:
+    """Leave Ctrl-C to the parent process, and end when it has ended, however it did."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_CHECK)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
