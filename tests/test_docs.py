@@ -1,11 +1,12 @@
 """What the documentation says, checked against what the code does."""
 
 import argparse
-import inspect
 import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,6 @@ from dirimix.cli.main import _parser, main
 from dirimix.datasets.files import VARIABLE
 from dirimix.methods import METHODS
 from dirimix.sampling import sampler
-from dirimix.study.spec import DataChoice
 from pages import (
     ALL_PAGES,
     PAGES,
@@ -27,17 +27,20 @@ from pages import (
     blocks,
     commands,
     dead_links,
+    missing_names,
+    put,
     quoted,
     replaced,
     rows,
+    run_blocks,
     run_commands,
-    run_page,
     sections,
     without_blocks,
 )
 
 DOCS = ROOT / "docs"
 MODELS = ("classical", "expansion", "wien")
+EXTENDING = DOCS / "extend.md"  # changes the package
 SPEED = [False, pytest.param(True, marks=pytest.mark.slow)]
 
 # every part of a study that writes a file, with methods that cost little
@@ -90,11 +93,42 @@ def _clone(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("clone")
 @pytest.mark.parametrize("as_written", SPEED)
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page != EXTENDING], ids=lambda page: page.stem
+)
 def test_page_runs(page, as_written):
-    left = run_page(page, fast=not as_written)
+    left = run_blocks(blocks(page), fast=not as_written)
     if left:
         pytest.skip(f"needs {VARIABLE}: {left}; the rest of the page ran")
+
+
+def test_package_is_extended_as_written(clone):
+    shutil.copytree(ROOT / "src", clone / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for block in blocks(EXTENDING):
+        if block.file:
+            put(block, clone)
+    code = (
+        "from pathlib import Path; from pages import blocks, run_blocks; "
+        f"run_blocks([b for b in blocks(Path({str(EXTENDING)!r})) if not b.file], fast=True)"
+    )
+    path = os.pathsep.join([str(clone / "src"), str(ROOT / "tests/helpers")])
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    scores = pd.read_csv(clone / "runs/extended/scores.csv")
+    assert {"inverse-rms", "inverse-rms@sharp", "inverse-rms+gp"} <= set(scores["method"])
+    assert scores["outside_99"].between(scores["outside_99_lo"], scores["outside_99_hi"]).all()
+    assert "oscillator" in done.stdout
+
+
+def test_changes_that_do_not_fit_are_noticed(tmp_path):
+    (tmp_path / "a.py").write_text("one\ntwo\n")
+    put(Block(EXTENDING, 1, "diff", "a.py", (), " one\n-two\n+three\n"), tmp_path)
+    assert (tmp_path / "a.py").read_text() == "one\nthree\n"
+    with pytest.raises(AssertionError, match="extend.md:9 does not fit a.py"):
+        put(Block(EXTENDING, 9, "diff", "a.py", (), " one\n+four\n two\n"), tmp_path)
 
 
 def test_example_is_the_tutorials_table(clone):
@@ -207,12 +241,6 @@ def test_no_page_names_an_option_that_is_not():
         assert named <= known, page
 
 
-def test_study_entries_are_described():
-    listed = rows(sections(DOCS / "command-line.md")["A study file"])
-    data = {name for cells in listed if cells[0] == "`[data]`" for name in quoted(cells[1])}
-    assert data == set(inspect.signature(DataChoice).parameters)
-
-
 def test_output_files_are_described(clone):
     (clone / "study.toml").write_text(STUDY)
     assert main(["run", "study.toml", "--out", "out", "--allow-unconverged", "--quiet"]) == 0
@@ -248,12 +276,26 @@ def test_manifest_vouches_for_the_model():
     assert "model.joblib" in json.loads(Path("out/manifest.json").read_text())["sha256"]
 
 
-def test_names_of_the_notation_are_in_the_code():
+def test_names_of_the_glossary_are_in_the_code():
     source = "".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.py")))
-    for text in sections(DOCS / "notation.md").values():
+    for text in sections(DOCS / "glossary.md").values():
         for cells in rows(text):
-            for name in (n for cell in cells[1:] for n in quoted(cell)):
+            for name in (n for cell in cells[-2:] for n in quoted(cell)):
                 assert re.search(rf"\b{re.escape(name.split('(')[0])}", source), name
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.stem)
+def test_modules_and_functions_exist(page):
+    made = {block.file for block in blocks(page)}
+    assert missing_names(page.read_text(), made) == []
+
+
+def test_names_that_do_not_exist_are_noticed():
+    text = "`dirimix.laws.crps.nothing`, src/dirimix/nowhere.py, `laws/crps.py:nothing`, `none.py`"
+    assert missing_names(text, ()) == [
+        "dirimix.laws.crps.nothing", "src/dirimix/nowhere.py", "laws/crps.py:nothing", "none.py",
+    ]  # fmt: skip
+    assert missing_names("`dirimix.laws.crps.crps_values`, `laws/crps.py:crps_values`", ()) == []
 
 
 @pytest.mark.parametrize("name", ["liquid-drop", "nuclear-s2n"])

@@ -1,16 +1,19 @@
 """The pages of the documentation: their blocks, tables and links, and how blocks are run.
 
 A block marked `python` or `sh` is run; one whose mark is followed by a file name, such as
-`toml study.toml`, is written to that file. A comment before a block, `<!-- test: ... -->`, says
-with what it is run faster: NAME=VALUE replaces a number in it, options go to its `dirimix fit`
-(and `--allow-unconverged` to `run` and `predict`, too).
+`toml study.toml`, is written to that file, and one that begins with `diff` and a file name changes
+that file. A comment before a block, `<!-- test: ... -->`, says with what it is run faster:
+NAME=VALUE replaces a number in it, options go to its `dirimix fit` (and `--allow-unconverged` to
+`run` and `predict`, too).
 """
 
 import os
+import pkgutil
 import re
 import shlex
 import warnings
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dirimix.cli.main import main
@@ -67,7 +70,7 @@ def blocks(page: Path) -> list[Block]:
     ]
 
 
-def run_page(page: Path, *, fast: bool) -> list[str]:
+def run_blocks(of_page: Iterable[Block], *, fast: bool) -> list[str]:
     """Run the blocks of a page in the current folder.
 
     Returns:
@@ -79,16 +82,28 @@ def run_page(page: Path, *, fast: bool) -> list[str]:
         if fast:
             # what is cut short cannot converge
             warnings.simplefilter("ignore", ConvergenceWarning)
-        for block in blocks(page):
+        for block in of_page:
             text = replaced(block) if fast else block.text
             if block.file:
-                Path(block.file).write_text(text, encoding="utf-8")
+                put(replace(block, text=text), Path())
             elif block.language == "python":
                 lines = "\n" * (block.line - 1)
-                exec(compile(lines + text, str(page), "exec"), names)
+                exec(compile(lines + text, str(block.page), "exec"), names)
             elif block.language == "sh":
                 left += run_commands(text, block.marks if fast else ())
     return left
+
+
+def put(block: Block, folder: Path) -> None:
+    """Write a block to the file that it names, or make the change that a `diff` block shows."""
+    path = folder / block.file
+    if block.language != "diff":
+        path.write_text(block.text, encoding="utf-8")
+        return
+    lines, text = block.text.splitlines(), path.read_text(encoding="utf-8")
+    old, new = ("".join(f"{x[1:]}\n" for x in lines if x[:1] in kept) for kept in (" -", " +"))
+    assert text.count(old) == 1, f"{block.page.name}:{block.line} does not fit {block.file}"
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def replaced(block: Block) -> str:
@@ -172,3 +187,45 @@ def dead_links(page: Path, text: str) -> list[str]:
 def anchors(page: Path) -> set[str]:
     """Names of a page's headings, as its links call them."""
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in sections(page)}
+
+
+def missing_names(text: str, made: Collection[str]) -> list[str]:
+    """Modules, functions and files that a text names and that are not there.
+
+    Names are dotted (`dirimix.laws.crps`), paths from the repository (src/dirimix/errors.py), or
+    paths in backticks from there or from the package, with or without a function (`errors.py:f`).
+    Names in capitals stand for others.
+
+    Args:
+        text: The text.
+        made: Files that it makes.
+    """
+    dotted = re.findall(r"(?<![\w./-])dirimix(?:\.[A-Za-z]\w*)+", text)
+    paths = re.findall(r"(?<![\w./-])src/dirimix/[\w./-]*\w", text)
+    places = re.findall(r"`([\w/]+\.py)(?::([\w.]+))?`", text)
+    return [
+        *(name for name in dict.fromkeys(dotted) if not _is_there(name)),
+        *(path for path in dict.fromkeys(paths) if path not in made and not (ROOT / path).exists()),
+        *(
+            f"{path}:{name}".rstrip(":")
+            for path, name in dict.fromkeys(places)
+            if "NAME" not in path and not _holds(path, name)
+        ),
+    ]
+
+
+def _holds(path: str, name: str) -> bool:
+    """Whether a file of the repository or the package is there and holds a name, if any."""
+    if (ROOT / path).is_file() and not name:
+        return True
+    module = path.removesuffix(".py").replace("/", ".")
+    inside = (ROOT / "src/dirimix" / path).is_file()
+    return inside and _is_there(".".join(["dirimix", module, *([name] if name else [])]))
+
+
+def _is_there(dotted: str) -> bool:
+    """Whether a dotted name is a module, or what can be reached from one."""
+    try:
+        return pkgutil.resolve_name(dotted) is not None
+    except (ImportError, AttributeError):
+        return False
