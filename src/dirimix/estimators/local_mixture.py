@@ -6,13 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from dirimix.errors import ConvergenceWarning, InputError
-from dirimix.estimators.fields.field import AbstractField
-from dirimix.estimators.fields.gaussian_process import DenseField
-from dirimix.estimators.fields.hilbert import make_hilbert_field
-from dirimix.estimators.fields.lattice import make_lattice_field
-from dirimix.estimators.fields.length_scale import LengthScalePrior
-from dirimix.estimators.fields.linear import LinearField
+from dirimix.errors import ConvergenceWarning
+from dirimix.estimators.fields.choice import make_field
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.local_posterior import LOG_ALPHA_BOUND, LocalPosterior
 from dirimix.estimators.pooling import pool
@@ -33,9 +28,7 @@ _KEPT_AT_SITES = 400  # draws of the site weights
 _KEPT_OF_DEFICIT = 100  # draws that the form's deficit is taken over
 _HEAVY = 1000  # sites times models, from where processes pay
 _BOUNDS = (-LOG_ALPHA_BOUND, LOG_ALPHA_BOUND)
-_DENSE_SITES = 1000  # that a dense process serves
 _MAX_DEFICIT = 0.01  # share of the field's variance that the form may leave out
-_TENSORS = {"lattice": make_lattice_field, "hilbert": make_hilbert_field}
 
 
 class LocalDirichletMixture(AbstractSampledMixture):
@@ -124,7 +117,13 @@ class LocalDirichletMixture(AbstractSampledMixture):
         self.progress = progress
 
     def _fit(self, table: Table) -> None:
-        self.field_ = self._make_field(table)
+        self.field_ = make_field(
+            table.x,
+            len(table.models),
+            field=self.field,
+            form=self.form,
+            length_scale=self.length_scale,
+        )
         self.priors_ = {**self.field_.priors(), "sigma": str(self._noise())}
         model = LocalPosterior(table, self.field_, self._noise(), *_constant_mixture(table))
         draws = self._sample(model, table, heavy=table.f.size >= _HEAVY)
@@ -135,39 +134,6 @@ class LocalDirichletMixture(AbstractSampledMixture):
         self.training_ = table
         self._draw_site_weights(flat(draws["log_alpha"]), sigma)
         self._warn_of_deficit()
-
-    def _make_field(self, table: Table) -> AbstractField:
-        if not table.coords:
-            raise InputError("a local mixture needs coordinates; name at least one in coords")
-        if self.field == "linear" and self.length_scale is not None:
-            raise InputError("field='linear' has no length scale; leave length_scale out")
-        if self.field == "linear":
-            return LinearField(table.x, len(table.models))
-        if self.field != "gp":
-            raise InputError(f"field is 'linear' or 'gp', not {self.field!r}")
-        prior, (n, q) = self._length_prior(table), table.x.shape
-        form = ("lattice" if q <= 2 else "dense") if self.form == "auto" else self.form
-        if form == "dense" and n <= _DENSE_SITES:
-            return DenseField(table.x, len(table.models), prior)
-        if form in _TENSORS and q <= 2:
-            return _TENSORS[form](table.x, len(table.models), prior)
-        raise InputError(
-            f"form is 'auto', 'lattice' or 'hilbert' (one or two coordinates) or 'dense' (up to "
-            f"{_DENSE_SITES} sites); {self.form!r} does not serve {q} coordinates of {n} sites"
-        )
-
-    def _length_prior(self, table: Table) -> LengthScalePrior:
-        if self.length_scale is None:
-            return LengthScalePrior.of_sites(table.x)
-        bounds = np.asarray(self.length_scale, dtype=float)
-        if bounds.shape != (len(table.coords), 2) or not (0 < bounds[:, 0]).all():
-            raise InputError(
-                f"length_scale needs (low, high) for each of the {len(table.coords)} coordinates, "
-                f"with 0 < low < high, not {self.length_scale!r}"
-            )
-        if not (bounds[:, 0] < bounds[:, 1]).all():
-            raise InputError(f"length_scale needs low < high, not {self.length_scale!r}")
-        return LengthScalePrior.between(bounds[:, 0], bounds[:, 1])
 
     def _points(self, table: Table) -> tuple[str, ...]:
         return _site_names(table)

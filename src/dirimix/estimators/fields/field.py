@@ -17,8 +17,16 @@ class AbstractField(ABC):
     """log alpha_k(x) for K models over q coordinates.
 
     `shapes` names the latents; `log_prior` is their log density; `log_alpha` is at the training
-    sites; `extend` draws log alpha at new sites given posterior draws.
+    sites; `extend` draws log alpha at new sites given posterior draws. A leaf is a frozen
+    dataclass that begins with the two attributes.
+
+    Attributes:
+        x: Training sites, (n, q).
+        n_models: K.
     """
+
+    x: np.ndarray
+    n_models: int
 
     @abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:
