@@ -148,20 +148,6 @@ def log_target_derivatives(
     return 2 * variance * first + float(slope), chain + float(curvature)
 
 
-def sigma_curvature(
-    sigma: float, residual: np.ndarray, error: np.ndarray, prior: AbstractNoisePrior
-) -> float:
-    """d2 log p(sigma | d) / d sigma2, the paper's curvature.
-
-    For a Gamma(a, b) prior and no errors it is (n - a + 1) / sigma^2 - 3 sum d^2 / sigma^4.
-
-    Reference: doi 10.1038/s41598-023-46568-0.
-    """
-    slope, curvature = log_target_derivatives(float(np.log(sigma)), residual, error, prior)
-    # the density of sigma lacks the factor sigma of the density of log sigma
-    return (curvature - slope + 1) / sigma**2
-
-
 def _likelihood_derivatives(
     variance: float, residual: np.ndarray, error: np.ndarray, discrepancy: float | None
 ) -> tuple[float, float]:

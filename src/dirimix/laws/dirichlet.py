@@ -52,15 +52,10 @@ def latent_log_density(
 
 
 def weights(
-    alpha: Float[Array, "... K"],
-    v: Float[Array, "... K"],
-    b: Float[Array, "... K"],
-    known: np.ndarray | None = None,
+    alpha: Float[Array, "... K"], v: Float[Array, "... K"], b: Float[Array, "... K"]
 ) -> Float[Array, "... K"]:
-    """Dirichlet(alpha) weights from their latents; the subvector of known models is Dirichlet."""
+    """Dirichlet(alpha) weights from their latents (v, b)."""
     log_g = _log_gamma(alpha, v) - jax.nn.softplus(-_BOOST_SCALE * b) / alpha
-    if known is not None:
-        log_g = jnp.where(known, log_g, -jnp.inf)
     return jax.nn.softmax(log_g, axis=-1)
 
 
