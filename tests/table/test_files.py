@@ -7,7 +7,7 @@ import xarray as xr
 
 from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.table import files
-from dirimix.table.table import file_kind, read_frame, write_frame
+from dirimix.table.files import file_kind, read_frame, write_frame
 
 ENDINGS = ["csv", "parquet", "nc"]
 

@@ -108,7 +108,10 @@ def test_what_only_a_fit_needs_is_not_asked_of_a_prediction():
 
 
 BAD_FRAMES = [
-    (good().rename(columns={"one": "One"}), r"no column 'one'; did you mean 'One'\?"),
+    (
+        good().rename(columns={"one": "One"}),
+        r"no column 'one' \(did you mean 'One'\?\); the columns",
+    ),
     (
         good().rename(columns={"q": "zzz"}),
         r"no column 'q'; the columns are 'p', 'zzz', 'one', 'two'$",

@@ -54,7 +54,7 @@ class SingleModel(AbstractMixture):
 
     def _fit(self, table: Table) -> None:
         k = self._position(table.models)
-        alone = _column(table, k)
+        alone = table.alone(k)
         alone = alone.rows(complete_rows(alone))
         prior = (self.noise_prior or GammaNoise()).scaled(self.y_scale)
         residual = observed(alone) - alone.f[:, 0]
@@ -75,7 +75,7 @@ class SingleModel(AbstractMixture):
         return models.index(self.model)
 
     def _predictive(self, table: Table) -> NormalMixture:
-        alone = _column(table, table.models.index(self.model_))
+        alone = table.alone(table.models.index(self.model_))
         if not alone.known.all():
             row = int(np.argmin(alone.known[:, 0])) + 1
             raise InputError(
@@ -92,16 +92,3 @@ class SingleModel(AbstractMixture):
 
     def fit_report(self) -> FitReport:
         return FitReport(priors=self.priors_, sigma=self.sigma_)
-
-
-def _column(table: Table, k: int) -> Table:
-    """The table of one model only."""
-    return Table(
-        table.x,
-        table.f[:, [k]],
-        table.f_sd[:, [k]],
-        table.y,
-        table.y_err,
-        table.coords,
-        table.models[k : k + 1],
-    )

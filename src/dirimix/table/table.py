@@ -2,18 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dirimix.errors import InputError
-from dirimix.table.files import file_kind, read_frame, write_frame
+from dirimix.errors import InputError, did_you_mean
 from dirimix.table.values import lined_up, numbers, refuse
-
-__all__ = ["SD_SUFFIX", "Table", "file_kind", "make_table", "read_frame", "write_frame"]
 
 SD_SUFFIX = "__sd"  # a column MODEL__sd holds the standard deviation of a corrected model
 
@@ -48,15 +44,13 @@ class Table:
     def rows(self, keep: np.ndarray) -> "Table":
         """The table restricted to some rows, given as a mask or as indices, (n,)."""
         y = None if self.y is None else self.y[keep]
-        return Table(
-            self.x[keep],
-            self.f[keep],
-            self.f_sd[keep],
-            y,
-            self.y_err[keep],
-            self.coords,
-            self.models,
-        )
+        x, f, f_sd, y_err = (a[keep] for a in (self.x, self.f, self.f_sd, self.y_err))
+        return replace(self, x=x, f=f, f_sd=f_sd, y=y, y_err=y_err)
+
+    def alone(self, k: int) -> "Table":
+        """The table of the model at one position only."""
+        f, f_sd = self.f[:, [k]], self.f_sd[:, [k]]
+        return replace(self, f=f, f_sd=f_sd, models=self.models[k : k + 1])
 
 
 def make_table(
@@ -147,11 +141,9 @@ def _as_frame(frame: object, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _missing_column(name: str, columns: list[str]) -> str:
-    near = get_close_matches(name, columns, n=3)
-    some = near or columns[:10]
-    hint = "did you mean" if near else "the columns are"
-    end = "?" if near else (", ..." if len(columns) > len(some) else "")
-    return f"the table has no column {name!r}; {hint} {', '.join(map(repr, some))}{end}"
+    some = ", ".join(map(repr, columns[:10])) + (", ..." if len(columns) > 10 else "")
+    near = did_you_mean(name, columns)
+    return f"the table has no column {name!r}{near}; the columns are {some}"
 
 
 def _finite(frame: pd.DataFrame, name: str, role: str) -> np.ndarray:
