@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from dirimix.datasets.mass_formulas import FORMULAS, Calibrated, calibrate
-from dirimix.datasets.record import LANDSCAPE, TEST, TRAIN, Dataset, Source, farthest
+from dirimix.datasets.nuclear_notes import farthest
+from dirimix.datasets.record import LANDSCAPE, TEST, TRAIN, Dataset, Source
 
 FIRST_TEST_YEAR = 1981
 MODELS = tuple(FORMULAS)

@@ -16,7 +16,8 @@ import pandas as pd
 
 from dirimix.datasets import ame
 from dirimix.datasets.ame import Nuclide
-from dirimix.datasets.record import LANDSCAPE, TEST, TRAIN, Dataset, File, Source, farthest
+from dirimix.datasets.nuclear_notes import farthest, gaps, large_errors, site_list
+from dirimix.datasets.record import LANDSCAPE, TEST, TRAIN, Dataset, File, Source
 
 LABELS = {
     "SKMS": "SkM*",
@@ -37,7 +38,6 @@ _CITATION = (
     "10.1088/1674-1137/abddaf; the study, doi 10.1038/s41598-023-46568-0."
 )
 _SMALLEST = 8  # protons, and neutrons of the lighter nucleus of a pair
-_LARGE_ERROR = 0.3  # MeV; above it a row gets a note
 _BMEX = (
     "https://raw.githubusercontent.com/massexplorer/bmex-db/"
     "db5d5bc9d324d8cd987c91378f411772bd918c36/model_csvs/"
@@ -167,47 +167,20 @@ def _notes(
     if lost:
         yield (
             f"{len(lost)} of {len(known.in_2003)} nuclei measured in AME2003 are only estimated "
-            f"in AME2020 and are landscape rows, not training rows: {_sites(lost)}"
+            f"in AME2020 and are landscape rows, not training rows: {site_list(lost)}"
         )
     for model, table in tables.items():
         lacking = table.isna().to_numpy()
         if lacking.any():
-            absent = _sites(table.index[lacking].to_frame().to_numpy())
+            absent = site_list(table.index[lacking].to_frame().to_numpy())
             yield f"{model} gives a binding energy of 0 at {absent}, read as no value"
-    for split in (TRAIN, TEST, LANDSCAPE):
-        yield from _gaps(frame.loc[frame["split"] == split], split)
-    yield from _unusual(frame, quantity)
-
-
-def _gaps(rows: pd.DataFrame, split: str) -> Iterable[str]:
-    lacking = rows.loc[:, list(MODELS)].isna().to_numpy()
-    whole = np.count_nonzero(~lacking.any(axis=1))
-    if whole < len(rows):
-        yield f"{whole} of {len(rows)} {split} rows know every model"
-    for model, absent in zip(MODELS, lacking.T, strict=True):
-        if absent.any():
-            z, n = rows.loc[absent, ["Z", "N"]].iloc[0]
-            yield (
-                f"{model} has no value at {np.count_nonzero(absent)} of {len(rows)} {split} rows "
-                f"(first: Z={z}, N={n})"
-            )
-
-
-def _unusual(frame: pd.DataFrame, quantity: str) -> Iterable[str]:
-    for split in (TRAIN, TEST):
-        rows = frame.loc[(frame["split"] == split) & (frame[f"u{quantity}"] > _LARGE_ERROR)]
-        if len(rows):
-            where = _sites(rows.loc[:, ["Z", "N"]].to_numpy())
-            yield f"{len(rows)} {split} rows have an error above {_LARGE_ERROR} MeV: {where}"
+    yield from gaps(frame, MODELS)
+    yield from large_errors(frame, f"u{quantity}")
     yield farthest(frame, MODELS, quantity)
     for model in MODELS:
         unbound = np.count_nonzero(frame[model] < 0)
         if unbound:
             yield f"{model} is negative, beyond its drip line, at {unbound} rows of the landscape"
-
-
-def _sites(sites: Iterable[Nuclide]) -> str:
-    return ", ".join(f"({z}, {n})" for z, n in sites)
 
 
 def _file(path: str, checksum: str) -> File:

@@ -1,6 +1,6 @@
 """What a data set is, and what is needed to make one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -74,11 +74,3 @@ class Source:
     summary: str
     build: Callable[[Mapping[str, bytes]], Dataset]
     files: tuple[File, ...] = ()
-
-
-def farthest(frame: pd.DataFrame, models: Sequence[str], target: str) -> str:
-    """A note on the test row that even its nearest model misses by most; unit MeV."""
-    test = frame.loc[frame["split"] == TEST]
-    miss = test.loc[:, list(models)].sub(test[target], axis=0).abs().min(axis=1)
-    z, n = test.loc[miss.idxmax(), ["Z", "N"]]
-    return f"the nearest model to test row ({z}, {n}) is off by {miss.max():.2f} MeV, the most"
