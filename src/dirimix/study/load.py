@@ -1,7 +1,7 @@
-"""A table with its columns named and its rows sorted into training, test and landscape."""
+"""The table of a study: read, checked, and its rows sorted into training, test and landscape."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,22 @@ from dirimix.table.files import read_frame
 from dirimix.table.split import DATASET, SPLITS, Part, SplitTable
 from dirimix.table.table import make_table
 
-_LOST = "lost"  # rows that no model knows
+_UNUSABLE = "unusable"  # mark of a row where no model has a value
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A table before its rows are sorted.
+
+    Attributes:
+        data: Where it came from and what its columns are; no parts yet.
+        frame: All rows, n.
+        split: The column that says which part a row belongs to, if any.
+    """
+
+    data: SplitTable
+    frame: pd.DataFrame
+    split: str | None
 
 
 def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None) -> SplitTable:
@@ -21,32 +36,41 @@ def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None)
 
     Args:
         choice: Which table, columns and rows.
-        seed: Draws the test rows where a fraction is asked for.
-        data_dir: Folder of downloaded datasets.
+        seed: Draws the test rows where a fraction is asked for, and the training rows where fewer
+            than all are.
+        data_dir: Folder of downloaded data sets.
 
     Raises:
         InputError: If the table cannot be used; the message says why.
     """
     is_dataset = choice.table.startswith(DATASET)
-    data, frame, split = _dataset(choice, data_dir) if is_dataset else _file(choice)
-    marks = _marks(frame, split, choice.test_fraction, seed)
-    _check_names(data)
+    source = _from_dataset(choice, data_dir) if is_dataset else _from_file(choice)
+    data, frame = source.data, source.frame
+    marks = _marks(frame, source.split, choice.test_fraction, seed)
+    _check_roles(data)
     if choice.rows == "complete":
-        data, marks = _known_to_some(data, frame, marks)
+        data, marks = _mark_unusable(data, frame, marks)
     _check_columns(data, frame, marks)
-    parts = {s: _rows(data, frame.loc[marks == s], s) for s in SPLITS if np.any(marks == s)}
-    every = pd.concat([rows.frame for rows in parts.values()], ignore_index=True)
-    data = replace(data, parts=parts, everywhere=every)
+    parts = {s: _part(data, frame.loc[marks == s], s) for s in SPLITS if np.any(marks == s)}
+    everywhere = pd.concat([part.frame for part in parts.values()], ignore_index=True)
+    data = replace(data, parts=parts, everywhere=everywhere)
     if choice.rows == "complete":
         data = _complete(data)
     if choice.n_train is not None:
         data = _fewer(data, choice.n_train, seed)
-    _check_parts(data)
+    train = data.parts["train"]
+    make_table(
+        train.frame, data.coords, data.models, train.y, train.y_err, fitting=True, min_models=2
+    )
     return data
 
 
 def read_table(table: str, data_dir: str | None = None) -> pd.DataFrame:
-    """The frame of a file or, for 'data:NAME', of a dataset."""
+    """The rows of a file or, for 'data:NAME', of a data set.
+
+    Raises:
+        InputError: If the file or the data set cannot be read.
+    """
     if not table.startswith(DATASET):
         return read_frame(table)
     from dirimix import datasets
@@ -65,19 +89,17 @@ def frame_sha256(frame: pd.DataFrame) -> str:
     return hashlib.sha256(frame.to_csv(index=False, lineterminator="\n").encode()).hexdigest()
 
 
-def _dataset(
-    choice: DataChoice, data_dir: str | None
-) -> tuple[SplitTable, pd.DataFrame, str | None]:
+def _from_dataset(choice: DataChoice, data_dir: str | None) -> _Source:
     from dirimix import datasets
 
     found = datasets.load(choice.table.removeprefix(DATASET), data_dir=data_dir)
     target = choice.target or found.target
     data = SplitTable(
         source=choice.table,
-        coords=tuple(choice.coords or found.coords),
-        models=tuple(choice.models or found.models),
+        coords=choice.coords or found.coords,
+        models=choice.models or found.models,
         target=target,
-        # the dataset's errors are those of its own target
+        # the data set's errors are those of its own target
         error=choice.error or (found.error if target == found.target else None),
         parts={},
         remarks=tuple(found.notes),
@@ -88,54 +110,59 @@ def _dataset(
         citation=found.citation,
     )
     own_split = None if choice.test_fraction else found.split
-    return data, found.frame, choice.split or own_split
+    return _Source(data, found.frame, choice.split or own_split)
 
 
-def _file(choice: DataChoice) -> tuple[SplitTable, pd.DataFrame, str | None]:
-    for name in ("target", "coords", "models"):
-        if not getattr(choice, name):
-            raise InputError(
-                f"the table {choice.table!r} is a file, so {name} must be given: name the "
-                f"column{'' if name == 'target' else 's'}"
-            )
-    target = str(choice.target)
+def _from_file(choice: DataChoice) -> _Source:
+    target, coords, models = choice.target, choice.coords, choice.models
+    if not target or not coords or not models:
+        name = "target" if not target else "models" if coords else "coords"
+        raise InputError(
+            f"the table {choice.table!r} is a file, so {name} must be given: name the "
+            f"column{'' if name == 'target' else 's'}"
+        )
+    path = Path(choice.table)
+    frame = read_frame(path)
     data = SplitTable(
-        source=Path(choice.table).name,
-        coords=tuple(choice.coords or ()),
-        models=tuple(choice.models or ()),
+        source=path.name,
+        coords=coords,
+        models=models,
         target=target,
         error=choice.error,
         parts={},
+        inputs={path.name: file_sha256(path)},
         units={target: choice.unit} if choice.unit else {},
         label=choice.label or target,
     )
-    frame = read_frame(choice.table)
-    inputs = {data.source: file_sha256(Path(choice.table))}
-    return replace(data, inputs=inputs), frame, choice.split
+    return _Source(data, frame, choice.split)
 
 
 def _marks(frame: pd.DataFrame, split: str | None, fraction: float | None, seed: int) -> np.ndarray:
-    """Which split every row belongs to, (n,) of text."""
+    """Which part every row belongs to, (n,) of text.
+
+    Raises:
+        InputError: If the split column holds anything but the names of the parts, or no 'train'.
+    """
     n = len(frame)
     if fraction is not None:
         order = np.random.default_rng(seed).permutation(n)
         return np.where(np.isin(np.arange(n), order[: round(fraction * n)]), "test", "train")
     if split is None:
         return np.full(n, "train")
-    _need(frame, split, "split")
+    _check_there(frame, split, "split")
     marks = frame[split].astype(str).to_numpy(dtype=object)
     bad = np.flatnonzero(~np.isin(marks, SPLITS))
     if len(bad):
         raise InputError(
             f"the split column {split!r} must hold {', '.join(SPLITS)}, and has "
-            f"{marks[bad[0]]!r} at row {bad[0] + 1}; mend it"
+            f"{marks[bad[0]]!r} at row {bad[0] + 1}; correct it"
         )
     if not np.any(marks == "train"):
         raise InputError(f"the split column {split!r} has no row 'train'; mark the training rows")
     return marks
 
 
-def _need(frame: pd.DataFrame, column: str, role: str) -> None:
+def _check_there(frame: pd.DataFrame, column: str, role: str) -> None:
     if column not in frame:
         known = list(map(str, frame.columns))
         raise InputError(
@@ -144,68 +171,80 @@ def _need(frame: pd.DataFrame, column: str, role: str) -> None:
         )
 
 
-def _check_columns(data: SplitTable, frame: pd.DataFrame, marks: np.ndarray) -> None:
-    """Check all rows at once, so that messages count rows as the file does."""
-    for column, role in ((data.target, "target"), (data.error, "error")):
-        if column is not None:
-            _need(frame, column, role)
-    # landscape rows need no observation
-    seen = ~np.isin(marks, ("landscape", _LOST))
-    y = frame[data.target].where(seen, 0.0)
-    y_err = None if data.error is None else frame[data.error].where(seen, 0.0)
-    lost = {m: frame[m].where(marks != _LOST, 0.0) for m in data.models if m in frame}
-    make_table(frame.assign(**lost), data.coords, data.models, y, y_err, min_models=2)
-
-
-def _check_names(data: SplitTable) -> None:
-    roles = {"target": [data.target], "error": [data.error] if data.error else []}
-    for role, names in roles.items():
-        for name in names:
-            if name in (*data.coords, *data.models):
-                raise InputError(
-                    f"the {role} column {name!r} is also named as a coordinate or a model; "
-                    "predicting a column from itself would say nothing: name another"
-                )
+def _check_roles(data: SplitTable) -> None:
+    """Raise an InputError if target or error is a column that has another role."""
+    for role, name in (("target", data.target), ("error", data.error)):
+        if name in (*data.coords, *data.models):
+            raise InputError(
+                f"the {role} column {name!r} is also named as a coordinate or a model; "
+                "predicting a column from itself would say nothing: name another"
+            )
     if data.error == data.target:
         raise InputError(f"the column {data.error!r} is both target and error; name another")
 
 
-def _rows(data: SplitTable, frame: pd.DataFrame, split: str) -> Part:
-    columns = [*data.coords, *data.models]
-    known = split != "landscape"
+def _check_columns(data: SplitTable, frame: pd.DataFrame, marks: np.ndarray) -> None:
+    """Check all rows, (n,) marks, at once, so that messages count rows as the file does.
+
+    Raises:
+        InputError: If a column is missing or holds a value that cannot be used.
+    """
+    for role, column in (("target", data.target), ("error", data.error)):
+        if column is not None:
+            _check_there(frame, column, role)
+    # a landscape row needs no observation, an unusable one no model either
+    observed, usable = ~np.isin(marks, ("landscape", _UNUSABLE)), marks != _UNUSABLE
+    y = frame[data.target].where(observed, 0.0)
+    y_err = None if data.error is None else frame[data.error].where(observed, 0.0)
+    models = {m: frame[m].where(usable, 0.0) for m in data.models if m in frame}
+    make_table(frame.assign(**models), data.coords, data.models, y, y_err, min_models=2)
+
+
+def _part(data: SplitTable, frame: pd.DataFrame, split: str) -> Part:
+    """The rows of one part, as numbers."""
+    observed = split != "landscape"
     table = make_table(
         frame,
         data.coords,
         data.models,
-        frame[data.target] if known else None,
-        frame[data.error] if known and data.error else None,
+        frame[data.target] if observed else None,
+        frame[data.error] if observed and data.error else None,
     )
-    numbers = pd.DataFrame(np.column_stack([table.x, table.f]), columns=pd.Index(columns))
-    return Part(numbers, table.y, table.y_err if known and data.error else None)
+    columns = pd.Index([*data.coords, *data.models])
+    numbers = pd.DataFrame(np.column_stack([table.x, table.f]), columns=columns)
+    return Part(numbers, table.y, table.y_err if observed and data.error else None)
 
 
-def _known_to_some(
+def _mark_unusable(
     data: SplitTable, frame: pd.DataFrame, marks: np.ndarray
 ) -> tuple[SplitTable, np.ndarray]:
-    """Leave out the rows where no model has a value, of a table whose complete rows are wanted."""
+    """Mark the rows where no model has a value, with a note, in marks (n,) of the rows' parts."""
     columns = [m for m in data.models if m in frame]
-    lost = frame[columns].isna().all(axis=1).to_numpy()
-    if not lost.any() or lost.all():
+    unusable = frame[columns].isna().all(axis=1).to_numpy()
+    if not unusable.any() or unusable.all():
         return data, marks
-    note = f"{lost.sum()} of {len(frame)} rows are left out, those where no model has a value"
-    return replace(data, notes=(*data.notes, note)), np.where(lost, _LOST, marks)
+    note = f"{unusable.sum()} of {len(frame)} rows are left out, those where no model has a value"
+    return replace(data, notes=(*data.notes, note)), np.where(unusable, _UNUSABLE, marks)
 
 
 def _complete(data: SplitTable) -> SplitTable:
-    """Keep the rows where every model has a value, and say what that leaves out."""
+    """Keep the rows where every model has a value, with a note on those left out.
+
+    Raises:
+        InputError: If no training row is kept.
+    """
     parts, notes = {}, list(data.notes)
-    for split, rows in data.parts.items():
-        known = rows.frame.loc[:, list(data.models)].notna()
+    for split, part in data.parts.items():
+        known = part.frame.loc[:, list(data.models)].notna()
         kept = known.all(axis=1).to_numpy()
         if kept.any():
-            parts[split] = rows.keep(kept)
+            parts[split] = part.keep(kept)
         if not kept.all():
-            notes.append(_left_out(split, known, kept))
+            which = ", ".join(f"{m} at {c}" for m, c in (~known).sum().items() if c)
+            notes.append(
+                f"{(~kept).sum()} of {len(kept)} {split} rows are left out, those where some "
+                f"model has no value ({which})"
+            )
     if "train" not in parts:
         raise InputError(
             "no training row has a value of every model; set rows = 'all' or leave models out"
@@ -213,34 +252,19 @@ def _complete(data: SplitTable) -> SplitTable:
     return replace(data, parts=parts, notes=tuple(notes))
 
 
-def _left_out(split: str, known: pd.DataFrame, kept: np.ndarray) -> str:
-    missing = (~known).sum()
-    which = ", ".join(f"{m} at {c}" for m, c in missing.items() if c)
-    return (
-        f"{int((~kept).sum())} of {len(kept)} {split} rows are left out, those where some model "
-        f"has no value ({which})"
-    )
-
-
 def _fewer(data: SplitTable, n: int, seed: int) -> SplitTable:
-    """Keep some training rows, drawn with the seed; the others join the landscape, unseen."""
-    rows = data.parts["train"]
-    total = len(rows.frame)
+    """Keep n training rows, drawn with the seed; the others join the landscape, unobserved."""
+    train = data.parts["train"]
+    total = len(train.frame)
     if n >= total:
         return data
-    mask = np.isin(np.arange(total), np.random.default_rng(seed).permutation(total)[:n])
-    known = data.parts.get("landscape")
-    others = [] if known is None else [known.frame]
-    landscape = Part(pd.concat([*others, rows.keep(~mask).frame], ignore_index=True), None, None)
+    kept = np.isin(np.arange(total), np.random.default_rng(seed).permutation(total)[:n])
+    landscape = data.parts.get("landscape")
+    frames = [] if landscape is None else [landscape.frame]
+    frame = pd.concat([*frames, train.keep(~kept).frame], ignore_index=True)
     note = (
         f"{n} of {total} train rows are used, drawn with the seed; the others are predicted "
         "without their observations, as part of the landscape"
     )
-    parts = {**data.parts, "train": rows.keep(mask), "landscape": landscape}
+    parts = {**data.parts, "train": train.keep(kept), "landscape": Part(frame, None, None)}
     return replace(data, parts=parts, notes=(*data.notes, note))
-
-
-def _check_parts(data: SplitTable) -> None:
-    """What only a fit and its scores need."""
-    rows = data.parts["train"]
-    make_table(rows.frame, data.coords, data.models, rows.y, rows.y_err, fitting=True, min_models=2)

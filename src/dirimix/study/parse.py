@@ -146,8 +146,8 @@ def _pairs(raw: Mapping[str, Any], run: tuple[str, ...]) -> tuple[tuple[str, str
 
 
 def _scheme(name: str, raw: object, run: tuple[str, ...]) -> Scheme:
+    values.check_plain(name, "a scheme of [validation]")
     where = f"[validation.{name}]"
-    values.check_plain(name, where)
     if name in RESERVED:
         raise InputError(f"{where} bears a name that other rows have; choose another")
     found = read_entries(values.table(raw, where), "validation.NAME", run, where=where)
@@ -190,16 +190,17 @@ def _threshold(
         )
     if data.target is not None and len(found.along) > 1:
         # the fits to another table are kept in a folder with the name of its target
-        values.check_plain(data.target, "[data] target")
+        values.check_plain(data.target, "the target of [data]")
     return found
 
 
 def _exhibit(name: str, raw: object, run: tuple[str, ...]) -> ExhibitChoice:
-    where = f"[exhibits] {name}"
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
-        raise InputError(f"{where}: a name is made of small letters, digits and hyphens")
+        raise InputError(
+            f"an exhibit of [exhibits] is named in small letters, digits and hyphens, not {name!r}"
+        )
     given = raw if isinstance(raw, dict) else {"kind": raw}
-    options = read_entries(given, "exhibits.NAME", run, where=where)
+    options = read_entries(given, "exhibits.NAME", run, where=f"[exhibits] {name}")
     kind = options.pop("kind")
     title = options.pop("title", name.replace("-", " ").capitalize())
     return ExhibitChoice(name, kind, title, options)

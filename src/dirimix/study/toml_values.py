@@ -15,13 +15,16 @@ Reader = Callable[[object, str], Any]
 
 
 def reader(
-    says: str, fits: Callable[[Any], bool], to: Callable[[Any], Any] = lambda v: v
+    says: str,
+    fits: Callable[[Any], bool],
+    to: Callable[[Any], Any] = lambda value: value,
+    known: Iterable[str] = (),
 ) -> Reader:
-    """A reader of values that fit; `says` stands between the entry and the value in its error."""
+    """A reader of values that fit; `says` stands between entry and value in its message."""
 
     def read(value: object, where: str) -> Any:
         if not fits(value):
-            raise InputError(f"{where} {says} {value!r}")
+            raise InputError(f"{where} {says} {value!r}{did_you_mean(str(value), known)}")
         return to(value)
 
     return read
@@ -51,13 +54,7 @@ def whole(least: int) -> Reader:
 def one_of(*known: str) -> Reader:
     """A reader of known words."""
     words = " or ".join(known) if len(known) == 2 else f"one of {', '.join(known)}"
-
-    def read(value: object, where: str) -> str:
-        if value not in known:
-            raise InputError(f"{where} is {words}, not {value!r}{did_you_mean(str(value), known)}")
-        return str(value)
-
-    return read
+    return reader(f"is {words}, not", lambda v: v in known, known=known)
 
 
 def is_number(value: object) -> bool:
@@ -99,10 +96,10 @@ def check_run(methods: Iterable[str], run: tuple[str, ...], where: str) -> None:
             )
 
 
-def check_plain(name: str, where: str) -> None:
-    """Raise an InputError if a name is not safe as that of a file or a folder."""
+def check_plain(name: str, what: str) -> None:
+    """Raise an InputError if a name is not safe as that of a folder."""
     if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name):
         raise InputError(
-            f"{where} is also the name of a folder, so it must be made of letters, digits, "
-            f"hyphens, underscores and dots, and not begin with a dot, not {name!r}"
+            f"{what} names a folder, so it must be made of letters, digits, hyphens, underscores "
+            f"and dots, with no dot in front, not {name!r}"
         )
