@@ -5,16 +5,18 @@ score, log score) and of its calibration (coverage, share below the median). Ban
 are percentile bootstraps over the sites, bands of shares are binomial.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from dirimix.errors import InputError
 from dirimix.laws.bands import (
     Band,
-    _band,
+    Bootstrap,
     _check_count,
+    band_of,
     binomial_band,
     bootstrap_band,
     nominal_band,
@@ -31,6 +33,9 @@ __all__ = [
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of central coverage
 
 
+Points = Mapping[str, np.ndarray]  # error, log_score, crps and pit of every row, (n,) each
+
+
 @dataclass(frozen=True)
 class Difference:
     """A score of method a minus that of method b on the same sites, with its band."""
@@ -40,13 +45,53 @@ class Difference:
     hi: float
 
 
+@dataclass(frozen=True)
+class Score:
+    """A score that is a function of a mean over rows.
+
+    Attributes:
+        contribution: What each row adds to the mean, (n,), from the points.
+        of_mean: The score, given the mean.
+        share: The contributions are hits and misses, so that the score of independent rows has a
+            binomial band.
+    """
+
+    contribution: Callable[[Points], np.ndarray]
+    of_mean: Callable[[ArrayLike], np.ndarray] = np.asarray
+    share: bool = False
+
+    def value(self, points: Points) -> float:
+        """The score of some rows."""
+        return float(self.of_mean(np.mean(self.contribution(points))))
+
+
+def _inside(pit: np.ndarray, level: float) -> np.ndarray:
+    """Which transforms (m,) lie in the central interval of a level, (m,) booleans."""
+    return np.abs(pit - 0.5) <= level / 2
+
+
+def _coverage_score(level: float) -> Score:
+    return Score(lambda points: _inside(points["pit"], level), share=True)
+
+
+# `assess.schema.SCORE_WORDS` has what readers call them, and which are gains
+SCORES: dict[str, Score] = {
+    "rms": Score(lambda points: points["error"] ** 2, np.sqrt),
+    "mae": Score(lambda points: np.abs(points["error"])),
+    "crps": Score(lambda points: points["crps"]),
+    "log_score": Score(lambda points: points["log_score"]),
+    **{f"coverage_{100 * level:.0f}": _coverage_score(level) for level in LEVELS},
+    "below_median": Score(lambda points: points["pit"] < 0.5, share=True),
+}
+
+
 def rms(y: np.ndarray, mean: np.ndarray) -> float:
     """Root-mean-square deviation sqrt(mean((y - mean)^2)), in the unit of y.
 
     >>> round(rms(np.array([1.0, 3.0]), np.array([1.0, 1.0])), 3)
     1.414
     """
-    return float(_root_mean(_deviations(y, mean) ** 2))
+    return float(np.sqrt(np.mean(_deviations(y, mean) ** 2)))
 
 
 def mean_absolute_error(y: np.ndarray, mean: np.ndarray) -> float:
@@ -92,7 +137,12 @@ def coverage(law: NormalMixture, y: np.ndarray, levels: Sequence[float] = LEVELS
     >>> coverage(law, np.array([-2.5, 0.1, 0.9, 1.5]), (0.5, 0.9))
     array([0.25, 0.75])
     """
-    return _inside(pit(law, y), levels).mean(axis=0)
+    return coverage_of(pit(law, y), levels)
+
+
+def coverage_of(pit: np.ndarray, levels: Sequence[float] = LEVELS) -> np.ndarray:
+    """The same, (len(levels),), of probability integral transforms (m,)."""
+    return np.array([_inside(pit, level).mean() for level in levels])
 
 
 def below_median(law: NormalMixture, y: np.ndarray) -> float:
@@ -134,9 +184,11 @@ def paired_rms_difference(
     Difference(mean=1.0, lo=1.0, hi=1.0)
     """
     _deviations(err_a, err_b)
-    squares = np.asarray(err_a, float) ** 2, np.asarray(err_b, float) ** 2
-    band = _band(squares, _rms_difference, seed, n_boot, level)
-    return Difference(float(_rms_difference(*squares)), band.lo, band.hi)
+    squares = np.stack([np.asarray(err_a, float), np.asarray(err_b, float)], axis=1) ** 2
+    resampled = np.sqrt(Bootstrap(seed, n_boot).means(squares))
+    band = band_of(resampled[:, 0] - resampled[:, 1], level)
+    first, second = np.sqrt(squares.mean(axis=0))
+    return Difference(float(first - second), band.lo, band.hi)
 
 
 def score_row(
@@ -151,6 +203,9 @@ def score_row(
         n_boot: Number of resamples.
         level: Of the bands; bootstrap bands of averages and Wilson's of shares.
 
+    Raises:
+        InputError: If the observations are not one finite number a site.
+
     Returns:
         n; then NAME, NAME_lo, NAME_hi for rms, mae, crps, log_score, coverage_50 and on, and
         below_median.
@@ -159,40 +214,59 @@ def score_row(
     >>> row["n"], round(row["rms"], 3), row["coverage_50"] > row["coverage_50_lo"]
     (9, 2.582, True)
     """
+    return score_points(points_of(law, y), Bootstrap(seed, n_boot), level=level)
+
+
+def points_of(law: NormalMixture, y: np.ndarray) -> dict[str, np.ndarray]:
+    """What each of m sites contributes to the scores of a law: error, log_score, crps, pit; (m,).
+
+    Args:
+        law: Predictive law at m sites.
+        y: Observations, (m,).
+
+    Raises:
+        InputError: If the observations are not one finite number a site.
+    """
     y = _observed(law, y)
-    error = y - law.mean()
-    averages: dict[str, tuple[np.ndarray, Callable[..., np.ndarray]]] = {
-        "rms": (error**2, _root_mean),
-        "mae": (np.abs(error), np.mean),
-        "crps": (crps_values(law, y), np.mean),
-        "log_score": (law.logpdf(y), np.mean),
+    return {
+        "error": law.mean() - y,
+        "log_score": law.logpdf(y),
+        "crps": crps_values(law, y),
+        "pit": law.cdf(y),
     }
-    row: dict[str, float] = {"n": len(y)}
-    for name, (values, statistic) in averages.items():
-        band = bootstrap_band(values, statistic, seed, n_boot, level)
-        row |= _entry(name, float(statistic(values)), band)
-    u = law.cdf(y)
-    shares = {f"coverage_{round(100 * c)}": _inside(u, (c,)) for c in LEVELS}
-    for name, hit in (shares | {"below_median": u < 0.5}).items():
-        row |= _entry(name, float(hit.mean()), binomial_band(int(hit.sum()), len(y), level))
+
+
+def score_points(
+    points: Points,
+    bootstrap: Bootstrap,
+    *,
+    clusters: np.ndarray | None = None,
+    level: float = 0.9,
+) -> dict[str, float]:
+    """All scores of some rows, each with its band.
+
+    Args:
+        points: What each of n rows contributes.
+        bootstrap: Of the bands.
+        clusters: Which rows are resampled together, (n,). None if rows are independent: then
+            shares have Wilson's band.
+        level: Of the bands.
+
+    Returns:
+        n; then NAME, NAME_lo, NAME_hi of every score of `SCORES`.
+    """
+    each = np.array([score.contribution(points) for score in SCORES.values()], dtype=float)
+    means = bootstrap.means(each.T, clusters)
+    n = each.shape[1]
+    row: dict[str, float] = {"n": n}
+    for (name, score), values, resampled in zip(SCORES.items(), each, means.T, strict=True):
+        if score.share and clusters is None:
+            band = binomial_band(int(values.sum()), n, level)
+        else:
+            band = band_of(score.of_mean(resampled), level)
+        value = float(score.of_mean(values.mean()))
+        row |= {name: value, f"{name}_lo": band.lo, f"{name}_hi": band.hi}
     return row
-
-
-def _entry(name: str, value: float, band: Band) -> dict[str, float]:
-    return {name: value, f"{name}_lo": band.lo, f"{name}_hi": band.hi}
-
-
-def _inside(u: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    """Which transforms lie in each level's central interval, (m, len(levels)) booleans."""
-    return np.abs(u - 0.5)[:, None] <= np.asarray(levels) / 2
-
-
-def _root_mean(squares: np.ndarray, axis: int = -1) -> np.ndarray:
-    return np.sqrt(np.mean(squares, axis=axis))
-
-
-def _rms_difference(squares_a: np.ndarray, squares_b: np.ndarray, axis: int = -1) -> np.ndarray:
-    return _root_mean(squares_a, axis) - _root_mean(squares_b, axis)
 
 
 def _deviations(a: np.ndarray, b: np.ndarray) -> np.ndarray:

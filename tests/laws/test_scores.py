@@ -103,12 +103,16 @@ def test_a_law_that_is_too_high_has_too_many_below_its_median():
     assert scores.below_median(normal(0.5, 1.0, 400), y) > 0.6
 
 
+def _root_mean(squares: np.ndarray, axis: int) -> np.ndarray:
+    return np.sqrt(np.mean(squares, axis=axis))
+
+
 def coverage_of_band(shrink: float, repeats: int = 400) -> float:
     """How often the bootstrap band of an rms, shrunk about its centre, holds the true rms."""
     rng, hits = np.random.default_rng(11), 0
     for seed in range(repeats):
         squares = rng.normal(size=150) ** 2
-        band = scores.bootstrap_band(squares, scores._root_mean, seed, n_boot=300)
+        band = scores.bootstrap_band(squares, _root_mean, seed, n_boot=300)
         centre, half = (band.lo + band.hi) / 2, shrink * (band.hi - band.lo) / 2
         hits += abs(1.0 - centre) <= half
     return hits / repeats

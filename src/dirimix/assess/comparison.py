@@ -5,105 +5,54 @@ log_score, crps, pit, one line a method and predicted row. Bands resample cluste
 methods that are compared are resampled together.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from dirimix.laws.bands import band_of, resampled_means
-from dirimix.scores import LEVELS
+from dirimix import scores
+from dirimix.assess.schema import SCORE_WORDS, TABLES
+from dirimix.laws.bands import Bootstrap, band_of
+from dirimix.scores import SCORES, Points
 
 Row = dict[str, object]
-PAIR_COLUMNS = ("a", "b", "split", "score", "n", "clusters", "difference", "lo", "hi")
-RANKING_COLUMNS = (
-    "split", "score", "rank", "method", "model", "n", "clusters", "value", "rank_lo", "rank_hi",
-    "share_best", "best", "difference", "difference_lo", "difference_hi",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Score:
-    """A score that is a function of a mean over rows.
-
-    Attributes:
-        contribution: What each row adds to the mean, from the table of points.
-        of_mean: The score, given the mean.
-        gain: More of it is better.
-    """
-
-    contribution: Callable[[pd.DataFrame], np.ndarray]
-    of_mean: Callable[[np.ndarray], np.ndarray] = np.asarray
-    gain: bool = False
-
-
-def _inside(level: float) -> Callable[[pd.DataFrame], np.ndarray]:
-    return lambda points: np.abs(points["pit"].to_numpy() - 0.5) <= level / 2
-
-
-SCORES: dict[str, Score] = {
-    "rms": Score(lambda points: points["error"].to_numpy() ** 2, np.sqrt),
-    "mae": Score(lambda points: np.abs(points["error"].to_numpy())),
-    "crps": Score(lambda points: points["crps"].to_numpy()),
-    "log_score": Score(lambda points: points["log_score"].to_numpy(), gain=True),
-    **{f"coverage_{round(100 * level)}": Score(_inside(level)) for level in LEVELS},
-    "below_median": Score(lambda points: points["pit"].to_numpy() < 0.5),
-}
 COMPARED = ("rms", "log_score", "crps")
 
 
-@dataclass(frozen=True)
-class Resampling:
-    """Seed and number of the resamples of a band."""
-
-    seed: int
-    n_boot: int
-
-    def means(self, values: np.ndarray, points: pd.DataFrame) -> np.ndarray:
-        """Resampled column means of values (n, c) at the rows of the points, (n_boot, c)."""
-        return resampled_means(values, points["cluster"].to_numpy(), self.seed, self.n_boot)
+def columns_of(points: pd.DataFrame) -> Points:
+    """What each of n rows contributes to the scores, (n,) arrays by name."""
+    return {name: points[name].to_numpy() for name in ("error", "log_score", "crps", "pit")}
 
 
-def score_rows(points: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
+def score_rows(points: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     """All scores of every method, model, split and weights, each with its band."""
     keys = ["method", "model", "split", "weights"]
-    groups = [rows for _, rows in points.groupby(keys, sort=False)]
-    return pd.DataFrame(
-        [{k: rows[k].iloc[0] for k in keys} | score_row(rows, resampling) for rows in groups]
-    )
-
-
-def score_row(points: pd.DataFrame, resampling: Resampling) -> Row:
-    """n; then NAME, NAME_lo, NAME_hi of every score."""
-    values = np.stack([score.contribution(points) for score in SCORES.values()], axis=1)
-    resamples = resampling.means(values, points)
-    row: Row = {"n": len(points)}
-    for (name, score), mean, column in zip(
-        SCORES.items(), values.mean(axis=0), resamples.T, strict=True
-    ):
-        band = band_of(score.of_mean(column))
-        row |= {name: float(score.of_mean(mean)), f"{name}_lo": band.lo, f"{name}_hi": band.hi}
-    return row
+    rows = [
+        {key: each[key].iloc[0] for key in keys}
+        | scores.score_points(columns_of(each), bootstrap, clusters=each["cluster"].to_numpy())
+        for _, each in points.groupby(keys, sort=False)
+    ]
+    return pd.DataFrame(rows, columns=pd.Index(TABLES["scores"].columns()))
 
 
 def pair_rows(
-    pairs: Iterable[Sequence[str]], points: pd.DataFrame, resampling: Resampling
+    pairs: Iterable[Sequence[str]], points: pd.DataFrame, bootstrap: Bootstrap
 ) -> pd.DataFrame:
     """Differences a - b on the rows that both predict, under every split that both have.
 
     Args:
         pairs: Names of two methods; 'METHOD:MODEL' is one model of a method that mixes none.
         points: The table of points; only field weights are compared.
-        resampling: Of the bands.
+        bootstrap: Of the bands.
     """
     by_name = _by_name(points)
     rows = [
         row
         for a, b in pairs
         if a in by_name and b in by_name
-        for row in _pair(a, b, by_name, resampling)
+        for row in _pair(a, b, by_name, bootstrap)
     ]
-    return pd.DataFrame(rows, columns=pd.Index(PAIR_COLUMNS))
+    return pd.DataFrame(rows, columns=pd.Index(TABLES["pairs"].columns()))
 
 
 def _by_name(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -116,7 +65,7 @@ def _by_name(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _pair(
-    a: str, b: str, by_name: Mapping[str, pd.DataFrame], resampling: Resampling
+    a: str, b: str, by_name: Mapping[str, pd.DataFrame], bootstrap: Bootstrap
 ) -> Iterable[Row]:
     one, other = by_name[a], by_name[b]
     for split in one["split"].unique():
@@ -126,17 +75,17 @@ def _pair(
         if len(both):
             where = {"a": a, "b": b, "split": split}
             yield from (
-                where | row for row in _differences(first.loc[both], second.loc[both], resampling)
+                where | row for row in _differences(first.loc[both], second.loc[both], bootstrap)
             )
 
 
-def _differences(a: pd.DataFrame, b: pd.DataFrame, resampling: Resampling) -> Iterable[Row]:
+def _differences(a: pd.DataFrame, b: pd.DataFrame, bootstrap: Bootstrap) -> Iterable[Row]:
     for name in COMPARED:
         score = SCORES[name]
-        values = np.stack([score.contribution(a), score.contribution(b)], axis=1)
+        values = np.stack([score.contribution(columns_of(rows)) for rows in (a, b)], axis=1)
         if np.isnan(values).any():
             continue  # leave-one-out knows the log score only
-        resamples = score.of_mean(resampling.means(values, a))
+        resamples = score.of_mean(bootstrap.means(values, a["cluster"].to_numpy()))
         band = band_of(resamples[:, 0] - resamples[:, 1])
         first, second = score.of_mean(values.mean(axis=0))
         yield {
@@ -149,7 +98,7 @@ def _differences(a: pd.DataFrame, b: pd.DataFrame, resampling: Resampling) -> It
         }
 
 
-def ranking(points: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
+def ranking(points: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     """The methods of every split in order of each score, with what resampling makes of the order.
 
     Only methods that predict every row of the split are ranked. `rank_lo` and `rank_hi` hold
@@ -159,20 +108,20 @@ def ranking(points: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
     rows = [
         row
         for split in points["split"].unique()
-        for row in _ranked(str(split), points.loc[points["split"] == split], resampling)
+        for row in _ranked(str(split), points.loc[points["split"] == split], bootstrap)
     ]
-    return pd.DataFrame(rows, columns=pd.Index(RANKING_COLUMNS))
+    return pd.DataFrame(rows, columns=pd.Index(TABLES["ranking"].columns()))
 
 
-def _ranked(split: str, points: pd.DataFrame, resampling: Resampling) -> Iterable[Row]:
+def _ranked(split: str, points: pd.DataFrame, bootstrap: Bootstrap) -> Iterable[Row]:
     by_name = {k: v.sort_values("row") for k, v in _by_name(points).items()}
     n = max(map(len, by_name.values()), default=0)
     tables = {name: rows for name, rows in by_name.items() if len(rows) == n}
     for score in COMPARED if len(tables) > 1 else ():
-        columns = {k: SCORES[score].contribution(v) for k, v in tables.items()}
+        columns = {k: SCORES[score].contribution(columns_of(v)) for k, v in tables.items()}
         known = {k: v for k, v in columns.items() if not np.isnan(v).any()}
         if len(known) > 1:
-            yield from _order(split, score, known, tables, resampling)
+            yield from _order(split, score, known, tables, bootstrap)
 
 
 def _order(
@@ -180,14 +129,14 @@ def _order(
     score: str,
     columns: Mapping[str, np.ndarray],
     tables: Mapping[str, pd.DataFrame],
-    resampling: Resampling,
+    bootstrap: Bootstrap,
 ) -> Iterable[Row]:
     names = list(columns)
-    any_table = tables[names[0]]
+    clusters = tables[names[0]]["cluster"].to_numpy()
     values = np.stack(list(columns.values()), axis=1)
-    sign = -1.0 if SCORES[score].gain else 1.0
+    sign = -1.0 if SCORE_WORDS[score].gain else 1.0
     found = SCORES[score].of_mean(values.mean(axis=0))
-    resamples = SCORES[score].of_mean(resampling.means(values, any_table))
+    resamples = SCORES[score].of_mean(bootstrap.means(values, clusters))
     ranks = np.argsort(np.argsort(sign * resamples, axis=1), axis=1) + 1.0
     ranks[np.isnan(resamples).any(axis=1)] = np.nan  # one cluster: nothing to resample
     order = np.argsort(sign * found, kind="stable")
@@ -203,13 +152,18 @@ def _order(
             "method": method,
             "model": model,
             "n": len(values),
-            "clusters": any_table["cluster"].nunique(),
+            "clusters": len(np.unique(clusters)),
             "value": float(found[k]),
-            "rank_lo": float(np.floor(low)),
-            "rank_hi": float(np.ceil(high)),
+            "rank_lo": _whole(np.floor(low)),
+            "rank_hi": _whole(np.ceil(high)),
             "share_best": float(np.mean(np.where(np.isnan(ranks[:, k]), np.nan, ranks[:, k] == 1))),
             "best": names[best],
             "difference": float(found[k] - found[best]),
             "difference_lo": band.lo,
             "difference_hi": band.hi,
         }
+
+
+def _whole(rank: float) -> float:
+    """A rank as a whole number, if there is one."""
+    return rank if np.isnan(rank) else int(rank)

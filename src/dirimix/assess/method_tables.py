@@ -1,64 +1,64 @@
 """The tables that a fitted method gives: scores, predictions, weights and how it was sampled."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from dirimix import scores
 from dirimix.assess.loo import loo_tables
+from dirimix.assess.options import Reversion, Threshold
+from dirimix.assess.reversion import reversion_tables
+from dirimix.assess.schema import QUANTILES
+from dirimix.assess.sensitivity import sensitivity_tables
+from dirimix.assess.threshold import threshold_tables
 from dirimix.assess.weight_tables import weight_tables
 from dirimix.estimators.fitted import FittedMethod, View, views
-from dirimix.laws.crps import crps_values
+from dirimix.laws.bands import Bootstrap
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.table.split import SplitTable
 
-QUANTILES = {
-    "q025": 0.025,
-    "q05": 0.05,
-    "q25": 0.25,
-    "q50": 0.5,
-    "q75": 0.75,
-    "q95": 0.95,
-    "q975": 0.975,
-}
 LEVELS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2))  # of the coverage curve
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """How scores are made: resamples of their bands, and the seed of these."""
-
-    n_boot: int
-    seed: int
+Tables = dict[str, pd.DataFrame]
 
 
 def method_tables(
-    fitted: FittedMethod, data: SplitTable, scoring: Scoring
-) -> dict[str, pd.DataFrame]:
-    """Every table of a fitted method, by name; those that it has no rows for are left out.
+    fitted: FittedMethod,
+    data: SplitTable,
+    bootstrap: Bootstrap,
+    *,
+    reversion: Reversion | None = None,
+    threshold: Threshold | None = None,
+    along: str = "",
+) -> Tables:
+    """Every table of a method fitted to all training rows; those without rows are left out.
 
-    Names: scores, coverage, pointwise, predictions, evidence, diagnostics, sampling, and those
-    of `weight_tables` and `loo_tables`.
+    Args:
+        fitted: The method.
+        data: What it was fitted to and predicts.
+        bootstrap: Of the bands of scores.
+        reversion: When a local weight has gone back to its far field.
+        threshold: The level that predictions are followed above, None for no such tables.
+        along: The coordinate of the lines on which they are.
+
+    Returns:
+        Tables of `schema.TABLES` by name, the method in front.
     """
-    found = _law_tables(fitted, data, scoring)
+    found = _law_tables(fitted, data, bootstrap) | _fit_tables(fitted)
     found |= weight_tables(fitted, data) | loo_tables(fitted, data)
-    report = None if fitted.mixture is None else fitted.mixture.fit_report()
-    if report is not None:
-        if report.evidence is not None:
-            found["evidence"] = report.evidence
-        if report.diagnostics is not None:
-            found["diagnostics"] = report.diagnostics
-        if report.sampling is not None:
-            row = {**report.sampling, "reasons": "; ".join(report.reasons)}
-            found["sampling"] = pd.DataFrame([row])
-    where = {"method": fitted.name}
-    return {name: _located(table, where) for name, table in found.items() if len(table)}
+    found |= reversion_tables(fitted, data, reversion or Reversion()) | sensitivity_tables(fitted)
+    if threshold is not None:
+        found |= threshold_tables(fitted, data, threshold, along)
+    return of_method(fitted, found)
+
+
+def of_method(fitted: FittedMethod, tables: Tables) -> Tables:
+    """The tables that have rows, with the method's name in front."""
+    return {k: _located(table, method=fitted.name) for k, table in tables.items() if len(table)}
 
 
 def summarise_law(law: NormalMixture) -> dict[str, np.ndarray]:
-    """Columns mean, sd and the quantiles of `QUANTILES`, each (m,)."""
+    """Columns mean, sd and the quantiles of `QUANTILES`, each (m,), of a law at m sites."""
     quantiles = law.quantiles(list(QUANTILES.values()))
     return {
         "mean": law.mean(),
@@ -67,73 +67,65 @@ def summarise_law(law: NormalMixture) -> dict[str, np.ndarray]:
     }
 
 
-def _located(table: pd.DataFrame, where: Mapping[str, str]) -> pd.DataFrame:
-    """The table with constant columns in front."""
-    front = pd.DataFrame(dict(where), index=table.index)
-    return pd.concat([front, table], axis=1)
+def point_table(fitted: FittedMethod, data: SplitTable, split: str) -> pd.DataFrame:
+    """What each row of a split contributes to the scores of the field weights."""
+    y = data.parts[split].y
+    assert y is not None
+    return _joined(
+        _pointwise(view, split, scores.points_of(view.law, y[view.rows]))
+        for view in views(fitted, data, split)
+        if view.weights == "field"
+    )
 
 
-def _concatenated(tables: Iterator[pd.DataFrame]) -> pd.DataFrame:
-    found = list(tables)
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+def _fit_tables(fitted: FittedMethod) -> Tables:
+    """What a mixture says of its own fit."""
+    if fitted.mixture is None:
+        return {}
+    report = fitted.mixture.fit_report()
+    found = {"evidence": report.evidence, "diagnostics": report.diagnostics}
+    if report.sampling is not None:
+        row = {**report.sampling, "reasons": "; ".join(report.reasons)}
+        found["sampling"] = pd.DataFrame([row])
+    return {name: table for name, table in found.items() if table is not None}
 
 
-def _law_tables(
-    fitted: FittedMethod, data: SplitTable, scoring: Scoring
-) -> dict[str, pd.DataFrame]:
+def _law_tables(fitted: FittedMethod, data: SplitTable, bootstrap: Bootstrap) -> Tables:
     """The tables that come from predictive laws, each law made once."""
-    rows: dict[str, list] = {"scores": [], "coverage": [], "pointwise": [], "predictions": []}
-    for split in data.parts:
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for split, rows in data.parts.items():
         for view in views(fitted, data, split):
-            y = data.parts[split].y
-            if y is not None:
-                observed = y[view.rows]
+            if rows.y is not None:
+                points = scores.points_of(view.law, rows.y[view.rows])
+                row = pd.DataFrame([scores.score_points(points, bootstrap)])
                 where = {"model": view.model, "split": split, "weights": view.weights}
-                row = scores.score_row(view.law, observed, seed=scoring.seed, n_boot=scoring.n_boot)
-                rows["scores"].append(_located(pd.DataFrame([row]), where))
-                rows["coverage"].append(_located(_coverage(view.law, observed), where))
-                rows["pointwise"].append(_located(_pointwise(view, observed), where))
+                parts.setdefault("scores", []).append(_located(row, **where))
+                curve = _located(_coverage(points["pit"]), **where)
+                parts.setdefault("coverage", []).append(curve)
+                parts.setdefault("pointwise", []).append(_pointwise(view, split, points))
             if view.weights == "field":
-                rows["predictions"].append(_predictions(view, data, split))
-    return {name: _concatenated(iter(tables)) for name, tables in rows.items()}
+                parts.setdefault("predictions", []).append(_predictions(view, data, split))
+    return {name: _joined(tables) for name, tables in parts.items()}
 
 
-def _coverage(law: NormalMixture, y: np.ndarray) -> pd.DataFrame:
-    found = scores.coverage(law, y, LEVELS)
-    bands = [scores.nominal_band(level, len(y)) for level in LEVELS]
+def _coverage(pit: np.ndarray) -> pd.DataFrame:
+    """The coverage curve of probability integral transforms, (m,)."""
+    bands = [scores.nominal_band(level, len(pit)) for level in LEVELS]
     return pd.DataFrame(
         {
-            "n": len(y),
+            "n": len(pit),
             "level": LEVELS,
-            "coverage": found,
+            "coverage": scores.coverage_of(pit, LEVELS),
             "nominal_lo": [band.lo for band in bands],
             "nominal_hi": [band.hi for band in bands],
         }
     )
 
 
-def _pointwise(view: View, y: np.ndarray) -> pd.DataFrame:
+def _pointwise(view: View, split: str, points: scores.Points) -> pd.DataFrame:
     """Each row's contribution to the scores."""
-    return pd.DataFrame(
-        {
-            "row": view.rows,
-            "error": view.law.mean() - y,
-            "log_score": view.law.logpdf(y),
-            "crps": crps_values(view.law, y),
-            "pit": view.law.cdf(y),
-        }
-    )
-
-
-def point_table(fitted: FittedMethod, data: SplitTable, split: str) -> pd.DataFrame:
-    """What each row of a split contributes to the scores of the field weights."""
-    y = data.parts[split].y
-    assert y is not None
-    return _concatenated(
-        _located(_pointwise(view, y[view.rows]), {"model": view.model, "weights": view.weights})
-        for view in views(fitted, data, split)
-        if view.weights == "field"
-    )
+    table = pd.DataFrame({"row": view.rows, **points})
+    return _located(table, model=view.model, split=split, weights=view.weights)
 
 
 def _predictions(view: View, data: SplitTable, split: str) -> pd.DataFrame:
@@ -141,4 +133,14 @@ def _predictions(view: View, data: SplitTable, split: str) -> pd.DataFrame:
     coords = rows.frame[list(data.coords)].iloc[view.rows].reset_index(drop=True)
     observed = np.full(len(view.rows), np.nan) if rows.y is None else rows.y[view.rows]
     table = coords.assign(observed=observed, **summarise_law(view.law))
-    return _located(table, {"model": view.model, "split": split})
+    return _located(table, model=view.model, split=split)
+
+
+def _located(table: pd.DataFrame, **where: str) -> pd.DataFrame:
+    """A copy of the table with constant columns in front."""
+    return pd.concat([pd.DataFrame(where, index=table.index), table], axis=1)
+
+
+def _joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    found = list(tables)
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()

@@ -3,7 +3,7 @@
 Nothing heavy is imported at the head, so that the command line may ask for words.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -188,6 +188,13 @@ def read_table(folder: Path, name: str) -> "pd.DataFrame":
         na_values={c: [""] for c in numbers},
         keep_default_na=False,
     )
+
+
+def read_tables(folders: Iterable[Path], name: str) -> "Iterator[pd.DataFrame]":
+    """A table of each of the folders that have it."""
+    for folder in folders:
+        if (folder / f"{name}.csv").is_file():
+            yield read_table(folder, name)
 
 
 def row_label(row: Mapping[Any, Any], labels: Mapping[str, str] | None = None) -> str:

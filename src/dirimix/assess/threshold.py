@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix.assess.options import Threshold
+from dirimix.assess.schema import QUANTILES
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.normal_mixture import NormalMixture
@@ -28,7 +29,7 @@ from dirimix.table.split import SplitTable
 _SITES = 512  # whose predictive law is made at once
 _HARDLY = 0.01  # share of a model's values below the level, of a table that ends there
 _LAST = 4  # sites of a line that show how fast a model falls
-_QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+_SHOWN = ("q05", "q25", "q50", "q75", "q95")  # quantiles of the last site
 
 
 def threshold_tables(
@@ -113,12 +114,11 @@ def limits(above: np.ndarray, sites: pd.DataFrame, along: str) -> pd.DataFrame:
         reached = above[:, line]
         some = reached.any(axis=1)
         last = place[line][reached.shape[1] - 1 - np.argmax(reached[:, ::-1], axis=1)][some]
-        numbers = dict.fromkeys(("mean", "sd", *_QUANTILES), np.nan)
+        numbers: dict[str, float] = dict.fromkeys(("mean", "sd", *_SHOWN), np.nan)
         if len(last):
-            spread = np.quantile(last, list(_QUANTILES.values()), method="inverted_cdf")
-            numbers = {"mean": last.mean(), "sd": last.std()} | dict(
-                zip(_QUANTILES, spread, strict=True)
-            )
+            spread = np.quantile(last, [QUANTILES[q] for q in _SHOWN], method="inverted_cdf")
+            numbers |= {"mean": last.mean(), "sd": last.std()}
+            numbers |= zip(_SHOWN, spread, strict=True)
         here = sites.iloc[line[0]].to_dict() | {along: np.nan}
         shares = {"beyond": reached[:, -1].mean(), "none": 1 - some.mean()}
         rows.append({"along": along, **here, "sites": len(line), **numbers, **shares})

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dirimix._version import __version__
 from dirimix.assess.folds import make_folds
-from dirimix.assess.method_tables import Scoring
 from dirimix.assess.options import Scheme
+from dirimix.laws.bands import Bootstrap
 from dirimix.methods import Choice
 from dirimix.study.folder import read_json
 from dirimix.study.load import frame_sha256
@@ -27,7 +27,7 @@ class Job:
         choice: The method.
         options: Its options.
         seed: Its seed.
-        scoring: How it is scored.
+        bootstrap: Of the bands of its scores.
         folder: The study's output folder.
         key: Says from what the result is made: the same key, the same result.
         task: What it is fitted to, and what is measured.
@@ -36,7 +36,7 @@ class Job:
     choice: Choice
     options: Mapping[str, object]
     seed: int
-    scoring: Scoring
+    bootstrap: Bootstrap
     folder: Path
     key: str
     task: AbstractTask
@@ -82,7 +82,7 @@ class ResolvedStudy:
 def make_jobs(setup: ResolvedStudy, folder: Path) -> tuple[Job, ...]:
     """One job a method on all training rows, then all that the optional sections ask for."""
     study, content = setup.study, content_of(setup.data)
-    scoring = Scoring(study.n_boot, study.seed)
+    bootstrap = Bootstrap(study.seed, study.n_boot)
     jobs = []
     for choice, task, more in _fits(setup):
         options = study.options_of(choice) | dict(more)
@@ -90,7 +90,7 @@ def make_jobs(setup: ResolvedStudy, folder: Path) -> tuple[Job, ...]:
             __version__, choice.name, options, study.seed, study.n_boot, content, task.content(),
         ]  # fmt: skip
         key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
-        jobs.append(Job(choice, options, study.seed, scoring, folder, key, task))
+        jobs.append(Job(choice, options, study.seed, bootstrap, folder, key, task))
     return tuple(jobs)
 
 

@@ -18,17 +18,14 @@ import numpy as np
 import pandas as pd
 
 from dirimix.assess.folds import Fold, clusters, make_folds
+from dirimix.assess.schema import TABLES
 from dirimix.estimators.fitted import fit_method
-from dirimix.laws.bands import band_of, resampled_means
+from dirimix.laws.bands import Bootstrap, band_of
 from dirimix.methods import parse_method
 from dirimix.study.spec import Study
 from dirimix.table.split import SplitTable
 
 _FEWEST = 2  # models that a mixture needs
-COLUMNS = (
-    "method", "split", "models", "removed", "kept", "log_score", "n", "clusters", "cost",
-    "cost_lo", "cost_hi", "behind_best", "behind_best_se", "chosen",
-)  # fmt: skip
 Models = tuple[str, ...]
 
 
@@ -75,7 +72,7 @@ def preselect(study: Study, data: SplitTable) -> Selection | None:
     rows = _path(steps, clusters(scheme, data)[held], study)
     chosen = _chosen(rows, wanted.keep)
     rows = rows.assign(method=wanted.method, split=scheme.name, chosen=rows.index == chosen)
-    return Selection(rows.loc[:, list(COLUMNS)], steps[chosen].kept)
+    return Selection(rows.loc[:, TABLES["preselection"].columns()], steps[chosen].kept)
 
 
 def eliminate(models: Models, score: Callable[[Models], np.ndarray]) -> list[Step]:
@@ -111,8 +108,8 @@ def _path(steps: Sequence[Step], labels: np.ndarray, study: Study) -> pd.DataFra
     points = np.stack([step.points for step in steps], axis=1)
     best = points[:, [int(np.argmax(points.mean(axis=0)))]]
     lost, behind = points[:, [0]] - points, best - points
-    resampled = resampled_means(lost, labels, study.seed, study.n_boot)
-    bands = [band_of(column) for column in resampled.T]
+    bootstrap = Bootstrap(study.seed, study.n_boot)
+    bands = [band_of(column) for column in bootstrap.means(lost, labels).T]
     return pd.DataFrame(
         {
             "models": [len(step.kept) for step in steps],
@@ -125,7 +122,7 @@ def _path(steps: Sequence[Step], labels: np.ndarray, study: Study) -> pd.DataFra
             "cost_lo": [band.lo for band in bands],
             "cost_hi": [band.hi for band in bands],
             "behind_best": behind.mean(axis=0),
-            "behind_best_se": resampled_means(behind, labels, study.seed, study.n_boot).std(axis=0),
+            "behind_best_se": bootstrap.means(behind, labels).std(axis=0),
         }
     )
 

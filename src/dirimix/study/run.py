@@ -10,10 +10,11 @@ import joblib
 
 from dirimix.errors import InputError
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.study.collate import Finished, Outcome, finish
+from dirimix.study.collate import Finished
 from dirimix.study.folder import MARK, check_target, kind_of, mark, read_json, remove, whole_folder
 from dirimix.study.jobs import Job, ResolvedStudy, is_done, make_jobs
 from dirimix.study.load import file_sha256
+from dirimix.study.manifest import Outcome, finish
 from dirimix.study.preselection import preselect
 from dirimix.study.runner import Reporter, dask_client, run_job, run_jobs, run_jobs_on_dask
 from dirimix.study.spec import Study

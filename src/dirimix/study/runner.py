@@ -61,7 +61,7 @@ def run_job(job: Job, data: SplitTable, reporter: Reporter) -> FittedMethod:
     with collected_warnings(reporter if job.is_whole else _Silent(), job.title) as told:
         own = job.task.data(data)
         fitted = fit_method(job.choice, own, job.options, job.seed, reporter.listener(job.title))
-        tables = job.task.tables(fitted, own, job.scoring)
+        tables = job.task.tables(fitted, own, job.bootstrap)
     scratch = job.home.with_name(f".{job.choice.name}.part")
     remove(scratch)
     scratch.mkdir(parents=True)

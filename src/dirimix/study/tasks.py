@@ -3,16 +3,13 @@
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field, replace
 
-import pandas as pd
-
 from dirimix.assess.folds import Fold
 from dirimix.assess.loo import loo_tables
-from dirimix.assess.method_tables import Scoring, method_tables, point_table
+from dirimix.assess.method_tables import Tables, method_tables, of_method, point_table
 from dirimix.assess.options import Reversion, Threshold
-from dirimix.assess.reversion import reversion_tables
-from dirimix.assess.sensitivity import sensitivity_tables
 from dirimix.assess.threshold import threshold_tables
 from dirimix.estimators.fitted import FittedMethod
+from dirimix.laws.bands import Bootstrap
 from dirimix.table.split import SplitTable
 
 METHOD_FOLDER = "methods"
@@ -20,7 +17,6 @@ FOLD_FOLDER = "validation"
 FEWER_FOLDER = "preselection"
 ELSEWHERE_FOLDER = "threshold"
 FOLDERS = (METHOD_FOLDER, FOLD_FOLDER, FEWER_FOLDER, ELSEWHERE_FOLDER)
-Tables = dict[str, pd.DataFrame]
 
 
 class AbstractTask(ABC):
@@ -46,7 +42,7 @@ class AbstractTask(ABC):
         """The data to fit, made from the study's."""
 
     @abstractmethod
-    def tables(self, fitted: FittedMethod, data: SplitTable, scoring: Scoring) -> Tables:
+    def tables(self, fitted: FittedMethod, data: SplitTable, bootstrap: Bootstrap) -> Tables:
         """The tables by name."""
 
 
@@ -78,11 +74,15 @@ class FullFit(AbstractTask):
     def data(self, data: SplitTable) -> SplitTable:
         return data
 
-    def tables(self, fitted: FittedMethod, data: SplitTable, scoring: Scoring) -> Tables:
-        found = reversion_tables(fitted, data, self.reversion) | sensitivity_tables(fitted)
-        if self.threshold is not None:
-            found |= threshold_tables(fitted, data, self.threshold, self.along)
-        return method_tables(fitted, data, scoring) | _named(found, fitted)
+    def tables(self, fitted: FittedMethod, data: SplitTable, bootstrap: Bootstrap) -> Tables:
+        return method_tables(
+            fitted,
+            data,
+            bootstrap,
+            reversion=self.reversion,
+            threshold=self.threshold,
+            along=self.along,
+        )
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,11 @@ class FoldFit(AbstractTask):
     def data(self, data: SplitTable) -> SplitTable:
         return self.fold.data(data)
 
-    def tables(self, fitted: FittedMethod, data: SplitTable, scoring: Scoring) -> Tables:
-        del scoring  # the folds are scored together
+    def tables(self, fitted: FittedMethod, data: SplitTable, bootstrap: Bootstrap) -> Tables:
+        del bootstrap  # the folds are scored together
         points = point_table(fitted, data, self.fold.scheme)
         rows = self.fold.held[points["row"].to_numpy()]
-        return _named({"pointwise": points.assign(row=rows)}, fitted)
+        return of_method(fitted, {"pointwise": points.assign(row=rows)})
 
 
 @dataclass(frozen=True)
@@ -138,12 +138,12 @@ class ReducedFit(AbstractTask):
     def data(self, data: SplitTable) -> SplitTable:
         return replace(data, models=self.models)
 
-    def tables(self, fitted: FittedMethod, data: SplitTable, scoring: Scoring) -> Tables:
-        del scoring  # it is compared with the fit to all models later
+    def tables(self, fitted: FittedMethod, data: SplitTable, bootstrap: Bootstrap) -> Tables:
+        del bootstrap  # it is compared with the fit to all models later
         tables = loo_tables(fitted, data)
         if "test" in data.parts:
-            tables["pointwise"] = point_table(fitted, data, "test").assign(split="test")
-        return _named(tables, fitted)
+            tables["pointwise"] = point_table(fitted, data, "test")
+        return of_method(fitted, tables)
 
 
 @dataclass(frozen=True)
@@ -176,13 +176,6 @@ class OtherTableFit(AbstractTask):
         del data
         return self.other
 
-    def tables(self, fitted: FittedMethod, data: SplitTable, scoring: Scoring) -> Tables:
-        del scoring  # the other table is scored in its own study
-        return _named(threshold_tables(fitted, data, self.threshold, self.along), fitted)
-
-
-def _named(tables: Tables, fitted: FittedMethod) -> Tables:
-    """The tables with the method's name in front."""
-    for table in tables.values():
-        table.insert(0, "method", fitted.name)
-    return tables
+    def tables(self, fitted: FittedMethod, data: SplitTable, bootstrap: Bootstrap) -> Tables:
+        del bootstrap  # the other table is scored in its own study
+        return of_method(fitted, threshold_tables(fitted, data, self.threshold, self.along))

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from dirimix.assess.schema import TABLES
 from dirimix.study.spec import Study
-
-COLUMNS = ("method", "base", "split", "model", "sites", "mean_change", "mean_size", "largest")
 
 
 def variant_pairs(study: Study) -> tuple[tuple[str, str], ...]:
@@ -33,7 +32,7 @@ def weight_changes(
         sites; mean_change, mean_size (of the absolute change) and largest (absolute change).
     """
     rows = [row for pair in pairs for row in _changes(*pair, weights, list(coords))]
-    return pd.DataFrame(rows, columns=pd.Index(COLUMNS))
+    return pd.DataFrame(rows, columns=pd.Index(TABLES["variants"].columns()))
 
 
 def _changes(

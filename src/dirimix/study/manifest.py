@@ -1,0 +1,140 @@
+"""Finish an output folder: its tables, `scores.json` for the report, and the manifest."""
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dirimix._version import __version__
+from dirimix.study.collate import Finished, Tables, collate
+from dirimix.study.folder import records, write_json, write_tables
+from dirimix.table.split import SplitTable
+
+# whose rows stand in the report as they are
+_SHOWN = (
+    "scores", "coverage", "evidence", "pairs", "ranking", "folds", "loo", "correlations",
+    "preselection", "preselection_confirmed", "sensitivity", "variants", "reversion", "above",
+)  # fmt: skip
+_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "jax", "blackjax", "arviz-stats")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run says of itself.
+
+    Attributes:
+        unconverged: Why, by method, of those that have not converged and are not tolerated.
+        scores: The score table.
+    """
+
+    unconverged: dict[str, tuple[str, ...]]
+    scores: pd.DataFrame
+
+
+def finish(
+    done: Finished, folder: Path, *, command: str, seconds: float, inputs: Mapping[str, str]
+) -> Outcome:
+    """Write the folder's own files from those of its jobs, the manifest last."""
+    tables = collate(done)
+    write_tables(tables, folder)
+    write_json(_report_numbers(done, tables), folder / "scores.json")
+    manifest = _manifest(done, command=command, seconds=seconds, inputs=inputs)
+    write_json(manifest, folder / "manifest.json")
+    deciding = [j for j in done.jobs if j.choice.name not in done.setup.study.tolerated]
+    return Outcome(done.unconverged(deciding), tables["scores"])
+
+
+def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
+    """Mean field weight of every model, over the sites of a split, with the sites' range."""
+    groups = weights.groupby(["method", "split", "model"], sort=False)
+    summary = groups.agg(
+        mean=("mean", "mean"),
+        least=("mean", "min"),
+        most=("mean", "max"),
+        q05=("q05", "mean"),
+        q95=("q95", "mean"),
+        sites=("mean", "size"),
+    )
+    return summary.reset_index()
+
+
+def overall(effective: pd.DataFrame, coords: Sequence[str]) -> pd.DataFrame:
+    """The rows that speak of all sites of a split at once."""
+    return effective.loc[effective.reindex(columns=list(coords)).isna().all(axis=1)]
+
+
+def worst_diagnostics(diagnostics: pd.DataFrame) -> pd.DataFrame:
+    """How many quantities each method's checks looked at, and the worst of each check."""
+    groups = diagnostics.groupby("method", sort=False)
+    summary = groups.agg(
+        quantities=("parameter", "size"),
+        rhat=("rhat", "max"),
+        ess_bulk=("ess_bulk", "min"),
+        ess_tail=("ess_tail", "min"),
+    )
+    return summary.reset_index()
+
+
+def _report_numbers(done: Finished, tables: Tables) -> dict[str, Any]:
+    """Every number that the report shows, except times, which differ from run to run."""
+    known = ("method", "words", "options", "priors", "sigma", "converged", "reasons", "warnings")
+    facts = done.facts(done.whole)
+    return {
+        "title": done.setup.study.title,
+        "data": _described(done.setup.data),
+        "methods": [{k: f[k] for k in known} for f in facts],
+        "unconverged": done.unconverged(job for job in done.jobs if not job.is_whole),
+        **{name: _rows(tables[name]) for name in _SHOWN},
+        "sampling": _rows(tables["sampling"].drop(columns="seconds")),
+        "convergence": _rows(worst_diagnostics(tables["diagnostics"])),
+        "weights": _rows(weight_summary(tables["weights"])),
+        "effective": _rows(overall(tables["effective"], done.setup.data.coords)),
+    }
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as plain records, None where there is no number or name."""
+    return [{k: None if v == "" else v for k, v in row.items()} for row in records(table)]
+
+
+def _described(data: SplitTable) -> dict[str, Any]:
+    return {
+        "source": data.source,
+        "target": data.target,
+        "label": data.label,
+        "unit": data.units.get(data.target, ""),
+        "coords": list(data.coords),
+        "models": list(data.models),
+        "error": data.error,
+        "rows": {split: len(rows.frame) for split, rows in data.parts.items()},
+        "notes": list(data.notes),
+        "remarks": list(data.remarks),
+        "labels": data.labels,
+        "units": data.units,
+        "citation": data.citation,
+    }
+
+
+def _manifest(
+    done: Finished, *, command: str, seconds: float, inputs: Mapping[str, str]
+) -> dict[str, Any]:
+    others = {k: v for other in done.setup.others.values() for k, v in other.inputs.items()}
+    packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    shown = ("converged", "reasons", "warnings", "options", "priors", "seconds")
+    return {
+        "program": "dirimix",
+        "command": command,
+        "versions": {"dirimix": __version__, "python": platform.python_version(), **packages},
+        "platform": platform.platform(),
+        "seed": done.setup.study.seed,
+        "study": asdict(done.setup.study),
+        "data": _described(done.setup.data),
+        "sha256": {**inputs, **others, **done.setup.data.inputs},
+        "seconds": round(seconds, 3),
+        "converged": all(f["converged"] for f in done.facts(done.jobs)),
+        "methods": {f["method"]: {k: f[k] for k in shown} for f in done.facts(done.whole)},
+    }
