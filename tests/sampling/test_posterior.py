@@ -58,6 +58,7 @@ def test_the_tree_keeps_labels_and_survives_a_file(tmp_path):
         {"y": Quantity(np.arange(2.0), ("point",), (SITES,))},
         {"f": Quantity(np.ones((2, 3)), ("point", "model"), (SITES, MODELS))},
         Quantity(WEIGHT[..., 0], ("point",), (SITES,)),
+        {"w": WEIGHT[..., 0, 0]},
     )
     tree.to_netcdf(tmp_path / "t.nc", engine="h5netcdf")
     with xr.open_datatree(tmp_path / "t.nc", engine="h5netcdf") as back:
