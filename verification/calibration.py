@@ -13,20 +13,21 @@ was stopped goes on from it), `calibration.csv` (one row a quantity), `calibrati
 """
 
 import argparse
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from arviz_stats.ecdf_utils import compute_ecdf, ecdf_pit
+
+from dirimix._cores import cores
+from dirimix.sampling.workers import WorkerPool
 
 FOLDER = Path(__file__).parent
 COORDS, MODELS = ["a", "b"], ["p", "q", "r"]
@@ -210,31 +211,19 @@ def run(wanted: list[str], replications: int, *, resume: bool) -> pd.DataFrame:
     rows = [pd.read_csv(path)] if resume and path.exists() else []
     done = {(r.experiment, r.replication) for table in rows for r in table.itertuples()}
     tasks = [(e, n) for n in range(replications) for e in wanted if (e, n) not in done]
-    pools = _pools()
-    futures = [pools[i % len(pools)].submit(replicate, *task) for i, task in enumerate(tasks)]
-    for count, future in enumerate(as_completed(futures), 1):
-        rows.append(pd.DataFrame([future.result()]))
-        if count % 10 == 0 or count == len(tasks):
-            _sorted(rows).to_csv(path, index=False)
-            print(f"{count} of {len(tasks)} fits", file=sys.stderr)
+    with WorkerPool([[core] for core in cores()]) as pool:
+        futures = [pool.submit(replicate, *task) for task in tasks]
+        for count, future in enumerate(as_completed(futures), 1):
+            rows.append(pd.DataFrame([future.result()]))
+            if count % 10 == 0 or count == len(tasks):
+                _sorted(rows).to_csv(path, index=False)
+                print(f"{count} of {len(tasks)} fits", file=sys.stderr)
     return _sorted(rows)
 
 
 def _sorted(rows: list[pd.DataFrame]) -> pd.DataFrame:
     table = pd.concat(rows).sort_values(["experiment", "replication"], ignore_index=True)
     return table.convert_dtypes()
-
-
-def _pools() -> list[ProcessPoolExecutor]:
-    """A process a core, pinned to it before anything in it counts its cores."""
-    cores = os.sched_getaffinity(0)
-    pools = []
-    for core in sorted(cores):
-        os.sched_setaffinity(0, {core})
-        pools.append(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
-        pools[-1].submit(int).result()
-    os.sched_setaffinity(0, cores)
-    return pools
 
 
 @dataclass(frozen=True)
