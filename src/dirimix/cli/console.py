@@ -1,4 +1,4 @@
-"""What a user sees on the terminal while work goes on: lines, and one line a chain."""
+"""Progress and results on the terminal."""
 
 import math
 import sys
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from dirimix.sampling.progress import ChainProgress, Listener
 
 if TYPE_CHECKING:
-    from dirimix.study.collate import Outcome
+    from dirimix.study.manifest import Outcome
     from dirimix.table.split import SplitTable
 
 _BAR = 24  # cells
@@ -19,13 +19,16 @@ _EVERY = 15.0  # seconds between two plain lines of a chain
 
 @dataclass(frozen=True)
 class ConsoleReporter:
-    """Says lines and follows chains on stderr; prints scores on stdout.
+    """Writes lines and the progress of chains to stderr, scores to stdout.
 
     Attributes:
-        quiet: Say nothing but what went wrong.
+        quiet: Write nothing but what went wrong.
+        redraw: Redraw the lines of chains in place where stderr is a terminal; not where several
+            processes write to it.
     """
 
     quiet: bool = False
+    redraw: bool = True
 
     def say(self, text: str) -> None:
         """One line."""
@@ -43,10 +46,10 @@ class ConsoleReporter:
             self.say(f"{len(data.remarks)} remarks on the data stand in manifest.json")
 
     def listener(self, method: str) -> Listener | None:
-        """What follows the chains of a method, None to be quiet."""
+        """A callback for the progress of a method's chains, None to be quiet."""
         if self.quiet:
             return None
-        live = sys.stderr.isatty()
+        live = self.redraw and sys.stderr.isatty()
         return LiveLines(method, sys.stderr) if live else PlainLines(method, sys.stderr)
 
     def finish(self, outcome: "Outcome", place: str) -> None:
@@ -58,7 +61,7 @@ class ConsoleReporter:
             self.complain(outcome.unconverged, place)
 
     def complain(self, unconverged: Mapping[str, tuple[str, ...]], place: str) -> None:
-        """Say what has not converged, quiet or not."""
+        """Write what has not converged, quiet or not."""
         which = ", ".join(f"{name} ({'; '.join(why)})" for name, why in unconverged.items())
         sys.stderr.write(
             f"dirimix: not converged: {which}; the outputs in {place} are marked: sample longer, "
@@ -92,15 +95,15 @@ class PlainLines:
 
     method: str
     stream: TextIO
-    told: dict[int, float] = field(default_factory=dict)
+    written: dict[int, float] = field(default_factory=dict)
 
     def __call__(self, event: ChainProgress) -> None:
-        """Say a line if it is time."""
+        """Write a line if it is time."""
         now = time.monotonic()
-        first = self.told.setdefault(event.chain, now)
+        first = self.written.setdefault(event.chain, now)
         if event.done < event.total and now - first < _EVERY:
             return
-        self.told[event.chain] = now
+        self.written[event.chain] = now
         self.stream.write(chain_line(self.method, event) + "\n")
         self.stream.flush()
 

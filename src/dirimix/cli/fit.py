@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _fit(arguments: argparse.Namespace) -> bool:
     choice = parse_method(arguments.method)
-    teller = ConsoleReporter(quiet=arguments.quiet)
+    reporter = ConsoleReporter(quiet=arguments.quiet)
     # light checks first: the rest imports much
     from dirimix.study.folder import check_target
     from dirimix.study.load import load_split_table
@@ -72,16 +72,16 @@ def _fit(arguments: argparse.Namespace) -> bool:
     study = Study(
         wanted,
         (choice.name,),
-        overrides={choice.name: _flags(arguments, choice, teller) | own},
+        overrides={choice.name: _flags(arguments, choice, reporter) | own},
         seed=arguments.seed or 0,
         title=f"{choice.name} on {Path(arguments.table).name}",
     )
     check_target(Path(arguments.out))
-    with collected_warnings(teller, arguments.table):
+    with collected_warnings(reporter, arguments.table):
         data = training_only(load_split_table(wanted, study.seed, arguments.data_dir))
-    teller.describe(data)
-    outcome = fit_one(study, data, Path(arguments.out), teller)
-    teller.finish(outcome, arguments.out)
+    reporter.describe(data)
+    outcome = fit_one(study, data, Path(arguments.out), reporter)
+    reporter.finish(outcome, arguments.out)
     return not outcome.unconverged
 
 
@@ -90,7 +90,7 @@ def _columns(text: str | None, flag: str) -> tuple[str, ...] | None:
 
 
 def _flags(
-    arguments: argparse.Namespace, choice: Choice, teller: ConsoleReporter
+    arguments: argparse.Namespace, choice: Choice, reporter: ConsoleReporter
 ) -> dict[str, object]:
     """Options given by flags, those that the method has; a line about the others."""
     given = {n: getattr(arguments, n) for n in _SAMPLING if getattr(arguments, n) is not None}
@@ -99,5 +99,5 @@ def _flags(
             raise InputError(f"--{name.replace('_', '-')} must be positive, not {value}")
     known = choice.method.options()
     for name in [n for n in given if n not in known]:
-        teller.say(f"{choice.name} has no {name}; --{name.replace('_', '-')} is not used")
+        reporter.say(f"{choice.name} has no {name}; --{name.replace('_', '-')} is not used")
     return {name: value for name, value in given.items() if name in known}

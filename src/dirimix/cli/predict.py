@@ -25,13 +25,13 @@ def _predict(arguments: argparse.Namespace) -> bool:
     from dirimix.study.runner import collected_warnings
     from dirimix.table.files import file_kind, write_frame
 
-    teller = ConsoleReporter(quiet=arguments.quiet)
+    reporter = ConsoleReporter(quiet=arguments.quiet)
     file_kind(arguments.out)
     fitted = load_fitted(Path(arguments.folder))
-    with collected_warnings(teller, arguments.table):
+    with collected_warnings(reporter, arguments.table):
         table = forecast(fitted, read_table(arguments.table, arguments.data_dir))
     write_frame(table, arguments.out)
     reasons = fitted.reasons()
     if reasons:
-        teller.complain({fitted.name: reasons}, arguments.out)
+        reporter.complain({fitted.name: reasons}, arguments.out)
     return not reasons

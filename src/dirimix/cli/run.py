@@ -44,17 +44,18 @@ def _run(arguments: argparse.Namespace) -> bool:
     from dirimix.study.runner import collected_warnings
 
     folder = Path(arguments.out or Path("runs", Path(arguments.study).stem))
-    teller = ConsoleReporter(quiet=arguments.quiet)
+    alone = arguments.jobs == 1 and arguments.dask is None
+    reporter = ConsoleReporter(quiet=arguments.quiet, redraw=alone)
     check_target(folder)
-    with collected_warnings(teller, study.data.table):
+    with collected_warnings(reporter, study.data.table):
         data = load_split_table(study.data, study.seed, arguments.data_dir)
         others = {
             name: load_split_table(choice, study.seed, arguments.data_dir)
             for name, choice in study.other_data().items()
         }
-    teller.describe(data)
+    reporter.describe(data)
     parallelism = Parallelism(arguments.jobs, arguments.dask, arguments.resume)
     inputs = {Path(arguments.study).name: file_sha256(Path(arguments.study))}
-    outcome = run_study(ResolvedStudy(study, data, others), folder, teller, parallelism, inputs)
-    teller.finish(outcome, str(folder))
+    outcome = run_study(ResolvedStudy(study, data, others), folder, reporter, parallelism, inputs)
+    reporter.finish(outcome, str(folder))
     return not outcome.unconverged
