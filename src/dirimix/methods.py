@@ -20,15 +20,15 @@ _NOT_OPTIONS = ("self", "coords", "models", "model", "random_state", "progress",
 
 @dataclass(frozen=True)
 class Method:
-    """What a name stands for.
+    """A method without its options.
 
     Attributes:
-        words: What it is, in a few words.
+        words: What it does, in a few words.
         estimator: Module and class, imported when first needed; one that begins with a dot is in
             `dirimix.estimators`.
-        fixed: Options that the name itself sets.
-        each_model: Fit one estimator a model, and mix nothing.
-        local: The weights depend on the coordinates.
+        fixed: Parameters of the estimator that the name of the method sets.
+        each_model: Whether one estimator is fitted to each model and nothing is mixed.
+        local: Whether the weights depend on the coordinates.
     """
 
     words: str
@@ -55,7 +55,14 @@ class Method:
         options: Mapping[str, object],
         seed: int,
     ) -> dict[str, "AbstractMixture"]:
-        """Unfitted estimators, by the model they use, '' for a mixture of all."""
+        """Unfitted estimators by the model that each uses, '' for a mixture of all.
+
+        Args:
+            coords: Columns of the coordinates.
+            models: Columns of the models.
+            options: Options of the estimator, some of those that `options` names.
+            seed: Its random_state.
+        """
         kind: Any = self.kind  # each takes options of its own
         given = {**self.fixed, **options, "random_state": seed}
         if self.each_model:
@@ -107,7 +114,14 @@ METHODS: dict[str, Method] = {
 
 @dataclass(frozen=True)
 class Choice:
-    """A method as a user names it, with or without the correction of its models, and a label."""
+    """A method as a user names it.
+
+    Attributes:
+        name: The whole name, as in 'gbmm-d+gp@wide'.
+        method: The method.
+        corrected: Whether it is given GP-corrected models.
+        label: What tells it from another run of the method, '' for none.
+    """
 
     name: str
     method: Method
@@ -116,7 +130,7 @@ class Choice:
 
     @property
     def words(self) -> str:
-        """What it is, in a few words."""
+        """What it does, in a few words."""
         words = self.method.words + (", on GP-corrected models" if self.corrected else "")
         return f"{words}, {self.label}" if self.label else words
 
@@ -133,7 +147,7 @@ def parse_method(name: str) -> Choice:
     (True, 'wide')
 
     Raises:
-        InputError: If there is no such method, or its label is no plain word.
+        InputError: If there is no such method, or the label is not a plain word.
     """
     plain, mark, label = name.partition(LABEL)
     base = plain.removesuffix(CORRECTED)

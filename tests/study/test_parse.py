@@ -150,7 +150,7 @@ def test_the_target_of_a_second_table_names_a_folder():
     raw["data"]["target"] = "../../victim"
     with pytest.raises(InputError, match=r"the target of \[data\] names a folder"):
         make_study(raw)
-    raw["threshold"]["along"].pop("u.csv")
+    raw["threshold"]["along"] = {"t.csv": "x", "data:nuclear-s2p": "Z"}
     assert make_study(raw).data.target == "../../victim"
 
 

@@ -62,8 +62,6 @@ def finished(tmp_path_factory):
 def test_a_bad_study_is_refused_in_words(tmp_path, old, new, message):
     assert old in STUDY
     text = STUDY.replace(old, new, 1)
-    if "gbmm-d" in new and "options" in new:
-        pytest.importorskip("dirimix.estimators.global_mixture")
     with pytest.raises(InputError, match=message):
         read_study(write_study(tmp_path, text))
 
@@ -331,8 +329,6 @@ def test_a_bad_value_is_named_by_its_row_in_the_file(tmp_path, capsys, column, v
 
 
 def test_the_shipped_studies_are_valid():
-    pytest.importorskip("dirimix.estimators.global_mixture")
-    pytest.importorskip("dirimix.estimators.local_mixture")
     for path in sorted((Path(__file__).parents[2] / "studies").glob("*.toml")):
         study = read_study(path)
         local = {name for name, method in METHODS.items() if method.local}

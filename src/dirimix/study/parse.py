@@ -117,7 +117,7 @@ def _check_common(options: Mapping[str, object], methods: Iterable[str], whose: 
     for name, value in options.items():
         owners = [choice for choice in choices if name in choice.method.options()]
         if not owners:
-            known = sorted({known for choice in choices for known in choice.method.options()})
+            known = sorted({option for choice in choices for option in choice.method.options()})
             raise InputError(
                 f"no method of {whose} has the option {name!r}{did_you_mean(name, known)}; known "
                 f"are {', '.join(known) or 'none'}"
@@ -188,8 +188,9 @@ def _threshold(
         raise InputError(
             f"[threshold.along] needs a line for {data.table!r}, the study's own table"
         )
-    if data.target is not None and len(found.along) > 1:
-        # the fits to another table are kept in a folder with the name of its target
+    others = [t for t in found.along if t != data.table and not t.startswith("data:")]
+    if others and data.target is not None:
+        # the fits to another file are kept in a folder with the name of the target
         values.check_plain(data.target, "the target of [data]")
     return found
 
