@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from dirimix.assess.schema import SCORE_WORDS, read_table
+
 CLOSE = 0.03  # MeV; smaller differences of an rms say nothing without a paired test
 REPRODUCED, NOT, OPEN = "reproduced", "not reproduced", "not decidable"
 LOCAL = ("lbmm-gld", "lbmm-gpd")
@@ -43,9 +45,8 @@ class Run:
         return json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
 
     def table(self, name: str) -> pd.DataFrame:
-        """One of its CSV files, '' where there is no model."""
-        found = pd.read_csv(self.folder / f"{name}.csv", dtype={"model": str})
-        return found.fillna({"model": ""}) if "model" in found else found
+        """One of its tables, '' where there is no model."""
+        return read_table(self.folder, name)
 
     def score(self, method: str, split: str, weights: str = "field") -> Row:
         """One row of the score table."""
@@ -152,7 +153,7 @@ def worse(a: str, b: str, score: str = "rms") -> Callable:
     def look(run: Run) -> Finding:
         row = run.pair(a, b, "test", score)
         low, high = _as_loss(row, score)
-        words = f"{a} less {b}: {row['difference']:+.3f} in {score.replace('_', ' ')}, test"
+        words = f"{a} less {b}: {row['difference']:+.3f} in {SCORE_WORDS[score].label}, test"
         band = f"{row['lo']:+.3f} to {row['hi']:+.3f}"
         verdict = sign_verdict(low, high, row["n"])
         return Finding(words + run.caveat(a, b), band, verdict, _elsewhere(run, a, b))
@@ -162,7 +163,7 @@ def worse(a: str, b: str, score: str = "rms") -> Callable:
 
 def _as_loss(row: Row, score: str) -> tuple[float, float]:
     """The band of how much worse a is, whichever way the score counts."""
-    return (-row["hi"], -row["lo"]) if score == "log_score" else (row["lo"], row["hi"])
+    return (-row["hi"], -row["lo"]) if SCORE_WORDS[score].gain else (row["lo"], row["hi"])
 
 
 def _elsewhere(run: Run, a: str, b: str) -> str:

@@ -62,7 +62,7 @@ def collate(done: Finished) -> Tables:
         found["joint"] = joint(found["threshold"], data.coords)
     found["variants"] = weight_changes(pairs, found["weights"], data.coords)
     shown = [name for name, table in TABLES.items() if table.source != "one fit"]
-    return {name: _joined(name, [found.get(name)], data.coords) for name in shown}
+    return {name: found.get(name, _joined(name, [], data.coords)) for name in shown}
 
 
 def _compared(done: Finished, variants: Sequence[Sequence[str]]) -> Tables:
