@@ -5,7 +5,7 @@ import xarray as xr
 from scipy.special import softmax
 
 from dirimix.assess.options import Reversion
-from dirimix.assess.reversion import nearest, reach, reversion_tables
+from dirimix.assess.reversion import known_within, nearest, reversion_tables
 from dirimix.errors import InputError
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.study.entries import read_entries
@@ -94,17 +94,17 @@ def test_a_map_that_never_saw_anything_has_reverted_everywhere():
 def test_a_map_that_never_forgets_has_no_distance():
     """The control: a weight that differs from the far field at the farthest sites."""
     distance = np.linspace(0, 5, 50)
-    assert np.isnan(reach(distance, distance < 1, 0.95).distance)
-    assert np.isnan(reach(distance, np.zeros(50, dtype=bool), 0.95).distance)
+    assert np.isnan(known_within(distance, distance < 1, 0.95))
+    assert np.isnan(known_within(distance, np.zeros(50, dtype=bool), 0.95))
 
 
 def test_a_few_stragglers_do_not_count():
     distance = np.arange(200.0)
     gone = distance > 100
     gone[[150, 190]] = False
-    assert reach(distance, gone, 0.95).distance == 100
+    assert known_within(distance, gone, 0.95) == 100
     gone[[148, 149]] = False
-    assert reach(distance, gone, 0.95).distance == 150
+    assert known_within(distance, gone, 0.95) == 150
 
 
 def test_sites_without_some_model_count_and_every_site_has_a_line():

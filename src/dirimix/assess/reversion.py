@@ -9,8 +9,6 @@ Distances are from a site to the nearest training site: in length scales, each c
 posterior mean of its rho, or standardised, each over the standard deviation of the training sites.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
@@ -25,14 +23,6 @@ from dirimix.table.split import SplitTable
 _FAR = 1e4  # extents of the data away
 _COPIES = 16  # far sites, to average their own prior deviations
 _STRETCH = 20  # sites, next to one another in distance, that are judged together
-
-
-@dataclass(frozen=True)
-class Reach:
-    """The distance beyond which weights are at their far field, NaN if the sites end before."""
-
-    distance: float
-    farthest: float
 
 
 def reversion_tables(
@@ -60,7 +50,6 @@ def reversion_tables(
     weight = summarise(member, frame).mean
     far = far_field(member, frame, train, data)
     gone = np.abs(weight - far) <= wanted.tolerance
-    reaches = {k: [reach(d, g, wanted.share) for g in gone.T] for k, d in distances.items()}
     gamma = tree["posterior"]["gamma"].to_numpy().reshape(-1, len(data.models))
     models = pd.DataFrame(
         {
@@ -69,8 +58,8 @@ def reversion_tables(
             "at_gamma": softmax(gamma, axis=1).mean(axis=0),
             "tolerance": wanted.tolerance,
             "share": wanted.share,
-            **{k: [r.distance for r in found] for k, found in reaches.items()},
-            "farthest": reaches["distance"][0].farthest,
+            **{k: [known_within(d, g, wanted.share) for g in gone.T] for k, d in distances.items()},
+            "farthest": distances["distance"].max(),
         }
     )
     sites = data.everywhere.loc[:, list(data.coords)].assign(**distances)
@@ -89,7 +78,14 @@ def nearest(x: np.ndarray, train: np.ndarray, scale: np.ndarray) -> np.ndarray:
 def far_field(
     member: AbstractMixture, frame: pd.DataFrame, train: np.ndarray, data: SplitTable
 ) -> np.ndarray:
-    """Mean weights (K,) at sites far from the data and from one another."""
+    """Mean weights (K,) at sites far from the data and from one another.
+
+    Args:
+        member: The mixture.
+        frame: Coordinates and models, whose first row says which models are known.
+        train: Training sites, (n, q).
+        data: Names of the columns.
+    """
     extent = np.ptp(train, axis=0)
     steps = _FAR * (1 + np.arange(_COPIES))[:, None]
     places = pd.DataFrame(train.max(axis=0) + steps * extent, columns=pd.Index(data.coords))
@@ -97,33 +93,35 @@ def far_field(
     return summarise(member, pd.concat([places, known], axis=1)).mean.mean(axis=0)
 
 
-def reach(distance: np.ndarray, gone: np.ndarray, share: float) -> Reach:
-    """The distance of the farthest site where the map still knows something.
+def known_within(distance: np.ndarray, gone: np.ndarray, share: float) -> float:
+    """The distance of the farthest site whose weight the data still move.
 
-    Seen from far away, the first stretch of sites of which too few have gone back to the far
-    field; a straggler alone does not count.
+    Seen from far away, it lies in the first stretch of sites of which too few have gone back to
+    the far field; one site alone does not count.
 
     Args:
         distance: Of every site, (m,).
         gone: Whether the weight there is within the tolerance of its far field, (m,).
         share: Of a stretch of `_STRETCH` sites, next to one another in distance, that must be.
 
+    Returns:
+        The distance; NaN if the sites end before the weights have gone back, or are too few.
+
     >>> at = np.arange(100.0)
-    >>> reach(at, at > 40, 0.95).distance
+    >>> known_within(at, at > 40, 0.95)
     40.0
     """
     order = np.argsort(distance, kind="stable")[::-1]
-    farthest = float(distance.max())
     if len(order) < _STRETCH:
-        return Reach(np.nan, farthest)
+        return np.nan
     stretches = np.lib.stride_tricks.sliding_window_view(gone[order], _STRETCH)
     failed = np.flatnonzero(stretches.mean(axis=1) < share)
     if not len(failed):
-        return Reach(0.0, farthest)
+        return 0.0
     first = int(failed[0])
     if first == 0:
-        return Reach(np.nan, farthest)
-    return Reach(float(distance[order[first + np.argmin(stretches[first])]]), farthest)
+        return np.nan
+    return float(distance[order[first + np.argmin(stretches[first])]])
 
 
 def _long(

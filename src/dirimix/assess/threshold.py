@@ -21,12 +21,12 @@ import pandas as pd
 
 from dirimix.assess.options import Threshold
 from dirimix.assess.schema import QUANTILES
+from dirimix.assess.weight_tables import site_blocks
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.table.split import SplitTable
 
-_SITES = 512  # whose predictive law is made at once
 _HARDLY = 0.01  # share of a model's values below the level, of a table that ends there
 _LAST = 4  # sites of a line that show how fast a model falls
 _SHOWN = ("q05", "q25", "q50", "q75", "q95")  # quantiles of the last site
@@ -150,8 +150,7 @@ def _lines(sites: pd.DataFrame, along: str) -> list[np.ndarray]:
 def _law(member: AbstractMixture, frame: pd.DataFrame) -> NormalMixture:
     """The predictive law at many sites, made block by block: weights are large on the way."""
     # every block has the same draws of the parameters, so that a draw is one chart
-    blocks = (frame.iloc[at : at + _SITES] for at in range(0, len(frame), _SITES))
-    laws = [member.predictive(block) for block in blocks]
+    laws = [member.predictive(block) for block in site_blocks(frame)]
     weight = [law.weight for law in laws]
     return NormalMixture(
         np.concatenate([law.loc for law in laws], axis=1),

@@ -45,7 +45,7 @@ class SiteWeights:
 
 def summarise(member: AbstractMixture, frame: pd.DataFrame) -> SiteWeights:
     """One pass over the weight draws of a mixture at the rows of a frame, block by block."""
-    blocks = [frame.iloc[at : at + _SITES] for at in range(0, len(frame), _SITES)]
+    blocks = site_blocks(frame)
     parts = [_summarise_draws(member.draw_weights(block)) for block in blocks]
     share = np.array([len(block) for block in blocks]) / len(frame)
     return SiteWeights(
@@ -56,6 +56,11 @@ def summarise(member: AbstractMixture, frame: pd.DataFrame) -> SiteWeights:
         np.tensordot(share, np.stack([p.total for p in parts]), 1),
         np.tensordot(share, np.stack([p.at_site for p in parts]), 1),
     )
+
+
+def site_blocks(frame: pd.DataFrame) -> list[pd.DataFrame]:
+    """Parts of a frame whose weight draws may be held at once."""
+    return [frame.iloc[at : at + _SITES] for at in range(0, len(frame), _SITES)]
 
 
 def _summarise_draws(draws: np.ndarray) -> SiteWeights:
