@@ -2,7 +2,8 @@
 
 Scores of the centre (rms, mean absolute error), of the whole law (continuous ranked probability
 score, log score) and of its calibration (coverage, share below the median). Bands of averages
-are percentile bootstraps over the sites, bands of shares are binomial.
+are percentile bootstraps over the sites, bands of shares are binomial. Every table of scores is
+made from `SCORES`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,14 +16,20 @@ from dirimix.errors import InputError
 from dirimix.laws.bands import (
     Band,
     Bootstrap,
-    _check_count,
     band_of,
     binomial_band,
     bootstrap_band,
+    check_count,
     nominal_band,
 )
 from dirimix.laws.crps import crps_values
 from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.laws.paired import (
+    Difference,
+    deviations,
+    paired_difference,
+    paired_rms_difference,
+)
 
 __all__ = [
     "LEVELS", "Band", "Difference", "below_median", "binomial_band", "bootstrap_band", "coverage",
@@ -31,18 +38,7 @@ __all__ = [
 ]  # fmt: skip
 
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of central coverage
-
-
 Points = Mapping[str, np.ndarray]  # error, log_score, crps and pit of every row, (n,) each
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A score of method a minus that of method b on the same sites, with its band."""
-
-    mean: float
-    lo: float
-    hi: float
 
 
 @dataclass(frozen=True)
@@ -86,25 +82,38 @@ SCORES: dict[str, Score] = {
 
 
 def rms(y: np.ndarray, mean: np.ndarray) -> float:
-    """Root-mean-square deviation sqrt(mean((y - mean)^2)), in the unit of y.
+    """Root-mean-square deviation sqrt(mean((y - mean)^2)) of m sites, in the unit of y.
+
+    Args:
+        y: Observations, (m,).
+        mean: Predictions, (m,).
+
+    Raises:
+        InputError: If there are none, or their numbers differ.
 
     >>> round(rms(np.array([1.0, 3.0]), np.array([1.0, 1.0])), 3)
     1.414
     """
-    return float(np.sqrt(np.mean(_deviations(y, mean) ** 2)))
+    return float(np.sqrt(np.mean(deviations(y, mean) ** 2)))
 
 
 def mean_absolute_error(y: np.ndarray, mean: np.ndarray) -> float:
-    """Mean absolute deviation, in the unit of y.
+    """Mean absolute deviation of predictions (m,) from observations (m,), in the unit of y.
+
+    Raises:
+        InputError: If there are none, or their numbers differ.
 
     >>> mean_absolute_error(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
     1.0
     """
-    return float(np.mean(np.abs(_deviations(y, mean))))
+    return float(np.mean(np.abs(deviations(y, mean))))
 
 
 def crps(law: NormalMixture, y: np.ndarray) -> float:
-    """Mean continuous ranked probability score, in the unit of y; lower is better.
+    """Mean continuous ranked probability score of y, (m,), in its unit; lower is better.
+
+    Raises:
+        InputError: If the observations are not one finite number a site.
 
     >>> round(crps(NormalMixture.of_draws(np.zeros((1, 2)), 1.0), np.array([0.0, 1.0])), 4)
     0.4181
@@ -113,7 +122,10 @@ def crps(law: NormalMixture, y: np.ndarray) -> float:
 
 
 def log_score(law: NormalMixture, y: np.ndarray) -> float:
-    """Mean log predictive density of the observations; higher is better.
+    """Mean log predictive density of the observations, (m,); higher is better.
+
+    Raises:
+        InputError: If the observations are not one finite number a site.
 
     >>> round(log_score(NormalMixture.of_draws(np.zeros((1, 1)), 1.0), np.array([0.0])), 4)
     -0.9189
@@ -122,7 +134,10 @@ def log_score(law: NormalMixture, y: np.ndarray) -> float:
 
 
 def pit(law: NormalMixture, y: np.ndarray) -> np.ndarray:
-    """Probability integral transform P(Y <= y), (m,), uniform if the law is calibrated.
+    """Probability integral transform P(Y <= y) of y, (m,), uniform if the law is calibrated.
+
+    Raises:
+        InputError: If the observations are not one finite number a site.
 
     >>> pit(NormalMixture.of_draws(np.zeros((1, 2)), 1.0), np.array([0.0, 1.96])).round(3)
     array([0.5  , 0.975])
@@ -131,7 +146,10 @@ def pit(law: NormalMixture, y: np.ndarray) -> np.ndarray:
 
 
 def coverage(law: NormalMixture, y: np.ndarray, levels: Sequence[float] = LEVELS) -> np.ndarray:
-    """Share of the observations inside the central interval of each level, (len(levels),).
+    """Share of the observations (m,) inside the central interval of each level, (len(levels),).
+
+    Raises:
+        InputError: If the observations are not one finite number a site.
 
     >>> law = NormalMixture.of_draws(np.zeros((1, 4)), 1.0)
     >>> coverage(law, np.array([-2.5, 0.1, 0.9, 1.5]), (0.5, 0.9))
@@ -141,54 +159,20 @@ def coverage(law: NormalMixture, y: np.ndarray, levels: Sequence[float] = LEVELS
 
 
 def coverage_of(pit: np.ndarray, levels: Sequence[float] = LEVELS) -> np.ndarray:
-    """The same, (len(levels),), of probability integral transforms (m,)."""
+    """The coverage at each level, (len(levels),), of probability integral transforms (m,)."""
     return np.array([_inside(pit, level).mean() for level in levels])
 
 
 def below_median(law: NormalMixture, y: np.ndarray) -> float:
-    """Share of the observations below the predictive median; one half if calibrated.
+    """Share of the observations (m,) below the predictive median; one half if calibrated.
+
+    Raises:
+        InputError: If the observations are not one finite number a site.
 
     >>> below_median(NormalMixture.of_draws(np.zeros((1, 4)), 1.0), np.array([-1, -2, 1, -3.0]))
     0.75
     """
     return float(np.mean(pit(law, y) < 0.5))
-
-
-def paired_difference(
-    values_a: np.ndarray,
-    values_b: np.ndarray,
-    seed: int,
-    n_boot: int = 2000,
-    level: float = 0.9,
-) -> Difference:
-    """Mean of a - b, per-site scores of two methods on the same sites, with a bootstrap band.
-
-    >>> paired_difference(np.array([1.0, 2.0]), np.array([0.5, 1.5]), seed=0)
-    Difference(mean=0.5, lo=0.5, hi=0.5)
-    """
-    each = _deviations(values_a, values_b)
-    band = bootstrap_band(each, np.mean, seed, n_boot, level)
-    return Difference(float(np.mean(each)), band.lo, band.hi)
-
-
-def paired_rms_difference(
-    err_a: np.ndarray,
-    err_b: np.ndarray,
-    seed: int,
-    n_boot: int = 2000,
-    level: float = 0.9,
-) -> Difference:
-    """The rms of errors a minus the rms of errors b on the same sites, resampled together.
-
-    >>> paired_rms_difference(np.array([2.0, -2.0]), np.array([1.0, 1.0]), seed=0)
-    Difference(mean=1.0, lo=1.0, hi=1.0)
-    """
-    _deviations(err_a, err_b)
-    squares = np.stack([np.asarray(err_a, float), np.asarray(err_b, float)], axis=1) ** 2
-    resampled = np.sqrt(Bootstrap(seed, n_boot).means(squares))
-    band = band_of(resampled[:, 0] - resampled[:, 1], level)
-    first, second = np.sqrt(squares.mean(axis=0))
-    return Difference(float(first - second), band.lo, band.hi)
 
 
 def score_row(
@@ -269,23 +253,13 @@ def score_points(
     return row
 
 
-def _deviations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    if a.shape != b.shape or a.ndim != 1:
-        raise InputError(
-            f"two columns of one length are compared, and their shapes are {a.shape} and {b.shape}"
-        )
-    _check_count(len(a))
-    return a - b
-
-
 def _observed(law: NormalMixture, y: np.ndarray) -> np.ndarray:
     """The observations as floats, one for each of the law's sites."""
     y = np.asarray(y, dtype=float)
     m = law.loc.shape[1]
     if y.shape != (m,):
         raise InputError(f"the law has {m} sites and the observations have shape {y.shape}")
-    _check_count(m)
+    check_count(m)
     for i in np.flatnonzero(~np.isfinite(y))[:1]:
         raise InputError(
             f"the observation at row {i + 1} is {y[i]}; score only the rows that have one"

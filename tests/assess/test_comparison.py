@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dirimix import scores
 from dirimix.assess.comparison import pair_rows, ranking, score_rows
-from dirimix.assess.schema import SCORE_WORDS, TABLES
+from dirimix.assess.schema import LEVELS, SCORE_WORDS, TABLES
 from dirimix.errors import InputError
 from dirimix.laws.bands import Bootstrap, band_of
 from dirimix.laws.normal_mixture import NormalMixture
@@ -97,6 +98,7 @@ def test_independent_rows_have_the_bands_of_the_law_and_clusters_others():
 
 def test_every_score_has_words_and_columns():
     assert list(SCORES) == list(SCORE_WORDS)
+    assert scores.LEVELS == LEVELS
     columns = TABLES["scores"].columns()
     assert [c for c in columns if c in SCORES] == list(SCORES)
     assert [name for name, words in SCORE_WORDS.items() if words.gain] == ["log_score"]

@@ -58,7 +58,7 @@ def make_folds(scheme: Scheme, data: SplitTable, seed: int) -> tuple[Fold, ...]:
 
 
 def clusters(scheme: Scheme, data: SplitTable) -> np.ndarray:
-    """For every row that a scheme predicts, which cluster it is resampled with, (n,) integers.
+    """Which cluster each of the n rows that a scheme predicts is resampled with, (n,) integers.
 
     Blocks of `cluster`, else the blocks left out, else the lines at an edge, else single rows.
     """
@@ -78,7 +78,7 @@ def predicted_part(scheme: Scheme) -> str:
 
 
 def block_of(x: np.ndarray, size: Sequence[float]) -> np.ndarray:
-    """The block floor(x / size) of every site, numbered from 0, (n,).
+    """The block floor(x / size) of every site x, (n, q), numbered from 0, (n,).
 
     >>> block_of(np.array([[1.0, 1.0], [1.9, 1.5], [2.1, 1.0]]), (2.0, 2.0))
     array([0, 0, 1])

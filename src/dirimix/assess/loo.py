@@ -27,8 +27,8 @@ _NOTE = "the correction has seen every row: the estimate is too high"
 def loo_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFrame]:
     """Tables loo (one row) and loo_pointwise (one row a training row); none without a posterior.
 
-    loo: n, elpd, se, p_loo, elpd_mean (a row), high_k and share_high_k (of k above 0.7), max_k,
-    note. loo_pointwise: row, the coordinates, elpd, pareto_k.
+    Their columns, all of `schema.TABLES` but the method, are described in docs/files.md. Draws
+    that are too few give none, with a warning.
     """
     tree = None if fitted.mixture is None else fitted.mixture.fit_report().posterior
     if tree is None or "log_likelihood" not in tree.children:
@@ -58,6 +58,9 @@ def leave_one_out(log_likelihood: np.ndarray) -> tuple[np.ndarray, np.ndarray, f
 
     Args:
         log_likelihood: log p(y_i | draw), (chains, draws, n).
+
+    Raises:
+        ValueError: If the draws are too few or all alike.
     """
     chains, draws, n = log_likelihood.shape
     array = xr.DataArray(log_likelihood, dims=("chain", "draw", "point"))

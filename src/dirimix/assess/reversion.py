@@ -30,9 +30,7 @@ def reversion_tables(
 ) -> dict[str, pd.DataFrame]:
     """Tables reversion and reversion_sites of a method with a Gaussian-process field.
 
-    reversion, a row a model: far_field, at_gamma, tolerance, share, distance (length scales),
-    standardised (the same rule on standardised distances), farthest (length scales).
-    reversion_sites: the coordinates, distance, standardised, model, weight, far_field, reverted.
+    Their columns, all of `schema.TABLES` but the method, are described in docs/files.md.
     """
     member = fitted.mixture
     tree = None if member is None else member.fit_report().posterior

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COORDINATES = "*"  # stands for one column a coordinate, each under its own name
-LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of central coverage, among the scores
+LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of `scores`, which is too slow to import for a word
 QUANTILES = {
     "q025": 0.025, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95, "q975": 0.975,
 }  # fmt: skip

@@ -32,9 +32,8 @@ _MATTERS = 0.05
 def sensitivity_tables(fitted: FittedMethod) -> dict[str, pd.DataFrame]:
     """Tables sensitivity and power_scaling of a method whose posterior keeps its log priors.
 
-    sensitivity: prior, parameter, prior_sensitivity, likelihood_sensitivity, reading.
-    power_scaling: prior, power, parameter, mean, scaled_mean, shift (in posterior standard
-    deviations), pareto_k. Draws that are too few give none, with a warning.
+    Their columns, all of `schema.TABLES` but the method, are described in docs/files.md. Draws
+    that are too few give none, with a warning.
     """
     tree = None if fitted.mixture is None else fitted.mixture.fit_report().posterior
     if tree is None or "log_prior" not in tree.children:

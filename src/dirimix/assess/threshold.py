@@ -37,11 +37,7 @@ def threshold_tables(
 ) -> dict[str, pd.DataFrame]:
     """Tables threshold, limits and above of a mixture, over every row of the table.
 
-    threshold: target, the coordinates, models (with a value of their own), probability.
-    limits: target, along, the coordinates (empty along the line), sites, mean, sd, q05 to q95 of
-    the last site above, beyond (share of draws that are above at the last site of the line, so
-    that the limit lies further), none (share of draws that are above nowhere).
-    above: target, sites, mean, sd, q05, q95 of the number of sites above.
+    Their columns, all of `schema.TABLES` but the method, are described in docs/files.md.
 
     Args:
         fitted: The method.
@@ -74,6 +70,12 @@ def fill_ended(frame: pd.DataFrame, data: SplitTable, along: str, level: float) 
 
     Gaps, what lies before a model's first value, and models whose tables go on below the level
     stay as they are.
+
+    Args:
+        frame: Coordinates and models at m sites.
+        data: Names of the columns.
+        along: The coordinate along which lines run.
+        level: The threshold, in the unit of the target.
     """
     filled = frame.copy()
     place = frame[along].to_numpy(dtype=float)
@@ -95,16 +97,16 @@ def fill_ended(frame: pd.DataFrame, data: SplitTable, along: str, level: float) 
 
 
 def _fall(place: np.ndarray, values: np.ndarray) -> float:
-    """How fast the values fell over the last sites of a line, at least 0."""
+    """How fast the values (k,) fell over the last of k sites of a line, at least 0."""
     x, y = place[-_LAST:], values[-_LAST:]
     return max(float((y[0] - y[-1]) / (x[-1] - x[0])), 0.0) if len(x) > 1 else 0.0
 
 
 def limits(above: np.ndarray, sites: pd.DataFrame, along: str) -> pd.DataFrame:
-    """The last place above the threshold on every line, over draws.
+    """The last place above the threshold on every line, over draws; one row a line.
 
     Args:
-        above: (s, m) booleans.
+        above: Whether y is above, of s draws at m sites, (s, m).
         sites: Coordinates, m rows.
         along: The coordinate along which lines run.
     """
@@ -129,6 +131,10 @@ def joint(table: pd.DataFrame, coords: Sequence[str]) -> pd.DataFrame:
     """P(all targets are above) at the sites that all of them predict, by method.
 
     The targets are fitted apart, so their probabilities are multiplied.
+
+    Args:
+        table: The table `threshold` of all methods and targets.
+        coords: Columns of the coordinates.
     """
     n = table["target"].nunique()
     groups = table.groupby(["method", *coords], sort=False)["probability"]

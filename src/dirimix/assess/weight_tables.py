@@ -85,10 +85,8 @@ def _summarise_draws(draws: np.ndarray) -> SiteWeights:
 def weight_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFrame]:
     """Tables weights, effective and correlations of a mixture; none of single models.
 
-    weights: split, the coordinates, model, mean, sd, q05, q95. effective: split, the coordinates,
-    effective, q05, q95; a row without coordinates is of the mean over the split's sites.
-    correlations, of training sites: model_a, model_b, of_mean (of the mean weights over the
-    sites), at_site (mean over the sites). A global mixture has one row a split, without site.
+    Their columns, all of `schema.TABLES` but the method, are described in docs/files.md. A global
+    mixture has one row a split, without site.
     """
     method = parse_method(fitted.name).method
     if fitted.mixture is None:
@@ -164,7 +162,7 @@ def _correlations(found: SiteWeights, models: Sequence[str]) -> pd.DataFrame:
 
 
 def effective_number(weights: np.ndarray) -> np.ndarray:
-    """Exp of the entropy of weights along the last axis; not a number where one is negative.
+    """Exp of the entropy of weights (..., K), by set of weights; NaN where one is negative.
 
     >>> effective_number(np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]))
     array([2., 1.])

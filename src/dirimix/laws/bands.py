@@ -58,7 +58,7 @@ class Bootstrap:
         # Rows are drawn by their numbers and clusters by how often each is drawn. The law is the
         # same; the random streams differ, and published bands rest on both.
         if clusters is None:
-            _check_count(len(values))
+            check_count(len(values))
             found = [_row_means(values.T, rows) for rows in self.rows(len(values))]
             means = np.concatenate(found)
             return means if len(values) > 1 else np.full_like(means, np.nan)
@@ -116,7 +116,7 @@ def bootstrap_band(
     Band(lo=1.0, hi=1.0)
     """
     values = np.asarray(values, dtype=float)
-    _check_count(len(values))
+    check_count(len(values))
     if len(values) == 1:
         return Band(np.nan, np.nan)
     drawn = Bootstrap(seed, n_boot).rows(len(values))
@@ -135,7 +135,7 @@ def binomial_band(hits: int, n: int, level: float = 0.9) -> Band:
     >>> round(band.lo, 3), round(band.hi, 3)
     (0.419, 0.581)
     """
-    _check_count(n)
+    check_count(n)
     interval = binomtest(hits, n).proportion_ci(level, method="wilson")
     return Band(float(interval.low), float(interval.high))
 
@@ -149,7 +149,7 @@ def nominal_band(level: float, n: int, confidence: float = 0.95) -> Band:
     >>> nominal_band(0.5, 100)
     Band(lo=0.4, hi=0.6)
     """
-    _check_count(n)
+    check_count(n)
     lo, hi = binom.interval(confidence, n, level)
     return Band(float(lo) / n, float(hi) / n)
 
@@ -159,6 +159,7 @@ def _row_means(columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.stack([column[rows].mean(axis=1) for column in columns], axis=1)
 
 
-def _check_count(n: int) -> None:
+def check_count(n: int) -> None:
+    """Raise an InputError if there is no observation."""
     if n < 1:
         raise InputError("a score needs at least one observation, and there is none")

@@ -54,7 +54,11 @@ class Selection:
 
 
 def preselect(study: Study, data: SplitTable) -> Selection | None:
-    """The elimination that a study asks for, None if it asks for none."""
+    """The elimination that a study asks for, None if it asks for none.
+
+    Raises:
+        InputError: If the folds of its scheme do not suit the table.
+    """
     wanted = study.preselection
     if wanted is None:
         return None
