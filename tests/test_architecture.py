@@ -23,7 +23,7 @@ ARROWS = arrows(MODULES)
 
 # a room imports from earlier lines only, so rooms of one line do not know each other
 ORDER = (
-    {"_version", "_cores", "errors"},
+    {"_version", "_cores", "_arrays", "errors"},
     {"methods", "table", "laws", "likelihood", "sampling", "datasets"},
     {"scores"},
     {"estimators"},

@@ -315,6 +315,12 @@ def test_modules_and_functions_exist(page):
     assert missing_names(page.read_text(), made) == []
 
 
+def test_docstrings_name_modules_that_exist():
+    sources = sorted((ROOT / "src").rglob("*.py"))
+    found = {path.name: missing_names(path.read_text(), ()) for path in sources}
+    assert {name: missing for name, missing in found.items() if missing} == {}
+
+
 def test_names_that_do_not_exist_are_noticed():
     text = "`dirimix.laws.crps.nothing`, src/dirimix/nowhere.py, `laws/crps.py:nothing`, `none.py`"
     assert missing_names(text, ()) == [

@@ -63,7 +63,7 @@ class ExhibitChoice:
 
     Attributes:
         name: Name of its files.
-        kind: Which table or figure, a key of `dirimix.study.parse.KINDS`.
+        kind: Which table or figure, a key of `dirimix.study.entries.KINDS`.
         title: Its heading in the report.
         options: Options of the kind.
     """
