@@ -9,16 +9,19 @@ Whichever is cheaper is used.
 Reference: Grimit, Gneiting, Berrocal, Johnson (2006), doi 10.1256/qj.05.235.
 """
 
+# pyright: strict, reportMissingTypeStubs=false
+
 import numpy as np
 from scipy.special import ndtr
 
+from dirimix._arrays import Floats
 from dirimix.laws.normal_mixture import NormalMixture, mixture_cdf
 
 _REACH = 6.5  # standard deviations beyond which a component counts as nothing, 1e-10
 _STEP = 0.7  # of the least standard deviation: a relative error of exp(-(pi / 0.7)^2) = 2e-9
 
 
-def crps_values(law: NormalMixture, y: np.ndarray) -> np.ndarray:
+def crps_values(law: NormalMixture, y: Floats) -> Floats:
     """Continuous ranked probability score at each site, lower is better.
 
     Args:
@@ -36,7 +39,7 @@ def crps_values(law: NormalMixture, y: np.ndarray) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty(0)
 
 
-def _block_crps(law: NormalMixture, y: np.ndarray) -> np.ndarray:
+def _block_crps(law: NormalMixture, y: Floats) -> Floats:
     weight = law.site_weight
     distance = np.sum(weight * _mean_absolute(y - law.loc, law.scale), axis=0)
     lo, step, n = _grid(law)
@@ -45,13 +48,13 @@ def _block_crps(law: NormalMixture, y: np.ndarray) -> np.ndarray:
     return distance - _spread_by_pairs(law.loc, law.scale, weight)
 
 
-def _mean_absolute(mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
+def _mean_absolute(mean: Floats, sd: Floats) -> Floats:
     """E|Y| of a normal law."""
     z = mean / sd
     return mean * (2 * ndtr(z) - 1) + sd * np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)
 
 
-def _grid(law: NormalMixture) -> tuple[np.ndarray, np.ndarray, float]:
+def _grid(law: NormalMixture) -> tuple[Floats, Floats, float]:
     """First node and step at each site, (m,), and how many nodes all of them need."""
     real = law.site_weight > 0
     lo = np.min(law.loc - _REACH * law.scale, axis=0, where=real, initial=np.inf)
@@ -61,7 +64,7 @@ def _grid(law: NormalMixture) -> tuple[np.ndarray, np.ndarray, float]:
     return lo, np.minimum(step, (hi - lo) / (n - 1)), n
 
 
-def _spread_on_grid(law: NormalMixture, lo: np.ndarray, step: np.ndarray, n: float) -> np.ndarray:
+def _spread_on_grid(law: NormalMixture, lo: Floats, step: Floats, n: float) -> Floats:
     """E|Y - Y'| / 2 by the trapezoidal rule, (m,)."""
     total = np.zeros(len(lo))
     for i in range(int(n)):
@@ -70,7 +73,7 @@ def _spread_on_grid(law: NormalMixture, lo: np.ndarray, step: np.ndarray, n: flo
     return total * step
 
 
-def _spread_by_pairs(mean: np.ndarray, sd: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _spread_by_pairs(mean: Floats, sd: Floats, weight: Floats) -> Floats:
     """E|Y - Y'| / 2 in closed form, one component against all at a time, (m,)."""
     total = np.zeros(mean.shape[1])
     for i in range(len(mean)):

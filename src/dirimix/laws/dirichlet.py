@@ -6,10 +6,14 @@ N(0, 1) a priori, and weights = softmax(log Gamma variables). Nothing is approxi
 density of the latents enters the joint.
 """
 
+# pyright: strict, reportMissingTypeStubs=false
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+
+from dirimix._arrays import Floats, Mask
 
 _BOOST_SCALE = 1.7  # a logistic variable divided by this is close to N(0, 1)
 # Stirling's series of log Gamma: B_2j / (2j (2j - 1)), Abramowitz & Stegun 6.1.40
@@ -31,7 +35,7 @@ def log_gamma_1p(a: Float[Array, "..."]) -> Float[Array, "..."]:
     # factors below one: a plain product would overflow, and a far trajectory find infinite density
     product = jnp.prod(jnp.stack([(a + 1 + i) * inverse for i in range(_SHIFT)]), axis=0)
     square = inverse * inverse
-    series = jnp.zeros_like(x)
+    series = jnp.zeros_like(x)  # pyright: ignore[reportUnknownMemberType] JAX types it in part
     for c in reversed(_STIRLING):
         series = series * square + c
     stirling = (x - 0.5 - _SHIFT) * jnp.log(x) - x + 0.5 * jnp.log(2 * jnp.pi) + series * inverse
@@ -69,9 +73,7 @@ def _log_gamma(alpha: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Arra
     return jnp.log(alpha + 0.56) + _scale(alpha) * v
 
 
-def sample(
-    log_alpha: np.ndarray, rng: np.random.Generator, known: np.ndarray | None = None
-) -> np.ndarray:
+def sample(log_alpha: Floats, rng: np.random.Generator, known: Mask | None = None) -> Floats:
     """Draw Dirichlet(exp(log_alpha)) weights along the last axis, safe for tiny concentrations.
 
     >>> sample(np.log([[1e-9, 1e-9, 1.0]]), np.random.default_rng(0)).round(3)
@@ -86,7 +88,7 @@ def sample(
     return g / g.sum(axis=-1, keepdims=True)
 
 
-def mean(log_alpha: np.ndarray) -> np.ndarray:
+def mean(log_alpha: Floats) -> Floats:
     """Mean weights alpha_k / alpha_0 along the last axis."""
     alpha = np.exp(log_alpha - log_alpha.max(axis=-1, keepdims=True))
     return alpha / alpha.sum(axis=-1, keepdims=True)

@@ -5,15 +5,18 @@ standard deviation of the measurement error. Priors speak of sigma in a stated u
 residuals, errors and sigma itself are always in the unit of y.
 """
 
+# pyright: strict, reportMissingTypeStubs=false
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from scipy.optimize import minimize_scalar, root_scalar
-from scipy.special import gammaln, logsumexp
+from scipy import optimize, special
+from scipy.special import gammaln
 
+from dirimix._arrays import Floats
 from dirimix.errors import InputError
 
 _REACH = 30.0  # half width of the search for log sigma, around the scales of data and prior
@@ -21,6 +24,8 @@ _STEP = 0.25  # of that search
 _TAIL = 45.0  # nats below the peak at which an integrand is cut: 3e-20 of it
 _NEGLIGIBLE = 1e-14  # probability of a node of sigma
 _BLOCK = 4_000_000  # array elements held at once
+_special: Any = special  # SciPy types neither the arguments nor the results of these
+_optimize: Any = optimize
 
 
 @dataclass(frozen=True)
@@ -32,15 +37,15 @@ class AbstractNoisePrior(ABC):
     scale: float = 1.0
 
     @abstractmethod
-    def log_density(self, sigma: np.ndarray) -> np.ndarray:
+    def log_density(self, sigma: Floats) -> Floats:
         """Log density with respect to sigma (unit of y)."""
 
     @abstractmethod
-    def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
+    def sample(self, rng: np.random.Generator, n: int) -> Floats:
         """Draws of sigma, (n,), in the unit of y."""
 
     @abstractmethod
-    def derivatives(self, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def derivatives(self, sigma: Floats) -> tuple[Floats, Floats]:
         """First and second derivative of the log density of log sigma, in log sigma."""
 
     def scaled(self, scale: float) -> Self:
@@ -64,19 +69,19 @@ class GammaNoise(AbstractNoisePrior):
     def __str__(self) -> str:
         return f"sigma / {self.scale:g} ~ Gamma(shape {self.shape:g}, rate {self.rate:g})"
 
-    def log_density(self, sigma: np.ndarray) -> np.ndarray:
+    def log_density(self, sigma: Floats) -> Floats:
         s = np.asarray(sigma) / self.scale
         constant = self.shape * np.log(self.rate) - gammaln(self.shape) - np.log(self.scale)
         return constant + (self.shape - 1) * np.log(s) - self.rate * s
 
-    def log_density_of_log(self, log_sigma: Any, exp: Callable = np.exp) -> Any:
+    def log_density_of_log(self, log_sigma: Any, exp: Callable[[Any], Any] = np.exp) -> Any:
         """Log density of log sigma, up to a constant; with JAX's exponential of its arrays."""
         return self.shape * log_sigma - self.rate * (exp(log_sigma) / self.scale)
 
-    def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
+    def sample(self, rng: np.random.Generator, n: int) -> Floats:
         return rng.gamma(self.shape, self.scale / self.rate, n)
 
-    def derivatives(self, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def derivatives(self, sigma: Floats) -> tuple[Floats, Floats]:
         decay = self.rate * np.asarray(sigma) / self.scale
         return self.shape - decay, -decay
 
@@ -97,22 +102,22 @@ class GammaPrecision(AbstractNoisePrior):
     def __str__(self) -> str:
         return f"({self.scale:g} / sigma)^2 ~ Gamma(shape {self.shape:g}, rate {self.rate:g})"
 
-    def log_density(self, sigma: np.ndarray) -> np.ndarray:
+    def log_density(self, sigma: Floats) -> Floats:
         s = np.asarray(sigma) / self.scale
         constant = self.shape * np.log(self.rate) - gammaln(self.shape) + np.log(2 / self.scale)
         return constant - (2 * self.shape + 1) * np.log(s) - self.rate / s**2
 
-    def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
+    def sample(self, rng: np.random.Generator, n: int) -> Floats:
         return self.scale / np.sqrt(rng.gamma(self.shape, 1 / self.rate, n))
 
-    def derivatives(self, sigma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def derivatives(self, sigma: Floats) -> tuple[Floats, Floats]:
         decay = 2 * self.rate * (self.scale / np.asarray(sigma)) ** 2
         return decay - 2 * self.shape, -2 * decay
 
 
 def log_likelihood(
-    sigma: np.ndarray, residual: np.ndarray, error: np.ndarray, discrepancy: float | None = None
-) -> np.ndarray:
+    sigma: Floats, residual: Floats, error: Floats, discrepancy: float | None = None
+) -> Floats:
     """Log density of the residuals for each value of sigma.
 
     d ~ Normal(0, diag(sigma^2 + u_i^2) + (sigma^2 / discrepancy) 1 1^T), where the last term,
@@ -137,8 +142,8 @@ def log_likelihood(
 
 
 def _log_likelihood(
-    sigma: np.ndarray, residual: np.ndarray, error: np.ndarray, discrepancy: float | None
-) -> np.ndarray:
+    sigma: Floats, residual: Floats, error: Floats, discrepancy: float | None
+) -> Floats:
     variance = sigma[:, None] ** 2 + error**2
     spread = np.sum(np.log(2 * np.pi * variance), axis=1)
     misfit = np.sum(residual**2 / variance, axis=1)
@@ -152,14 +157,14 @@ def _log_likelihood(
 
 
 def log_target(
-    residual: np.ndarray,
-    error: np.ndarray,
+    residual: Floats,
+    error: Floats,
     prior: AbstractNoisePrior,
     discrepancy: float | None = None,
-) -> Callable[[np.ndarray], np.ndarray]:
+) -> Callable[[Floats], Floats]:
     """The log joint density of the residuals and log sigma, a function of log sigma (s,)."""
 
-    def target(t: np.ndarray) -> np.ndarray:
+    def target(t: Floats) -> Floats:
         sigma = np.exp(t)
         return log_likelihood(sigma, residual, error, discrepancy) + prior.log_density(sigma) + t
 
@@ -176,7 +181,7 @@ class Peak:
 
 
 def find_peak(
-    target: Callable[[np.ndarray], np.ndarray], residual: np.ndarray, prior: AbstractNoisePrior
+    target: Callable[[Floats], Floats], residual: Floats, prior: AbstractNoisePrior
 ) -> Peak:
     """Bracket the mass of a log target in log sigma, many modes allowed.
 
@@ -197,17 +202,19 @@ def find_peak(
     return _refine(target, grid, value, top)
 
 
-def _refine(
-    target: Callable[[np.ndarray], np.ndarray], grid: np.ndarray, value: np.ndarray, top: int
-) -> Peak:
-    def one(t: float) -> float:
-        return float(target(np.array([t]))[0])
+def _refine(target: Callable[[Floats], Floats], grid: Floats, value: Floats, top: int) -> Peak:
+    def loss(t: float) -> float:
+        return -float(target(np.array([t]))[0])
 
     bounds = (grid[top - 1], grid[top + 1])
-    found = minimize_scalar(
-        lambda t: -one(t), bounds=bounds, method="bounded", options={"xatol": 1e-10}
+    found = _optimize.minimize_scalar(
+        loss, bounds=bounds, method="bounded", options={"xatol": 1e-10}
     )
     mode, floor = float(found.x), -float(found.fun) - _TAIL
+
+    def above(t: float) -> float:
+        return -loss(t) - floor
+
     # a peak narrower than the grid leaves only the top
     alive = np.append(np.flatnonzero(value > floor), top)
     first, last = int(alive.min()), int(alive.max())
@@ -216,20 +223,19 @@ def _refine(
         if not 0 <= outside < len(grid):
             return float(grid[inside])
         start = mode if value[inside] <= floor else grid[inside]
-        return float(
-            root_scalar(lambda t: one(t) - floor, bracket=(grid[outside], start), xtol=1e-3).root
-        )
+        bracket = (grid[outside], start)
+        return float(_optimize.root_scalar(above, bracket=bracket, xtol=1e-3).root)
 
     return Peak(mode, edge(first - 1, first), edge(last + 1, last))
 
 
 def sigma_posterior(
-    residual: np.ndarray,
-    error: np.ndarray,
+    residual: Floats,
+    error: Floats,
     prior: AbstractNoisePrior,
     discrepancy: float | None = None,
     n_nodes: int = 65,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Floats, Floats]:
     """The posterior of sigma as weighted nodes, equally spaced in log sigma.
 
     Args:
@@ -246,12 +252,12 @@ def sigma_posterior(
     peak = find_peak(target, residual, prior)
     nodes = np.linspace(peak.lower, peak.upper, n_nodes)
     value = target(nodes)
-    weights = np.exp(value - logsumexp(value))
+    weights = np.exp(value - _special.logsumexp(value))
     kept = weights > _NEGLIGIBLE
     return np.exp(nodes[kept]), weights[kept] / weights[kept].sum()
 
 
-def maximum_likelihood_sigma(residual: np.ndarray, error: np.ndarray, floor: float = 0.0) -> float:
+def maximum_likelihood_sigma(residual: Floats, error: Floats, floor: float = 0.0) -> float:
     """The sigma that maximises the likelihood of the residuals, at least `floor`.
 
     Args:
@@ -279,13 +285,14 @@ def maximum_likelihood_sigma(residual: np.ndarray, error: np.ndarray, floor: flo
 
 
 def _best_root(
-    slope: Callable[[float], float], grid: np.ndarray, residual: np.ndarray, error: np.ndarray
+    slope: Callable[[float], float], grid: Floats, residual: Floats, error: Floats
 ) -> float:
     """The most likely sigma among the lowest grid point and the slope's downward crossings."""
     signs = np.array([slope(v) for v in grid])
     falls = np.flatnonzero((signs[:-1] > 0) & (signs[1:] <= 0))
     roots = [
-        float(root_scalar(slope, bracket=(grid[i], grid[i + 1]), xtol=1e-300).root) for i in falls
+        float(_optimize.root_scalar(slope, bracket=(grid[i], grid[i + 1]), xtol=1e-300).root)
+        for i in falls
     ]
     candidates = np.sqrt([grid[0], *roots])
     likely = log_likelihood(candidates, residual, error)

@@ -4,18 +4,24 @@ All methods predict in this one form, so that scores, intervals and plots are wr
 sampled posterior is a mixture over its draws; model averaging is a mixture over models.
 """
 
+# pyright: strict, reportMissingTypeStubs=false
+
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from functools import partial
+from typing import Any, NoReturn, cast
 
 import numpy as np
-from scipy.special import logsumexp, ndtr, ndtri
+from scipy import special
+from scipy.special import ndtr
 
+from dirimix._arrays import Floats, Indices, Mask
 from dirimix.errors import InputError, no_attribute
 
 _BLOCK = 1 << 18  # component values held at once: 2 MB a temporary, whatever the table's size
 _STEPS = 100  # bisection alone would do in 60
 _CLOSE = 1e-6  # on the probit scale, before the last step: its error is of the order of the square
+_special: Any = special  # SciPy types neither the arguments nor the results of these
 _EPSILON = np.finfo(float).eps
 _RENAMED = {
     "average": "mean", "standard_deviation": "std", "quantile": "ppf", "log_density": "logpdf",
@@ -37,9 +43,9 @@ class NormalMixture:
     (array([2.]), array([2.]))
     """
 
-    loc: np.ndarray
-    scale: np.ndarray
-    weight: np.ndarray
+    loc: Floats
+    scale: Floats
+    weight: Floats
 
     def __post_init__(self) -> None:
         shape = self.loc.shape
@@ -68,18 +74,18 @@ class NormalMixture:
         raise no_attribute(self, name, _RENAMED)
 
     @classmethod
-    def of_draws(cls, loc: np.ndarray, scale: np.ndarray) -> "NormalMixture":
+    def of_draws(cls, loc: Floats, scale: Floats) -> "NormalMixture":
         """Equally weighted draws; `scale` broadcasts against `loc`, (c, m)."""
         loc = np.asarray(loc, dtype=float)
         return cls(loc, np.broadcast_to(scale, loc.shape), np.full(len(loc), 1 / len(loc)))
 
     @property
-    def site_weight(self) -> np.ndarray:
+    def site_weight(self) -> Floats:
         """Component weights at every site, (c, m)."""
         weight = self.weight if self.weight.ndim == 2 else self.weight[:, None]
         return np.broadcast_to(weight, self.loc.shape)
 
-    def at(self, sites: slice | np.ndarray) -> "NormalMixture":
+    def at(self, sites: slice | Mask | Indices) -> "NormalMixture":
         """The law at some of the sites, given as a slice, a mask or indices, (m,)."""
         weight = self.weight if self.weight.ndim == 1 else self.weight[:, sites]
         return NormalMixture(self.loc[:, sites], self.scale[:, sites], weight)
@@ -90,35 +96,35 @@ class NormalMixture:
         width = max(1, _BLOCK // max(c, 1))
         return (slice(start, start + width) for start in range(0, m, width))
 
-    def mean(self) -> np.ndarray:
+    def mean(self) -> Floats:
         """Predictive means, (m,)."""
         return _mix(self.weight, self.loc)
 
-    def std(self) -> np.ndarray:
+    def std(self) -> Floats:
         """Predictive standard deviations, (m,)."""
         return self._by_block(_standard_deviation)
 
-    def cdf(self, y: np.ndarray) -> np.ndarray:
+    def cdf(self, y: Floats) -> Floats:
         """P(Y <= y) at each site, y is (m,)."""
         return self._by_block(mixture_cdf, y)
 
-    def logpdf(self, y: np.ndarray) -> np.ndarray:
+    def logpdf(self, y: Floats) -> Floats:
         """Log predictive density of one observation a site, (m,)."""
         return self._by_block(_log_density, y)
 
-    def ppf(self, q: float) -> np.ndarray:
+    def ppf(self, q: float) -> Floats:
         """The q-quantile at each site, (m,)."""
         return self.quantiles((q,))[:, 0]
 
-    def quantiles(self, qs: Sequence[float]) -> np.ndarray:
+    def quantiles(self, qs: Sequence[float]) -> Floats:
         """Quantiles at each site, (m, len(qs)), each q strictly between 0 and 1."""
         for q in qs:
             if not 0 < q < 1:
                 raise InputError(f"a quantile lies strictly between 0 and 1, and {q} does not")
-        columns = [self._by_block(lambda law, q=q: _quantile(law, q)) for q in qs]
+        columns = [self._by_block(partial(_quantile, q=q)) for q in qs]
         return np.stack(columns, axis=1) if columns else np.empty((self.loc.shape[1], 0))
 
-    def sample(self, n_samples: int, rng: np.random.Generator) -> np.ndarray:
+    def sample(self, n_samples: int, rng: np.random.Generator) -> Floats:
         """Draws of Y, (n_samples, m), with one component a draw at all sites.
 
         So a draw is a coherent whole over the sites wherever the weights are shared. Weights
@@ -135,59 +141,60 @@ class NormalMixture:
             noise[:, i] = self.loc[chosen, i] + self.scale[chosen, i] * noise[:, i]
         return noise
 
-    def _by_block(self, function: Callable[..., np.ndarray], *of_site: object) -> np.ndarray:
+    def _by_block(self, function: Callable[..., Floats], *of_site: object) -> Floats:
         m = self.loc.shape[1]
         of_site = tuple(np.broadcast_to(np.asarray(v, dtype=float), (m,)) for v in of_site)
         parts = [function(self.at(s), *(v[s] for v in of_site)) for s in self.blocks()]
         return np.concatenate(parts) if parts else np.empty(0)
 
 
-def _usable(mean: np.ndarray, sd: np.ndarray) -> np.ndarray:
+def _usable(mean: Floats, sd: Floats) -> Mask:
     """Sites with finite means and positive finite standard deviations, (m,) booleans."""
     if not mean.size:
-        return np.ones(mean.shape[1], dtype=bool)
+        return np.ones(mean.shape[1:], dtype=bool)
     return np.isfinite(mean).all(axis=0) & (sd.min(axis=0) > 0) & np.isfinite(sd.max(axis=0))
 
 
-def _mix(weight: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _mix(weight: Floats, values: Floats) -> Floats:
     return weight @ values if weight.ndim == 1 else np.einsum("cm,cm->m", weight, values)
 
 
-def _standard_deviation(law: NormalMixture) -> np.ndarray:
+def _standard_deviation(law: NormalMixture) -> Floats:
     return np.sqrt(_mix(law.weight, law.scale**2 + (law.loc - law.mean()) ** 2))
 
 
-def mixture_cdf(law: NormalMixture, y: np.ndarray) -> np.ndarray:
+def mixture_cdf(law: NormalMixture, y: Floats) -> Floats:
     """P(Y <= y) at each site of a law that is small enough to be one block, (m,)."""
     return _mix(law.weight, ndtr((y - law.loc) / law.scale))
 
 
-def _log_density(law: NormalMixture, y: np.ndarray) -> np.ndarray:
+def _log_density(law: NormalMixture, y: Floats) -> Floats:
     z = (y - law.loc) / law.scale
     log_normal = -0.5 * z**2 - np.log(law.scale) - 0.5 * np.log(2 * np.pi)
-    return np.asarray(logsumexp(log_normal, axis=0, b=law.site_weight))
+    return np.asarray(_special.logsumexp(log_normal, axis=0, b=law.site_weight))
 
 
-def _density(law: NormalMixture, y: np.ndarray) -> np.ndarray:
+def _density(law: NormalMixture, y: Floats) -> Floats:
     z = (y - law.loc) / law.scale
     return _mix(law.weight, np.exp(-0.5 * z**2) / law.scale) / np.sqrt(2 * np.pi)
 
 
-def _quantile(law: NormalMixture, q: float) -> np.ndarray:
+def _quantile(law: NormalMixture, q: float) -> Floats:
     """Solve F(t) = q at each site by Newton's method on probits, inside a shrinking bracket.
 
     The mixture's quantile lies between the least and the greatest of its components'. On the
     probit scale F is straight for one normal and nearly so for many, hence few steps.
     """
-    aim = ndtri(q)
+    aim = _special.ndtri(q)
     each = np.where(law.site_weight > 0, law.loc + law.scale * aim, np.nan)
-    lo, hi = np.nanmin(each, axis=0), np.nanmax(each, axis=0)
-    t = np.clip(law.mean() + _standard_deviation(law) * aim, lo, hi)
+    lo: Floats = np.nanmin(each, axis=0)
+    hi: Floats = np.nanmax(each, axis=0)
+    t: Floats = np.clip(law.mean() + _standard_deviation(law) * aim, lo, hi)
     for _ in range(_STEPS):
         f = mixture_cdf(law, t)
         lo, hi = np.where(f < q, t, lo), np.where(f < q, hi, t)
-        missed = aim - ndtri(f)
-        after = t + _newton_step(missed, ndtri(f), _density(law, t))
+        missed = aim - _special.ndtri(f)
+        after: Floats = t + _newton_step(missed, _special.ndtri(f), _density(law, t))
         # not a number or outside the bracket: bisect
         after = np.where((after >= lo) & (after <= hi), after, (lo + hi) / 2)
         settled = (np.abs(missed) < _CLOSE) | (np.abs(after - t) <= _EPSILON * np.abs(t))
@@ -197,16 +204,16 @@ def _quantile(law: NormalMixture, q: float) -> np.ndarray:
     return t
 
 
-def _newton_step(missed: np.ndarray, probit: np.ndarray, density: np.ndarray) -> np.ndarray:
+def _newton_step(missed: Floats, probit: Floats, density: Floats) -> Floats:
     """Newton's step towards a probit; not a number where F or its slope underflows."""
     slope = density * np.sqrt(2 * np.pi) * np.exp(np.minimum(0.5 * probit**2, 700.0))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return missed / slope
 
 
-def _component(weight: np.ndarray, u: np.ndarray) -> np.ndarray:
+def _component(weight: Floats, u: Floats) -> Indices:
     """Index of the component that each uniform number falls to, by the cumulated weights."""
-    cumulative = np.cumsum(weight)
-    chosen = np.searchsorted(cumulative, u * cumulative[-1], side="right")
+    cumulative: Floats = np.cumsum(weight)
+    chosen = cast(Indices, np.searchsorted(cumulative, u * cumulative[-1], side="right"))
     # rounding may carry u past the last component that has weight
     return np.minimum(chosen, np.flatnonzero(weight)[-1])

@@ -1,10 +1,18 @@
 """Least squares on the simplex, and normal posteriors of weights that leave it."""
 
+# pyright: strict, reportMissingTypeStubs=false
+
+from typing import Any
+
 import numpy as np
-from scipy.optimize import nnls
+from scipy import optimize
+
+from dirimix._arrays import Floats
+
+_optimize: Any = optimize  # SciPy types neither the arguments nor the results of nnls
 
 
-def simplex_least_squares(f: np.ndarray, y: np.ndarray) -> np.ndarray:
+def simplex_least_squares(f: Floats, y: Floats) -> Floats:
     """The weights w on the simplex that minimise |y - f w|^2, exactly.
 
     With g_k = f_k - y the objective is |g w|^2, the point of a convex hull nearest to the
@@ -23,15 +31,16 @@ def simplex_least_squares(f: np.ndarray, y: np.ndarray) -> np.ndarray:
     array([0.75, 0.25])
     """
     deviation = f - y[:, None]
-    size = np.sqrt(np.mean(np.sum(deviation**2, axis=0)))
+    squares: Floats = np.sum(deviation**2, axis=0)
+    size = np.sqrt(np.mean(squares))
     stacked = np.vstack([deviation / (size or 1.0), np.ones(f.shape[1])])
-    v = nnls(stacked, np.append(np.zeros(len(y)), 1.0))[0]
+    v: Floats = _optimize.nnls(stacked, np.append(np.zeros(len(y)), 1.0))[0]
     return v / v.sum()
 
 
 def ridge_posterior(
-    f: np.ndarray, residual: np.ndarray, error: np.ndarray, sigma: float, tau: float
-) -> tuple[float, np.ndarray, np.ndarray]:
+    f: Floats, residual: Floats, error: Floats, sigma: float, tau: float
+) -> tuple[float, Floats, Floats]:
     """Bayesian linear regression of residuals on f with coefficients Normal(0, tau^2).
 
     Args:

@@ -1,16 +1,20 @@
 """Tables on disk: CSV, Parquet and netCDF files, read whole or refused, written whole or not."""
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 import csv
 import os
-import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
+from dirimix._arrays import Mask
 from dirimix.errors import DroppedRowsWarning, InputError
 
 _ROW = "row"  # dimension of a table's rows in netCDF
@@ -71,10 +75,19 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {str(path.parent)!r} to write to; create it first")
     _check_names(path, [str(c) for c in frame.columns])
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent) as folder:
-        part = Path(folder) / path.name
+    with whole_file(path) as part:
         _WRITERS[kind](frame.reset_index(drop=True), part)
+
+
+@contextmanager
+def whole_file(path: Path) -> Generator[Path]:
+    """Where to write a file, which appears under its name only when the block ends well."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
         part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def file_kind(path: str | os.PathLike[str]) -> str:
@@ -112,7 +125,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     # pandas renames repeated columns and fills up short rows without a word: look first
     with path.open(newline="", encoding="utf-8-sig") as stream:
         rows = csv.reader(stream, strict=True)
-        header = next((row for row in rows if row), [])
+        header = next((row for row in rows if row), list[str]())
         _check_names(path, header)
         for number, row in enumerate((row for row in rows if row), start=1):
             if len(row) != len(header):
@@ -127,7 +140,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     # pandas reads no file that repeats a name, and does not say so
-    _check_names(path, pq.read_schema(path).names)
+    _check_names(path, cast("list[str]", pq.read_schema(path).names))
     frame = pd.read_parquet(path)
     return frame if frame.index.names == [None] else frame.reset_index()
 
@@ -141,7 +154,7 @@ def _read_netcdf(path: Path) -> pd.DataFrame:
     with xr.open_dataset(path, engine=engine, decode_times=False) as dataset:
         dataset = dataset.load()
     dims = {name: set(map(str, v.dims)) for name, v in dataset.data_vars.items()}
-    shared = set().union(*dims.values()) if dims else set()
+    shared = set[str]().union(*dims.values())
     odd = [str(name) for name, own in dims.items() if own != shared]
     if odd:
         raise InputError(
@@ -156,7 +169,7 @@ def _read_netcdf(path: Path) -> pd.DataFrame:
 
 
 def _known_cells(frame: pd.DataFrame, variables: list[str], path: Path) -> pd.DataFrame:
-    empty = frame[variables].isna().all(axis=1)
+    empty = cast(Mask, frame[variables].isna().to_numpy()).all(axis=1)
     if empty.any():
         warnings.warn(
             f"{int(empty.sum())} of {len(frame)} grid cells of {str(path)!r} are left out: every "
@@ -164,7 +177,7 @@ def _known_cells(frame: pd.DataFrame, variables: list[str], path: Path) -> pd.Da
             DroppedRowsWarning,
             stacklevel=4,
         )
-    return frame.loc[~empty].reset_index(drop=True)
+    return cast(pd.DataFrame, frame.loc[~empty]).reset_index(drop=True)
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:

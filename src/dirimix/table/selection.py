@@ -1,15 +1,18 @@
 """Which rows of a table are used: those that every model knows, and those at the edges."""
 
+# pyright: strict, reportMissingTypeStubs=false
+
 import warnings
 
 import numpy as np
 
+from dirimix._arrays import Floats, Indices
 from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.table.split import Part
 from dirimix.table.table import Table
 
 
-def complete_rows(table: Table) -> np.ndarray:
+def complete_rows(table: Table) -> Indices:
     """Indices of the rows where every model has a value, with a warning if some have not.
 
     Args:
@@ -40,7 +43,7 @@ def complete_rows(table: Table) -> np.ndarray:
     return kept
 
 
-def observed(rows: Table | Part) -> np.ndarray:
+def observed(rows: Table | Part) -> Floats:
     """The observations, (n,), of rows that must have them.
 
     Raises:
@@ -74,7 +77,7 @@ def describe_missing(table: Table) -> str:
     )
 
 
-def edge_rows(x: np.ndarray, n: int) -> np.ndarray:
+def edge_rows(x: Floats, n: int) -> Indices:
     """The default evidence set: n rows spread along the two edges of the sites.
 
     Standardise the coordinates and find their principal axes. With one coordinate, take the
@@ -112,7 +115,7 @@ def edge_rows(x: np.ndarray, n: int) -> np.ndarray:
     return np.sort(np.concatenate([_extremes(axes, rows) for rows in bins]))
 
 
-def _principal_axes(x: np.ndarray) -> np.ndarray:
+def _principal_axes(x: Floats) -> Floats:
     spread = x.std(axis=0)
     z = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     axes = np.linalg.svd(z, full_matrices=False)[2]
@@ -121,7 +124,7 @@ def _principal_axes(x: np.ndarray) -> np.ndarray:
     return z @ (axes * np.sign(axes[np.arange(len(axes)), large])[:, None]).T
 
 
-def _extremes(axes: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _extremes(axes: Floats, rows: Indices) -> Indices:
     along, across = axes[rows, 0], axes[rows, 1]
     if len(rows) > 2:
         along = along - along.mean()

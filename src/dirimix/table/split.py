@@ -1,9 +1,13 @@
 """A table with its columns named and its rows sorted into training, test and landscape."""
 
-from dataclasses import dataclass, field
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
-import numpy as np
+from dataclasses import dataclass, field
+from typing import cast
+
 import pandas as pd
+
+from dirimix._arrays import Floats, Mask
 
 SPLITS = ("train", "test", "landscape")
 
@@ -22,13 +26,14 @@ class Part:
     """
 
     frame: pd.DataFrame
-    y: np.ndarray | None
-    y_err: np.ndarray | None
+    y: Floats | None
+    y_err: Floats | None
 
-    def keep(self, mask: np.ndarray) -> "Part":
+    def keep(self, mask: Mask) -> "Part":
         """The rows where a mask (n,) is true."""
         y, y_err = (None if v is None else v[mask] for v in (self.y, self.y_err))
-        return Part(self.frame.loc[mask].reset_index(drop=True), y, y_err)
+        frame = cast(pd.DataFrame, self.frame.loc[mask])
+        return Part(frame.reset_index(drop=True), y, y_err)
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,9 @@ class SplitTable:
     parts: dict[str, Part]
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
-    inputs: dict[str, str] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
-    units: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict[str, str])
+    labels: dict[str, str] = field(default_factory=dict[str, str])
+    units: dict[str, str] = field(default_factory=dict[str, str])
     label: str = ""
     citation: str = ""
     everywhere: pd.DataFrame = field(default_factory=pd.DataFrame)

@@ -1,5 +1,7 @@
 """The one way in: a data frame becomes a checked record of arrays."""
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dirimix._arrays import Floats, Indices, Mask
 from dirimix.errors import InputError, did_you_mean
 from dirimix.table.values import lined_up, numbers, refuse
 
@@ -28,20 +31,20 @@ class Table:
         models: Names of the K models.
     """
 
-    x: np.ndarray
-    f: np.ndarray
-    f_sd: np.ndarray
-    y: np.ndarray | None
-    y_err: np.ndarray
+    x: Floats
+    f: Floats
+    f_sd: Floats
+    y: Floats | None
+    y_err: Floats
     coords: tuple[str, ...]
     models: tuple[str, ...]
 
     @property
-    def known(self) -> np.ndarray:
+    def known(self) -> Mask:
         """Which model has a value where, (n, K) booleans."""
         return np.isfinite(self.f)
 
-    def rows(self, keep: np.ndarray) -> "Table":
+    def rows(self, keep: Mask | Indices) -> "Table":
         """The table restricted to some rows, given as a mask or as indices, (n,)."""
         y = None if self.y is None else self.y[keep]
         x, f, f_sd, y_err = (a[keep] for a in (self.x, self.f, self.f_sd, self.y_err))
@@ -54,7 +57,7 @@ class Table:
 
 
 def make_table(
-    frame: pd.DataFrame | np.ndarray,
+    frame: pd.DataFrame | Floats,
     coords: Sequence[str],
     models: Sequence[str],
     y: object = None,
@@ -132,7 +135,7 @@ def _as_frame(frame: object, columns: tuple[str, ...]) -> pd.DataFrame:
             )
         return pd.DataFrame(array, columns=pd.Index(columns))
     for name in columns:
-        count = int((frame.columns == name).sum())
+        count = list(frame.columns).count(name)
         if count > 1:
             raise InputError(f"the table has {count} columns {name!r}; keep one or rename them")
         if count == 0:
@@ -146,14 +149,14 @@ def _missing_column(name: str, columns: list[str]) -> str:
     return f"the table has no column {name!r}{near}; the columns are {some}"
 
 
-def _finite(frame: pd.DataFrame, name: str, role: str) -> np.ndarray:
+def _finite(frame: pd.DataFrame, name: str, role: str) -> Floats:
     what = f"{role} {name!r}"
     values = numbers(pd.Series(frame[name]), what)
     refuse(~np.isfinite(values), values, what, "finite everywhere", "give it or leave out the row")
     return values
 
 
-def _model(frame: pd.DataFrame, name: str) -> np.ndarray:
+def _model(frame: pd.DataFrame, name: str) -> Floats:
     what = f"model {name!r}"
     values = numbers(pd.Series(frame[name]), what)
     remedy = "leave the value empty where the model has none"
@@ -161,7 +164,7 @@ def _model(frame: pd.DataFrame, name: str) -> np.ndarray:
     return values
 
 
-def _model_sd(frame: pd.DataFrame, model: str, f: np.ndarray) -> np.ndarray:
+def _model_sd(frame: pd.DataFrame, model: str, f: Floats) -> Floats:
     """Standard deviations of a model's values, 0 where the column or the value is missing."""
     name = model + SD_SUFFIX
     if name not in frame:
@@ -173,7 +176,7 @@ def _model_sd(frame: pd.DataFrame, model: str, f: np.ndarray) -> np.ndarray:
     return values
 
 
-def _vector(values: object, n: int, role: str) -> np.ndarray:
+def _vector(values: object, n: int, role: str) -> Floats:
     name = getattr(values, "name", None)
     what = role if name is None else f"{role} {name!r}"
     array = lined_up(values, n, what)
@@ -181,7 +184,7 @@ def _vector(values: object, n: int, role: str) -> np.ndarray:
     return array
 
 
-def _errors(values: Any, n: int) -> np.ndarray:
+def _errors(values: Any, n: int) -> Floats:
     if values is None:
         return np.zeros(n)
     name = getattr(values, "name", None)
@@ -219,7 +222,7 @@ def _check_fit(table: Table) -> None:
     _check_sites(table.x, table.coords)
 
 
-def _check_sites(x: np.ndarray, coords: tuple[str, ...]) -> None:
+def _check_sites(x: Floats, coords: tuple[str, ...]) -> None:
     """Coordinates vary, and no two rows are at one site."""
     for name, values in zip(coords, x.T, strict=True):
         if np.all(values == values[0]):

@@ -1,14 +1,17 @@
 """One column of a table as numbers, or a sentence that says which value is none."""
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dirimix._arrays import Floats, Mask
 from dirimix.errors import InputError
 
 
-def numbers(column: pd.Series, what: str) -> np.ndarray:
+def numbers(column: pd.Series, what: str) -> Floats:
     """The column as floats, NaN where it is empty; text counts if all of it reads as numbers."""
     if pd.api.types.is_bool_dtype(column.dtype) or not (
         pd.api.types.is_numeric_dtype(column.dtype) or _may_hold_text(column)
@@ -18,12 +21,12 @@ def numbers(column: pd.Series, what: str) -> np.ndarray:
         raise InputError(f"{what} holds complex numbers; give real ones")
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy(dtype=float, na_value=np.nan)
-    values = column.astype(object)
+    values: list[Any] = column.astype(object).to_list()
     parsed = np.array([_number(v) for v in values], dtype=object)
     bad = np.flatnonzero([p is None for p in parsed])
     if len(bad):
         raise InputError(
-            f"{what} has the text {_short(values.iloc[bad[0]])} at row {bad[0] + 1}"
+            f"{what} has the text {_short(values[bad[0]])} at row {bad[0] + 1}"
             f"{_others(len(bad))}; numbers are needed: correct it, or leave it empty if unknown"
         )
     return parsed.astype(float)
@@ -60,7 +63,7 @@ def _others(count: int) -> str:
     return f" and {count - 1} more" if count > 1 else ""
 
 
-def refuse(bad: np.ndarray, values: np.ndarray, what: str, wanted: str, remedy: str) -> None:
+def refuse(bad: Mask, values: Floats, what: str, wanted: str, remedy: str) -> None:
     """Raise if a row is bad, naming the first.
 
     Args:
@@ -78,7 +81,7 @@ def refuse(bad: np.ndarray, values: np.ndarray, what: str, wanted: str, remedy: 
         )
 
 
-def lined_up(values: Any, n: int, what: str) -> np.ndarray:
+def lined_up(values: Any, n: int, what: str) -> Floats:
     """One value a row, as floats, (n,); a column in its own right, copied."""
     shape = np.shape(values)
     if len(shape) != 1 or shape[0] != n:
