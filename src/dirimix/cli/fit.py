@@ -55,8 +55,7 @@ def _fit(arguments: argparse.Namespace) -> bool:
     from dirimix.study.folder import check_target
     from dirimix.study.load import load_split_table
     from dirimix.study.parse import check_options
-    from dirimix.study.run import fit_one, training_only
-    from dirimix.study.runner import collected_warnings
+    from dirimix.study.run import collected_warnings, fit_one, training_only
     from dirimix.study.spec import DataChoice, Study
 
     own = dict(options.setting(text) for text in arguments.option)
@@ -77,7 +76,7 @@ def _fit(arguments: argparse.Namespace) -> bool:
         title=f"{choice.name} on {Path(arguments.table).name}",
     )
     check_target(Path(arguments.out))
-    with collected_warnings(reporter, arguments.table):
+    with collected_warnings(reporter.say, arguments.table):
         data = training_only(load_split_table(wanted, study.seed, arguments.data_dir))
     reporter.describe(data)
     outcome = fit_one(study, data, Path(arguments.out), reporter)

@@ -21,14 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _predict(arguments: argparse.Namespace) -> bool:
     from dirimix.assess.forecast import forecast
     from dirimix.study.load import read_table
-    from dirimix.study.run import load_fitted
-    from dirimix.study.runner import collected_warnings
+    from dirimix.study.run import collected_warnings, load_fitted
     from dirimix.table.files import file_kind, write_frame
 
     reporter = ConsoleReporter(quiet=arguments.quiet)
     file_kind(arguments.out)
     fitted = load_fitted(Path(arguments.folder))
-    with collected_warnings(reporter, arguments.table):
+    with collected_warnings(reporter.say, arguments.table):
         table = forecast(fitted, read_table(arguments.table, arguments.data_dir))
     write_frame(table, arguments.out)
     reasons = fitted.reasons()

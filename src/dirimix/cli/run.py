@@ -40,22 +40,28 @@ def _run(arguments: argparse.Namespace) -> bool:
     from dirimix.study.folder import check_target
     from dirimix.study.jobs import ResolvedStudy
     from dirimix.study.load import file_sha256, load_split_table
-    from dirimix.study.run import Parallelism, run_study
-    from dirimix.study.runner import collected_warnings
+    from dirimix.study.run import collected_warnings, run_study
 
     folder = Path(arguments.out or Path("runs", Path(arguments.study).stem))
     alone = arguments.jobs == 1 and arguments.dask is None
     reporter = ConsoleReporter(quiet=arguments.quiet, redraw=alone)
     check_target(folder)
-    with collected_warnings(reporter, study.data.table):
+    with collected_warnings(reporter.say, study.data.table):
         data = load_split_table(study.data, study.seed, arguments.data_dir)
         others = {
             name: load_split_table(choice, study.seed, arguments.data_dir)
             for name, choice in study.other_data().items()
         }
     reporter.describe(data)
-    parallelism = Parallelism(arguments.jobs, arguments.dask, arguments.resume)
     inputs = {Path(arguments.study).name: file_sha256(Path(arguments.study))}
-    outcome = run_study(ResolvedStudy(study, data, others), folder, reporter, parallelism, inputs)
+    outcome = run_study(
+        ResolvedStudy(study, data, others),
+        folder,
+        reporter,
+        inputs,
+        processes=arguments.jobs,
+        dask=arguments.dask,
+        resume=arguments.resume,
+    )
     reporter.finish(outcome, str(folder))
     return not outcome.unconverged

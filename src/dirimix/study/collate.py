@@ -7,16 +7,13 @@ from typing import Any
 import pandas as pd
 
 from dirimix.assess.comparison import pair_rows, ranking
+from dirimix.assess.method_tables import Tables
 from dirimix.assess.schema import TABLES, read_tables
 from dirimix.assess.threshold import joint
 from dirimix.laws.bands import Bootstrap
-from dirimix.study.folder import read_json
-from dirimix.study.jobs import Job, ResolvedStudy
-from dirimix.study.tasks import FullFit, OtherTableFit
+from dirimix.study.jobs import FullFit, Job, OtherTableFit, ResolvedStudy
 from dirimix.study.validation import confirmed, validate
 from dirimix.study.variants import variant_pairs, weight_changes
-
-Tables = dict[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Finished:
 
     def facts(self, jobs: Iterable[Job]) -> list[dict[str, Any]]:
         """What some of the jobs say of themselves."""
-        return [read_json(job.home / "facts.json") for job in jobs]
+        return [job.facts() for job in jobs]
 
     def unconverged(self, jobs: Iterable[Job]) -> dict[str, tuple[str, ...]]:
         """Why, by title, of those of the jobs that have not converged."""

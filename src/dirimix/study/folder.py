@@ -14,21 +14,33 @@ import numpy as np
 import pandas as pd
 
 from dirimix.errors import InputError
+from dirimix.table.files import whole_file
 
 MARK = ".dirimix"  # a file with this name says that a folder is ours
-OURS = (
+METHOD_FOLDER, FOLD_FOLDER = "methods", "validation"
+REDUCED_FOLDER, OTHER_TABLE_FOLDER = "preselection", "threshold"
+FIT_FOLDERS = (METHOD_FOLDER, FOLD_FOLDER, REDUCED_FOLDER, OTHER_TABLE_FOLDER)
+FIGURE_FOLDER = "figures"
+FACTS_FILE = "facts.json"  # in the folder of every fit
+MODEL_FILE = "model.joblib"
+SCORES_FILE, MANIFEST_FILE, REPORT_FILE = "scores.json", "manifest.json", "report.html"
+
+
+def posterior_file(method: str) -> str:
+    """The name of the file that holds a method's posterior."""
+    return f"posterior-{method}.nc"
+
+
+_OURS = (
     MARK,
     ".*.part",
-    "methods",
-    "validation",
-    "preselection",
-    "threshold",
-    "figures",
+    *FIT_FOLDERS,
+    FIGURE_FOLDER,
     "*.csv",
-    "posterior-*.nc",
-    "model.joblib",
+    posterior_file("*"),
+    MODEL_FILE,
     "*.json",
-    "report.html",
+    REPORT_FILE,
 )
 DIGITS = "%.10g"  # sums differ in the last digits of a double between machines
 
@@ -60,7 +72,7 @@ def check_target(target: Path) -> None:
             "name another, or empty it yourself"
         )
     for name in held:
-        if not any(fnmatch(name, ours) for ours in OURS):
+        if not any(fnmatch(name, ours) for ours in _OURS):
             raise InputError(
                 f"the output folder {str(target)!r} holds {name!r}, which dirimix did not write; "
                 "move it away, or name another folder"
@@ -88,22 +100,15 @@ def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """A CSV file that is there whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    table.to_csv(part, index=False, float_format=DIGITS, lineterminator="\n")
-    part.replace(path)
-
-
-def read_text_table(path: Path) -> pd.DataFrame:
-    """A CSV file with every value as the text that it is."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    with whole_file(path) as part:
+        table.to_csv(part, index=False, float_format=DIGITS, lineterminator="\n")
 
 
 def write_json(content: Any, path: Path) -> None:
     """A JSON file that is there whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=_plain)
-    part.write_text(text + "\n", encoding="utf-8")
-    part.replace(path)
+    with whole_file(path) as part:
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:

@@ -1,33 +1,177 @@
-"""The jobs of a study: one fit each, known by what it is made from."""
+"""The jobs of a study: what is fitted to what, and whether its result is there already.
+
+A task makes the table to fit from the study's (`data`) and the tables of results from the fitted
+method (`tables`). It knows the folder inside the study's that holds one folder a method (`place`),
+the job in a few words (`title`), and what of itself decides the result (`content`).
+"""
 
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from dirimix._version import __version__
-from dirimix.assess.folds import make_folds
-from dirimix.assess.options import Scheme
+from dirimix.assess.folds import Fold, make_folds
+from dirimix.assess.loo import loo_tables
+from dirimix.assess.method_tables import Tables, method_tables, of_method, point_table
+from dirimix.assess.options import Reversion, Scheme, Threshold
+from dirimix.assess.threshold import threshold_tables
+from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.bands import Bootstrap
 from dirimix.methods import Choice
-from dirimix.study.folder import read_json
+from dirimix.study.folder import (
+    FACTS_FILE,
+    FOLD_FOLDER,
+    METHOD_FOLDER,
+    OTHER_TABLE_FOLDER,
+    REDUCED_FOLDER,
+    posterior_file,
+    read_json,
+)
 from dirimix.study.load import frame_sha256
 from dirimix.study.preselection import Selection
 from dirimix.study.spec import Study
-from dirimix.study.tasks import AbstractTask, FoldFit, FullFit, OtherTableFit, ReducedFit
 from dirimix.table.split import SplitTable
 
 
 @dataclass(frozen=True)
+class FullFit:
+    """The method on all training rows: everything that the output folder shows.
+
+    Attributes:
+        bootstrap: Of the bands of its scores.
+        reversion: When a local weight has gone back to its far field.
+        threshold: The level that its predictions are followed above, if any.
+        along: The coordinate of the lines on which they are.
+    """
+
+    bootstrap: Bootstrap
+    reversion: Reversion
+    threshold: Threshold | None = None
+    along: str = ""
+
+    @property
+    def place(self) -> str:
+        return METHOD_FOLDER
+
+    def title(self, method: str) -> str:
+        return method
+
+    def content(self) -> object:
+        return ["whole", asdict(self.reversion), self.threshold and asdict(self.threshold)]
+
+    def data(self, data: SplitTable) -> SplitTable:
+        return data
+
+    def tables(self, fitted: FittedMethod, data: SplitTable) -> Tables:
+        return method_tables(
+            fitted,
+            data,
+            self.bootstrap,
+            reversion=self.reversion,
+            threshold=self.threshold,
+            along=self.along,
+        )
+
+
+@dataclass(frozen=True)
+class FoldFit:
+    """The method without the rows of a fold, which it then predicts."""
+
+    fold: Fold
+
+    @property
+    def place(self) -> str:
+        return f"{FOLD_FOLDER}/{self.fold.scheme}/{self.fold.label}"
+
+    def title(self, method: str) -> str:
+        return f"{method} without {self.fold.scheme} {self.fold.label}"
+
+    def content(self) -> object:
+        return [self.fold.scheme, self.fold.label, self.fold.held.tolist()]
+
+    def data(self, data: SplitTable) -> SplitTable:
+        return self.fold.data(data)
+
+    def tables(self, fitted: FittedMethod, data: SplitTable) -> Tables:
+        points = point_table(fitted, data, self.fold.scheme)
+        rows = self.fold.held[points["row"].to_numpy()]
+        return of_method(fitted, {"pointwise": points.assign(row=rows)})
+
+
+@dataclass(frozen=True)
+class ReducedFit:
+    """The method with some of the models: what it predicts, and its leave-one-out scores."""
+
+    models: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        return REDUCED_FOLDER
+
+    def title(self, method: str) -> str:
+        return f"{method} with {len(self.models)} models"
+
+    def content(self) -> object:
+        return ["fewer", *self.models]
+
+    def data(self, data: SplitTable) -> SplitTable:
+        return replace(data, models=self.models)
+
+    def tables(self, fitted: FittedMethod, data: SplitTable) -> Tables:
+        tables = loo_tables(fitted, data)
+        if "test" in data.parts:
+            tables["pointwise"] = point_table(fitted, data, "test")
+        return of_method(fitted, tables)
+
+
+@dataclass(frozen=True)
+class OtherTableFit:
+    """The method on another table of the same sites, only to see where that is above a level.
+
+    Attributes:
+        other: The other table.
+        threshold: The level.
+        along: The coordinate of the lines there.
+        digest: Says what the other table holds.
+    """
+
+    other: SplitTable
+    threshold: Threshold
+    along: str
+    digest: str
+
+    @property
+    def place(self) -> str:
+        return f"{OTHER_TABLE_FOLDER}/{self.other.target}"
+
+    def title(self, method: str) -> str:
+        return f"{method} of {self.other.target}"
+
+    def content(self) -> object:
+        return ["elsewhere", asdict(self.threshold), self.digest]
+
+    def data(self, data: SplitTable) -> SplitTable:
+        del data
+        return self.other
+
+    def tables(self, fitted: FittedMethod, data: SplitTable) -> Tables:
+        return of_method(fitted, threshold_tables(fitted, data, self.threshold, self.along))
+
+
+Task = FullFit | FoldFit | ReducedFit | OtherTableFit
+
+
+@dataclass(frozen=True)
 class Job:
-    """One method to run.
+    """One method to fit.
 
     Attributes:
         choice: The method.
         options: Its options.
         seed: Its seed.
-        bootstrap: Of the bands of its scores.
         folder: The study's output folder.
         key: Says from what the result is made: the same key, the same result.
         task: What it is fitted to, and what is measured.
@@ -36,10 +180,9 @@ class Job:
     choice: Choice
     options: Mapping[str, object]
     seed: int
-    bootstrap: Bootstrap
     folder: Path
     key: str
-    task: AbstractTask
+    task: Task
 
     @property
     def home(self) -> Path:
@@ -49,7 +192,7 @@ class Job:
     @property
     def posterior(self) -> Path:
         """Where its posterior lies, if it keeps one."""
-        return self.folder / f"posterior-{self.choice.name}.nc"
+        return self.folder / posterior_file(self.choice.name)
 
     @property
     def title(self) -> str:
@@ -60,6 +203,17 @@ class Job:
     def is_whole(self) -> bool:
         """Whether it is the fit to all training rows."""
         return isinstance(self.task, FullFit)
+
+    def facts(self) -> dict[str, Any]:
+        """What the finished job says of itself."""
+        return read_json(self.home / FACTS_FILE)
+
+    def is_done(self) -> bool:
+        """Whether its folder holds this very result, and its posterior is there if it has one."""
+        if not (self.home / FACTS_FILE).is_file():
+            return False
+        facts = self.facts()
+        return facts["key"] == self.key and (not facts["posterior"] or self.posterior.is_file())
 
 
 @dataclass(frozen=True)
@@ -82,7 +236,6 @@ class ResolvedStudy:
 def make_jobs(setup: ResolvedStudy, folder: Path) -> tuple[Job, ...]:
     """One job a method on all training rows, then all that the optional sections ask for."""
     study, content = setup.study, content_of(setup.data)
-    bootstrap = Bootstrap(study.seed, study.n_boot)
     jobs = []
     for choice, task, more in _fits(setup):
         options = study.options_of(choice) | dict(more)
@@ -90,44 +243,35 @@ def make_jobs(setup: ResolvedStudy, folder: Path) -> tuple[Job, ...]:
             __version__, choice.name, options, study.seed, study.n_boot, content, task.content(),
         ]  # fmt: skip
         key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
-        jobs.append(Job(choice, options, study.seed, bootstrap, folder, key, task))
+        jobs.append(Job(choice, options, study.seed, folder, key, task))
     return tuple(jobs)
 
 
-def is_done(job: Job) -> bool:
-    """Whether the job's folder holds this very result, and its posterior is there if it has one."""
-    path = job.home / "facts.json"
-    if not path.is_file():
-        return False
-    facts = read_json(path)
-    return facts["key"] == job.key and (not facts["posterior"] or job.posterior.is_file())
+_Fits = Iterator[tuple[Choice, Task, Mapping[str, object]]]
 
 
-Fits = Iterator[tuple[Choice, AbstractTask, Mapping[str, object]]]
-
-
-def _fits(setup: ResolvedStudy) -> Fits:
+def _fits(setup: ResolvedStudy) -> _Fits:
     """Method, task and options over those of the study, of every job."""
     study = setup.study
     for choice in study.choices():
-        yield choice, _whole(choice, study), {}
+        yield choice, _full_fit(choice, study), {}
     for scheme in study.validation:
-        yield from _held_out(scheme, setup)
+        yield from _fold_fits(scheme, setup)
     if setup.selection is not None and study.preselection is not None:
         for choice in study.choices():
             if choice.name in study.preselection.confirm:
                 yield choice, ReducedFit(setup.selection.kept), {}
-    yield from _elsewhere(setup)
+    yield from _other_table_fits(setup)
 
 
-def _whole(choice: Choice, study: Study) -> FullFit:
-    wanted = study.threshold
+def _full_fit(choice: Choice, study: Study) -> FullFit:
+    bootstrap, wanted = Bootstrap(study.seed, study.n_boot), study.threshold
     if wanted is None or choice.name not in wanted.methods:
-        return FullFit(study.reversion)
-    return FullFit(study.reversion, wanted, wanted.along[study.data.table])
+        return FullFit(bootstrap, study.reversion)
+    return FullFit(bootstrap, study.reversion, wanted, wanted.along[study.data.table])
 
 
-def _held_out(scheme: Scheme, setup: ResolvedStudy) -> Fits:
+def _fold_fits(scheme: Scheme, setup: ResolvedStudy) -> _Fits:
     folds = make_folds(scheme, setup.data, setup.study.seed)
     for choice in setup.study.validated(scheme):
         known = choice.method.options()
@@ -136,7 +280,7 @@ def _held_out(scheme: Scheme, setup: ResolvedStudy) -> Fits:
             yield choice, FoldFit(fold), more
 
 
-def _elsewhere(setup: ResolvedStudy) -> Fits:
+def _other_table_fits(setup: ResolvedStudy) -> _Fits:
     wanted = setup.study.threshold
     for table, other in setup.others.items():
         assert wanted is not None

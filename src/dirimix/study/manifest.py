@@ -10,8 +10,15 @@ from typing import Any
 import pandas as pd
 
 from dirimix._version import __version__
-from dirimix.study.collate import Finished, Tables, collate
-from dirimix.study.folder import records, write_json, write_tables
+from dirimix.assess.method_tables import Tables
+from dirimix.study.collate import Finished, collate
+from dirimix.study.folder import (
+    MANIFEST_FILE,
+    SCORES_FILE,
+    records,
+    write_json,
+    write_tables,
+)
 from dirimix.table.split import SplitTable
 
 # whose rows stand in the report as they are
@@ -41,9 +48,9 @@ def finish(
     """Write the folder's own files from those of its jobs, the manifest last."""
     tables = collate(done)
     write_tables(tables, folder)
-    write_json(_report_numbers(done, tables), folder / "scores.json")
+    write_json(_report_numbers(done, tables), folder / SCORES_FILE)
     manifest = _manifest(done, command=command, seconds=seconds, inputs=inputs)
-    write_json(manifest, folder / "manifest.json")
+    write_json(manifest, folder / MANIFEST_FILE)
     deciding = [j for j in done.jobs if j.choice.name not in done.setup.study.tolerated]
     return Outcome(done.unconverged(deciding), tables["scores"])
 

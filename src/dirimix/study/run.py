@@ -1,55 +1,88 @@
-"""Run a whole study, or fit one method, into an output folder."""
+"""Run a study, or fit one method, into an output folder."""
 
+import importlib
 import time
-from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Protocol
 
 import joblib
 
-from dirimix.errors import InputError
-from dirimix.estimators.fitted import FittedMethod
+from dirimix._cores import deal_cores
+from dirimix._version import __version__
+from dirimix.errors import (
+    ConvergenceWarning,
+    CorrectionOverlapWarning,
+    DroppedRowsWarning,
+    InputError,
+)
+from dirimix.estimators.fitted import FittedMethod, fit_method
+from dirimix.sampling.progress import Listener
+from dirimix.sampling.workers import WorkerPool
 from dirimix.study.collate import Finished
-from dirimix.study.folder import MARK, check_target, kind_of, mark, read_json, remove, whole_folder
-from dirimix.study.jobs import Job, ResolvedStudy, is_done, make_jobs
+from dirimix.study.folder import (
+    FACTS_FILE,
+    FIT_FOLDERS,
+    MANIFEST_FILE,
+    MARK,
+    MODEL_FILE,
+    check_target,
+    kind_of,
+    mark,
+    read_json,
+    remove,
+    whole_folder,
+    write_json,
+    write_tables,
+)
+from dirimix.study.jobs import Job, ResolvedStudy, make_jobs
 from dirimix.study.load import file_sha256
 from dirimix.study.manifest import Outcome, finish
 from dirimix.study.preselection import preselect
-from dirimix.study.runner import Reporter, dask_client, run_job, run_jobs, run_jobs_on_dask
 from dirimix.study.spec import Study
-from dirimix.study.tasks import FOLDERS
 from dirimix.table.split import SplitTable
 
-MODEL_FILE = "model.joblib"
+# warnings about a result, which are kept with it
+_KEPT = (CorrectionOverlapWarning, DroppedRowsWarning)
 
 
-@dataclass(frozen=True)
-class Parallelism:
-    """How the work is shared out.
+class Reporter(Protocol):
+    """Tells a user how the work goes; must survive being sent to another process."""
 
-    Attributes:
-        processes: Fits at a time on this machine.
-        dask: Address of a Dask scheduler that runs them instead.
-        resume: Keep the fits whose results are already there.
-    """
+    def say(self, text: str) -> None:
+        """Write one line."""
 
-    processes: int = 1
-    dask: str | None = None
-    resume: bool = False
+    def listener(self, method: str) -> Listener | None:
+        """A callback for the progress of a method's chains, None to be quiet."""
 
 
 def run_study(
     setup: ResolvedStudy,
     folder: Path,
     reporter: Reporter,
-    parallelism: Parallelism,
     inputs: Mapping[str, str],
+    *,
+    processes: int = 1,
+    dask: str | None = None,
+    resume: bool = False,
 ) -> Outcome:
     """Run every method of a study and write its output folder.
 
     Methods that are finished stay in the folder if the run is interrupted; the manifest is
     written last and says that the run is whole.
+
+    Args:
+        setup: What to run, and on what.
+        folder: The output folder.
+        reporter: Hears of the progress.
+        inputs: The sha256 of every file that the study was read from.
+        processes: Fits at a time on this machine.
+        dask: Address of a Dask scheduler that runs them instead.
+        resume: Keep the fits whose results are already there.
 
     Raises:
         InputError: If the folder holds anything else, or a method cannot use the table.
@@ -59,15 +92,11 @@ def run_study(
     data = setup.data
     setup = replace(setup, selection=preselect(setup.study, data))
     jobs = make_jobs(setup, folder)
-    with dask_client(parallelism.dask) if parallelism.dask else nullcontext() as client:
-        waiting = _prepare(folder, jobs, parallelism, reporter)
-        if client is not None:
-            run_jobs_on_dask(waiting, data, reporter, client)
-        else:
-            run_jobs(waiting, data, reporter, processes=parallelism.processes)
+    with _dask_client(dask) if dask else nullcontext() as client:
+        waiting = _prepare(folder, jobs, reporter, resume=resume)
+        run_jobs(waiting, data, reporter, processes=processes, client=client)
     seconds = time.perf_counter() - begun
-    done = Finished(setup, jobs)
-    return finish(done, folder, command="run", seconds=seconds, inputs=inputs)
+    return finish(Finished(setup, jobs), folder, command="run", seconds=seconds, inputs=inputs)
 
 
 def fit_one(study: Study, data: SplitTable, folder: Path, reporter: Reporter) -> Outcome:
@@ -88,39 +117,101 @@ def fit_one(study: Study, data: SplitTable, folder: Path, reporter: Reporter) ->
 def load_fitted(folder: Path) -> FittedMethod:
     """The fitted method of a folder that `fit_one` wrote.
 
-    A model file is a pickle, so only a file that its own manifest vouches for is opened.
+    A model file is a pickle, so only a file that its own manifest vouches for is opened, and only
+    by the version that wrote it.
 
     Raises:
-        InputError: If the folder holds no such model or the file was changed.
+        InputError: If the folder holds no such model, another version wrote it or the file was
+            changed.
     """
     if kind_of(folder) != "fit":
         raise InputError(f"the folder {str(folder)!r} holds no fitted method; make one with fit")
-    expected = read_json(folder / "manifest.json")["sha256"].get(MODEL_FILE)
+    manifest = read_json(folder / MANIFEST_FILE)
+    written_by = manifest["versions"]["dirimix"]
+    if written_by != __version__:
+        raise InputError(
+            f"the fitted method in {str(folder)!r} was written by another version of dirimix "
+            f"({written_by}, and this is {__version__}); fit again"
+        )
     path = folder / MODEL_FILE
-    if not path.is_file() or file_sha256(path) != expected:
+    if not path.is_file() or file_sha256(path) != manifest["sha256"].get(MODEL_FILE):
         raise InputError(
             f"the model file {str(path)!r} is missing or not the one that was written; fit again"
         )
     return joblib.load(path)
 
 
-def _prepare(
-    folder: Path, jobs: tuple[Job, ...], parallelism: Parallelism, reporter: Reporter
-) -> tuple[Job, ...]:
-    """Make or clear the folder; the jobs that are still to be done."""
-    if parallelism.resume and kind_of(folder) not in (None, "run"):
-        raise InputError(f"the folder {str(folder)!r} is not of a run; there is nothing to resume")
-    done = [job for job in jobs if parallelism.resume and is_done(job)]
-    folder.mkdir(parents=True, exist_ok=True)
-    keep = {MARK, *(job.posterior.name for job in done)}
-    keep |= set(FOLDERS) if parallelism.resume else set()
-    for path in folder.iterdir():
-        if path.name not in keep:
-            remove(path)
-    mark(folder, "run")
-    for job in done:
-        reporter.say(f"{job.title}: already there")
-    return tuple(job for job in jobs if job not in done)
+def run_job(job: Job, data: SplitTable, reporter: Reporter) -> FittedMethod:
+    """Fit a method, score it and write its folder, whole or not at all."""
+    begun = time.perf_counter()
+    reporter.say(f"{job.title}: {job.choice.words}" if job.is_whole else job.title)
+    # what a fit to fewer rows warns of, that to all rows has said
+    say = reporter.say if job.is_whole else lambda _: None
+    with collected_warnings(say, job.title) as lines:
+        own = job.task.data(data)
+        fitted = fit_method(job.choice, own, job.options, job.seed, reporter.listener(job.title))
+        tables = job.task.tables(fitted, own)
+    scratch = job.home.with_name(f".{job.choice.name}.part")
+    remove(scratch)
+    scratch.mkdir(parents=True)
+    try:
+        write_tables(tables, scratch)
+        posterior = _write_posterior(fitted, scratch) if job.is_whole else None
+        facts = _facts(job, fitted, lines, time.perf_counter() - begun)
+        write_json({**facts, "posterior": posterior is not None}, scratch / FACTS_FILE)
+        remove(job.home)
+        if posterior is not None:
+            posterior.replace(job.posterior)
+        scratch.replace(job.home)
+    finally:
+        remove(scratch)
+    return fitted
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    data: SplitTable,
+    reporter: Reporter,
+    *,
+    processes: int = 1,
+    client: Any = None,
+) -> None:
+    """Run every job.
+
+    Args:
+        jobs: The jobs.
+        data: The study's data.
+        reporter: Hears of the progress.
+        processes: Jobs at a time, each in a process of its own that has its share of the cores.
+        client: A Dask client, whose workers run them instead and share this machine's files.
+    """
+    if client is not None:
+        client.gather([client.submit(_run_for_files, job, data, reporter) for job in jobs])
+    elif min(processes, len(jobs)) < 2:
+        for job in jobs:
+            run_job(job, data, reporter)
+    else:
+        with WorkerPool(deal_cores(min(processes, len(jobs)))) as pool:
+            running = [pool.submit(_run_for_files, job, data, reporter) for job in jobs]
+            for done in as_completed(running):
+                done.result()
+
+
+@contextmanager
+def collected_warnings(say: Callable[[str], None], name: str) -> Iterator[list[str]]:
+    """Collect the warnings about a result, each once, and say them; pass the others on."""
+    lines: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield lines
+    for w in caught:
+        if issubclass(w.category, ConvergenceWarning):
+            continue  # the estimator's own verdict says it, and why
+        if not issubclass(w.category, _KEPT):
+            warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+        elif str(w.message) not in lines:
+            lines.append(str(w.message))
+            say(f"{name}: warning: {w.message}")
 
 
 def training_only(data: SplitTable) -> SplitTable:
@@ -134,3 +225,76 @@ def training_only(data: SplitTable) -> SplitTable:
         f"fitted on the {len(rows.frame)} training rows of {data.source}; its {unused} are not used"
     )
     return replace(data, parts={"train": rows}, notes=(*data.notes, note))
+
+
+def _prepare(
+    folder: Path, jobs: Sequence[Job], reporter: Reporter, *, resume: bool
+) -> tuple[Job, ...]:
+    """Make or clear the folder; the jobs that are still to be done."""
+    if resume and kind_of(folder) not in (None, "run"):
+        raise InputError(f"the folder {str(folder)!r} is not of a run; there is nothing to resume")
+    done = [job for job in jobs if resume and job.is_done()]
+    folder.mkdir(parents=True, exist_ok=True)
+    keep = {MARK, *(job.posterior.name for job in done)}
+    keep |= set(FIT_FOLDERS) if resume else set()
+    for path in folder.iterdir():
+        if path.name not in keep:
+            remove(path)
+    mark(folder, "run")
+    for job in done:
+        reporter.say(f"{job.title}: already there")
+    return tuple(job for job in jobs if job not in done)
+
+
+def _dask_client(address: str) -> Any:
+    """A client of the Dask scheduler at an address.
+
+    Raises:
+        InputError: If dask.distributed is not installed or nobody answers.
+    """
+    try:
+        distributed = importlib.import_module("distributed")
+    except ImportError as error:
+        raise InputError(
+            "--dask needs the package 'distributed', which is not installed; "
+            "pip install 'dirimix[dask]'"
+        ) from error
+    try:
+        return distributed.Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no Dask scheduler answers at {address!r} ({error}); start one, or use --jobs"
+        ) from error
+
+
+def _run_for_files(job: Job, data: SplitTable, reporter: Reporter) -> None:
+    """Run a job in another process; its result lies in its folder and need not travel back."""
+    run_job(job, data, reporter)
+
+
+def _facts(job: Job, fitted: FittedMethod, lines: list[str], seconds: float) -> dict[str, object]:
+    reasons = fitted.reasons()
+    reports = {m: e.fit_report() for m, e in fitted.members.items()}
+    priors = {m: dict(r.priors) for m, r in reports.items()}
+    return {
+        "method": job.choice.name,
+        "title": job.title,
+        "words": job.choice.words,
+        "options": dict(job.options),
+        "sigma": {m: r.sigma for m, r in reports.items() if r.sigma is not None},
+        "priors": priors.get("") or next(iter(priors.values()), {}),
+        "converged": not reasons,
+        "reasons": list(reasons),
+        "warnings": lines,
+        "seconds": round(seconds, 3),
+        "key": job.key,
+    }
+
+
+def _write_posterior(fitted: FittedMethod, folder: Path) -> Path | None:
+    tree = None if fitted.mixture is None else fitted.mixture.fit_report().posterior
+    if tree is None:
+        return None
+    path = folder / "posterior.nc"
+    tree.to_netcdf(path, engine="h5netcdf")
+    return path

@@ -11,10 +11,8 @@ from dirimix.assess.options import Scheme
 from dirimix.assess.schema import TABLES, read_tables
 from dirimix.laws.bands import Bootstrap
 from dirimix.scores import SCORES
-from dirimix.study.folder import read_json
-from dirimix.study.jobs import Job
+from dirimix.study.jobs import FoldFit, Job, ReducedFit
 from dirimix.study.spec import Study
-from dirimix.study.tasks import FoldFit, ReducedFit
 from dirimix.table.split import SplitTable
 
 LEAVE_ONE_OUT = "psis-loo"
@@ -39,7 +37,13 @@ class Validation:
 
 
 def validate(study: Study, data: SplitTable, jobs: Sequence[Job]) -> Validation:
-    """Collect the points of all jobs and score those of the schemes."""
+    """Collect the points of all jobs and score those of the schemes.
+
+    Args:
+        study: Says which schemes there are.
+        data: Whose rows are predicted.
+        jobs: All jobs, done.
+    """
     full = [job for job in jobs if job.is_whole]
     whole, folds = _points(full), []
     parts = [whole, _leave_one_out(full)]
@@ -107,7 +111,7 @@ def _of_split(scheme: Scheme, whole: pd.DataFrame, study: Study) -> pd.DataFrame
 def _fold_rows(job: Job) -> Iterator[dict[str, object]]:
     """The scores of one fold, without bands: its rows are too few and too much alike."""
     assert isinstance(job.task, FoldFit)
-    converged = read_json(job.home / "facts.json")["converged"]
+    converged = job.facts()["converged"]
     where = {"split": job.task.fold.scheme, "fold": job.task.fold.label}
     for points in read_tables([job.home], "pointwise"):
         for model, rows in points.groupby("model", sort=False):
