@@ -9,8 +9,7 @@ Options name another method of the run and another file.
 import argparse
 from pathlib import Path
 
-import pandas as pd
-
+from dirimix.assess.schema import read_table
 from dirimix.report.look import ColumnLabels
 from dirimix.report.plots import weight_maps
 from dirimix.study.folder import read_json
@@ -25,16 +24,16 @@ def main() -> None:
     parser.add_argument("--method", default="lbmm-gpd", help="default lbmm-gpd")
     parser.add_argument("--out", type=Path, default=OUT, help="default docs/images/weights.png")
     asked = parser.parse_args()
-    weights = pd.read_csv(asked.folder / "weights.csv")
+    weights = read_table(asked.folder, "weights")
     weights = weights.loc[weights["method"] == asked.method]
     if weights.empty:
         raise SystemExit(f"{asked.folder} holds no weights of {asked.method}; run it first")
     data = read_json(asked.folder / "scores.json")["data"]
     # column names: the display names of the demo's formulas are too long for small panels
     names = ColumnLabels({}, data["units"])
-    panels = weight_maps(weights, data["coords"], data["models"], names)
+    axes = weight_maps(weights, data["coords"], data["models"], names)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
-    panels.flat[0].figure.savefig(asked.out, dpi=110, facecolor="white")
+    axes[0, 0].figure.savefig(asked.out, dpi=110, facecolor="white")
     print(f"{asked.method} of {asked.folder} drawn to {asked.out}")
 
 

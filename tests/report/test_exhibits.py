@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,47 +10,14 @@ from scipy.stats import dirichlet
 
 from dirimix.cli.main import main
 from dirimix.errors import InputError
-from dirimix.report.exhibits.registry import Output, makers
+from dirimix.report.exhibits.registry import MAKERS
+from dirimix.report.output import read_output
 from dirimix.study.entries import KINDS
 from dirimix.study.parse import read_study
+from exhibit_study import SECTIONS
 from outline import Outline
 from stand_ins import STUDY, register, write_study
 
-SECTIONS = """
-[validation.blocks]
-scheme = "blocks"
-size = [2.0, 2.5]
-methods = ["raw", "equal", "simplex-ls"]
-[preselection]
-scheme = "blocks"
-confirm = ["equal"]
-[threshold]
-level = 0.5
-methods = ["equal"]
-draws = 200
-[threshold.along]
-"table.csv" = "x"
-[exhibits]
-table-1 = { kind = "rms", title = "Table <1>" }
-global-weights = "global-weights"
-priors = "priors"
-evidence-sets = "evidence-sets"
-ranking = "ranking"
-variants = "variants"
-simplex = { kind = "dirichlet", concentrations = [[0.3, 0.3, 0.3], [1.3, 1.3, 1.3]] }
-coverage = "coverage"
-traces = "traces"
-sensitivity = "sensitivity"
-correlations = "correlations"
-preselection = "preselection"
-domains = "domains"
-weights = "weight-maps"
-effective = "effective-map"
-reversion = "reversion-map"
-loo = "leave-one-out-map"
-bound = "threshold-map"
-limits = { kind = "limits", methods = ["equal"] }
-"""
 EMPTY = {"sensitivity", "correlations", "reversion", "loo"}  # the stand-in has no such posterior
 
 
@@ -69,18 +37,18 @@ def out(tmp_path_factory):
 
 @pytest.fixture
 def output(out):
-    return Output(out, json.loads((out / "scores.json").read_text()))
+    return read_output(out)
 
 
 def made(out, kind, **options):
-    drawn = makers()[kind](out, options)
-    assert drawn is not None
-    drawn.figure.canvas.draw()
-    return drawn
+    content = MAKERS[kind](out, options)
+    assert content is not None
+    content.figure.canvas.draw()
+    return content
 
 
 def test_every_kind_has_its_maker():
-    assert set(makers()) == set(KINDS)
+    assert set(MAKERS) == set(KINDS)
 
 
 def test_every_exhibit_is_three_files_and_part_of_the_report(out):
@@ -123,11 +91,11 @@ def test_a_run_may_take_the_place_of_one_with_figures(out):
 
 
 def test_the_table_of_rms_tells_weights_and_inputs_apart(output):
-    drawn = made(output, "rms")
-    assert list(drawn.shown) == [
+    content = made(output, "rms")
+    assert list(content.shown) == [
         "", "train", "train, site weights", "test", "corrected: train", "corrected: test"
     ]  # fmt: skip
-    rows = drawn.shown.set_index("")
+    rows = content.shown.set_index("")
     scores = pd.read_csv(output.folder / "scores.csv").fillna({"model": ""})
     scores = scores.set_index(["method", "model", "split", "weights"])["rms"]
 
@@ -143,7 +111,7 @@ def test_the_table_of_rms_tells_weights_and_inputs_apart(output):
     )
     assert first("ols, projected", "test") == round(scores["ols", "", "test", "projected"], 3)
     assert rows.loc["equal", "corrected: test"] == ""
-    assert set(drawn.table["split"]) == {"train", "test"}
+    assert set(content.table["split"]) == {"train", "test"}
 
 
 def test_global_weights_stand_beside_sigma_and_the_test_error(output):
@@ -168,8 +136,8 @@ def test_the_ranking_has_a_column_a_split(output):
 
 
 def test_a_variant_is_shown_with_what_it_changes(out, output):
-    drawn = made(output, "variants")
-    row = drawn.table.set_index("split").loc["test"]
+    content = made(output, "variants")
+    row = content.table.set_index("split").loc["test"]
     assert (row["method"], row["options"]) == ("bma-closed-form@few", "n_evidence = 4")
     changes = pd.read_csv(out / "variants.csv").query("split == 'test'")
     assert row["largest"] == changes["largest"].max() > 0
@@ -178,11 +146,12 @@ def test_a_variant_is_shown_with_what_it_changes(out, output):
         "a == 'bma-closed-form@few' and b == 'bma-closed-form' and split == 'test'"
     )
     assert row["crps_difference"] == pair.set_index("score").loc["crps", "difference"]
-    assert set(drawn.shown["method"]) == {"bma-closed-form@few"}
+    assert set(content.shown["method"]) == {"bma-closed-form@few"}
     methods = [{**m, "converged": False} for m in output.numbers["methods"]]
-    doubtful = made(Output(out, {**output.numbers, "methods": methods}), "variants")
+    numbers = {**output.numbers, "methods": methods}
+    doubtful = made(replace(output, numbers=numbers), "variants")
     assert set(doubtful.shown["method"]) == {"bma-closed-form@few (not converged)"}
-    cell = drawn.shown.set_index("split").loc["test", "crps"]
+    cell = content.shown.set_index("split").loc["test", "CRPS"]
     assert cell.startswith(f"{row['crps_difference']:.3f} [")
 
 
@@ -202,10 +171,10 @@ def test_dirichlet_densities_are_scipys_and_mix_above_one(output):
 
 
 def test_coverage_has_all_methods_on_the_test_rows(output):
-    drawn = made(output, "coverage")
-    assert set(drawn.table["method"]) == set(output.methods)
-    assert set(drawn.table["split"]) == {"test"}
-    assert "single models" in drawn.words
+    content = made(output, "coverage")
+    assert set(content.table["method"]) == set(output.methods)
+    assert set(content.table["split"]) == {"test"}
+    assert "single models" in content.caption
     assert set(made(output, "coverage", methods=["equal"]).table["method"]) == {"equal"}
 
 
@@ -221,8 +190,8 @@ def test_traces_show_first_what_the_methods_share(output, tmp_path):
         posterior = xr.Dataset({name: draws[name] for name in names})
         path = tmp_path / f"posterior-{method}.nc"
         posterior.to_netcdf(path, group="posterior", engine="h5netcdf")
-    drawn = makers()["traces"](Output(tmp_path, output.numbers), {"methods": ["one", "other"]})
-    assert set(drawn.table[drawn.table["method"] == "other"]["parameter"]) == {"sigma"}
+    content = made(replace(output, folder=tmp_path), "traces", methods=["one", "other"])
+    assert set(content.table[content.table["method"] == "other"]["parameter"]) == {"sigma"}
 
 
 def test_domains_are_the_rows_of_the_splits(output):
@@ -232,9 +201,9 @@ def test_domains_are_the_rows_of_the_splits(output):
 
 def test_maps_need_two_coordinates(output):
     numbers = {**output.numbers, "data": {**output.numbers["data"], "coords": ["x"]}}
-    line = Output(output.folder, numbers)
+    line = replace(output, numbers=numbers)
     for kind in ("domains", "weight-maps", "threshold-map", "limits"):
-        assert makers()[kind](line, {}) is None
+        assert MAKERS[kind](line, {}) is None
 
 
 @pytest.fixture
@@ -267,14 +236,15 @@ def lattice(output, tmp_path):
     ).to_csv(tmp_path / "sensitivity.csv", index=False)  # fmt: skip
     methods = [{"method": m} for m in ("gbmm-d", "lbmm-gpd")]
     data = {**output.numbers["data"], "coords": ["z", "x"]}
-    return Output(tmp_path, {**output.numbers, "data": data, "methods": methods})
+    numbers = {**output.numbers, "data": data, "methods": methods}
+    return replace(output, folder=tmp_path, numbers=numbers)
 
 
 def test_the_reach_of_each_weight_is_drawn(lattice):
-    drawn = made(lattice, "reversion-map")
-    axes = [a for a in drawn.figure.axes if a.get_title()]
+    content = made(lattice, "reversion-map")
+    axes = [a for a in content.figure.axes if a.get_title()]
     assert [a.get_title() for a in axes] == [
-        "a: 1.0 lengths", "b: 2.0 lengths", "c: beyond the chart"
+        "a: 1.0 lengths", "b: 2.0 lengths", "c: beyond the map"
     ]  # fmt: skip
     edges = [len(a.collections[2].get_segments()) for a in axes]
     # the farther the map knows, the longer the line round it; the last holds the whole chart

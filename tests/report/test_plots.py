@@ -4,7 +4,7 @@ import pytest
 
 from dirimix.methods import METHODS
 from dirimix.report import plots
-from dirimix.report.look import ColumnLabels, colour, panels
+from dirimix.report.look import ColumnLabels, method_colour, panels
 
 NAMES = ColumnLabels({"a": "Model A"}, {"y": "m", "x": "km"})
 
@@ -20,9 +20,9 @@ def drawn(figure):
 
 
 def test_methods_have_colours_of_their_own():
-    assert len({colour(m) for m in METHODS}) == len(METHODS)
-    assert colour("gbmm-d+gp") == colour("gbmm-d")
-    assert colour("unheard-of") == colour("unheard-of")
+    assert len({method_colour(m) for m in METHODS}) == len(METHODS)
+    assert method_colour("gbmm-d+gp") == method_colour("gbmm-d")
+    assert method_colour("unheard-of") == method_colour("unheard-of")
 
 
 def test_names_have_units_on_axes():
@@ -61,9 +61,9 @@ def test_score_dots_stand_at_the_scores_in_order():
             "rms_hi": [1.5, 2.5, 3.5],
         }
     )
-    ax = plots.score_dots(table, "rms", "rms (m)", axes())
+    ax = plots.score_dots(table, "rms", "rms (m)", NAMES, axes())
     labels = [t.get_text() for t in ax.get_yticklabels()]
-    assert labels == ["raw a", "ols", "ols, projected"]
+    assert labels == ["raw Model A", "ols", "ols, projected"]
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     assert [float(d.get_xdata()[0]) for d in dots] == [1.0, 2.0, 3.0]
     assert dots[2].get_markerfacecolor() == "none"
@@ -89,7 +89,7 @@ def test_weight_bars_are_as_long_as_the_weights():
 
 
 def weights(coords) -> pd.DataFrame:
-    sites = pd.DataFrame(coords).assign(split="landscape")
+    sites = pd.DataFrame(coords).assign(split="landscape", method="lbmm-gpd")
     sites.loc[:3, "split"] = "train"
     low = sites.assign(model="a", mean=0.2, q05=0.1, q95=0.3)
     return pd.concat([low, sites.assign(model="b", mean=0.8, q05=0.7, q95=0.9)])
@@ -115,8 +115,27 @@ def test_weight_maps_share_one_scale_and_outline_the_training_sites():
 
 def test_the_outline_is_of_the_training_region_only():
     everywhere = weights(lattice()).assign(split="train")
-    grid = plots.weight_maps(everywhere, ["x", "z"], ["a", "b"], NAMES)
-    assert len(grid[0, 0].collections[1].get_segments()) == 2 * (4 + 5)
+    twice = pd.concat([everywhere, everywhere])  # sites that were measured twice
+    for table in (everywhere, twice):
+        grid = plots.weight_maps(table, ["x", "z"], ["a", "b"], NAMES)
+        assert len(grid[0, 0].collections[1].get_segments()) == 2 * (4 + 5)
+
+
+def test_several_methods_have_a_line_of_maps_each():
+    table = weights(lattice())
+    both = pd.concat([table, table.assign(method="lbmm-gld", mean=0.5)])
+    grid = plots.weight_maps(both, ["x", "z"], ["a", "b"], NAMES, top=0.8)
+    titles = [[ax.get_title() for ax in line] for line in grid]
+    assert titles == [["lbmm-gpd: Model A", "lbmm-gpd: b"], ["lbmm-gld: Model A", "lbmm-gld: b"]]
+    assert {ax.collections[0].get_clim() for ax in grid.flat} == {(0, 0.8)}
+    np.testing.assert_array_equal(grid[1, 0].collections[0].get_array(), 0.5)
+    assert drawn(grid[0, 0].figure)
+
+
+def test_maps_of_three_coordinates_are_of_the_first_two():
+    table = weights(lattice()).assign(t=1.0)
+    grid = plots.weight_maps(table, ["x", "z", "t"], ["a", "b"], NAMES)
+    assert (grid[0, 0].get_xlabel(), grid[0, 0].get_ylabel()) == ("z", "x (km)")
 
 
 def test_scattered_sites_are_dots():
@@ -161,14 +180,8 @@ def test_residuals_are_observed_minus_predicted(predictions):
     assert drawn(ax.figure)
 
 
-def test_predicted_against_observed_has_both_units(predictions):
-    ax = plots.predicted_observed(predictions, "y", NAMES, axes())
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("observed y (m)", "predicted y (m)")
-    assert drawn(ax.figure)
-
-
 def test_traces_have_one_line_a_chain():
     grid = plots.traces({"sigma": np.zeros((3, 10)), "rho": np.ones((3, 10))})
-    assert [len(ax.lines) for ax in grid.flat] == [3, 3]
-    assert [ax.get_title() for ax in grid.flat] == ["sigma", "rho"]
-    assert drawn(grid[0, 0].figure)
+    assert [len(ax.lines) for ax in grid] == [3, 3]
+    assert [ax.get_title() for ax in grid] == ["sigma", "rho"]
+    assert drawn(grid[0].figure)

@@ -4,6 +4,7 @@ import re
 import pytest
 
 from dirimix.cli.main import main
+from dirimix.report.sections import compared
 from outline import Outline
 from stand_ins import STUDY, register, write_study
 
@@ -69,16 +70,13 @@ def test_every_score_of_the_table_is_in_scores_json(reported, page):
     assert set(shown) <= known
 
 
-def test_the_readings_of_the_comparisons_follow_the_bands(reported):
-    from dirimix.report.page import _reading
-
+def test_the_results_of_the_comparisons_follow_the_bands():
     row = {"a": "one", "b": "two", "score": "rms", "lo": -0.3, "hi": -0.1}
-    assert _reading(row) == "one better"
-    assert _reading(row | {"score": "log_score"}) == "two better"
-    assert _reading(row | {"lo": 0.1, "hi": 0.3}) == "two better"
-    assert _reading(row | {"hi": 0.1}) == "no clear difference"
-    assert _reading(row | {"lo": None}) == "no clear difference"
-    assert reported.is_dir()
+    assert compared(row) == "one better"
+    assert compared(row | {"score": "log_score"}) == "two better"
+    assert compared(row | {"lo": 0.1, "hi": 0.3}) == "two better"
+    assert compared(row | {"hi": 0.1}) == "no clear difference"
+    assert compared(row | {"lo": None}) == "no clear difference"
 
 
 def test_the_same_folder_gives_the_same_page(reported, page):

@@ -1,98 +1,89 @@
-"""The report's pictures, each drawn by `plots` and put into the page."""
+"""The figures of the report's sections: which rows of the folder's tables `plots` draws."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 import pandas as pd
 
+from dirimix.assess.schema import SCORE_WORDS
 from dirimix.methods import parse_method
 from dirimix.report import plots
-from dirimix.report.html import folded, picture
-from dirimix.report.look import ColumnLabels, panels
+from dirimix.report.look import panels, with_unit
+from dirimix.report.output import Output
+from dirimix.report.picture import Picture, make_picture
+from dirimix.sampling.posterior import scalars
 
-Numbers = Mapping[str, Any]
+MAIN_SCORES = {"rms": True, "crps": True, "log_score": False}  # whether in the target's unit
 _MOST_TRACES = 12
-_SHORTEST = 0.26  # inches a line of a dot plot takes
+_LINE = 0.26  # inches a line of a dot plot takes
 
 
-def names_of(numbers: Numbers) -> ColumnLabels:
-    """What the report calls columns; the target goes by the study's label."""
-    data = numbers["data"]
-    labels = {**data["labels"], data["target"]: data["label"]}
-    units = {**data["units"], data["target"]: data["unit"]}
-    return ColumnLabels(labels, units)
-
-
-def score_dots(numbers: Numbers, split: str) -> str:
-    """The three main scores side by side."""
-    rows = [row for row in numbers["scores"] if row["split"] == split]
-    table = pd.DataFrame(rows).fillna({"model": ""})
-    table["model"] = table["model"].map(names_of(numbers).short)
-    unit = f" ({numbers['data']['unit']})" if numbers["data"]["unit"] else ""
-    shown = {"rms": f"rms{unit}", "crps": f"CRPS{unit}", "log_score": "log score"}
-    grid = panels(1, len(shown), 3.4, _SHORTEST * len(table) + 0.8)
-    for i, (axes, (score, label)) in enumerate(zip(grid[0], shown.items(), strict=True)):
-        plots.score_dots(table, score, label, axes)
-        if i:
+def scores(output: Output, split: str) -> Picture:
+    """The main scores side by side."""
+    table = output.table("scores")
+    table = table.loc[table["split"] == split]
+    grid = panels(1, len(MAIN_SCORES), 3.4, _LINE * len(table) + 0.8)
+    for axes, (score, has_unit) in zip(grid[0], MAIN_SCORES.items(), strict=True):
+        label = SCORE_WORDS[score].label
+        label = with_unit(label, output.numbers["data"]["unit"]) if has_unit else label
+        plots.score_dots(table, score, label, output.names, axes)
+        if axes is not grid[0, 0]:
             axes.set_yticklabels([])
-    words = (
+    caption = (
         f"Scores on the {split} rows with 90 % bands. Hollow marks are weights other than the "
         "field weights."
     )
-    return picture(grid[0, 0].figure, words)
+    return make_picture(grid[0, 0].figure, caption)
 
 
-def calibration(numbers: Numbers) -> str:
+def calibration(output: Output) -> Picture | None:
     """Coverage curves, of the mixtures on the test rows."""
-    mixed = [
-        row for row in numbers["coverage"] if row["weights"] == "field" and row["model"] is None
-    ]
-    split = "test" if any(row["split"] == "test" for row in mixed) else "train"
-    rows = [row for row in mixed if row["split"] == split]
-    if not rows:
-        return ""
-    grid = panels(1, 1, 6.6, 4.4)
-    plots.coverage_curves(pd.DataFrame(rows), grid[0, 0])
-    words = (
+    table = output.table("coverage")
+    mixed = table.loc[(table["weights"] == "field") & (table["model"] == "")]
+    split = "test" if (mixed["split"] == "test").any() else "train"
+    rows = mixed.loc[mixed["split"] == split]
+    if rows.empty:
+        return None
+    axes = panels(1, 1, 6.6, 4.4)[0, 0]
+    plots.coverage_curves(rows, axes)
+    caption = (
         f"Share of the {split} rows inside central predictive intervals. In the grey region a "
         "calibrated method stays at each level with 95 % probability; below it intervals are too "
         "narrow, above it too wide."
     )
-    return picture(grid[0, 0].figure, words)
+    return make_picture(axes.figure, caption)
 
 
-def weights(numbers: Numbers, table: pd.DataFrame) -> str:
+def weights(output: Output) -> list[Picture]:
     """Bars of the mean weights, and maps of those that depend on the site."""
-    summary = pd.DataFrame(numbers["weights"])
+    summary = pd.DataFrame(output.numbers["weights"])
     if summary.empty:
-        return ""
-    data, names = numbers["data"], names_of(numbers)
-    bars = plots.weight_bars(summary.loc[summary["split"] == "train"], data["models"], names)
-    words = "Mean field weight over the training rows, with the mean of its 90 % band."
-    parts = [picture(bars[0, 0].figure, words)]
+        return []
+    bars = plots.weight_bars(summary.loc[summary["split"] == "train"], output.models, output.names)
+    caption = "Mean field weight over the training rows, with the mean of its 90 % band."
+    pictures = [make_picture(bars[0, 0].figure, caption)]
+    table = output.table("weights")
     for method in summary["method"].unique():
         if parse_method(method).method.local:
             rows = table.loc[table["method"] == method]
-            grid = plots.weight_maps(rows, data["coords"], data["models"], names)
-            words = f"{method}: mean field weight of every model over the sites, the training "
-            parts.append(picture(grid.flat[0].figure, words + "sites outlined."))
-    return "".join(parts)
+            grid = plots.weight_maps(rows, output.coords, output.models, output.names)
+            caption = (
+                f"{method}: mean field weight of every model over the sites, the training sites "
+                "outlined."
+            )
+            pictures.append(make_picture(grid[0, 0].figure, caption))
+    return pictures
 
 
-def residuals(numbers: Numbers, predictions: pd.DataFrame) -> str:
+def residuals(output: Output) -> Picture | None:
     """Residuals of every mixture."""
-    mixed = predictions.loc[predictions["model"].isna() & predictions["observed"].notna()]
+    table = output.table("predictions")
+    mixed = table.loc[(table["model"] == "") & table["observed"].notna()]
     methods = list(dict.fromkeys(mixed["method"]))
     if not methods:
-        return ""
+        return None
     columns = min(3, len(methods))
     grid = panels(-(-len(methods) // columns), columns, 3.4, 2.3)
-    data, names = numbers["data"], names_of(numbers)
+    target = output.numbers["data"]["target"]
     for i, (axes, method) in enumerate(zip(grid.flat, methods, strict=False)):
-        rows = mixed.loc[mixed["method"] == method]
-        plots.residuals(rows, data["target"], names, axes)
+        plots.residuals(mixed.loc[mixed["method"] == method], target, output.names, axes)
         axes.sharey(grid.flat[0])
         if i + columns < len(methods):
             axes.set_xlabel("")
@@ -100,38 +91,26 @@ def residuals(numbers: Numbers, predictions: pd.DataFrame) -> str:
             axes.set_ylabel("")
     for axes in grid.flat[len(methods) :]:
         axes.set_axis_off()
-    words = (
+    caption = (
         "Observed minus predicted. Grey: training rows. Colour: test rows with 90 % intervals, "
         "which include the noise."
     )
-    return picture(grid.flat[0].figure, words)
+    return make_picture(grid.flat[0].figure, caption)
 
 
-def chains(folder: Path) -> str:
-    """Traces of the parameters that have few entries, one fold a method."""
-    parts = []
-    for path in sorted(folder.glob("posterior-*.nc")):
-        draws = _small_parameters(path)
-        if draws:
-            method = path.stem.removeprefix("posterior-")
-            grid = plots.traces(draws)
-            words = f"{method}: draws of each chain, in order."
-            parts.append(folded(f"Traces of {method}", picture(grid.flat[0].figure, words)))
-    return "".join(parts)
-
-
-def _small_parameters(path: Path) -> dict[str, np.ndarray]:
-    """Scalars and entries of short vectors, (chains, draws) each."""
-    import xarray as xr
-
-    found: dict[str, np.ndarray] = {}
-    with xr.open_dataset(path, group="posterior", engine="h5netcdf") as posterior:
+def traces(output: Output) -> dict[str, Picture]:
+    """By method, the traces of the parameters that have few entries."""
+    pictures = {}
+    for method in output.methods:
+        posterior = output.posterior(method)
+        if posterior is None:
+            continue
+        small, count = [], 0
         for name, array in posterior.data_vars.items():
-            values = array.transpose("chain", "draw", ...)
-            entries = int(np.prod(values.shape[2:]))
-            if entries <= _MOST_TRACES - len(found):
-                flat = values.to_numpy().reshape(*values.shape[:2], entries)
-                for i in range(entries):
-                    label = str(name) if entries == 1 else f"{name}[{i}]"
-                    found[label] = flat[..., i]
-    return found
+            entries = array.size // (array.sizes["chain"] * array.sizes["draw"])
+            if count + entries <= _MOST_TRACES:
+                small, count = [*small, name], count + entries
+        if small:
+            figure = plots.traces(scalars(posterior[small]))[0].figure
+            pictures[method] = make_picture(figure, f"{method}: draws of each chain, in order.")
+    return pictures

@@ -1,18 +1,21 @@
-"""How pictures look: colours that belong to methods, names of axes, frames, grids of panels."""
+"""The look of figures: colours of methods, labels of columns, grids of panels, colour bars."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from dirimix.methods import CORRECTED, LABEL
 
-INK = "#555b66"  # text and frames
-QUIET = "#8a8f98"  # what is there for comparison
+FOREGROUND = "#555b66"  # text and frames
+MUTED = "#8a8f98"  # what is there for comparison
+PALETTE = ("#3568c9", "#e0752c", "#3f9a63", "#a663cc", "#d6336c", "#2a9d9d")
 _COLOURS = {
-    "raw": QUIET,
+    "raw": MUTED,
     "equal": "#a0865b",
     "ols": "#7d9a3f",
     "simplex-ls": "#3f9a63",
@@ -25,7 +28,6 @@ _COLOURS = {
     "lbmm-gld": "#a663cc",
     "lbmm-gpd": "#d6336c",
 }
-SERIES = ("#3568c9", "#e0752c", "#3f9a63", "#a663cc", "#d6336c", "#2a9d9d")
 
 
 @dataclass(frozen=True)
@@ -46,32 +48,46 @@ class ColumnLabels:
 
     def axis(self, column: str) -> str:
         """The display name with its unit, if there is one."""
-        unit = self.units.get(column)
-        return f"{self.short(column)} ({unit})" if unit else self.short(column)
+        return with_unit(self.short(column), self.units.get(column))
 
 
-def colour(method: str) -> str:
-    """The colour of a method, the same in every picture."""
+def with_unit(label: str, unit: str | None) -> str:
+    """A label with its unit in brackets, if there is one."""
+    return f"{label} ({unit})" if unit else label
+
+
+def method_colour(method: str) -> str:
+    """The colour of a method, the same in every figure."""
     base = method.partition(LABEL)[0].removesuffix(CORRECTED)
-    return _COLOURS.get(base) or SERIES[sum(map(ord, base)) % len(SERIES)]
+    return _COLOURS.get(base) or PALETTE[sum(map(ord, base)) % len(PALETTE)]
 
 
-def line_style(method: str) -> str:
+def method_line_style(method: str) -> str:
     """Solid for a method, dashed on corrected models, dotted under a label."""
     plain, label, _ = method.partition(LABEL)
     return ":" if label else "--" if plain.endswith(CORRECTED) else "-"
 
 
-def dress(axes: Axes) -> Axes:
-    """Take away what does not speak: two spines, heavy ticks."""
+def style_axes(axes: Axes) -> Axes:
+    """Two spines, light ticks, and names as they are; to be called when all texts are there."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(INK)
-    axes.tick_params(colors=INK, labelsize=8, length=3)
-    for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
-        text.set_color(INK)
+    axes.spines[["left", "bottom"]].set_color(FOREGROUND)
+    axes.tick_params(colors=FOREGROUND, labelsize=8, length=3)
+    texts = [axes.xaxis.label, axes.yaxis.label, axes.title]
+    for text in texts:
+        text.set_color(FOREGROUND)
         text.set_fontsize(9)
+    legend = axes.get_legend()
+    ticks = [*axes.xaxis.get_major_ticks(), *axes.yaxis.get_major_ticks()]
+    set_plain(texts + [t.label1 for t in ticks] + (legend.get_texts() if legend else []))
     axes.patch.set_alpha(0)
     return axes
+
+
+def set_plain(texts: Iterable[Text]) -> None:
+    """Show texts as they are: a name that holds `$` is no formula."""
+    for text in texts:
+        text.set_parse_math(False)
 
 
 def panels(rows: int, columns: int, width: float, height: float) -> np.ndarray:
@@ -79,3 +95,24 @@ def panels(rows: int, columns: int, width: float, height: float) -> np.ndarray:
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     figure.patch.set_alpha(0)
     return figure.subplots(rows, columns, squeeze=False)
+
+
+def blocks(count: int, size: int, width: float, height: float) -> np.ndarray:
+    """Axes in blocks of three columns side by side on a new figure, (count, size)."""
+    columns = min(3, size)
+    grid = panels(-(-size // columns), count * columns, width, height)
+    parts = np.stack([part.ravel() for part in np.split(grid, count, axis=1)])
+    for axes in parts[:, size:].flat:
+        axes.set_axis_off()
+    return parts[:, :size]
+
+
+def colour_bar(drawn: ScalarMappable, label: str, axes: Axes | None = None) -> None:
+    """The scale of coloured values, beside some Axes or beside all of the figure."""
+    place = drawn.axes if axes is None else axes
+    bar = place.figure.colorbar(
+        drawn, ax=place.figure.axes if axes is None else axes, shrink=0.6, aspect=30
+    )
+    bar.set_label(label, color=FOREGROUND, fontsize=9)
+    bar.ax.tick_params(which="both", colors=FOREGROUND, labelsize=8)
+    bar.outline.set_visible(False)

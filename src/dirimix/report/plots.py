@@ -1,7 +1,7 @@
-"""Pictures of scores, weights and predictions: data in, Axes out.
+"""Figures of scores, weights and predictions: tables in, Axes out.
 
 Nothing here computes a statistic or shows a window. Colours belong to methods, so that a method
-looks the same in every picture; dashed lines and hollow marks are its variants.
+looks the same in every figure; dashed lines and hollow marks are its variants.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,76 +9,91 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import Collection
 
-from dirimix.report.look import INK, QUIET, SERIES, ColumnLabels, colour, dress, line_style, panels
-from dirimix.report.site_map import draw_outline, draw_values, half_steps
+from dirimix.assess.schema import row_label
+from dirimix.report.look import (
+    FOREGROUND,
+    MUTED,
+    PALETTE,
+    ColumnLabels,
+    blocks,
+    colour_bar,
+    method_colour,
+    method_line_style,
+    panels,
+    style_axes,
+)
+from dirimix.report.site_map import draw_map, label_map
 
-_LOCAL = colour("lbmm-gpd")
+PANEL = 2.9, 2.35  # inches of a small map
 
 
 def coverage_curves(coverage: pd.DataFrame, axes: Axes) -> Axes:
     """Share of the observations inside central intervals, against the intervals' level.
 
     Args:
-        coverage: Columns method, level, coverage, nominal_lo, nominal_hi, for one split.
+        coverage: A line a method and level, of one split. Columns: method; level, from 0 to 1;
+            coverage, the share inside; nominal_lo and nominal_hi, between which that share of a
+            calibrated method lies with 95 % probability.
         axes: Where to draw.
     """
     band = coverage.drop_duplicates("level")
     axes.fill_between(
-        band["level"], band["nominal_lo"], band["nominal_hi"], color=QUIET, alpha=0.25, lw=0
+        band["level"], band["nominal_lo"], band["nominal_hi"], color=MUTED, alpha=0.25, lw=0
     )
-    axes.plot([0, 1], [0, 1], color=QUIET, lw=1)
-    for method, rows in coverage.groupby("method", sort=False):
-        style = line_style(str(method))
-        axes.plot(rows["level"], rows["coverage"], style, color=colour(str(method)), label=method)
+    axes.plot([0, 1], [0, 1], color=MUTED, lw=1)
+    for name, rows in coverage.groupby("method", sort=False):
+        method = str(name)
+        style = method_line_style(method)
+        axes.plot(rows["level"], rows["coverage"], style, color=method_colour(method), label=method)
     axes.set(xlabel="nominal level", ylabel="share of observations inside", xlim=(0, 1))
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")
     axes.legend(
-        loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, fontsize=8, labelcolor=INK
-    )
-    return dress(axes)
+        loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, fontsize=8,
+        labelcolor=FOREGROUND,
+    )  # fmt: skip
+    return style_axes(axes)
 
 
-def score_dots(scores: pd.DataFrame, score: str, label: str, axes: Axes) -> Axes:
+def score_dots(
+    scores: pd.DataFrame, score: str, label: str, names: ColumnLabels, axes: Axes
+) -> Axes:
     """One score of every row as a dot with its band, hollow where weights are not field weights.
 
     Args:
-        scores: Columns method, model, weights, SCORE, SCORE_lo, SCORE_hi; one row a line.
+        scores: A dot a line, in order from above. Columns: method; model, '' for a mixture;
+            weights; SCORE, SCORE_lo and SCORE_hi, in the unit of the score.
         score: Name of the score.
         label: The score in words, with its unit.
+        names: What to call the models.
         axes: Where to draw.
     """
     places = np.arange(len(scores))[::-1]
-    for place, row in zip(places, scores.to_dict("records"), strict=True):
-        tint = colour(str(row["method"]))
+    rows = scores.to_dict("records")
+    for place, row in zip(places, rows, strict=True):
+        tint = method_colour(str(row["method"]))
         axes.plot([row[f"{score}_lo"], row[f"{score}_hi"]], [place, place], color=tint, lw=1.5)
         face = tint if row["weights"] == "field" else "none"
         axes.plot(row[score], place, "o", color=tint, markerfacecolor=face, ms=5)
-    axes.set_yticks(places, [row_name(row) for row in scores.to_dict("records")])
+    axes.set_yticks(places, [row_label(row, names.labels) for row in rows])
     axes.set_ylim(-0.7, len(scores) - 0.3)
     axes.set_xlabel(label)
-    axes.grid(axis="x", color=QUIET, alpha=0.25, lw=0.7)
-    return dress(axes)
-
-
-def row_name(row: Mapping[str, object]) -> str:
-    """A line of the score table in a few words."""
-    model = f" {row['model']}" if row.get("model") else ""
-    weights = "" if row["weights"] == "field" else f", {row['weights']}"
-    return f"{row['method']}{model}{weights}"
+    axes.grid(axis="x", color=MUTED, alpha=0.25, lw=0.7)
+    return style_axes(axes)
 
 
 def weight_bars(summary: pd.DataFrame, models: Sequence[str], names: ColumnLabels) -> np.ndarray:
     """Mean field weights, one panel a model, one bar a method with its 90 % band.
 
     Args:
-        summary: Columns method, model, mean, q05, q95, for one split.
+        summary: A line a method and model, of one split. Columns: method, model, mean, q05, q95.
         models: Columns of the models, in order.
         names: What to call them.
 
     Returns:
-        Axes, (1, K).
+        Axes, (1, models).
     """
     methods = list(dict.fromkeys(summary["method"]))
     grid = panels(1, len(models), 1.25, 0.26 * len(methods) + 0.7)
@@ -86,80 +101,84 @@ def weight_bars(summary: pd.DataFrame, models: Sequence[str], names: ColumnLabel
     low, high = min(0.0, summary["q05"].min()), summary["q95"].max()
     for axes, model in zip(grid[0], models, strict=True):
         rows = summary[summary["model"] == model].set_index("method").loc[methods]
-        tints = [colour(m) for m in methods]
-        axes.barh(places, rows["mean"], color=tints, height=0.62)
-        axes.hlines(places, rows["q05"], rows["q95"], color=INK, lw=1)
-        axes.axvline(0, color=INK, lw=0.7)
+        axes.barh(places, rows["mean"], color=[method_colour(m) for m in methods], height=0.62)
+        axes.hlines(places, rows["q05"], rows["q95"], color=FOREGROUND, lw=1)
+        axes.axvline(0, color=FOREGROUND, lw=0.7)
         axes.set(xlim=(low - 0.02, high * 1.05), title=names.short(model))
         axes.set_yticks(places, methods if axes is grid[0, 0] else [""] * len(methods))
-        dress(axes)
+        style_axes(axes)
     return grid
 
 
 def weight_maps(
-    weights: pd.DataFrame, coords: Sequence[str], models: Sequence[str], names: ColumnLabels
+    weights: pd.DataFrame,
+    coords: Sequence[str],
+    models: Sequence[str],
+    names: ColumnLabels,
+    *,
+    top: float = 1.0,
 ) -> np.ndarray:
-    """Field weights over the sites, one panel a model.
+    """Mean field weights over the sites, one panel a method and model.
 
     With two coordinates a map on one colour scale, the training sites outlined; with one
     coordinate a line with its 90 % band. More coordinates: the first two.
 
     Args:
-        weights: Columns split, the coordinates, model, mean, q05, q95, of one method.
+        weights: A line a method, site and model. Columns: method; split, 'train' at the training
+            sites; the coordinates; model, mean, q05, q95.
         coords: Columns of the coordinates.
         models: Columns of the models, in order.
         names: What to call them.
+        top: The weight at which the scale ends.
 
     Returns:
-        Axes, (rows, columns); the unused ones are switched off.
+        Axes, (methods, models).
     """
-    columns = min(3, len(models))
-    grid = panels(-(-len(models) // columns), columns, 2.9, 2.35)
-    for axes, model in zip(grid.flat, models, strict=False):
-        rows = weights.loc[weights["model"] == model]
-        draw = _weight_line if len(coords) == 1 else _weight_map
-        draw(rows, coords, axes)
-        axes.set_title(names.short(model))
-        axes.set_xlabel(names.axis(coords[-1] if len(coords) > 1 else coords[0]))
-        axes.set_ylabel(names.axis(coords[0]) if len(coords) > 1 else "weight")
-        dress(axes)
-    for axes in grid.flat[len(models) :]:
-        axes.set_axis_off()
-    if len(coords) > 1:
-        _weight_scale(grid)
+    methods = list(dict.fromkeys(weights["method"]))
+    grid, drawn = blocks(len(methods), len(models), *PANEL), None
+    for axes, (method, model) in zip(
+        grid.flat, ((m, k) for m in methods for k in models), strict=True
+    ):
+        rows = weights.loc[(weights["method"] == method) & (weights["model"] == model)]
+        named = f"{method}: " if len(methods) > 1 else ""
+        axes.set_title(f"{named}{names.short(model)}")
+        if len(coords) == 1:
+            _weight_line(rows, coords[0], names, method_colour(method), axes)
+        else:
+            drawn = _weight_map(rows, coords, names, top, axes)
+    if drawn is not None:
+        colour_bar(drawn, "mean field weight")
     return grid
 
 
-def _weight_line(rows: pd.DataFrame, coords: Sequence[str], axes: Axes) -> None:
-    rows = rows.iloc[np.argsort(rows[coords[0]].to_numpy())]
-    x = rows[coords[0]]
-    axes.fill_between(x, rows["q05"], rows["q95"], color=_LOCAL, alpha=0.25, lw=0)
-    axes.plot(x, rows["mean"], color=_LOCAL)
-    seen = rows[rows["split"] == "train"][coords[0]]
-    axes.plot(seen, np.zeros(len(seen)), "|", color=INK, ms=4, clip_on=False)
-    axes.set_ylim(0, 1)
+def _weight_line(
+    rows: pd.DataFrame, coord: str, names: ColumnLabels, tint: str, axes: Axes
+) -> None:
+    rows = rows.iloc[np.argsort(rows[coord].to_numpy())]
+    axes.fill_between(rows[coord], rows["q05"], rows["q95"], color=tint, alpha=0.25, lw=0)
+    axes.plot(rows[coord], rows["mean"], color=tint)
+    seen = rows[rows["split"] == "train"][coord]
+    axes.plot(seen, np.zeros(len(seen)), "|", color=FOREGROUND, ms=4, clip_on=False)
+    axes.set(xlabel=names.axis(coord), ylabel="weight", ylim=(0, 1))
+    style_axes(axes)
 
 
-def _weight_map(rows: pd.DataFrame, coords: Sequence[str], axes: Axes) -> None:
+def _weight_map(
+    rows: pd.DataFrame, coords: Sequence[str], names: ColumnLabels, top: float, axes: Axes
+) -> Collection:
     sites = rows[list(coords[:2])].to_numpy(dtype=float)
-    seen = sites[(rows["split"] == "train").to_numpy()]
-    draw_values(axes, sites, rows["mean"].to_numpy(), cmap="viridis", clim=(0, 1))
-    draw_outline(axes, seen, half_steps(sites), colors="white", lw=0.9)
-
-
-def _weight_scale(grid: np.ndarray) -> None:
-    figure = grid.flat[0].figure
-    bar = figure.colorbar(grid.flat[0].collections[0], ax=grid, shrink=0.6, aspect=30)
-    bar.set_label("mean field weight", color=INK, fontsize=9)
-    bar.ax.tick_params(colors=INK, labelsize=8)
-    bar.outline.set_visible(False)
+    trained = sites[(rows["split"] == "train").to_numpy()]
+    drawn = draw_map(axes, sites, rows["mean"].to_numpy(), trained, clim=(0, top))
+    label_map(axes, coords, names)
+    return drawn
 
 
 def residuals(predictions: pd.DataFrame, target: str, names: ColumnLabels, axes: Axes) -> Axes:
     """Observed minus predicted against predicted; test rows with their 90 % intervals.
 
     Args:
-        predictions: Columns split, observed, mean, q05, q95, of one method.
+        predictions: A line a row of one method. Columns: method; split; observed, mean, q05 and
+            q95, in the unit of the target.
         target: Column that is predicted.
         names: What to call it.
         axes: Where to draw.
@@ -168,42 +187,32 @@ def residuals(predictions: pd.DataFrame, target: str, names: ColumnLabels, axes:
     test = predictions[predictions["split"] == "test"]
     method = str(predictions["method"].iloc[0])
     axes.plot(
-        train["mean"], train["observed"] - train["mean"], ".", color=QUIET, ms=3, alpha=0.6,
+        train["mean"], train["observed"] - train["mean"], ".", color=MUTED, ms=3, alpha=0.6,
         label="train", rasterized=True,
     )  # fmt: skip
     middle = test["observed"] - test["mean"]
     reach = [test["q95"] - test["mean"], test["mean"] - test["q05"]]
     axes.errorbar(
-        test["mean"], middle, yerr=np.maximum(reach, 0), fmt="o", color=colour(method), ms=3,
-        lw=0.8, label="test, 90 % interval",
+        test["mean"], middle, yerr=np.maximum(reach, 0), fmt="o", color=method_colour(method),
+        ms=3, lw=0.8, label="test, 90 % interval",
     )  # fmt: skip
-    axes.axhline(0, color=INK, lw=0.7)
+    axes.axhline(0, color=FOREGROUND, lw=0.7)
     axes.set(xlabel=f"predicted {names.axis(target)}", ylabel="observed - predicted", title=method)
-    return dress(axes)
+    return style_axes(axes)
 
 
-def predicted_observed(
-    predictions: pd.DataFrame, target: str, names: ColumnLabels, axes: Axes
-) -> Axes:
-    """Predicted against observed values with 90 % intervals, and the line of equality.
+def trace(chains: np.ndarray, title: str, axes: Axes) -> Axes:
+    """Draws of each chain in order.
 
     Args:
-        predictions: Columns method, observed, mean, q05, q95, of one method and split.
-        target: Column that is predicted.
-        names: What to call it.
+        chains: (chains, draws).
+        title: Of the panel.
         axes: Where to draw.
     """
-    method = str(predictions["method"].iloc[0])
-    reach = [predictions["mean"] - predictions["q05"], predictions["q95"] - predictions["mean"]]
-    axes.errorbar(
-        predictions["observed"], predictions["mean"], yerr=np.maximum(reach, 0), fmt="o",
-        color=colour(method), ms=3, lw=0.8,
-    )  # fmt: skip
-    ends = [predictions["observed"].min(), predictions["observed"].max()]
-    axes.plot(ends, ends, color=INK, lw=0.7)
-    words = names.axis(target)
-    axes.set(xlabel=f"observed {words}", ylabel=f"predicted {words}", title=method)
-    return dress(axes)
+    for tint, chain in zip(np.resize(PALETTE, len(chains)), chains, strict=True):
+        axes.plot(chain, color=str(tint), lw=0.4, alpha=0.7, rasterized=True)
+    axes.set_title(title)
+    return style_axes(axes)
 
 
 def traces(draws: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -213,15 +222,9 @@ def traces(draws: Mapping[str, np.ndarray]) -> np.ndarray:
         draws: Parameter -> (chains, draws).
 
     Returns:
-        Axes, (rows, columns); the unused ones are switched off.
+        Axes, (parameters,).
     """
-    columns = min(3, len(draws))
-    grid = panels(-(-len(draws) // columns), columns, 2.9, 1.35)
-    for axes, (name, chains) in zip(grid.flat, draws.items(), strict=False):
-        for tint, chain in zip(np.resize(SERIES, len(chains)), chains, strict=True):
-            axes.plot(chain, color=str(tint), lw=0.4, alpha=0.7, rasterized=True)
-        axes.set_title(name)
-        dress(axes)
-    for axes in grid.flat[len(draws) :]:
-        axes.set_axis_off()
+    grid = blocks(1, len(draws), 2.9, 1.35)[0]
+    for axes, (name, chains) in zip(grid, draws.items(), strict=True):
+        trace(chains, name, axes)
     return grid

@@ -4,15 +4,42 @@ The last coordinate runs along the page and the first up it, as charts of two co
 do. Sites are given as an (m, 2) array of both, in the order of the coordinates.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import Collection, LineCollection, PolyCollection
 
-from dirimix.report.look import INK
+from dirimix.report.look import FOREGROUND, ColumnLabels, style_axes
 
 _SPARSE = 20  # places of the smallest lattice a site, above which sites are no lattice
+
+
+def draw_map(
+    axes: Axes, sites: np.ndarray, values: np.ndarray, trained: np.ndarray, **scale: Any
+) -> Collection:
+    """Colour every site by its value, with the training sites outlined in white.
+
+    Args:
+        axes: Where to draw.
+        sites: (m, 2).
+        values: (m,).
+        trained: (n, 2), the training sites.
+        scale: `clim`, and `cmap` where it is not viridis.
+
+    Returns:
+        What `colour_bar` needs.
+    """
+    drawn = draw_values(axes, sites, values, **{"cmap": "viridis", **scale})
+    draw_outline(axes, trained, half_steps(sites), colors="white", lw=0.9)
+    return drawn
+
+
+def label_map(axes: Axes, coords: Sequence[str], names: ColumnLabels) -> None:
+    """Name the axes of a map after the first two coordinates."""
+    axes.set(xlabel=names.axis(coords[1]), ylabel=names.axis(coords[0]))
+    style_axes(axes)
 
 
 def draw_values(axes: Axes, sites: np.ndarray, values: np.ndarray, **scale: Any) -> Collection:
@@ -22,7 +49,7 @@ def draw_values(axes: Axes, sites: np.ndarray, values: np.ndarray, **scale: Any)
         axes: Where to draw.
         sites: (m, 2).
         values: (m,).
-        scale: `cmap` and `clim`, or `norm`.
+        scale: `cmap` and `clim`.
     """
     half = half_steps(sites)
     if half is None:
@@ -41,8 +68,9 @@ def draw_outline(axes: Axes, sites: np.ndarray, half: np.ndarray | None, **line:
     """Draw round a set of sites, those of a lattice with these half steps; else ring each."""
     if not len(sites):
         return
+    sites = np.unique(sites, axis=0)
     if half is None:
-        axes.plot(sites[:, 1], sites[:, 0], "o", mfc="none", mec=INK, ms=4, mew=0.8)
+        axes.plot(sites[:, 1], sites[:, 0], "o", mfc="none", mec=FOREGROUND, ms=4, mew=0.8)
         return
     axes.add_collection(LineCollection(list(_edges(_corners(sites, half))), **line))
     axes.autoscale_view()

@@ -1,22 +1,28 @@
 """Exhibits that are curves, bars and grids of numbers."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib.tri as mtri
 import numpy as np
 import pandas as pd
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from scipy.stats import dirichlet
 
 from dirimix.report import plots
-from dirimix.report.exhibits.registry import ExhibitContent, Maker, Output
-from dirimix.report.look import INK, QUIET, SERIES, colour, dress, panels
+from dirimix.report.exhibits.content import ExhibitContent, Maker, Options, chosen_methods
+from dirimix.report.look import (
+    FOREGROUND,
+    MUTED,
+    PALETTE,
+    colour_bar,
+    method_colour,
+    panels,
+    style_axes,
+)
+from dirimix.report.output import Output
 from dirimix.sampling.posterior import scalars
 
-Options = Mapping[str, Any]
 _STEPS = 80  # of the simplex along a side
 _MOST = 6  # parameters of a trace plot
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
@@ -36,16 +42,15 @@ def dirichlet_densities(output: Output, options: Options) -> ExhibitContent:
             norm=LogNorm(max(density.min(), 1e-3), density.max()), rasterized=True,
             shading="gouraud",
         )  # fmt: skip
-        bar = axes.figure.colorbar(drawn, ax=axes, shrink=0.8)
-        bar.ax.tick_params(which="both", colors=INK, labelsize=8)
+        colour_bar(drawn, "density", axes)
         axes.set_title(f"({', '.join(f'{a:g}' for a in law)})")
         axes.set_aspect("equal")
-        dress(axes).set_axis_off()
-    words = (
+        style_axes(axes).set_axis_off()
+    caption = (
         "Density of Dirichlet laws over the weights of three models, one corner a model: below 1 "
         "a law is close to the choice of one model, above 1 it mixes."
     )
-    return ExhibitContent(words, pd.concat(tables, ignore_index=True), grid[0, 0].figure)
+    return ExhibitContent(caption, pd.concat(tables, ignore_index=True), grid[0, 0].figure)
 
 
 def _density(law: Sequence[float]) -> pd.DataFrame:
@@ -73,21 +78,24 @@ def coverage(output: Output, options: Options) -> ExhibitContent | None:
     axes = panels(1, 1, 6.6, 4.4)[0, 0]
     single = table.loc[table["model"] != ""]
     for _, rows in single.groupby(["method", "model"], sort=False):
-        axes.plot(rows["level"], rows["coverage"], color=QUIET, lw=0.6)
+        axes.plot(rows["level"], rows["coverage"], color=MUTED, lw=0.6)
     plots.coverage_curves(mixed, axes)
     thin = " Thin grey lines are single models." if len(single) else ""
-    words = (
+    caption = (
         f"Share of the {split} sites inside central predictive intervals against their nominal "
         f"level, with the band where 95 % of calibrated predictions lie.{thin}"
     )
-    return ExhibitContent(words, table, axes.figure)
+    return ExhibitContent(caption, table, axes.figure)
 
 
 def traces(output: Output, options: Options) -> ExhibitContent | None:
     """Draws of each chain in order, one column a method and one line a parameter."""
-    wanted = options.get("methods", output.methods)
-    paths = {m: output.folder / f"posterior-{m}.nc" for m in wanted}
-    draws = {m: _traced(p, options.get("parameters")) for m, p in paths.items() if p.is_file()}
+    draws = {}
+    for method in options.get("methods", output.methods):
+        posterior = output.posterior(method)
+        if posterior is not None:
+            wanted = options.get("parameters", posterior)
+            draws[method] = scalars(posterior[[n for n in posterior if n in wanted]])
     known = list(dict.fromkeys(name for found in draws.values() for name in found))
     # those that most methods have come first: they are what can be seen side by side
     names = sorted(known, key=lambda name: -sum(name in found for found in draws.values()))[:_MOST]
@@ -96,28 +104,13 @@ def traces(output: Output, options: Options) -> ExhibitContent | None:
     grid = panels(len(names), len(draws), 3.2, 1.3)
     for column, (method, found) in zip(grid.T, draws.items(), strict=True):
         for axes, name in zip(column, names, strict=True):
-            _trace(axes, found.get(name), f"{method}: {name}")
+            if name in found:
+                plots.trace(found[name], f"{method}: {name}", axes)
+            else:
+                axes.set_axis_off()
     tables = [_long_draws(m, found, names) for m, found in draws.items()]
-    words = "Draws of each chain in order. A chain that mixes looks like noise about one level."
-    return ExhibitContent(words, pd.concat(tables, ignore_index=True), grid[0, 0].figure)
-
-
-def _traced(path: Any, parameters: Sequence[str] | None) -> dict[str, np.ndarray]:
-    """Scalars of the wanted parameters of a posterior, (chains, draws) each."""
-    with xr.open_dataset(path, group="posterior", engine="h5netcdf") as posterior:
-        small = [n for n in posterior if "point" not in posterior[n].dims]
-        kept = [n for n in small if parameters is None or n in parameters]
-        return scalars(posterior[kept].load())
-
-
-def _trace(axes: Axes, chains: np.ndarray | None, title: str) -> None:
-    if chains is None:
-        axes.set_axis_off()
-        return
-    for tint, chain in zip(np.resize(SERIES, len(chains)), chains, strict=True):
-        axes.plot(chain, color=str(tint), lw=0.4, alpha=0.7, rasterized=True)
-    axes.set_title(title)
-    dress(axes)
+    caption = "Draws of each chain in order. A chain that mixes looks like noise about one level."
+    return ExhibitContent(caption, pd.concat(tables, ignore_index=True), grid[0, 0].figure)
 
 
 def _long_draws(method: str, found: Mapping[str, np.ndarray], names: Sequence[str]) -> pd.DataFrame:
@@ -134,8 +127,7 @@ def _long_draws(method: str, found: Mapping[str, np.ndarray], names: Sequence[st
 def sensitivity(output: Output, options: Options) -> ExhibitContent | None:
     """How fast each marginal posterior changes with each prior's power, one panel a method."""
     table = output.table("sensitivity")
-    wanted = options.get("methods", output.methods)
-    methods = [m for m in table["method"].unique() if m in wanted]
+    methods = chosen_methods(output, options, table)
     if not methods:
         return None
     table = table.loc[table["method"].isin(methods)]
@@ -144,33 +136,33 @@ def sensitivity(output: Output, options: Options) -> ExhibitContent | None:
     for axes, method in zip(grid[0], methods, strict=True):
         _sensitivity_dots(axes, table.loc[table["method"] == method])
         axes.set_title(method)
-    words = (
+    caption = (
         "Sensitivity of each marginal posterior to the power of each prior. Beyond the line at "
         "0.05 the prior matters."
     )
-    return ExhibitContent(words, table, grid[0, 0].figure)
+    return ExhibitContent(caption, table, grid[0, 0].figure)
 
 
 def _sensitivity_dots(axes: Axes, table: pd.DataFrame) -> None:
     names = list(table["parameter"].unique())
     place = {name: i for i, name in enumerate(reversed(names))}
-    for tint, (prior, rows) in zip(np.resize(SERIES, 99), table.groupby("prior", sort=False),
+    for tint, (prior, rows) in zip(np.resize(PALETTE, 99), table.groupby("prior", sort=False),
                                    strict=False):  # fmt: skip
         axes.plot(
             rows["prior_sensitivity"], [place[n] for n in rows["parameter"]], "o", ms=3.5,
             color=str(tint), label=f"prior of {prior}",
         )  # fmt: skip
-    axes.axvline(0.05, color=QUIET, lw=0.8)
+    axes.axvline(0.05, color=MUTED, lw=0.8)
     axes.set_yticks(list(place.values()), list(place))
     axes.set_xlabel("sensitivity")
-    axes.legend(frameon=False, fontsize=7, labelcolor=INK)
-    dress(axes).tick_params(axis="y", labelsize=6)
+    axes.legend(frameon=False, fontsize=7, labelcolor=FOREGROUND)
+    style_axes(axes).tick_params(axis="y", labelsize=6)
 
 
 def correlations(output: Output, options: Options) -> ExhibitContent | None:
     """Posterior correlation of the weights at a site, a square of models a method."""
     table = output.table("correlations")
-    methods = [m for m in table["method"].unique() if m in options.get("methods", output.methods)]
+    methods = chosen_methods(output, options, table)
     if not methods:
         return None
     grid = panels(1, len(methods), 0.32 * len(output.models) + 1.4, 0.32 * len(output.models) + 1)
@@ -181,14 +173,13 @@ def correlations(output: Output, options: Options) -> ExhibitContent | None:
         axes.set_xticks(range(len(names)), names, rotation=90)
         axes.set_yticks(range(len(names)), names if method == methods[0] else [""] * len(names))
         axes.set_title(method)
-        dress(axes)
-    bar = grid[0, 0].figure.colorbar(drawn, ax=grid, shrink=0.7)
-    bar.ax.tick_params(which="both", colors=INK, labelsize=8)
-    words = (
+        style_axes(axes)
+    colour_bar(drawn, "posterior correlation")
+    caption = (
         "Posterior correlation of the weights of two models at a site, the mean over the training "
-        "sites. Red: one stands for the other."
+        "sites. Red: the more of one, the less of the other."
     )
-    return ExhibitContent(words, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
+    return ExhibitContent(caption, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
 
 
 def _square(table: pd.DataFrame, models: Sequence[str]) -> np.ndarray:
@@ -211,20 +202,20 @@ def preselection(output: Output, options: Options) -> ExhibitContent | None:
     place = np.arange(len(table))
     reach = [table["cost"] - table["cost_lo"], table["cost_hi"] - table["cost"]]
     axes.errorbar(place, table["cost"], yerr=np.maximum(np.nan_to_num(reach), 0), fmt="o", ms=4,
-                  lw=1, color=colour("gbmm-d"))  # fmt: skip
-    axes.axhline(0, color=QUIET, lw=0.8)
+                  lw=1, color=method_colour("gbmm-d"))  # fmt: skip
+    axes.axhline(0, color=MUTED, lw=0.8)
     chosen = int(np.argmax(table["chosen"]))
-    axes.axvline(chosen, color=QUIET, lw=0.8, ls="--")
-    removed = ["all" if pd.isna(r) else f"- {output.names.short(r)}" for r in table["removed"]]
+    axes.axvline(chosen, color=MUTED, lw=0.8, ls="--")
+    removed = [f"- {output.names.short(r)}" if r else "all" for r in table["removed"]]
     axes.set_xticks(place, removed, rotation=60, ha="right")
     axes.set_ylabel("lost mean log score")
-    words = (
+    caption = (
         f"Mean log score lost by leaving models out one after the other (from left to right), by "
         f"{table['method'].iloc[0]} under {table['split'].iloc[0]}, with 90 % bands that resample "
         "clusters. The dashed line is where the preselection stops."
     )
-    dress(axes)
-    return ExhibitContent(words, table, grid[0, 0].figure)
+    style_axes(axes)
+    return ExhibitContent(caption, table, grid[0, 0].figure)
 
 
 MAKERS: dict[str, Maker] = {

@@ -1,196 +1,196 @@
-"""Exhibits that are charts of the sites; they need two coordinates."""
+"""Exhibits that are maps of the sites; they need two coordinates."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import Collection
 from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 
 from dirimix.methods import parse_method
-from dirimix.report.exhibits.registry import ExhibitContent, Maker, Output
-from dirimix.report.look import INK, SERIES, dress, panels
-from dirimix.report.site_map import draw_outline, draw_values, half_steps
+from dirimix.report import plots
+from dirimix.report.exhibits.content import ExhibitContent, Maker, Options, chosen_methods
+from dirimix.report.look import FOREGROUND, PALETTE, blocks, colour_bar, panels
+from dirimix.report.output import Output
+from dirimix.report.site_map import draw_map, draw_outline, draw_values, half_steps, label_map
 
-Options = Mapping[str, Any]
-_PARTS = {"landscape": "#d5d9e0", "train": "#3568c9", "test": "#e0752c"}
-_SIZE = 3.1, 2.4  # inches of a small chart
+_SPLITS = {"landscape": "#d5d9e0", "train": "#3568c9", "test": "#e0752c"}
+_SMALL = 4.4, 3.2  # inches of a map
 _LARGE = 7.0, 4.4
 
 
 def domains(output: Output, options: Options) -> ExhibitContent | None:
     """Which sites train, which test and where predictions are made."""
     del options
-    table = _sites(output)
-    if table is None:
+    table = output.table("predictions")
+    if table.empty:
         return None
+    first = (table[["method", "model"]] == table[["method", "model"]].iloc[0]).all(axis=1)
+    table = table.loc[first, [*output.coords, "split"]]
     axes = panels(1, 1, *_LARGE)[0, 0]
-    part = np.array([list(_PARTS).index(split) for split in table["split"]])
-    tints = ListedColormap(list(_PARTS.values()))
-    draw_values(axes, _place(table, output), part, cmap=tints, clim=(-0.5, len(_PARTS) - 0.5))
-    for split, tint in _PARTS.items():
-        axes.plot([], [], "s", color=tint, label=f"{split}, {(table['split'] == split).sum()}")
-    axes.legend(frameon=False, fontsize=8, labelcolor=INK)
-    _name_axes(axes, output)
-    words = "The sites that methods are trained on, those that they are tested on, and the others."
-    return ExhibitContent(words, table, axes.figure)
+    split = np.array([list(_SPLITS).index(s) for s in table["split"]])
+    tints = ListedColormap(list(_SPLITS.values()))
+    draw_values(axes, _sites(table, output), split, cmap=tints, clim=(-0.5, len(_SPLITS) - 0.5))
+    for name, tint in _SPLITS.items():
+        axes.plot([], [], "s", color=tint, label=f"{name}, {(table['split'] == name).sum()}")
+    axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
+    label_map(axes, output.coords, output.names)
+    caption = "The sites that methods are trained on, those they are tested on, and the others."
+    return ExhibitContent(caption, table, axes.figure)
 
 
 def weight_maps(output: Output, options: Options) -> ExhibitContent | None:
     """Mean weights of every model by every local method, all on one colour scale."""
-    methods = _local(output, options)
     table = output.table("weights")
-    table = table.loc[table["method"].isin(methods)]
-    if not methods or not _is_chart(output):
+    table = table.loc[table["method"].isin(_local_methods(output, options))]
+    if table.empty:
         return None
-    grid = _blocks(len(methods), len(output.models))
     top = float(table["mean"].max())
-    for block, method in zip(grid, methods, strict=True):
-        for axes, model in zip(block, output.models, strict=True):
-            rows = table.loc[(table["method"] == method) & (table["model"] == model)]
-            drawn = _outlined(axes, rows, rows["mean"], output, clim=(0, top))
-            axes.set_title(f"{method}: {output.names.short(model)}")
-    _colour_bar(grid, drawn, "posterior mean weight")
-    words = (
-        "Posterior mean field weight of every model over all sites, on one colour scale; the "
-        "training sites are outlined."
+    grid = plots.weight_maps(table, output.coords, output.models, output.names, top=top)
+    methods = " and ".join(table["method"].unique())
+    caption = (
+        f"Posterior mean field weight of every model over all sites by {methods}, on one colour "
+        "scale; the training sites are outlined."
     )
-    return ExhibitContent(words, table, grid[0, 0].figure)
+    return ExhibitContent(caption, table, grid[0, 0].figure)
 
 
 def effective_map(output: Output, options: Options) -> ExhibitContent | None:
     """How many models the mean weights amount to at every site."""
-    methods = _local(output, options)
     table = output.table("effective").dropna(subset=output.coords)
-    table = table.loc[table["method"].isin(methods)]
-    if table.empty or not _is_chart(output):
+    table = table.loc[table["method"].isin(_local_methods(output, options))]
+    if table.empty:
         return None
-    grid = panels(1, len(methods), 4.4, 3.2)
-    for axes, method in zip(grid[0], methods, strict=True):
-        rows = table.loc[table["method"] == method]
-        drawn = _outlined(axes, rows, rows["effective"], output, clim=(1, len(output.models)))
-        axes.set_title(method)
-    _colour_bar(grid, drawn, "effective number of models")
-    words = (
+    figure = _map_of_each_method(
+        output, table, "effective", "effective number of models", (1, len(output.models)),
+        trained=_training_sites(table, output),
+    )  # fmt: skip
+    caption = (
         "exp of the entropy of the mean weights: 1 where one model is chosen, "
         f"{len(output.models)} where all count alike."
     )
-    return ExhibitContent(words, table, grid[0, 0].figure)
+    return ExhibitContent(caption, table, figure)
 
 
 def reversion_map(output: Output, options: Options) -> ExhibitContent | None:
     """How far each weight still is from its far-field value, and where it has gone back to it."""
-    table, reaches = output.table("reversion_sites"), output.table("reversion")
-    methods = [m for m in options.get("methods", output.methods) if m in set(table["method"])]
-    if not methods or not _is_chart(output):
+    table, distances = output.table("reversion_sites"), output.table("reversion")
+    methods = chosen_methods(output, options, table)
+    if not methods:
         return None
-    grid = _blocks(len(methods), len(output.models))
+    grid = blocks(len(methods), len(output.models), *plots.PANEL)
     table = table.loc[table["method"].isin(methods)]
     top = float((table["weight"] - table["far_field"]).abs().max())
-    for block, method in zip(grid, methods, strict=True):
-        found = reaches.loc[reaches["method"] == method].set_index("model")["distance"]
-        for axes, model in zip(block, output.models, strict=True):
-            rows = table.loc[(table["method"] == method) & (table["model"] == model)]
-            drawn = _reversion(axes, rows, float(found[model]), output, top)
-            far = "beyond the chart" if np.isnan(found[model]) else f"{found[model]:.1f} lengths"
-            axes.set_title(f"{output.names.short(model)}: {far}")
-    _colour_bar(grid, drawn, "weight less its far-field value")
-    words = (
-        "Mean weight less its far-field value. White: the training sites. Orange: the distance "
-        "from them, in length scales, beyond which the map has gone back to the far field and "
-        "says nothing of its own."
+    known = {(r["method"], r["model"]): r["distance"] for r in distances.to_dict("records")}
+    for axes, (method, model) in zip(
+        grid.flat, ((m, k) for m in methods for k in output.models), strict=True
+    ):
+        rows = table.loc[(table["method"] == method) & (table["model"] == model)]
+        distance = known[method, model]
+        drawn = _reversion(axes, rows, distance, output, top)
+        far = "beyond the map" if np.isnan(distance) else f"{distance:.1f} lengths"
+        axes.set_title(f"{output.names.short(model)}: {far}")
+    colour_bar(drawn, "weight minus its far-field value")
+    caption = (
+        "Mean weight minus its far-field value. White: the training sites. Orange: the distance "
+        "from them, in length scales, beyond which weights are back at their far-field values."
     )
-    return ExhibitContent(words, table, grid[0, 0].figure)
+    return ExhibitContent(caption, table, grid[0, 0].figure)
 
 
 def _reversion(
     axes: Axes, rows: pd.DataFrame, distance: float, output: Output, top: float
 ) -> Collection:
-    sites = _place(rows, output)
+    sites = _sites(rows, output)
     away = rows["distance"].to_numpy()
     gap = (rows["weight"] - rows["far_field"]).to_numpy()
-    drawn = draw_values(axes, sites, gap, cmap="RdBu", clim=(-top, top))
-    half = half_steps(sites)
-    draw_outline(axes, sites[away == 0], half, colors="white", lw=0.9)
+    drawn = draw_map(axes, sites, gap, sites[away == 0], cmap="RdBu", clim=(-top, top))
     within = away <= (np.inf if np.isnan(distance) else distance)
-    draw_outline(axes, sites[within], half, colors=_PARTS["test"], lw=0.9)
-    _name_axes(axes, output)
+    draw_outline(axes, sites[within], half_steps(sites), colors=_SPLITS["test"], lw=0.9)
+    label_map(axes, output.coords, output.names)
     return drawn
 
 
 def leave_one_out_map(output: Output, options: Options) -> ExhibitContent | None:
     """The Pareto k of every training site: which of them decide too much of the posterior."""
     table = output.table("loo_pointwise")
-    methods = [m for m in options.get("methods", output.methods) if m in set(table["method"])]
-    if not methods or not _is_chart(output):
+    table = table.loc[table["method"].isin(chosen_methods(output, options, table))]
+    if table.empty:
         return None
-    grid = panels(1, len(methods), 4.4, 3.2)
-    for axes, method in zip(grid[0], methods, strict=True):
-        rows = table.loc[table["method"] == method]
-        k = rows["pareto_k"].to_numpy()
-        drawn = draw_values(axes, _place(rows, output), k, cmap="viridis", clim=(0, 1))
-        axes.set_title(f"{method}: {np.sum(k > 0.7)} of {len(k)} above 0.7")
-        _name_axes(axes, output)
-    _colour_bar(grid, drawn, "Pareto k")
-    words = "Pareto k of leave-one-out at every training site; above 0.7 it cannot be trusted."
-    return ExhibitContent(words, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
+    figure = _map_of_each_method(
+        output, table, "pareto_k", "Pareto k", (0, 1),
+        title=lambda k: f": {np.sum(k > 0.7)} of {len(k)} above 0.7",
+    )  # fmt: skip
+    caption = "Pareto k of leave-one-out at every training site; above 0.7 it cannot be trusted."
+    return ExhibitContent(caption, table, figure)
 
 
 def threshold_map(output: Output, options: Options) -> ExhibitContent | None:
     """Probability of being above the threshold, of all targets at once where there are several."""
     joint = output.table("joint")
     table = joint if len(joint) else output.table("threshold")
-    methods = [m for m in options.get("methods", output.methods) if m in set(table["method"])]
-    if not methods or not _is_chart(output):
+    table = table.loc[table["method"].isin(chosen_methods(output, options, table))]
+    if table.empty:
         return None
-    grid = panels(len(methods), 1, *_LARGE)
-    trained = _sites(output)
-    for axes, method in zip(grid[:, 0], methods, strict=True):
-        rows = table.loc[table["method"] == method]
-        sites = _place(rows, output)
-        p = rows["probability"].to_numpy()
-        drawn = draw_values(axes, sites, p, cmap="viridis", clim=(0, 1))
-        if trained is not None:
-            seen = _place(trained.loc[trained["split"] == "train"], output)
-            draw_outline(axes, seen, half_steps(sites), colors="white", lw=0.9)
-        _name_axes(axes, output)
-        axes.set_title(f"{method}: {p.sum():.0f} sites expected above")
-    _colour_bar(grid, drawn, "probability of being above")
+    figure = _map_of_each_method(
+        output, table, "probability", "probability of being above", (0, 1), large=True,
+        trained=_training_sites(output.table("predictions"), output),
+        title=lambda p: f": {p.sum():.0f} sites expected above",
+    )  # fmt: skip
     targets = " and ".join(output.table("threshold")["target"].unique())
-    words = f"Posterior probability that {targets} lie above the threshold, noise included."
-    kept = table.loc[table["method"].isin(methods)]
-    return ExhibitContent(words, kept, grid[0, 0].figure)
+    caption = f"Posterior probability that {targets} lie above the threshold, noise included."
+    return ExhibitContent(caption, table, figure)
+
+
+def _map_of_each_method(
+    output: Output,
+    table: pd.DataFrame,
+    column: str,
+    label: str,
+    clim: tuple[float, float],
+    *,
+    title: Callable[[np.ndarray], str] = lambda _: "",
+    trained: np.ndarray | None = None,
+    large: bool = False,
+) -> Figure:
+    """One column of a table, a map a method: small ones side by side or large ones in a pile."""
+    count = len(set(table["method"]))
+    grid = panels(count, 1, *_LARGE) if large else panels(1, count, *_SMALL)
+    for axes, (method, rows) in zip(grid.flat, table.groupby("method", sort=False), strict=True):
+        values = rows[column].to_numpy()
+        seen = np.empty((0, 2)) if trained is None else trained
+        drawn = draw_map(axes, _sites(rows, output), values, seen, clim=clim)
+        axes.set_title(f"{method}{title(values)}")
+        label_map(axes, output.coords, output.names)
+    colour_bar(drawn, label)
+    return grid[0, 0].figure
 
 
 def limits(output: Output, options: Options) -> ExhibitContent | None:
     """The last site above the threshold on every line, with its spread."""
     table = output.table("limits")
-    methods = [m for m in options.get("methods", output.methods) if m in set(table["method"])]
-    if not methods or not _is_chart(output):
+    methods = chosen_methods(output, options, table)
+    if not methods:
         return None
     grid = panels(len(methods), 1, *_LARGE)
-    trained = _sites(output)
+    trained = _training_sites(output.table("predictions"), output)
     for axes, method in zip(grid[:, 0], methods, strict=True):
-        if trained is not None:
-            seen = trained.loc[trained["split"] == "train"]
-            part = np.zeros(len(seen))
-            draw_values(
-                axes, _place(seen, output), part, cmap=ListedColormap([_PARTS["landscape"]])
-            )
+        grey = ListedColormap([_SPLITS["landscape"]])
+        draw_values(axes, trained, np.zeros(len(trained)), cmap=grey)
         rows = table.loc[table["method"] == method]
-        for tint, (target, found) in zip(SERIES, rows.groupby("target", sort=False), strict=False):
+        for tint, (target, found) in zip(PALETTE, rows.groupby("target", sort=False), strict=False):
             _limit_line(axes, found, output, tint, f"last {target} above")
-        axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+        axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
         axes.set_title(method)
-        _name_axes(axes, output)
-    words = (
+        label_map(axes, output.coords, output.names)
+    caption = (
         "Median and 90 % interval of the last site above the threshold on every line, from draws "
-        "that are coherent over the chart. Hollow: in over 5 % of the draws the last site of the "
+        "that are coherent over the map. Hollow: in over 5 % of the draws the last site of the "
         "line is still above, so that the limit may lie beyond it. Grey: the training sites."
     )
-    return ExhibitContent(words, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
+    return ExhibitContent(caption, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
 
 
 def _limit_line(axes: Axes, rows: pd.DataFrame, output: Output, tint: str, label: str) -> None:
@@ -211,22 +211,7 @@ def _limit_line(axes: Axes, rows: pd.DataFrame, output: Output, tint: str, label
         axes.plot(x, y, "o", ms=3, color=tint, markerfacecolor=face, label=name)
 
 
-def _blocks(methods: int, models: int) -> np.ndarray:
-    """Axes of small charts, (methods, models): a block of columns a method, all on one figure."""
-    width = min(3, models)
-    grid = panels(-(-models // width), methods * width, *_SIZE)
-    blocks = [part.ravel() for part in np.split(grid, methods, axis=1)]
-    for block in blocks:
-        for axes in block[models:]:
-            axes.set_axis_off()
-    return np.stack([block[:models] for block in blocks])
-
-
-def _is_chart(output: Output) -> bool:
-    return len(output.coords) == 2
-
-
-def _local(output: Output, options: Options) -> list[str]:
+def _local_methods(output: Output, options: Options) -> list[str]:
     """The local methods that are asked for, by default those without correction or label."""
     choices = {m: parse_method(m) for m in output.methods}
     plain = [m for m, c in choices.items() if not c.corrected and not c.label]
@@ -234,52 +219,28 @@ def _local(output: Output, options: Options) -> list[str]:
     return [m for m in wanted if m in choices and choices[m].method.local]
 
 
-def _sites(output: Output) -> pd.DataFrame | None:
-    """Coordinates and split of every site that one method predicts."""
-    table = output.table("predictions")
-    if table.empty or not _is_chart(output):
-        return None
-    first = table.loc[
-        (table["method"] == table["method"].iloc[0]) & (table["model"] == table["model"].iloc[0])
-    ]
-    return first.loc[:, [*output.coords, "split"]].reset_index(drop=True)
-
-
-def _place(rows: pd.DataFrame, output: Output) -> np.ndarray:
+def _sites(rows: pd.DataFrame, output: Output) -> np.ndarray:
     return rows[output.coords].to_numpy(dtype=float)
 
 
-def _outlined(
-    axes: Axes, rows: pd.DataFrame, values: pd.Series, output: Output, clim: Sequence[float]
-) -> Collection:
-    """Values at the rows' sites with the training sites outlined."""
-    sites = _place(rows, output)
-    drawn = draw_values(axes, sites, values.to_numpy(), cmap="viridis", clim=tuple(clim))
-    seen = sites[(rows["split"] == "train").to_numpy()]
-    draw_outline(axes, seen, half_steps(sites), colors="white", lw=0.9)
-    _name_axes(axes, output)
-    return drawn
+def _training_sites(table: pd.DataFrame, output: Output) -> np.ndarray:
+    return np.unique(_sites(table.loc[table["split"] == "train"], output), axis=0)
 
 
-def _name_axes(axes: Axes, output: Output) -> None:
-    up, along = output.coords
-    axes.set(xlabel=output.names.axis(along), ylabel=output.names.axis(up))
-    dress(axes)
-
-
-def _colour_bar(grid: np.ndarray, drawn: Collection, label: str) -> None:
-    bar = grid.flat[0].figure.colorbar(drawn, ax=grid, shrink=0.6, aspect=30)
-    bar.set_label(label, color=INK, fontsize=9)
-    bar.ax.tick_params(colors=INK, labelsize=8)
-    bar.outline.set_visible(False)
+def _of_two_coordinates(make: Maker) -> Maker:
+    """Has nothing to show where sites have other than two coordinates."""
+    return lambda output, options: make(output, options) if len(output.coords) == 2 else None
 
 
 MAKERS: dict[str, Maker] = {
-    "domains": domains,
-    "weight-maps": weight_maps,
-    "effective-map": effective_map,
-    "reversion-map": reversion_map,
-    "leave-one-out-map": leave_one_out_map,
-    "threshold-map": threshold_map,
-    "limits": limits,
+    kind: _of_two_coordinates(make)
+    for kind, make in {
+        "domains": domains,
+        "weight-maps": weight_maps,
+        "effective-map": effective_map,
+        "reversion-map": reversion_map,
+        "leave-one-out-map": leave_one_out_map,
+        "threshold-map": threshold_map,
+        "limits": limits,
+    }.items()
 }

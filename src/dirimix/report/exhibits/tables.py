@@ -7,11 +7,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from dirimix.assess.schema import SCORE_WORDS, row_label
 from dirimix.methods import CORRECTED, LABEL, parse_method
-from dirimix.report.exhibits.registry import ExhibitContent, Maker, Output
-from dirimix.report.look import INK
+from dirimix.report.exhibits.content import ExhibitContent, Maker, Options
+from dirimix.report.look import FOREGROUND, set_plain, with_unit
+from dirimix.report.output import Output
 
-Options = Mapping[str, Any]
 _DIGITS = 3
 _INPUTS = {False: "as they are", True: "corrected"}
 _COLUMNS = (("train", "field"), ("train", "site"), ("test", "field"))
@@ -28,9 +29,10 @@ def draw_table(shown: pd.DataFrame) -> Figure:
     table = axes.table(cells, colLabels=list(shown.columns), colWidths=share, bbox=Bbox.unit())
     table.auto_set_font_size(False)
     table.set_fontsize(8)
+    set_plain(cell.get_text() for cell in table.get_celld().values())
     for (row, column), cell in table.get_celld().items():
-        cell.set(linewidth=0.4, edgecolor=INK)
-        cell.get_text().set_color(INK)
+        cell.set(linewidth=0.4, edgecolor=FOREGROUND)
+        cell.get_text().set_color(FOREGROUND)
         cell.set_text_props(ha="left" if column == 0 else "center")
         if row == 0:
             cell.set_text_props(weight="bold")
@@ -40,9 +42,8 @@ def draw_table(shown: pd.DataFrame) -> Figure:
 def rms(output: Output, options: Options) -> ExhibitContent | None:
     """Root-mean-square deviations on train and test, of plain and of corrected models."""
     del options
-    rows = pd.DataFrame(output.numbers["scores"]).fillna({"model": ""})
-    rows = rows.loc[rows["split"].isin(["train", "test"])]
-    rows = rows.loc[~rows["method"].str.contains(LABEL)]
+    rows = output.table("scores")
+    rows = rows.loc[rows["split"].isin(["train", "test"]) & ~rows["method"].str.contains(LABEL)]
     if rows.empty:
         return None
     corrected = rows["method"].str.endswith(CORRECTED)
@@ -54,27 +55,23 @@ def rms(output: Output, options: Options) -> ExhibitContent | None:
             **{k: rows[k] for k in ("weights", "split", "n", "rms", "rms_lo", "rms_hi")},
         }
     )
-    lines = {_line(row, output): {} for row in table.to_dict("records")}
+    lines: dict[str, dict[str, str]] = {}
     for row in table.to_dict("records"):
-        lines[_line(row, output)][_head(row)] = _rms_cell(row)
+        # site weights stand beside the field weights
+        weights = "field" if row["weights"] == "site" else row["weights"]
+        line = row_label({**row, "weights": weights}, output.names.labels)
+        lines.setdefault(line, {})[_head(row)] = _rms_cell(row)
     rows = ({"inputs": i, "split": s, "weights": w} for i in _INPUTS.values() for s, w in _COLUMNS)
     heads = [h for h in map(_head, rows) if any(h in cells for cells in lines.values())]
     shown = pd.DataFrame(
         [{"": line, **{h: cells.get(h, "") for h in heads}} for line, cells in lines.items()]
     )
-    unit = output.numbers["data"]["unit"]
-    words = (
-        f"Root-mean-square deviation{f' ({unit})' if unit else ''} with its 90 % bootstrap band. "
-        "Field weights have not seen a site's own observation, site weights have."
+    rms = with_unit("Root-mean-square deviation", output.numbers["data"]["unit"])
+    caption = (
+        f"{rms} with its 90 % bootstrap band. Field weights have not seen a site's own "
+        "observation, site weights have."
     )
-    return ExhibitContent(words, table, draw_table(shown), shown)
-
-
-def _line(row: Mapping[Any, Any], output: Output) -> str:
-    """Which line of the table a score stands on; site weights stand beside the field weights."""
-    model = f" {output.names.short(row['model'])}" if row["model"] else ""
-    weights = "" if row["weights"] in ("field", "site") else f", {row['weights']}"
-    return f"{row['method']}{model}{weights}"
+    return ExhibitContent(caption, table, draw_table(shown), shown)
 
 
 def _head(row: Mapping[Any, Any]) -> str:
@@ -102,8 +99,11 @@ def global_weights(output: Output, options: Options) -> ExhibitContent | None:
         return None
     table = table.loc[:, ["method", "model", "mean", "sd", "q05", "q95"]]
     sigma = {m["method"]: m["sigma"].get("") for m in output.numbers["methods"]}
-    scores = [s for s in output.numbers["scores"] if s["split"] == "test" and not s["model"]]
-    errors = {s["method"]: s for s in scores if s["weights"] == "field"}
+    errors = {
+        row["method"]: row
+        for row in output.numbers["scores"]
+        if row["split"] == "test" and row["weights"] == "field" and not row["model"]
+    }
     lines = [
         {
             "method": method,
@@ -115,12 +115,12 @@ def global_weights(output: Output, options: Options) -> ExhibitContent | None:
     ]
     more = table["method"].map(sigma).rename("sigma")
     test = table["method"].map({m: s["rms"] for m, s in errors.items()}).rename("test_rms")
-    words = (
+    caption = (
         "Posterior mean weights with 90 % intervals (a point where the method has no posterior), "
         "the posterior mean of the noise level sigma, and the test rms beside it."
     )
     shown = pd.DataFrame(lines)
-    return ExhibitContent(words, pd.concat([table, more, test], axis=1), draw_table(shown), shown)
+    return ExhibitContent(caption, pd.concat([table, more, test], axis=1), draw_table(shown), shown)
 
 
 def _weights_of(rows: pd.DataFrame, output: Output) -> dict[str, str]:
@@ -157,15 +157,15 @@ def evidence_sets(output: Output, options: Options) -> ExhibitContent | None:
     shown = pd.DataFrame(
         {
             "method": wide.index,
-            "options": [_told(opts[m]) for m in wide.index],
+            "options": [_evidence_options(opts[m]) for m in wide.index],
             **{output.names.short(m): [f"{v:.4f}" for v in wide[m]] for m in output.models},
         }
     )
-    words = "Posterior probability of each model; the options say which rows the evidence is of."
-    return ExhibitContent(words, table, draw_table(shown), shown)
+    caption = "Posterior probability of each model; the options say which rows the evidence is of."
+    return ExhibitContent(caption, table, draw_table(shown), shown)
 
 
-def _told(options: Mapping[str, Any]) -> str:
+def _evidence_options(options: Mapping[str, Any]) -> str:
     kept = {k: v for k, v in options.items() if "evidence" in k or k == "discrepancy"}
     return _joined(kept) or "default rows"
 
@@ -181,23 +181,26 @@ def ranking(output: Output, options: Options) -> ExhibitContent | None:
     if table.empty:
         return None
     rows = table.loc[table["score"] == "log_score"]
-    cells = {str(split): dict(_ranked(found)) for split, found in rows.groupby("split", sort=False)}
+    cells = {
+        str(split): dict(_ranked(found, output))
+        for split, found in rows.groupby("split", sort=False)
+    }
     lines = list(dict.fromkeys(name for found in cells.values() for name in found))
     shown = pd.DataFrame(
         {"method": lines} | {s: [c.get(line, "") for line in lines] for s, c in cells.items()}
     )
-    words = (
+    caption = (
         "Rank by log score, with the ranks that hold 90 % of the resamples of whole clusters of "
         "sites, and the difference of the mean log score to the best."
     )
-    return ExhibitContent(words, table, draw_table(shown), shown)
+    return ExhibitContent(caption, table, draw_table(shown), shown)
 
 
-def _ranked(rows: pd.DataFrame) -> Iterable[tuple[str, str]]:
+def _ranked(rows: pd.DataFrame, output: Output) -> Iterable[tuple[str, str]]:
     for row in rows.to_dict("records"):
-        name = f"{row['method']}:{row['model']}" if row["model"] else str(row["method"])
         spread = "" if pd.isna(row["rank_lo"]) else f" ({row['rank_lo']:.0f}-{row['rank_hi']:.0f})"
-        yield name, f"{row['rank']}{spread}, {row['difference']:+.{_DIGITS}f}"
+        label = row_label(row, output.names.labels)
+        yield label, f"{row['rank']}{spread}, {row['difference']:+.{_DIGITS}f}"
 
 
 def variants(output: Output, options: Options) -> ExhibitContent | None:
@@ -227,17 +230,17 @@ def variants(output: Output, options: Options) -> ExhibitContent | None:
                 "mean size": f"{size:.{_DIGITS}f}",
                 "largest": f"{furthest['largest']:.{_DIGITS}f} {output.names.short(model)}",
                 **{
-                    s.replace("_", " "): _cell(r, "difference", "lo", "hi")
+                    SCORE_WORDS[s].label: _cell(r, "difference", "lo", "hi")
                     for s, r in scores.items()
                 },
             }
         )
-    words = (
+    caption = (
         "What other options change: the posterior mean weights (mean absolute change, and the "
         "largest with its model), and the scores, with 90 % bands of the paired differences."
     )
     shown = pd.DataFrame(lines).fillna("")
-    return ExhibitContent(words, pd.DataFrame(rows), draw_table(shown), shown)
+    return ExhibitContent(caption, pd.DataFrame(rows), draw_table(shown), shown)
 
 
 def _differing(options: Mapping[str, Any], base: Mapping[str, Any]) -> str:

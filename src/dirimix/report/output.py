@@ -1,0 +1,77 @@
+"""An output folder of `run` or `fit`, read for the report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from dirimix.assess.schema import read_table
+from dirimix.errors import InputError
+from dirimix.report.look import ColumnLabels
+from dirimix.study.folder import MANIFEST_FILE, SCORES_FILE, kind_of, posterior_file, read_json
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output folder, read.
+
+    Attributes:
+        folder: Where it is.
+        numbers: The content of its scores.json.
+        manifest: The content of its manifest.json.
+    """
+
+    folder: Path
+    numbers: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One of its CSV files, '' where there is no model."""
+        return read_table(self.folder, name)
+
+    def posterior(self, method: str) -> xr.Dataset | None:
+        """The posterior of a method without what has an entry a training row; None if unsampled."""
+        path = self.folder / posterior_file(method)
+        if not path.is_file():
+            return None
+        with xr.open_dataset(path, group="posterior", engine="h5netcdf") as posterior:
+            return posterior.drop_dims("point", errors="ignore").load()
+
+    @cached_property
+    def names(self) -> ColumnLabels:
+        """What columns are called; the target goes by the study's label."""
+        data = self.numbers["data"]
+        labels = {**data["labels"], data["target"]: data["label"]}
+        return ColumnLabels(labels, {**data["units"], data["target"]: data["unit"]})
+
+    @property
+    def coords(self) -> list[str]:
+        """Columns of the coordinates."""
+        return list(self.numbers["data"]["coords"])
+
+    @property
+    def models(self) -> list[str]:
+        """Columns of the models."""
+        return list(self.numbers["data"]["models"])
+
+    @property
+    def methods(self) -> list[str]:
+        """Names of the methods."""
+        return [m["method"] for m in self.numbers["methods"]]
+
+
+def read_output(folder: Path) -> Output:
+    """Read a finished output folder.
+
+    Raises:
+        InputError: If the folder is no finished output of `run` or `fit`.
+    """
+    if kind_of(folder) is None:
+        raise InputError(f"{str(folder)!r} is no output folder of run or fit; make one with run")
+    if not (folder / MANIFEST_FILE).is_file():
+        raise InputError(f"the run in {str(folder)!r} is not finished; finish it with run --resume")
+    return Output(folder, read_json(folder / SCORES_FILE), read_json(folder / MANIFEST_FILE))

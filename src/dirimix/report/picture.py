@@ -1,0 +1,63 @@
+"""Figures as inline SVG that takes the colours of the page."""
+
+import io
+import re
+import warnings
+from dataclasses import dataclass
+from zlib import crc32
+
+import matplotlib
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from dirimix.report.look import FOREGROUND
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the page.
+
+    Attributes:
+        svg: The figure, safe to be put into HTML.
+        caption: What it shows.
+    """
+
+    svg: Markup
+    caption: str
+
+
+def make_picture(figure: Figure, caption: str) -> Picture:
+    """A figure as inline SVG, drawn in the colour of the page's text.
+
+    Args:
+        figure: The figure.
+        caption: What it shows, also for those who cannot see it.
+    """
+    stream = io.StringIO()
+    # text stays text; ids and dates must not differ from run to run
+    with (
+        warnings.catch_warnings(),
+        matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dirimix"}),
+    ):
+        # the browser has fonts for what matplotlib's own lacks
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing")
+        figure.savefig(stream, format="svg", dpi=150, metadata={"Date": None})
+    svg = stream.getvalue()
+    prefix = f"p{crc32(caption.encode()):08x}-"
+    svg = re.sub(r"<[^>]+>", lambda tag: _adapted(tag[0], prefix), svg[svg.index("<svg") :])
+    width = figure.get_figwidth() * 96
+    sizes = f"max-width:{width:.0f}px;min-width:{min(width, 620):.0f}px"
+    label = Markup('<svg role="img" aria-label="{}" style="{}"').format(caption, sizes)
+    head, end, body = svg.partition(">")
+    head = re.sub(r' (?:width|height)="[^"]*"', "", head.removeprefix("<svg"))
+    return Picture(Markup(f"{label}{head}{end}{body}"), caption)
+
+
+def _adapted(tag: str, prefix: str) -> str:
+    """A tag with ids that no other picture of the page has, in the colour of the page's text."""
+    if tag.startswith("<image"):
+        # equal colour bars are one image twice with one id, to which nothing points
+        tag = re.sub(r' id="[^"]*"', "", tag)
+    tag = re.sub(r'\bid="', f'id="{prefix}', tag)
+    tag = re.sub(r'(url\(#|href="#)', rf"\1{prefix}", tag)
+    return tag.replace(FOREGROUND, "currentColor")

@@ -1,0 +1,126 @@
+"""The report's sections in order, each with the rows and figures that its template shows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dirimix.assess.schema import SCORE_WORDS
+from dirimix.report import figures
+from dirimix.report.exhibits.registry import Exhibit
+from dirimix.report.output import Output
+
+Row = Mapping[str, Any]
+_MATTERS = 0.05  # power-scaling sensitivity above which a prior matters
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page.
+
+    Attributes:
+        name: Its id, and with `_` for `-` the macro of `sections.html.jinja` that writes it.
+        title: Its heading.
+        content: What the macro takes; nothing where there is nothing to show.
+    """
+
+    name: str
+    title: str
+    content: Any
+
+
+def sections(output: Output, exhibits: Iterable[Exhibit]) -> list[Section]:
+    """The sections that have something to show."""
+    numbers = output.numbers
+    found = [
+        Section("scores", "Scores", scores(output)),
+        Section("comparisons", "Comparisons", comparisons(numbers["pairs"])),
+        Section("exhibits", "Tables and figures", list(exhibits)),
+        Section("validation", "Rows left out", rankings(numbers["ranking"])),
+        Section("leave-one-out", "Leave-one-out", numbers["loo"]),
+        Section("calibration", "Calibration", figures.calibration(output)),
+        Section("weights", "Weights", weights(output)),
+        Section("far-field", "Far field", numbers["reversion"]),
+        Section("redundancy", "Redundancy", redundancy(numbers)),
+        Section("above", "Above the threshold", numbers["above"]),
+        Section("residuals", "Residuals", figures.residuals(output)),
+        Section("evidence", "Evidence", numbers["evidence"]),
+        Section("sampling", "Sampling", sampling(output)),
+        Section("sensitivity", "Sensitivity to priors", sensitivity(numbers)),
+        Section("priors", "Priors and options", numbers["methods"]),
+        Section("data", "Data", numbers["data"]),
+        Section("manifest", "Provenance", output.manifest),
+    ]
+    return [section for section in found if section.content]
+
+
+def scores(output: Output) -> dict[str, Any]:
+    """The rows of the score table by split, test first, and the figure of the first split."""
+    rows = output.numbers["scores"]
+    tables = {s: [r for r in rows if r["split"] == s] for s in ("test", "train")}
+    tables = {split: found for split, found in tables.items() if found}
+    return {"tables": tables, "picture": figures.scores(output, next(iter(tables)))}
+
+
+def comparisons(pairs: Iterable[Row]) -> list[Row]:
+    """Paired differences on the test rows, then on the others, with the method that is better."""
+    ordered = sorted(pairs, key=lambda row: row["split"] != "test")
+    return [{**row, "result": compared(row)} for row in ordered]
+
+
+def compared(row: Row) -> str:
+    """Which of the two is better, if the band does not hold 0."""
+    if row["lo"] is None or row["lo"] <= 0 <= row["hi"]:
+        return "no clear difference"
+    a_is_better = (row["lo"] > 0) == SCORE_WORDS[row["score"]].gain
+    return f"{row['a'] if a_is_better else row['b']} better"
+
+
+def rankings(ranking: Iterable[Row]) -> dict[str, list[dict[str, Row]]]:
+    """By split, a line a method in order of the log score: the row of each score by its name."""
+    lines: dict[str, dict[tuple[str, str], dict[str, Row]]] = {}
+    for row in sorted(ranking, key=lambda row: row["score"] != "log_score"):
+        found = lines.setdefault(row["split"], {})
+        found.setdefault((row["method"], row["model"]), {})[row["score"]] = row
+    return {
+        split: [line for line in found.values() if "log_score" in line]
+        for split, found in lines.items()
+    }
+
+
+def weights(output: Output) -> dict[str, Any] | None:
+    """Mean weights of each model by split and method, and their figures."""
+    tables: dict[str, dict[str, dict[str, float]]] = {}
+    for split in output.numbers["data"]["rows"]:
+        for row in output.numbers["weights"]:
+            if row["split"] == split:
+                found = tables.setdefault(split, {}).setdefault(row["method"], {})
+                found[row["model"]] = row["mean"]
+    return {"tables": tables, "pictures": figures.weights(output)} if tables else None
+
+
+def redundancy(numbers: Row) -> dict[str, list[Row]] | None:
+    """How many models the weights amount to, and what it costs to leave some out."""
+    found = {
+        "effective": [r for r in numbers["effective"] if r["split"] == "train"],
+        "path": numbers["preselection"],
+        "confirmed": numbers["preselection_confirmed"],
+    }
+    return found if any(found.values()) else None
+
+
+def sampling(output: Output) -> dict[str, Any] | None:
+    """How each posterior was sampled, with its worst convergence checks, and traces."""
+    worst = {row["method"]: row for row in output.numbers["convergence"]}
+    rows = [{**row, "worst": worst.get(row["method"], {})} for row in output.numbers["sampling"]]
+    return {"rows": rows, "traces": figures.traces(output)} if rows else None
+
+
+def sensitivity(numbers: Row) -> dict[str, Any] | None:
+    """Which marginal posteriors each prior decides, and what other options change."""
+    pairs = numbers["sensitivity"]
+    found = {
+        "pairs": len(pairs),
+        "moved": [r for r in pairs if (r["prior_sensitivity"] or 0) > _MATTERS],
+        "variants": [r for r in numbers["variants"] if r["split"] in ("train", "landscape")],
+    }
+    return found if any(found.values()) else None

@@ -1,0 +1,60 @@
+import json
+
+import pytest
+
+from dirimix.cli.main import main
+from exhibit_study import SECTIONS
+from outline import Outline
+from stand_ins import STUDY, frame, register
+
+NAMES = {
+    "x": "$a$^$b$",
+    "z": "<i>z</i>",
+    "a": "<b>x</b>",
+    "b": "p$^$q",
+    "c": "\"quotes\" & 'all' 模型",
+}
+LABEL, UNIT, TITLE = "$y^$ <u>", 'm$^$2 id="p"', "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def outline(tmp_path_factory):
+    """The page of a study whose names are markup, formulas and signs that no font here has."""
+    folder = tmp_path_factory.mktemp("hostile")
+    text = STUDY.replace('"equal", ', '"equal", "lbmm-gpd", ') + SECTIONS
+    text = text.replace("Stand-in <study>", TITLE).replace('"raw:c"', q(f"raw:{NAMES['c']}"))
+    text = text.replace('["x", "z"]', q([NAMES["x"], NAMES["z"]])).replace(
+        '= "x"', f"= {q(NAMES['x'])}"
+    )
+    text = text.replace('["a", "b", "c"]', q([NAMES[m] for m in "abc"]))
+    text = text.replace('"response"', q(LABEL)).replace('unit = "m"', f"unit = {q(UNIT)}")
+    frame().rename(columns=NAMES).to_csv(folder / "table.csv", index=False)
+    (folder / "study.toml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch, "lbmm-gpd")
+        run = ["run", str(folder / "study.toml"), "--out", str(folder / "out"), "--quiet"]
+        assert main(run) == 0
+        with pytest.warns(UserWarning, match="Glyph"):  # in the PNG files
+            assert main(["report", str(folder / "out"), "--quiet"]) == 0
+    return Outline((folder / "out/report.html").read_text())
+
+
+def q(value) -> str:
+    """A value as TOML writes it."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def test_no_name_is_markup(outline):
+    assert {"table", "svg", "figure"} <= outline.tags
+    assert not {"b", "i", "u", "script"} & outline.tags
+    assert len(outline.ids) == len(set(outline.ids))
+    assert "p" not in outline.ids
+
+
+def test_names_stand_in_tables_and_figures_as_they_are(outline):
+    assert TITLE in outline.texts["h1"]
+    for model in "abc":
+        assert NAMES[model] in outline.texts["th"]
+        assert {NAMES[model], f"raw {NAMES[model]}"} <= outline.texts["text"]
+    shown = {NAMES["x"], NAMES["z"], f"predicted {LABEL} ({UNIT})", f"rms ({UNIT})"}
+    assert shown <= outline.texts["text"]
