@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import dirimix
-from dirimix.cli.console import LiveLines, PlainLines, chain_line
+from dirimix.cli.console import ConsoleReporter, LiveLines, PlainLines, chain_line
 from dirimix.cli.main import VERBS, main
 from dirimix.cli.options import names, setting
 from dirimix.datasets import DATASETS
@@ -129,6 +129,22 @@ def test_predict_refuses_what_is_no_fit(tmp_path, capsys):
     assert not (tmp_path / "p.csv").exists()
 
 
+def test_a_fit_of_another_version_is_refused_in_one_sentence(tmp_path, capsys):
+    assert fit(tmp_path, train_frame(), "--quiet") == 0
+    manifest = tmp_path / "out" / "manifest.json"
+    text = manifest.read_text()
+    manifest.write_text(text.replace(f'"dirimix": "{dirimix.__version__}"', '"dirimix": "0.1.0"'))
+    assert manifest.read_text() != text
+    out = tmp_path / "p.csv"
+    arguments = ["predict", str(tmp_path / "out"), str(tmp_path / "t.csv"), "--out", str(out)]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "written by another version of dirimix (0.1.0, and this is" in said
+    assert said.endswith("fit again\n")
+    assert not out.exists()
+
+
 def test_predict_leaves_out_rows_that_a_single_model_lacks(tmp_path, capsys):
     assert fit(tmp_path, train_frame(), "--quiet", method="raw") == 0
     table = train_frame()
@@ -241,6 +257,14 @@ def test_live_lines_are_redrawn_in_place():
     assert screen[2].startswith("\x1b[2F")
     assert screen[2].count("\n") == 2
     assert " 40/100" in screen[2]
+
+
+def test_lines_are_redrawn_only_by_the_one_process_that_writes_to_a_terminal(monkeypatch):
+    assert isinstance(ConsoleReporter().listener("m"), PlainLines)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert isinstance(ConsoleReporter().listener("m"), LiveLines)
+    assert isinstance(ConsoleReporter(redraw=False).listener("m"), PlainLines)
+    assert ConsoleReporter(quiet=True).listener("m") is None
 
 
 def test_plain_lines_come_now_and_then_and_at_the_end():
