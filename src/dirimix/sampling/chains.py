@@ -4,12 +4,13 @@ Threads need no start-up and serve light targets. For heavy ones worker processe
 are several times faster (docs/engine.md).
 """
 
+import gc
 import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from multiprocessing import current_process
 
 from dirimix._cores import cores
@@ -88,10 +89,18 @@ def _advance(
     pickled: bytes, chain: Chain, tuning: Tuning, count: int, warmup: bool
 ) -> tuple[Chain, Chunk]:
     """Advance a chain in a worker process, which compiles the target when it first comes."""
-    return _compiled(pickled)(chain, tuning, count, warmup)
+    done = _compiled(pickled)(chain, tuning, count, warmup)
+    _spare_garbage_collector()
+    return done
 
 
 @lru_cache(maxsize=1)
 def _compiled(pickled: bytes) -> Advance:
     model, settings = pickle.loads(pickled)
     return make_advance(model.target(), settings)
+
+
+@cache
+def _spare_garbage_collector() -> None:
+    """Exempt all that is loaded by now: loky collects garbage after tasks, JAX has many objects."""
+    gc.freeze()
