@@ -165,11 +165,12 @@ def correlations(output: Output, options: Options) -> ExhibitContent | None:
     methods = chosen_methods(output, options, table)
     if not methods:
         return None
-    grid = panels(1, len(methods), 0.32 * len(output.models) + 1.4, 0.32 * len(output.models) + 1)
+    names = [output.names.short(m) for m in output.models]
+    side, room = 0.32 * len(names), 0.07 * max(map(len, names))  # inches of cells and of labels
+    grid = panels(1, len(methods), side + 1 + room / len(methods), side + 0.6 + room)
     for axes, method in zip(grid[0], methods, strict=True):
         square = _square(table.loc[table["method"] == method], output.models)
         drawn = axes.imshow(square, cmap="RdBu", clim=(-1, 1))
-        names = [output.names.short(m) for m in output.models]
         axes.set_xticks(range(len(names)), names, rotation=90)
         axes.set_yticks(range(len(names)), names if method == methods[0] else [""] * len(names))
         axes.set_title(method)

@@ -91,7 +91,8 @@ def reversion_map(output: Output, options: Options) -> ExhibitContent | None:
         distance = known[method, model]
         drawn = _reversion(axes, rows, distance, output, top)
         far = "beyond the map" if np.isnan(distance) else f"{distance:.1f} lengths"
-        axes.set_title(f"{output.names.short(model)}: {far}")
+        named = f"{method}: " if len(methods) > 1 else ""
+        axes.set_title(f"{named}{output.names.short(model)}: {far}")
     colour_bar(drawn, "weight minus its far-field value")
     caption = (
         "Mean weight minus its far-field value. White: the training sites. Orange: the distance "
