@@ -1,6 +1,6 @@
 """Whether a sample may be read as an answer: R-hat, effective sample sizes, divergences, energy.
 
-R-hat and effective sample sizes are those of `chain_checks`, the fraction of missing information in
+R-hat and effective sample sizes are those of `rhat_ess`, the fraction of missing information in
 the energy that of Betancourt (2016), arXiv:1604.00695, as ArviZ computes it.
 """
 
@@ -57,7 +57,8 @@ def faults(summary: pd.DataFrame, min_ess: float = MIN_ESS) -> tuple[str, ...]:
         ("ess_tail", rows["ess_tail"] < min_ess, f"below {min_ess:.0f}"),
     ):
         if np.any(bad):
-            worst = rows.loc[rows[column].idxmax() if column == "rhat" else rows[column].idxmin()]
+            values = np.asarray(rows[column])
+            worst = rows.iloc[np.nanargmax(values) if column == "rhat" else np.nanargmin(values)]
             found.append(
                 f"{column} {limit} for {bad.sum()} of {len(rows)} quantities "
                 f"(worst {worst['parameter']}: {worst[column]:.4g})"

@@ -6,9 +6,10 @@ walks through its lags in Python; a field has a weight of every model at every s
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
+import numpy.typing as npt
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import ndtri
 from scipy.stats import rankdata
@@ -117,6 +118,7 @@ def _autocovariances(draws: np.ndarray) -> np.ndarray:
     """Mean over the chains of the autocovariance at every lag, (p, draws)."""
     n = draws.shape[-1]
     padded = next_fast_len(2 * n, real=True)
-    spectrum = rfft(draws - draws.mean(axis=-1, keepdims=True), padded, axis=-1)
+    centred = draws - draws.mean(axis=-1, keepdims=True)
+    spectrum = cast("npt.NDArray[np.complex128]", rfft(centred, padded, axis=-1))
     power = (spectrum.real**2 + spectrum.imag**2).mean(axis=1)
     return np.asarray(irfft(power, padded, axis=-1))[:, :n] / n
