@@ -64,9 +64,10 @@ def weights(output: Output) -> list[Picture]:
         if parse_method(method).method.local:
             rows = table.loc[table["method"] == method]
             grid = plots.weight_maps(rows, output.coords, output.models, output.names)
+            how = "outlined" if len(output.coords) > 1 else "marked"
             caption = (
                 f"{method}: mean field weight of every model over the sites, the training sites "
-                "outlined."
+                f"{how}."
             )
             pictures.append(make_picture(grid[0, 0].figure, caption))
     return pictures
