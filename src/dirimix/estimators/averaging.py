@@ -34,7 +34,7 @@ class BayesianModelAveraging(AbstractMixture):
         noise_prior: Prior of sigma, the same for all models; by default the paper's
             `GammaPrecision(0.252, 0.030)`, so that the three evidences estimate one number.
         evidence_rows: Indices or mask of the training rows that make the evidence set; by
-            default `rows.edge_rows` of those where every model has a value.
+            default `edge_rows` of those where every model has a value.
         n_evidence: Number of rows of the default evidence set.
         discrepancy: Precision, in units of the noise precision, of the normal prior of a
             constant shift of each model; None is no shift.
@@ -51,6 +51,14 @@ class BayesianModelAveraging(AbstractMixture):
         priors_: Text of the prior of each parameter.
 
     Reference: doi 10.1214/ss/1009212519.
+
+    >>> import numpy as np, pandas as pd
+    >>> x = np.arange(12.0)
+    >>> table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    >>> y = 0.6 * table["a"] + 0.4 * table["b"] + 0.4 * np.cos(3 * x)
+    >>> mixture = BayesianModelAveraging(["x"], ["a", "b"]).fit(table, y)
+    >>> mixture.predict_weights(table).iloc[0].round(2).to_dict()
+    {'a': 0.81, 'b': 0.19}
     """
 
     def __init__(

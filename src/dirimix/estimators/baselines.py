@@ -70,6 +70,14 @@ class EqualWeights(_FixedWeights):
         weights_: 1/K each, (K,).
         sigma_: Noise level.
         priors_: Text of the prior of each parameter.
+
+    >>> import numpy as np, pandas as pd
+    >>> x = np.arange(12.0)
+    >>> table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    >>> y = 0.6 * table["a"] + 0.4 * table["b"] + 0.4 * np.cos(3 * x)
+    >>> mixture = EqualWeights(["x"], ["a", "b"]).fit(table, y)
+    >>> mixture.predict(table.head(2)).round(3)
+    array([0.5  , 0.691])
     """
 
     def _fit(self, table: Table) -> None:
@@ -94,6 +102,14 @@ class OrdinaryLeastSquares(_FixedWeights):
         projected_weights_: max(w, 0) / sum max(w, 0), (K,).
         projected_sigma_: The noise level that the projected weights need.
         priors_: Text of the prior of each parameter.
+
+    >>> import numpy as np, pandas as pd
+    >>> x = np.arange(12.0)
+    >>> table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    >>> y = 0.6 * table["a"] + 0.4 * table["b"] + 0.4 * np.cos(3 * x)
+    >>> mixture = OrdinaryLeastSquares(["x"], ["a", "b"]).fit(table, y)
+    >>> mixture.predict_weights(table).iloc[0].round(2).to_dict()
+    {'a': 0.58, 'b': 0.43}
     """
 
     def _fit(self, table: Table) -> None:
@@ -139,6 +155,14 @@ class SimplexLeastSquares(_FixedWeights):
         weights_: The weights on the simplex, (K,).
         sigma_: Noise level by maximum likelihood.
         priors_: Text of the prior of each parameter.
+
+    >>> import numpy as np, pandas as pd
+    >>> x = np.arange(12.0)
+    >>> table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    >>> y = 0.6 * table["a"] + 0.4 * table["b"] + 0.4 * np.cos(3 * x)
+    >>> mixture = SimplexLeastSquares(["x"], ["a", "b"]).fit(table, y)
+    >>> mixture.predict_weights(table).iloc[0].round(2).to_dict()
+    {'a': 0.57, 'b': 0.43}
     """
 
     def _fit(self, table: Table) -> None:
@@ -169,6 +193,15 @@ class RidgeStacking(AbstractMixture):
         tau_: Prior standard deviation of a weight.
         log_marginal_likelihood_: At sigma_ and tau_.
         priors_: Text of the prior of each parameter.
+
+    >>> import numpy as np, pandas as pd
+    >>> x = np.arange(12.0)
+    >>> table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    >>> y = 0.6 * table["a"] + 0.4 * table["b"] + 0.4 * np.cos(3 * x)
+    >>> mixture = RidgeStacking(["x"], ["a", "b"]).fit(table, y)
+    >>> mixture.predict_interval(table.head(2), coverage=0.9).round(1)
+    array([[0. , 1. ],
+           [0.2, 1.2]])
     """
 
     def __init__(

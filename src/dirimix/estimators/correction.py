@@ -3,7 +3,7 @@
 delta_k ~ GP(0, eta^2 exp(-sum_j (dx_j)^2 / (2 rho_j^2))), y - f_k = delta_k(x) + Normal(0, s^2 +
 u^2). On the rows that trained delta_k the corrected residuals are far smaller than elsewhere, so
 that a mixture fitted there trusts the corrected models too much. `warn_if_overlapping` says so,
-and `GPCorrection.cross_fitted` mends it.
+and `GPCorrection.cross_fitted` avoids it.
 """
 
 import warnings
@@ -47,6 +47,15 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
             the coordinate), noise, in_sample_rms and left_out_rms.
 
     Reference: doi 10.7551/mitpress/3206.001.0001, chapters 2 and 5.
+
+    >>> import numpy as np, pandas as pd
+    >>> x = np.arange(12.0)
+    >>> table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    >>> y = np.sin(x) + x / 4
+    >>> corrected = GPCorrection(["x"], ["a", "b"]).fit(table, y).transform(table)
+    >>> corrected.loc[1:2, ["a", "a__sd"]].round(1).to_numpy()
+    array([[1.1, 0. ],
+           [1.4, 0. ]])
     """
 
     def __init__(
@@ -112,6 +121,9 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
             y: Observations, (n,).
             y_err: Standard deviations of their measurement errors, (n,).
             folds: Number of random folds, drawn with the seed.
+
+        Raises:
+            InputError: If there are fewer than 2 folds or more than rows.
         """
         if not 2 <= folds <= len(X):
             raise InputError(f"folds must be between 2 and the {len(X)} rows, not {folds}")

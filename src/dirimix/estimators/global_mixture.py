@@ -69,7 +69,7 @@ class LinearMixture(AbstractGlobalMixture):
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
         random_state: Same seed, same draws.
-        progress: CollectedWarnings of every chunk of every chain.
+        progress: Callback that gets a `ChainProgress` after every chunk of every chain.
 
     Attributes:
         weights_: Posterior mean of the projected weights, (K,).
@@ -80,6 +80,14 @@ class LinearMixture(AbstractGlobalMixture):
         sampling_: How the sample was made.
         converged_: Whether its checks passed.
         priors_: Text of every prior.
+
+    >>> import numpy as np, pandas as pd
+    >>> x = np.arange(12.0)
+    >>> table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    >>> y = 0.6 * table["a"] + 0.4 * table["b"] + 0.4 * np.cos(3 * x)
+    >>> mixture = LinearMixture(["x"], ["a", "b"], chains=2, draws=600, min_ess=400).fit(table, y)
+    >>> mixture.predict_weights(table).iloc[0].round(1).to_dict()
+    {'a': 0.6, 'b': 0.4}
     """
 
     _accept = 0.98  # sharper corners
@@ -157,7 +165,7 @@ class DirichletMixture(AbstractGlobalMixture):
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
         random_state: Same seed, same draws.
-        progress: CollectedWarnings of every chunk of every chain.
+        progress: Callback that gets a `ChainProgress` after every chunk of every chain.
 
     Attributes:
         weights_: Posterior mean of the weights, (K,).
@@ -168,6 +176,14 @@ class DirichletMixture(AbstractGlobalMixture):
         sampling_: How the sample was made.
         converged_: Whether its checks passed.
         priors_: Text of every prior.
+
+    >>> import numpy as np, pandas as pd
+    >>> x = np.arange(12.0)
+    >>> table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    >>> y = 0.6 * table["a"] + 0.4 * table["b"] + 0.4 * np.cos(3 * x)
+    >>> mixture = DirichletMixture(["x"], ["a", "b"], chains=2, min_ess=400).fit(table, y)
+    >>> mixture.predict_interval(table.head(1)).round(1)
+    array([[-0.2,  1. ]])
     """
 
     def __init__(

@@ -60,7 +60,7 @@ class LocalDirichletMixture(AbstractSampledMixture):
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
         random_state: Same seed, same draws.
-        progress: CollectedWarnings of every chunk of every chain.
+        progress: Callback that gets a `ChainProgress` after every chunk of every chain.
 
     Attributes:
         field_: The field's law.
@@ -75,6 +75,15 @@ class LocalDirichletMixture(AbstractSampledMixture):
         sampling_: How the sample was made.
         converged_: Whether its checks passed.
         priors_: Text of every prior.
+
+    >>> import numpy as np, pandas as pd
+    >>> x = np.arange(12.0)
+    >>> table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    >>> y = 0.6 * table["a"] + 0.4 * table["b"] + 0.4 * np.cos(3 * x)
+    >>> mixture = LocalDirichletMixture(["x"], ["a", "b"], field="linear", chains=2, min_ess=400)
+    >>> mixture.fit(table, y).predict_weights(table).iloc[[0, -1]].round(1).to_numpy()
+    array([[0.4, 0.6],
+           [0.7, 0.3]])
     """
 
     _accept = 0.9

@@ -31,6 +31,15 @@ class SingleModel(AbstractMixture):
         sigma_: Posterior mean of sigma.
         weights_: 1 for the model and 0 for the others, (K,).
         priors_: Text of the prior of each parameter.
+
+    >>> import numpy as np, pandas as pd
+    >>> x = np.arange(12.0)
+    >>> table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    >>> y = 0.6 * table["a"] + 0.4 * table["b"] + 0.4 * np.cos(3 * x)
+    >>> alone = SingleModel(["x"], ["a", "b"], "a").fit(table, y)
+    >>> alone.predict_interval(table.head(2), coverage=0.5).round(2)
+    array([[-0.34,  0.34],
+           [ 0.5 ,  1.19]])
     """
 
     _min_models = 1
