@@ -1,11 +1,11 @@
-"""What can go wrong, by name."""
+"""The errors and warnings of the package, and hints on misspelt names."""
 
 import difflib
 from collections.abc import Iterable, Mapping
 
 
 class InputError(ValueError):
-    """The input is not what was expected; the message says what was, and how to mend it."""
+    """The input is not what was expected; the message says what was, and the remedy."""
 
 
 class NotConverged(RuntimeError):

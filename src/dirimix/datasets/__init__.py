@@ -37,6 +37,9 @@ def load(name: str, data_dir: str | Path | None = None) -> Dataset:
             folder named by the environment variable DIRIMIX_DATA_DIR, else the user's cache,
             into which missing files are downloaded.
 
+    Raises:
+        InputError: If the name is unknown, or a file is missing, altered or not to be downloaded.
+
     >>> data = load("liquid-drop")
     >>> data.coords, data.target, len(data.models)
     (('Z', 'N'), 'S2n', 7)
@@ -53,6 +56,9 @@ def fetch(name: str, data_dir: str | Path | None = None) -> Path:
         data_dir: Folder to fill; by default DIRIMIX_DATA_DIR, else the user's cache. Files with
             a wrong sha256 are replaced. An embedded data set needs nothing, and its own folder
             is returned.
+
+    Raises:
+        InputError: If the name is unknown or a file cannot be downloaded.
     """
     source = _source(name)
     return files.fetch(name, source.files, data_dir) if source.files else Path(__file__).parent

@@ -20,6 +20,9 @@ def read(name: str, files: Sequence[File], data_dir: str | Path | None) -> dict[
     """Contents of the files, path -> bytes, each verified.
 
     Only the user's cache is filled by download; a folder that the user names is left as it is.
+
+    Raises:
+        InputError: If a file is missing, altered, unreadable or not to be downloaded.
     """
     root = _named_folder(data_dir)
     if root is None:
@@ -31,7 +34,11 @@ def read(name: str, files: Sequence[File], data_dir: str | Path | None) -> dict[
 
 
 def fetch(name: str, files: Sequence[File], data_dir: str | Path | None) -> Path:
-    """Download the files that are missing or altered, and return their folder."""
+    """Download the files that are missing or altered, and return their folder.
+
+    Raises:
+        InputError: If one cannot be downloaded.
+    """
     root = _named_folder(data_dir) or _cache()
     for file in files:
         path = root / file.path

@@ -75,7 +75,7 @@ def _calibrated(train: pd.DataFrame) -> dict[str, Calibrated]:
 
 
 def _unmeasured(formulas: Mapping[str, Calibrated], sites: pd.DataFrame) -> pd.DataFrame:
-    """Even-even sites that every formula binds and nobody has measured well, (m, ...)."""
+    """Even-even sites that every formula binds and that are not measured well, (m, ...)."""
     grid = np.mgrid[8 : _LARGEST_Z + 1 : 2, 10 : _LARGEST_N + 1 : 2]
     z, n = grid.reshape(2, -1)
     steps = ((0, 2), (2, 0))

@@ -18,7 +18,7 @@ _SHELL_ENERGY = 10.0  # MeV: what closed shells add to BE, and a smooth formula 
 
 
 def valence(count: np.ndarray) -> np.ndarray:
-    """Particles or holes beyond the nearest closed shell, (n,).
+    """Particles or holes beyond the nearest closed shell, (n,), for nucleon numbers `count`, (n,).
 
     >>> valence(np.array([20, 22, 27, 50, 66]))
     array([ 0.,  2.,  1.,  0., 16.])
@@ -69,16 +69,20 @@ class Calibrated:
     coefficients: np.ndarray
 
     def binding(self, z: np.ndarray, n: np.ndarray) -> np.ndarray:
-        """BE in MeV, (n,)."""
+        """BE in MeV, (n,), for protons `z` and neutrons `n`, (n,) each."""
         return _design(self.terms, z, n) @ self.coefficients
 
     def separation(self, z: np.ndarray, n: np.ndarray, step: tuple[int, int]) -> np.ndarray:
-        """BE(Z, N) - BE(Z - step[0], N - step[1]) in MeV, (n,)."""
+        """BE(Z, N) - BE(Z - step[0], N - step[1]) in MeV, (n,), for `z` and `n`, (n,) each."""
         return self.binding(z, n) - self.binding(z - step[0], n - step[1])
 
 
 def beyond_stability(z: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Protons that a nucleus lacks to the line Z = A / (1.98 + 0.0155 A^(2/3)), (n,).
+    """Protons that nuclei lack to the line Z = A / (1.98 + 0.0155 A^(2/3)), (n,).
+
+    Args:
+        z: Protons, (n,).
+        n: Neutrons, (n,).
 
     >>> beyond_stability(np.array([82, 82]), np.array([126, 132])).round(1)
     array([0.4, 2.4])

@@ -139,7 +139,15 @@ def log_target_derivatives(
     prior: AbstractNoisePrior,
     discrepancy: float | None = None,
 ) -> tuple[float, float]:
-    """First and second derivative of `noise.log_target` in t = log sigma."""
+    """First and second derivative of `noise.log_target` in t = log sigma.
+
+    Args:
+        t: Where.
+        residual: d, (n,), in the unit of y.
+        error: Measurement errors, (n,), in the unit of y.
+        prior: Prior of sigma.
+        discrepancy: As in `closed_form`.
+    """
     variance = float(np.exp(2 * t))
     first, second = _likelihood_derivatives(variance, residual, error, discrepancy)
     slope, curvature = prior.derivatives(np.exp(t))
@@ -183,7 +191,7 @@ def _shift_derivatives(
 
 
 def log_integral(target: Callable[[np.ndarray], np.ndarray], peak: Peak) -> float:
-    """Log of the integral of exp(target), by the trapezoidal rule to 1e-11.
+    """Log of the integral of exp(`target`), a function of (s,), by the trapezoidal rule to 1e-11.
 
     The rule converges exponentially for an analytic integrand that vanishes at both ends;
     doubling the nodes adds the midpoints only. Reference: doi 10.1137/130932132.

@@ -88,7 +88,11 @@ def fit_method(
     seed: int,
     listener: Listener | None = None,
 ) -> FittedMethod:
-    """Fit a method to the training rows of a table."""
+    """Fit a method to the training rows of a table.
+
+    Raises:
+        InputError: If the table or an option is not usable.
+    """
     rows = data.parts["train"]
     built = choice.method.build(data.coords, data.models, options, seed)
     mixture, singles = (None, built) if choice.method.each_model else (built[""], {})

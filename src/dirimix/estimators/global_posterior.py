@@ -62,7 +62,7 @@ class AbstractGlobalPosterior(ABC):
         return simplex_least_squares(self.table.f, observed(self.table))
 
     def log_sigma_of(self, weights: np.ndarray) -> float:
-        """Log rms of the residuals that these weights leave, bounded where they leave none."""
+        """Log rms of the residuals that `weights`, (K,), leave, bounded where they leave none."""
         residual = observed(self.table) - self.table.f @ weights
         return float(np.log(max(np.sqrt(np.mean(residual**2)), 1e-6 * self.noise.scale)))
 

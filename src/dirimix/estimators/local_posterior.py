@@ -6,8 +6,8 @@
     sigma / y_scale ~ Gamma(shape, rate)
 
 Kejzlar, Neufcourt, Nazarewicz (2023), doi 10.1038/s41598-023-46568-0. The weights w(x_i) are
-integrated out exactly (`integrated`), so that only the field and sigma are sampled; they are drawn
-afterwards, given those (`site_weights`).
+integrated out exactly (`likelihood.density`), so that only the field and sigma are sampled; they
+are drawn afterwards, given those (`likelihood.site_weights`).
 """
 
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
 _DENSE = 100  # so many latents, without a field of normals, get all their covariances learnt
-_HASTE = 2.0  # of the length scales, the slowest: given the field each moves in a narrow valley
-_EQUAL = 0.1  # a weight that starts at an unremarkable concentration
-LOG_ALPHA_BOUND = 15.0  # concentrations beyond exp(+-15) are not told apart
+_LENGTH_SPEED = 2.0  # of length scales, which mix slowest: narrow valleys given the field
+_EQUAL = 0.1  # a model of this weight starts at a log concentration of 0
+LOG_ALPHA_BOUND = 15.0  # concentrations are clipped to exp(+-15)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class LocalPosterior:
             adapt=~standard,
             gaussian=standard,
             monitor="hyper",
-            speed=1 + (_HASTE - 1) * self._of("length"),
+            speed=1 + (_LENGTH_SPEED - 1) * self._of("length"),
             dense=not standard.any() and len(standard) <= _DENSE,
             jump=self.exchange if self.field.n_models > 1 else None,
         )

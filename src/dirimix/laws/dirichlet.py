@@ -74,7 +74,12 @@ def _log_gamma(alpha: Float[Array, "..."], v: Float[Array, "..."]) -> Float[Arra
 
 
 def sample(log_alpha: Floats, rng: np.random.Generator, known: Mask | None = None) -> Floats:
-    """Draw Dirichlet(exp(log_alpha)) weights along the last axis, safe for tiny concentrations.
+    """Draw Dirichlet(exp(log_alpha)) weights, (..., K), safe for tiny concentrations.
+
+    Args:
+        log_alpha: Log concentrations, (..., K).
+        rng: Generator.
+        known: Which models take part, broadcast to (..., K); the others get 0.
 
     >>> sample(np.log([[1e-9, 1e-9, 1.0]]), np.random.default_rng(0)).round(3)
     array([[0., 0., 1.]])
@@ -89,6 +94,6 @@ def sample(log_alpha: Floats, rng: np.random.Generator, known: Mask | None = Non
 
 
 def mean(log_alpha: Floats) -> Floats:
-    """Mean weights alpha_k / alpha_0 along the last axis."""
+    """Mean weights alpha_k / alpha_0, (..., K), from log concentrations `log_alpha`, (..., K)."""
     alpha = np.exp(log_alpha - log_alpha.max(axis=-1, keepdims=True))
     return alpha / alpha.sum(axis=-1, keepdims=True)

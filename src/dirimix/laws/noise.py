@@ -1,7 +1,7 @@
 """The noise level sigma: its priors, its likelihood and its posterior given residuals.
 
 Everywhere residual d_i = y_i - mean_i ~ Normal(0, sigma^2 + u_i^2), where u_i is the known
-standard deviation of the measurement error. Priors speak of sigma in a stated unit (`scale`);
+standard deviation of the measurement error. Priors are on sigma in units of `scale`;
 residuals, errors and sigma itself are always in the unit of y.
 """
 
@@ -30,7 +30,7 @@ _optimize: Any = optimize
 
 @dataclass(frozen=True)
 class AbstractNoisePrior(ABC):
-    """A prior on sigma; `scale` is the unit of sigma, said in the unit of y."""
+    """A prior on sigma; `scale` is the unit of sigma, in the unit of y."""
 
     shape: float
     rate: float
@@ -38,7 +38,7 @@ class AbstractNoisePrior(ABC):
 
     @abstractmethod
     def log_density(self, sigma: Floats) -> Floats:
-        """Log density with respect to sigma (unit of y)."""
+        """Log density with respect to `sigma`, (s,), in the unit of y."""
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
@@ -46,7 +46,7 @@ class AbstractNoisePrior(ABC):
 
     @abstractmethod
     def derivatives(self, sigma: Floats) -> tuple[Floats, Floats]:
-        """First and second derivative of the log density of log sigma, in log sigma."""
+        """First and second derivative of the log density of log sigma at `sigma`, (s,) each."""
 
     def scaled(self, scale: float) -> Self:
         """The same prior with its unit multiplied by `scale`."""
@@ -162,7 +162,14 @@ def log_target(
     prior: AbstractNoisePrior,
     discrepancy: float | None = None,
 ) -> Callable[[Floats], Floats]:
-    """The log joint density of the residuals and log sigma, a function of log sigma (s,)."""
+    """The log joint density of the residuals and log sigma, a function of log sigma (s,).
+
+    Args:
+        residual: d, (n,), in the unit of y.
+        error: Measurement errors, (n,), in the unit of y.
+        prior: Prior of sigma.
+        discrepancy: As in `log_likelihood`.
+    """
 
     def target(t: Floats) -> Floats:
         sigma = np.exp(t)
@@ -184,6 +191,11 @@ def find_peak(
     target: Callable[[Floats], Floats], residual: Floats, prior: AbstractNoisePrior
 ) -> Peak:
     """Bracket the mass of a log target in log sigma, many modes allowed.
+
+    Args:
+        target: Function of log sigma, (s,), as `log_target` gives it.
+        residual: d, (n,), in the unit of y.
+        prior: Prior of sigma.
 
     Raises:
         InputError: If the target has no maximum: some model reproduces the data exactly.

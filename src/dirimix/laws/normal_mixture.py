@@ -33,6 +33,8 @@ _RENAMED = {
 class NormalMixture:
     """sum_c weight[c] Normal(loc[c, i], scale[c, i]^2) at each of m sites.
 
+    Raises an `InputError` for shapes, weights or parameters that make no law.
+
     Attributes:
         loc: Component means, (c, m), in the unit of y.
         scale: Component standard deviations, (c, m), in the unit of y.
@@ -105,11 +107,11 @@ class NormalMixture:
         return self._by_block(_standard_deviation)
 
     def cdf(self, y: Floats) -> Floats:
-        """P(Y <= y) at each site, y is (m,)."""
+        """P(Y <= y) at each site, (m,); `y` is (m,)."""
         return self._by_block(mixture_cdf, y)
 
     def logpdf(self, y: Floats) -> Floats:
-        """Log predictive density of one observation a site, (m,)."""
+        """Log predictive density of one observation a site, (m,); `y` is (m,)."""
         return self._by_block(_log_density, y)
 
     def ppf(self, q: float) -> Floats:
@@ -117,7 +119,11 @@ class NormalMixture:
         return self.quantiles((q,))[:, 0]
 
     def quantiles(self, qs: Sequence[float]) -> Floats:
-        """Quantiles at each site, (m, len(qs)), each q strictly between 0 and 1."""
+        """Quantiles at each site, (m, len(qs)).
+
+        Raises:
+            InputError: If some q does not lie strictly between 0 and 1.
+        """
         for q in qs:
             if not 0 < q < 1:
                 raise InputError(f"a quantile lies strictly between 0 and 1, and {q} does not")
@@ -164,7 +170,7 @@ def _standard_deviation(law: NormalMixture) -> Floats:
 
 
 def mixture_cdf(law: NormalMixture, y: Floats) -> Floats:
-    """P(Y <= y) at each site of a law that is small enough to be one block, (m,)."""
+    """P(Y <= y) at each site, (m,), of a law small enough to be one block; `y` is (m,)."""
     return _mix(law.weight, ndtr((y - law.loc) / law.scale))
 
 

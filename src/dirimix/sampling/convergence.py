@@ -32,7 +32,13 @@ def summarise(draws: np.ndarray, names: list[str]) -> pd.DataFrame:
 
 
 def bfmi(energy: np.ndarray) -> float:
-    """The smallest over the chains, (chains, draws): low where momenta cannot reach the tails."""
+    """Smallest Bayesian fraction of missing information over the chains of `energy`.
+
+    Low where momenta cannot reach the tails.
+
+    Args:
+        energy: (chains, draws).
+    """
     return float(np.min(array_stats.bfmi(energy, chain_axis=0, draw_axis=1)))
 
 

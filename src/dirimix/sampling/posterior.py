@@ -37,7 +37,7 @@ class Quantity:
 
 
 def diagnose(checked: Mapping[str, Quantity]) -> pd.DataFrame:
-    """Convergence of every scalar of the named quantities."""
+    """Convergence of every scalar of the named quantities, in the columns of `summarise`."""
     tables = []
     for name, quantity in checked.items():
         shape = quantity.values.shape
@@ -68,7 +68,7 @@ def sampling_record(
 
 
 def warn_unless(verdict: convergence.Verdict, what: str) -> None:
-    """A loud warning where the checks failed."""
+    """Issue a `ConvergenceWarning` where the checks failed."""
     if not verdict.converged:
         warnings.warn(
             f"{what} has not converged: {'; '.join(verdict.reasons)}; more draws or a longer "
@@ -86,7 +86,16 @@ def data_tree(
     log_likelihood: Quantity,
     log_prior: Mapping[str, np.ndarray],
 ) -> xr.DataTree:
-    """A posterior in the layout that ArviZ reads; observed and constant data have no draws."""
+    """A posterior in the layout that ArviZ reads; observed and constant data have no draws.
+
+    Args:
+        posterior: Parameters by name.
+        stats: Statistics of the sampler by name, (chains, draws) each.
+        observed: Observations by name.
+        constant: What the model is given, by name.
+        log_likelihood: Of every observation.
+        log_prior: Log prior density by parameter, (chains, draws) each.
+    """
     groups = {
         "posterior": _dataset(posterior, ("chain", "draw")),
         "sample_stats": _dataset({n: Quantity(v) for n, v in stats.items()}, ("chain", "draw")),

@@ -36,7 +36,7 @@ class ChainChecks(NamedTuple):
 
 
 def check_chains(draws: np.ndarray) -> ChainChecks:
-    """Judge draws of p quantities, (chains, draws, p), at least four a chain."""
+    """Effective sample sizes and R-hat of `draws` (chains, draws, p), at least four a chain."""
     parts = np.array_split(draws, max(1, -(-draws.shape[-1] // _AT_ONCE)), axis=-1)
     with ThreadPoolExecutor(len(cores())) as pool:
         found = list(pool.map(_check, parts))
@@ -44,7 +44,7 @@ def check_chains(draws: np.ndarray) -> ChainChecks:
 
 
 def ess_bulk(draws: np.ndarray) -> np.ndarray:
-    """Bulk effective sample sizes alone, of few quantities, (chains, draws, p)."""
+    """Bulk effective sample sizes alone, (p,), of `draws` (chains, draws, p)."""
     return _effective(_normal_scores(_split(_quantities_first(draws))))
 
 

@@ -1,4 +1,4 @@
-"""Tables on disk: CSV, Parquet and netCDF files, read whole or refused, written whole or not."""
+"""Tables on disk: CSV, Parquet and netCDF files, and atomic writes."""
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
@@ -81,7 +81,7 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def whole_file(path: Path) -> Generator[Path]:
-    """Where to write a file, which appears under its name only when the block ends well."""
+    """Where to write a file, which gets its name only when the block ends without an error."""
     part = path.with_name(f".{path.name}.part")
     try:
         yield part
@@ -122,7 +122,7 @@ def _check_names(path: Path, names: list[str]) -> None:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    # pandas renames repeated columns and fills up short rows without a word: look first
+    # pandas renames repeated columns and fills up short rows silently: check first
     with path.open(newline="", encoding="utf-8-sig") as stream:
         rows = csv.reader(stream, strict=True)
         header = next((row for row in rows if row), list[str]())

@@ -28,15 +28,15 @@ def complete_rows(table: Table) -> Indices:
     kept = np.flatnonzero(~missing.any(axis=1))
     if len(kept) == len(missing):
         return kept
-    told = describe_missing(table)
+    gaps = describe_missing(table)
     if not len(kept):
         raise InputError(
-            f"no row has a value of every model ({told}); leave out the models that are known "
+            f"no row has a value of every model ({gaps}); leave out the models that are known "
             "at few rows"
         )
     warnings.warn(
         f"fitting on {len(kept)} of {len(missing)} rows, those where every model has a value "
-        f"({told})",
+        f"({gaps})",
         DroppedRowsWarning,
         stacklevel=2,
     )
@@ -55,7 +55,11 @@ def observed(rows: Table | Part) -> Floats:
 
 
 def refuse_answers(table: Table) -> None:
-    """Refuse a model that is the observations themselves: sigma then has no posterior."""
+    """Refuse a model that is the observations themselves: sigma then has no posterior.
+
+    Raises:
+        InputError: If a model equals the observation at more than half the rows, without error.
+    """
     same = (table.f == observed(table)[:, None]) & (table.y_err == 0)[:, None]
     for model, column in zip(table.models, same.T, strict=True):
         if column.sum() > len(column) / 2:
@@ -91,6 +95,9 @@ def edge_rows(x: Floats, n: int) -> Indices:
 
     Returns:
         Sorted indices, (n,).
+
+    Raises:
+        InputError: If n is odd, there are no coordinates, or fewer rows than n.
 
     >>> edge_rows(np.array([[3.0], [1.0], [2.0], [5.0], [4.0]]), 2)
     array([1, 3])

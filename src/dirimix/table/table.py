@@ -172,7 +172,7 @@ def _model_sd(frame: pd.DataFrame, model: str, f: Floats) -> Floats:
     what = f"standard deviation {name!r}"
     values = np.where(np.isfinite(f), numbers(pd.Series(frame[name]), what), 0.0)
     bad = ~(np.isfinite(values) & (values >= 0))
-    refuse(bad, values, what, "finite and not negative", f"mend it or drop the column {name!r}")
+    refuse(bad, values, what, "finite and not negative", f"correct it or drop the column {name!r}")
     return values
 
 

@@ -1,4 +1,4 @@
-"""One column of a table as numbers, or a sentence that says which value is none."""
+"""One column of a table as numbers, or an error that names the first bad value."""
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
@@ -12,7 +12,11 @@ from dirimix.errors import InputError
 
 
 def numbers(column: pd.Series, what: str) -> Floats:
-    """The column as floats, NaN where it is empty; text counts if all of it reads as numbers."""
+    """The column as floats, (n,), NaN where empty; text counts if all of it reads as numbers.
+
+    Raises:
+        InputError: If some value is no real number, with its row.
+    """
     if pd.api.types.is_bool_dtype(column.dtype) or not (
         pd.api.types.is_numeric_dtype(column.dtype) or _may_hold_text(column)
     ):
@@ -64,7 +68,7 @@ def _others(count: int) -> str:
 
 
 def refuse(bad: Mask, values: Floats, what: str, wanted: str, remedy: str) -> None:
-    """Raise if a row is bad, naming the first.
+    """Refuse a column with a bad row, naming the first.
 
     Args:
         bad: Which rows are, (n,).
@@ -72,6 +76,9 @@ def refuse(bad: Mask, values: Floats, what: str, wanted: str, remedy: str) -> No
         what: The column in words.
         wanted: What its values must be.
         remedy: What the user can do.
+
+    Raises:
+        InputError: If a row is bad.
     """
     rows = np.flatnonzero(bad)
     if len(rows):
@@ -82,7 +89,11 @@ def refuse(bad: Mask, values: Floats, what: str, wanted: str, remedy: str) -> No
 
 
 def lined_up(values: Any, n: int, what: str) -> Floats:
-    """One value a row, as floats, (n,); a column in its own right, copied."""
+    """Values beside a table of n rows, one a row, copied as floats, (n,).
+
+    Raises:
+        InputError: If there are more or fewer, or some value is no real number.
+    """
     shape = np.shape(values)
     if len(shape) != 1 or shape[0] != n:
         raise InputError(

@@ -50,7 +50,7 @@ class AbstractField(ABC):
 
     @abstractmethod
     def extend(self, p: Params, x_new: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draws of log alpha at new sites, (s, m, K), given posterior draws of the latents."""
+        """Draws of log alpha, (s, m, K), at sites `x_new`, (m, q), given draws of the latents."""
 
     @abstractmethod
     def hyperparameters(self, p: Params) -> dict[str, np.ndarray]:

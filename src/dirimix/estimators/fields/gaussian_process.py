@@ -43,7 +43,7 @@ class AbstractProcess(AbstractField):
 
     @abstractmethod
     def unit_field_at(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Its conditional mean given z, (s, m, K), and the share of variance of that, (s, m)."""
+        """Its mean given z at sites `x_new` (m, q), (s, m, K), and the mean's variance, (s, m)."""
 
     @abstractmethod
     def form(self) -> str:

@@ -42,7 +42,7 @@ class HilbertField(AbstractTensor):
         return f"of {' x '.join(map(str, self.counts))} sines"
 
     def sines(self, axis: int, x: np.ndarray) -> np.ndarray:
-        """The basis functions at any values of a coordinate, (m, g)."""
+        """The basis functions at values `x`, (m,), of one coordinate, (m, g)."""
         half = self.half_width[axis]
         from_end = x - self.centre[axis] + half
         inside = (from_end > 0) & (from_end < 2 * half)
@@ -70,7 +70,7 @@ def _root_density(exp: Callable, rho: Any, omega: np.ndarray) -> Any:
 
 
 def make_hilbert_field(x: np.ndarray, n_models: int, prior: LengthScalePrior) -> HilbertField:
-    """Sines enough for all but the shortest and longest 5 % of length scales."""
+    """Sines enough for sites `x`, (n, q), and all but the outer 5 % of length scales either way."""
     half_width = np.ptp(x, axis=0) / 2 + _BEYOND * prior.quantile(0.95)
     counts = np.ceil(CUTOFF * 2 * half_width / (np.pi * prior.quantile(0.05)))
     centre = (x.min(axis=0) + x.max(axis=0)) / 2

@@ -61,7 +61,7 @@ class LatticeField(AbstractTensor):
 
 
 def axis_basis(x: np.ndarray, grid: np.ndarray, length: float) -> np.ndarray:
-    """k(x, grid) k(grid, grid)^(-1/2), (n, g): a process at x from g standard normals.
+    """k(x, grid) k(grid, grid)^(-1/2), (n, g): a process at `x` (n,) from g standard normals.
 
     The symmetric root is about a Fourier multiplier: as the length scale changes, the field keeps
     its shape and changes its smoothness, which a Cholesky factor does not do. k is the
@@ -76,7 +76,7 @@ def axis_basis(x: np.ndarray, grid: np.ndarray, length: float) -> np.ndarray:
 
 
 def basis_series(x: np.ndarray, grid: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Chebyshev coefficients of `axis_basis` in log length between two values, (c, n, g)."""
+    """Chebyshev coefficients, (c, n, g), of `axis_basis` in log length, from `low` to `high`."""
     nodes = np.cos(np.pi * (np.arange(_TERMS) + 0.5) / _TERMS)
     lengths = np.exp((low + high) / 2 + (high - low) / 2 * nodes)
     values = np.stack([axis_basis(x, grid, length) for length in lengths])
@@ -85,7 +85,7 @@ def basis_series(x: np.ndarray, grid: np.ndarray, low: float, high: float) -> np
 
 
 def make_lattice_field(x: np.ndarray, n_models: int, prior: LengthScalePrior) -> LatticeField:
-    """A lattice over the sites, fine enough for all but the shortest 5 % of length scales."""
+    """A lattice over sites `x`, (n, q), fine enough for all but the shortest 5 % of lengths."""
     # the Nyquist frequency of the nodes is pi / step
     step = np.pi / CUTOFF * prior.quantile(0.05)
     axes = tuple(_axis(column, h) for column, h in zip(x.T, step, strict=True))

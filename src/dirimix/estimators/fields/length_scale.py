@@ -26,7 +26,7 @@ class LengthScalePrior:
 
     @classmethod
     def of_sites(cls, x: np.ndarray) -> "LengthScalePrior":
-        """Little mass below twice the sites' spacing and above a sixth of their extent.
+        """Little mass below twice the spacing of sites `x` (n, q) and above a sixth of their span.
 
         Shorter scales than that look alike between two sites, and a process of a longer one,
         whose waves are about 2 pi scales long, does not turn once over the sites.
@@ -40,7 +40,7 @@ class LengthScalePrior:
 
 
 def spacing(x: np.ndarray) -> np.ndarray:
-    """Typical distance between neighbouring sites along each coordinate, (q,).
+    """Typical distance between neighbours of sites `x`, (n, q), along each coordinate, (q,).
 
     The median gap between distinct values where the sites repeat them (a lattice), else the
     extent over n^(1/q).

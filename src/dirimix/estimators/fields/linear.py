@@ -25,7 +25,7 @@ class LinearField(AbstractField):
     scale: float = 1.0
 
     def design(self, x: np.ndarray) -> np.ndarray:
-        """(1, s(x)) with the training sites' mean and standard deviation, (m, q + 1)."""
+        """(1, s(x)), (m, q + 1), at sites `x`, (m, q), standardised by the training sites."""
         s = (x - self.x.mean(axis=0)) / self.x.std(axis=0)
         return np.column_stack([np.ones(len(x)), s])
 

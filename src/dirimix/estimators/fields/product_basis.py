@@ -31,7 +31,7 @@ class AbstractTensor(AbstractProcess):
 
     @abstractmethod
     def basis_at(self, axis: int, x: np.ndarray, length: float) -> np.ndarray:
-        """The factors of one axis at any values, (m, g), for a length scale."""
+        """The factors of one axis at values `x`, (m,), for a length scale, (m, g)."""
 
     @cached_property
     def columns(self) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -61,7 +61,7 @@ class AbstractTensor(AbstractProcess):
 
 
 def distinct(x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Distinct values of each coordinate of sites, and which of them each site has."""
+    """For each coordinate of sites `x`, (n, q), its distinct values and which each site has."""
     return [np.unique(column, return_inverse=True) for column in x.T]
 
 
