@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import wait
 from dataclasses import dataclass
@@ -111,6 +112,16 @@ def test_a_worker_that_is_killed_is_noticed_at_once(moment):
         with pytest.raises(NotConverged, match=ENDED):
             (running or pool.submit(bytes, 10**6)).result(timeout=SOON)
         assert time.monotonic() - begun < SOON
+
+
+def test_a_worker_that_is_killed_while_it_returns_much_is_noticed():
+    for delay in (0.01, 0.02, 0.03, 0.05):
+        with WorkerPool([_cores.cores()]) as pool:
+            tasks = [pool.submit(bytes, 30_000_000) for _ in range(100)]
+            tasks[0].result()
+            threading.Timer(delay, kill_all).start()
+            with pytest.raises(NotConverged, match=ENDED):
+                tasks[-1].result(timeout=SOON)
 
 
 def test_what_a_task_raises_is_raised_here_and_the_pool_goes_on():

@@ -7,12 +7,16 @@ Nothing heavy is imported here, as every worker imports this module first.
 """
 
 import os
+import pickle
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Self
 
@@ -45,6 +49,7 @@ class WorkerPool:
             self._shares.put(share)
         self._executors: list[ProcessPoolExecutor] = []
         self._of_thread = threading.local()
+        self._folder = tempfile.TemporaryDirectory(prefix="dirimix-", ignore_cleanup_errors=True)
         self._threads = ThreadPoolExecutor(len(shares), initializer=self._start_worker)
         with _safe_path():
             # the first worker brings helper processes of loky and Python, which lack `env`
@@ -64,24 +69,28 @@ class WorkerPool:
         self._threads.shutdown(wait=False, cancel_futures=True)
         for executor in self._executors:
             executor.shutdown(kill_workers=kind is not None)
+        self._folder.cleanup()
 
     def _start_worker(self) -> None:
         """Pin this thread, and so all that it starts, and start its worker."""
         share = self._shares.get()
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, share)
+        parent = os.getpid(), self._folder.name
         executor = ProcessPoolExecutor(
-            1, initializer=_follow_parent, initargs=(os.getpid(),), env=self._env
+            1, initializer=_follow_parent, initargs=parent, env=self._env
         )
         self._executors.append(executor)
         self._of_thread.executor = executor
         executor.submit(int)
 
     def _run(self, function: Callable, *arguments: Any) -> Any:
+        path = Path(self._folder.name, str(threading.get_ident()))
         try:
-            return self._of_thread.executor.submit(function, *arguments).result()
+            self._of_thread.executor.submit(_return_in_file, path, function, *arguments).result()
         except BrokenExecutor as error:
             raise NotConverged("a worker process ended early; is there enough memory?") from error
+        return pickle.loads(path.read_bytes())
 
 
 @contextmanager
@@ -98,13 +107,23 @@ def _safe_path() -> Iterator[None]:
             os.environ[_SAFE_PATH] = before
 
 
-def _follow_parent(parent: int) -> None:
-    """Leave Ctrl-C to the parent process, and end when it has ended, however it did."""
+def _return_in_file(path: Path, function: Callable, *arguments: Any) -> None:
+    """Call a function and write what it returns.
+
+    Through loky's pipe only short messages may go: it would wait for ever for the rest of a long
+    one whose sender is killed in the middle.
+    """
+    path.write_bytes(pickle.dumps(function(*arguments)))
+
+
+def _follow_parent(parent: int, folder: str) -> None:
+    """Leave Ctrl-C to the parent process; end and clear up when it has ended, however it did."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(_PARENT_CHECK)
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
