@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 from scipy.special import betaln, expit
+from sklearn.exceptions import NotFittedError
 
 from dirimix import DirichletMixture, LinearMixture
 from dirimix.errors import ConvergenceWarning, DroppedRowsWarning, InputError
@@ -219,7 +220,7 @@ def test_rows_without_some_model_are_left_out_of_the_fit_and_predicted_by_the_ot
     np.testing.assert_allclose(
         free.weight_draws_ / free.weight_draws_.sum(axis=1, keepdims=True), mixture.weight_draws_
     )
-    with pytest.raises(InputError, match=r"unprojected\(\) needs a fitted LinearMixture"):
+    with pytest.raises(NotFittedError, match="This LinearMixture instance is not fitted yet"):
         LinearMixture(models=list("abc")).unprojected()
 
 

@@ -2,7 +2,8 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,12 +14,11 @@ from dirimix.estimators.local_posterior import LOG_ALPHA_BOUND, LocalPosterior
 from dirimix.estimators.pooling import pool
 from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
 from dirimix.laws import dirichlet
-from dirimix.laws.noise import GammaNoise, maximum_likelihood_sigma
+from dirimix.laws.noise import maximum_likelihood_sigma
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.simplex import simplex_least_squares
 from dirimix.likelihood.site_weights import sample_site_weights
 from dirimix.sampling.posterior import Quantity
-from dirimix.sampling.progress import Listener
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
@@ -31,6 +31,7 @@ _BOUNDS = (-LOG_ALPHA_BOUND, LOG_ALPHA_BOUND)
 _MAX_DEFICIT = 0.01  # share of the field's variance that the form may leave out
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LocalDirichletMixture(AbstractSampledMixture):
     """Local Dirichlet mixing: w(x) ~ Dirichlet(alpha(x)), log alpha a field over the coordinates.
 
@@ -86,44 +87,12 @@ class LocalDirichletMixture(AbstractSampledMixture):
            [0.7, 0.3]])
     """
 
-    _accept = 0.9
-
-    def __init__(
-        self,
-        coords: Sequence[str] = (),
-        models: Sequence[str] = (),
-        *,
-        field: str = "gp",
-        form: str = "auto",
-        length_scale: Sequence[Sequence[float]] | None = None,
-        chains: int = 4,
-        draws: int = 1000,
-        warmup: int = 150,
-        kernel: str = "hmc",
-        trajectory: float = 4.0,
-        min_ess: float | None = None,
-        max_seconds: float | None = None,
-        noise_prior: GammaNoise | None = None,
-        y_scale: float = 1.0,
-        random_state: int = 0,
-        progress: Listener | None = None,
-    ) -> None:
-        self.coords = coords
-        self.models = models
-        self.field = field
-        self.form = form
-        self.length_scale = length_scale
-        self.chains = chains
-        self.draws = draws
-        self.warmup = warmup
-        self.kernel = kernel
-        self.trajectory = trajectory
-        self.min_ess = min_ess
-        self.max_seconds = max_seconds
-        self.noise_prior = noise_prior
-        self.y_scale = y_scale
-        self.random_state = random_state
-        self.progress = progress
+    field: str = "gp"
+    form: str = "auto"
+    length_scale: Sequence[Sequence[float]] | None = None
+    warmup: int = 150
+    trajectory: float = 4.0
+    _accept: ClassVar[float] = 0.9
 
     def _fit(self, table: Table) -> None:
         self.field_ = make_field(
@@ -133,9 +102,9 @@ class LocalDirichletMixture(AbstractSampledMixture):
             form=self.form,
             length_scale=self.length_scale,
         )
-        self.priors_ = {**self.field_.priors(), "sigma": str(self._noise())}
         model = LocalPosterior(table, self.field_, self._noise(), *_constant_mixture(table))
-        draws = self._sample(model, table, heavy=table.f.size >= _HEAVY)
+        heavy, options = table.f.size >= _HEAVY, f"(field={self.field!r})"
+        draws = self._sample(model, table, options=options, heavy=heavy)
         sigma = flat(np.exp(draws["latent_log_sigma"]))
         chosen = _thin(sigma.size, _KEPT)
         self.latents_ = {n: flat(a)[chosen] for n, a in self._latents(draws).items()}
@@ -158,6 +127,9 @@ class LocalDirichletMixture(AbstractSampledMixture):
     def _predictions(self, draws: Draws, table: Table) -> np.ndarray:
         known = np.where(table.known, table.f, 0.0)
         return np.einsum("csnk,nk->csn", _field_weights(draws, table), known)
+
+    def _priors(self) -> dict[str, str]:
+        return {**self.field_.priors(), "sigma": str(self._noise())}
 
     def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
         return self.field_.log_priors(self._latents(draws))

@@ -2,7 +2,8 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import xarray as xr
@@ -28,6 +29,7 @@ class Posterior(Sampleable, Protocol):
         ...
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class AbstractSampledMixture(AbstractMixture):
     """A mixture that is known by draws of its posterior.
 
@@ -35,17 +37,20 @@ class AbstractSampledMixture(AbstractMixture):
     that of every leaf: `posterior_`, `diagnostics_`, `sampling_`, `converged_`, `sigma_`.
     """
 
-    chains: int
-    draws: int
-    warmup: int
-    kernel: str
-    min_ess: float | None
-    max_seconds: float | None
-    noise_prior: GammaNoise | None
-    progress: Listener | None
-    trajectory = 4.0  # posterior standard deviations, the mean length
-    priors_: dict[str, str]
-    _accept: float  # acceptance that the step size is tuned for
+    chains: int = 4
+    draws: int = 1000
+    warmup: int = 1000
+    kernel: str = "hmc"
+    min_ess: float | None = None
+    max_seconds: float | None = None
+    noise_prior: GammaNoise | None = None
+    progress: Listener | None = None
+    trajectory: ClassVar[Any] = 4.0  # mean length in posterior standard deviations
+    _accept: ClassVar[float]  # acceptance that the step size is tuned for
+
+    @abstractmethod
+    def _priors(self) -> dict[str, str]:
+        """The prior of every parameter in words."""
 
     @abstractmethod
     def _points(self, table: Table) -> tuple[str, ...]:
@@ -76,9 +81,12 @@ class AbstractSampledMixture(AbstractMixture):
     def _noise(self) -> GammaNoise:
         return (self.noise_prior or GammaNoise()).scaled(self.y_scale)
 
-    def _sample(self, model: Posterior, table: Table, *, heavy: bool = False) -> Draws:
-        """Draw, judge and keep; a warning where the draws may not be read as an answer."""
+    def _sample(
+        self, model: Posterior, table: Table, *, options: str = "", heavy: bool = False
+    ) -> Draws:
+        """Draw, judge and keep; a warning, which names `options`, where the checks failed."""
         refuse_answers(table)
+        self.priors_ = self._priors()
         settings = Settings(
             self.chains,
             self.draws,
@@ -103,7 +111,7 @@ class AbstractSampledMixture(AbstractMixture):
         self.converged_, self.reasons_ = verdict.converged, verdict.reasons
         self.sampling_ = posterior.sampling_record(sample, settings, verdict)
         self.posterior_ = self._data_tree(sample, table)
-        posterior.warn_unless(verdict, type(self).__name__)
+        posterior.warn_unless(verdict, type(self).__name__ + options)
         self.sigma_ = float(self._quantities(sample.draws, table)["sigma"].values.mean())
         return sample.draws
 
