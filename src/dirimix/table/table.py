@@ -5,10 +5,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from dirimix._arrays import Floats, Indices, Mask
 from dirimix.errors import InputError, did_you_mean
@@ -60,8 +60,8 @@ def make_table(
     frame: pd.DataFrame | Floats,
     coords: Sequence[str],
     models: Sequence[str],
-    y: object = None,
-    y_err: object = None,
+    y: ArrayLike | None = None,
+    y_err: ArrayLike | None = None,
     *,
     fitting: bool = False,
     min_models: int = 1,
@@ -176,7 +176,7 @@ def _model_sd(frame: pd.DataFrame, model: str, f: Floats) -> Floats:
     return values
 
 
-def _vector(values: object, n: int, role: str) -> Floats:
+def _vector(values: ArrayLike, n: int, role: str) -> Floats:
     name = getattr(values, "name", None)
     what = role if name is None else f"{role} {name!r}"
     array = lined_up(values, n, what)
@@ -184,7 +184,7 @@ def _vector(values: object, n: int, role: str) -> Floats:
     return array
 
 
-def _errors(values: Any, n: int) -> Floats:
+def _errors(values: ArrayLike | None, n: int) -> Floats:
     if values is None:
         return np.zeros(n)
     name = getattr(values, "name", None)
