@@ -1,6 +1,7 @@
 """Bayesian model averaging: one model is right, and the evidence says how likely each is."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,9 @@ from scipy.special import entr, softmax
 
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
-from dirimix.estimators.evidence import Evidence, closed_form, laplace, monte_carlo, quadrature
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.pooling import renormalise
+from dirimix.laws.evidence import Evidence, closed_form, laplace, monte_carlo, quadrature
 from dirimix.laws.noise import AbstractNoisePrior, GammaPrecision, sigma_posterior
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.table.selection import complete_rows, edge_rows, observed
@@ -19,6 +20,7 @@ from dirimix.table.table import Table
 EVIDENCES = ("closed-form", "laplace", "monte-carlo")
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class BayesianModelAveraging(AbstractMixture):
     """p(y) = sum_k p(M_k | data) p(y | M_k, data): densities mix, not means.
 
@@ -61,30 +63,12 @@ class BayesianModelAveraging(AbstractMixture):
     {'a': 0.81, 'b': 0.19}
     """
 
-    def __init__(
-        self,
-        coords: Sequence[str] = (),
-        models: Sequence[str] = (),
-        *,
-        evidence: str = "closed-form",
-        noise_prior: AbstractNoisePrior | None = None,
-        evidence_rows: Sequence[int] | np.ndarray | None = None,
-        n_evidence: int = 8,
-        discrepancy: float | None = None,
-        n_monte_carlo: int = 100_000,
-        y_scale: float = 1.0,
-        random_state: int = 0,
-    ) -> None:
-        self.coords = coords
-        self.models = models
-        self.evidence = evidence
-        self.noise_prior = noise_prior
-        self.evidence_rows = evidence_rows
-        self.n_evidence = n_evidence
-        self.discrepancy = discrepancy
-        self.n_monte_carlo = n_monte_carlo
-        self.y_scale = y_scale
-        self.random_state = random_state
+    evidence: str = "closed-form"
+    noise_prior: AbstractNoisePrior | None = None
+    evidence_rows: Sequence[int] | np.ndarray | None = None
+    n_evidence: int = 8
+    discrepancy: float | None = None
+    n_monte_carlo: int = 100_000
 
     def _fit(self, table: Table) -> None:
         prior = (self.noise_prior or GammaPrecision()).scaled(self.y_scale)

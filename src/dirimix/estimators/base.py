@@ -1,10 +1,12 @@
 """What every estimator has in common: its parameters and table, and a mixture's predictions."""
 
+import inspect
 import zlib
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -33,14 +35,25 @@ class AcceptsSeed(ABCMeta):
             given["random_state"] = given.pop("seed")
         return type.__call__(cls, *args, **given)
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """The parameters that `help` and `inspect` show: those of the class, not of this call."""
+        own = inspect.signature(cls.__init__)
+        return own.replace(parameters=list(own.parameters.values())[1:])
 
+
+@dataclass(eq=False, repr=False)
 class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
-    """A scikit-learn estimator whose input is a frame of coordinates and model values."""
+    """A scikit-learn estimator whose input is a frame of coordinates and model values.
 
-    coords: Sequence[str]
-    models: Sequence[str]
-    y_scale: float
-    random_state: int
+    The fields of the data classes are the parameters; scikit-learn reads them off `__init__`.
+    """
+
+    coords: Sequence[str] = ()
+    models: Sequence[str] = ()
+    _: KW_ONLY
+    y_scale: float = 1.0
+    random_state: int = 0
 
     def _training_table(
         self, X: pd.DataFrame, y: ArrayLike, y_err: ArrayLike | None, min_models: int = 1
@@ -66,13 +79,13 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
 class AbstractMixture(RegressorMixin, AbstractEstimator):
     """A fitted rule that turns K models' values at a site into a predictive law.
 
-    Subclasses are leaves. They store their parameters untouched in `__init__` (among them
-    `coords`, `models`, `y_scale` and `random_state`), and write `_fit`, `_predictive`,
-    `_weight_draws` and `fit_report`.
+    Subclasses are leaves: data classes whose fields are their parameters, beside `coords`,
+    `models`, `y_scale` and `random_state`. They write `_fit`, `_predictive`, `_weight_draws` and
+    `fit_report`.
     """
 
     progress: Listener | None = None  # callback of those that sample
-    _min_models = 2  # that a fit needs
+    _min_models: ClassVar[int] = 2  # that a fit needs
 
     @abstractmethod
     def _fit(self, table: Table) -> None:

@@ -1,9 +1,9 @@
 """Plain references: fixed and least-squares weights, which every mixture must be shown against."""
 
-from collections.abc import Sequence
+from abc import abstractmethod
 from copy import copy
-from dataclasses import replace
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.optimize import minimize
@@ -20,28 +20,22 @@ from dirimix.table.selection import complete_rows, observed
 from dirimix.table.table import Table
 
 _FLOOR = 1e-6  # smallest sigma in units of y_scale: an exact fit leaves a law with some width
-_BY_LIKELIHOOD = "none; maximum likelihood"
 
 
 class _FixedWeights(AbstractMixture):
-    """Interface: one weight vector and one noise level, given as `weights_` and `sigma_`."""
+    """Interface: one weight vector, and the noise level that its residuals show."""
 
-    weights_: np.ndarray
-    sigma_: float
-    priors_: dict[str, str]
+    _prior_of_weights: ClassVar[str]
 
-    def __init__(
-        self,
-        coords: Sequence[str] = (),
-        models: Sequence[str] = (),
-        *,
-        y_scale: float = 1.0,
-        random_state: int = 0,
-    ) -> None:
-        self.coords = coords
-        self.models = models
-        self.y_scale = y_scale
-        self.random_state = random_state
+    @abstractmethod
+    def _solve(self, f: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The weights, (K,), from model values (n, K) and observations (n,)."""
+
+    def _fit(self, table: Table) -> None:
+        table = table.rows(complete_rows(table))
+        self.weights_ = self._solve(table.f, observed(table))
+        self.sigma_ = self._noise(table, self.weights_)
+        self.priors_ = {"w": self._prior_of_weights, "sigma": "none; maximum likelihood"}
 
     def _noise(self, table: Table, weights: np.ndarray) -> float:
         residual = observed(table) - table.f @ weights
@@ -57,6 +51,7 @@ class _FixedWeights(AbstractMixture):
         return FitReport(priors=self.priors_, sigma=self.sigma_)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class EqualWeights(_FixedWeights):
     """y = mean_k f_k + sigma eps, with sigma by maximum likelihood.
 
@@ -80,13 +75,14 @@ class EqualWeights(_FixedWeights):
     array([0.5  , 0.691])
     """
 
-    def _fit(self, table: Table) -> None:
-        table = table.rows(complete_rows(table))
-        self.weights_ = np.full(len(table.models), 1 / len(table.models))
-        self.sigma_ = self._noise(table, self.weights_)
-        self.priors_ = {"w": "fixed at 1/K", "sigma": _BY_LIKELIHOOD}
+    _prior_of_weights: ClassVar[str] = "fixed at 1/K"
+
+    def _solve(self, f: np.ndarray, y: np.ndarray) -> np.ndarray:
+        del y
+        return np.full(f.shape[1], 1 / f.shape[1])
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class OrdinaryLeastSquares(_FixedWeights):
     """y = sum_k w_k f_k + sigma eps with free weights and no intercept, unweighted rows.
 
@@ -112,14 +108,17 @@ class OrdinaryLeastSquares(_FixedWeights):
     {'a': 0.58, 'b': 0.43}
     """
 
+    _prior_of_weights: ClassVar[str] = "none; least squares"
+
+    def _solve(self, f: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.linalg.lstsq(f, y, rcond=None)[0]
+
     def _fit(self, table: Table) -> None:
-        table = table.rows(complete_rows(table))
-        self.weights_ = np.linalg.lstsq(table.f, observed(table), rcond=None)[0]
-        self.sigma_ = self._noise(table, self.weights_)
+        super()._fit(table)
         positive = np.maximum(self.weights_, 0)
         self.projected_weights_ = positive / positive.sum() if positive.any() else positive
-        self.projected_sigma_ = self._noise(table, self.projected_weights_)
-        self.priors_ = {"w": "none; least squares", "sigma": _BY_LIKELIHOOD}
+        known = table.rows(np.flatnonzero(table.known.all(axis=1)))
+        self.projected_sigma_ = self._noise(known, self.projected_weights_)
 
     def fit_report(self) -> FitReport:
         return replace(super().fit_report(), siblings={"projected": self.projected})
@@ -142,6 +141,7 @@ class OrdinaryLeastSquares(_FixedWeights):
         return sibling
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class SimplexLeastSquares(_FixedWeights):
     """y = sum_k w_k f_k + sigma eps with w_k >= 0 and sum_k w_k = 1, unweighted least squares.
 
@@ -165,13 +165,13 @@ class SimplexLeastSquares(_FixedWeights):
     {'a': 0.57, 'b': 0.43}
     """
 
-    def _fit(self, table: Table) -> None:
-        table = table.rows(complete_rows(table))
-        self.weights_ = simplex_least_squares(table.f, observed(table))
-        self.sigma_ = self._noise(table, self.weights_)
-        self.priors_ = {"w": "uniform on the simplex; least squares", "sigma": _BY_LIKELIHOOD}
+    _prior_of_weights: ClassVar[str] = "uniform on the simplex; least squares"
+
+    def _solve(self, f: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return simplex_least_squares(f, y)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class RidgeStacking(AbstractMixture):
     """y = sum_k w_k f_k + sigma eps with w_k ~ Normal(1/K, tau^2), Bayesian in w.
 
@@ -204,20 +204,7 @@ class RidgeStacking(AbstractMixture):
            [0.2, 1.2]])
     """
 
-    def __init__(
-        self,
-        coords: Sequence[str] = (),
-        models: Sequence[str] = (),
-        *,
-        n_draws: int = 1000,
-        y_scale: float = 1.0,
-        random_state: int = 0,
-    ) -> None:
-        self.coords = coords
-        self.models = models
-        self.n_draws = n_draws
-        self.y_scale = y_scale
-        self.random_state = random_state
+    n_draws: int = 1000
 
     def _fit(self, table: Table) -> None:
         table = table.rows(complete_rows(table))

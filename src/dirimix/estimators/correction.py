@@ -7,7 +7,7 @@ and `GPCorrection.cross_fitted` avoids it.
 """
 
 import warnings
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self, cast
 
 import numpy as np
@@ -27,6 +27,7 @@ from dirimix.table.table import SD_SUFFIX, Table, make_table
 _MOST_ROWS = 600  # for the hyperparameters; the fit itself uses every row
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class GPCorrection(TransformerMixin, AbstractEstimator):
     """Replace each model column by f_k + E[delta_k] and add MODEL__sd, its standard deviation.
 
@@ -57,19 +58,6 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
     array([[1.1, 0. ],
            [1.4, 0. ]])
     """
-
-    def __init__(
-        self,
-        coords: Sequence[str] = (),
-        models: Sequence[str] = (),
-        *,
-        y_scale: float = 1.0,
-        random_state: int = 0,
-    ) -> None:
-        self.coords = coords
-        self.models = models
-        self.y_scale = y_scale
-        self.random_state = random_state
 
     def fit(self, X: pd.DataFrame, y: ArrayLike, y_err: ArrayLike | None = None) -> Self:
         """Learn the discrepancy of every model from its residuals.

@@ -1,9 +1,8 @@
 """gBMM+L and gBMM+D: sampled weights that are the same everywhere."""
 
 import copy
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Self
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 from scipy.stats import halfnorm
@@ -13,18 +12,17 @@ from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.global_posterior import DirichletPosterior, LinearPosterior
 from dirimix.estimators.pooling import pool, renormalise
 from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
-from dirimix.laws.noise import GammaNoise
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.sampling.posterior import Quantity
-from dirimix.sampling.progress import Listener
 from dirimix.table.selection import complete_rows
 from dirimix.table.table import Table
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class AbstractGlobalMixture(AbstractSampledMixture):
     """Prediction from draws of one weight vector for all sites."""
 
-    _accept = 0.97  # cheap trajectories, in a posterior with corners
+    _accept: ClassVar[float] = 0.97  # cheap trajectories, in a posterior with corners
 
     def _points(self, table: Table) -> tuple[str, ...]:
         return tuple(map(str, range(1, len(table.f) + 1)))
@@ -49,6 +47,7 @@ class AbstractGlobalMixture(AbstractSampledMixture):
         return renormalise(self.weight_draws_, table.known)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LinearMixture(AbstractGlobalMixture):
     """Global linear mixing with the simplex projection (gBMM+L).
 
@@ -90,43 +89,17 @@ class LinearMixture(AbstractGlobalMixture):
     {'a': 0.6, 'b': 0.4}
     """
 
-    _accept = 0.98  # sharper corners
-
-    def __init__(
-        self,
-        coords: Sequence[str] = (),
-        models: Sequence[str] = (),
-        *,
-        chains: int = 4,
-        draws: int = 2000,
-        warmup: int = 1000,
-        kernel: str = "hmc",
-        min_ess: float | None = None,
-        max_seconds: float | None = None,
-        noise_prior: GammaNoise | None = None,
-        y_scale: float = 1.0,
-        random_state: int = 0,
-        progress: Listener | None = None,
-    ) -> None:
-        self.coords = coords
-        self.models = models
-        self.chains = chains
-        self.draws = draws
-        self.warmup = warmup
-        self.kernel = kernel
-        self.min_ess = min_ess
-        self.max_seconds = max_seconds
-        self.noise_prior = noise_prior
-        self.y_scale = y_scale
-        self.random_state = random_state
-        self.progress = progress
+    draws: int = 2000
+    _accept: ClassVar[float] = 0.98  # sharper corners
 
     def _fit(self, table: Table) -> None:
-        self.priors_ = {"weights": "Uniform(0, 1), independent", "sigma": str(self._noise())}
         table = table.rows(complete_rows(table))
         draws = self._sample(LinearPosterior(table, self._noise()), table)
         self.free_draws_ = flat(draws["weights"])
         self._keep(self.free_draws_ / self.free_draws_.sum(axis=1, keepdims=True), draws)
+
+    def _priors(self) -> dict[str, str]:
+        return {"weights": "Uniform(0, 1), independent", "sigma": str(self._noise())}
 
     def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
         del draws  # the weights' prior is flat
@@ -144,6 +117,7 @@ class LinearMixture(AbstractGlobalMixture):
         return sibling
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class DirichletMixture(AbstractGlobalMixture):
     """Global Dirichlet mixing (gBMM+D): w ~ Dirichlet(alpha), alpha_k ~ HalfNormal.
 
@@ -186,46 +160,16 @@ class DirichletMixture(AbstractGlobalMixture):
     array([[-0.2,  1. ]])
     """
 
-    def __init__(
-        self,
-        coords: Sequence[str] = (),
-        models: Sequence[str] = (),
-        *,
-        alpha_scale: float = 1.0,
-        chains: int = 4,
-        draws: int = 1000,
-        warmup: int = 1000,
-        kernel: str = "hmc",
-        min_ess: float | None = None,
-        max_seconds: float | None = None,
-        noise_prior: GammaNoise | None = None,
-        y_scale: float = 1.0,
-        random_state: int = 0,
-        progress: Listener | None = None,
-    ) -> None:
-        self.coords = coords
-        self.models = models
-        self.alpha_scale = alpha_scale
-        self.chains = chains
-        self.draws = draws
-        self.warmup = warmup
-        self.kernel = kernel
-        self.min_ess = min_ess
-        self.max_seconds = max_seconds
-        self.noise_prior = noise_prior
-        self.y_scale = y_scale
-        self.random_state = random_state
-        self.progress = progress
+    alpha_scale: float = 1.0
 
     def _fit(self, table: Table) -> None:
-        self.priors_ = {
-            "weights": "Dirichlet(alpha)",
-            "alpha": f"HalfNormal({self.alpha_scale:g})",
-            "sigma": str(self._noise()),
-        }
         table = table.rows(complete_rows(table))
         draws = self._sample(DirichletPosterior(table, self._noise(), self.alpha_scale), table)
         self._keep(flat(draws["weights"]), draws)
+
+    def _priors(self) -> dict[str, str]:
+        alpha = f"HalfNormal({self.alpha_scale:g})"
+        return {"weights": "Dirichlet(alpha)", "alpha": alpha, "sigma": str(self._noise())}
 
     def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
         return {"alpha": halfnorm.logpdf(draws["alpha"], scale=self.alpha_scale).sum(axis=-1)}

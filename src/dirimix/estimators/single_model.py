@@ -1,6 +1,7 @@
 """One model by itself, with the noise that its residuals show: the baseline."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from dirimix.table.selection import complete_rows, observed
 from dirimix.table.table import Table
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class SingleModel(AbstractMixture):
     """y = f_k + sigma eps for one model k, predictive integrated over sigma's posterior.
 
@@ -42,24 +44,9 @@ class SingleModel(AbstractMixture):
            [ 0.5 ,  1.19]])
     """
 
-    _min_models = 1
-
-    def __init__(
-        self,
-        coords: Sequence[str] = (),
-        models: Sequence[str] = (),
-        model: str | None = None,
-        *,
-        noise_prior: AbstractNoisePrior | None = None,
-        y_scale: float = 1.0,
-        random_state: int = 0,
-    ) -> None:
-        self.coords = coords
-        self.models = models
-        self.model = model
-        self.noise_prior = noise_prior
-        self.y_scale = y_scale
-        self.random_state = random_state
+    model: str | None = field(default=None, kw_only=False)
+    noise_prior: AbstractNoisePrior | None = None
+    _min_models: ClassVar[int] = 1
 
     def _fit(self, table: Table) -> None:
         k = self._position(table.models)

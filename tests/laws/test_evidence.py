@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, optimize, stats
 
 from dirimix.errors import InputError
-from dirimix.estimators.evidence import (
+from dirimix.laws.evidence import (
     closed_form,
     laplace,
     log_target_derivatives,
