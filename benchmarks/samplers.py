@@ -21,7 +21,7 @@ CHAINS = 4
 
 
 @dataclass(frozen=True)
-class ExhibitContent:
+class Drawn:
     """What a sampler gave, and at what cost.
 
     Attributes:
@@ -39,7 +39,7 @@ class ExhibitContent:
     seconds: float
 
 
-def ours(table: Table, draws: int, warmup: int, seed: int) -> ExhibitContent:
+def ours(table: Table, draws: int, warmup: int, seed: int) -> Drawn:
     """The product's defaults, but for the numbers of iterations."""
     mixture = LocalDirichletMixture(
         table.coords, table.models, chains=CHAINS, draws=draws, warmup=warmup, random_state=seed
@@ -51,7 +51,7 @@ def ours(table: Table, draws: int, warmup: int, seed: int) -> ExhibitContent:
     draws_of, stats = mixture.posterior_["posterior"], mixture.posterior_["sample_stats"]
     hyper = [draws_of[n].to_numpy().reshape(CHAINS, draws, -1) for n in ("rho", "eta", "gamma")]
     hyper.append(draws_of["sigma"].to_numpy()[..., None])
-    return ExhibitContent(
+    return Drawn(
         np.concatenate(hyper, axis=2),
         draws_of["field_weight"].to_numpy().reshape(CHAINS, draws, -1),
         int(stats["diverging"].sum()),
@@ -64,7 +64,7 @@ def _framed(values: np.ndarray, table: Table) -> pd.DataFrame:
     return pd.DataFrame(values, columns=pd.Index([*table.coords, *table.models]))
 
 
-def textbook_numpyro(table: Table, draws: int, warmup: int, seed: int) -> ExhibitContent:
+def textbook_numpyro(table: Table, draws: int, warmup: int, seed: int) -> Drawn:
     """The textbook form in NumPyro."""
     import numpyro
     from numpyro import distributions as dist
@@ -100,7 +100,7 @@ def textbook_numpyro(table: Table, draws: int, warmup: int, seed: int) -> Exhibi
     seconds = time.perf_counter() - begun
     extra = sampler.get_extra_fields()
     names = ("length", "eta", "gamma", "sigma")
-    return ExhibitContent(
+    return Drawn(
         np.concatenate([found[k].reshape(CHAINS, draws, -1) for k in names], axis=2),
         found["field_weight"].reshape(CHAINS, draws, -1),
         int(np.sum(extra["diverging"])),
@@ -109,7 +109,7 @@ def textbook_numpyro(table: Table, draws: int, warmup: int, seed: int) -> Exhibi
     )
 
 
-def textbook_pymc(table: Table, draws: int, warmup: int, seed: int) -> ExhibitContent:
+def textbook_pymc(table: Table, draws: int, warmup: int, seed: int) -> Drawn:
     """The same in PyMC."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -136,7 +136,7 @@ def textbook_pymc(table: Table, draws: int, warmup: int, seed: int) -> ExhibitCo
     seconds = time.perf_counter() - begun
     found, stats = sampled["posterior"], sampled["sample_stats"]
     names = ("length", "eta", "gamma", "sigma")
-    return ExhibitContent(
+    return Drawn(
         np.concatenate([found[k].to_numpy().reshape(CHAINS, draws, -1) for k in names], axis=2),
         found["field_weight"].to_numpy().reshape(CHAINS, draws, -1),
         int(stats["diverging"].sum()),
