@@ -6,30 +6,32 @@ are percentile bootstraps over the sites, bands of shares are binomial. Every ta
 made from `SCORES`.
 """
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dirimix._arrays import Floats, Mask
 from dirimix.errors import InputError
 from dirimix.laws.bands import (
     Band,
     Bootstrap,
+    Difference,
     band_of,
     binomial_band,
     bootstrap_band,
     check_count,
-    nominal_band,
-)
-from dirimix.laws.crps import crps_values
-from dirimix.laws.normal_mixture import NormalMixture
-from dirimix.laws.paired import (
-    Difference,
     deviations,
+    nominal_band,
     paired_difference,
     paired_rms_difference,
 )
+from dirimix.laws.crps import crps_values
+from dirimix.laws.normal_mixture import NormalMixture
 
 __all__ = [
     "LEVELS", "Band", "Difference", "below_median", "binomial_band", "bootstrap_band", "coverage",
@@ -38,7 +40,7 @@ __all__ = [
 ]  # fmt: skip
 
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of central coverage
-Points = Mapping[str, np.ndarray]  # error, log_score, crps and pit of every row, (n,) each
+Points = Mapping[str, Floats]  # error, log_score, crps and pit of every row, (n,) each
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Score:
             binomial band.
     """
 
-    contribution: Callable[[Points], np.ndarray]
-    of_mean: Callable[[ArrayLike], np.ndarray] = np.asarray
+    contribution: Callable[[Points], Floats | Mask]
+    of_mean: Callable[[ArrayLike], Floats] = np.asarray
     share: bool = False
 
     def value(self, points: Points) -> float:
@@ -61,13 +63,9 @@ class Score:
         return float(self.of_mean(np.mean(self.contribution(points))))
 
 
-def _inside(pit: np.ndarray, level: float) -> np.ndarray:
-    """Which transforms (m,) lie in the central interval of a level, (m,) booleans."""
-    return np.abs(pit - 0.5) <= level / 2
-
-
-def _coverage_score(level: float) -> Score:
-    return Score(lambda points: _inside(points["pit"], level), share=True)
+def _inside(points: Points, level: float) -> Mask:
+    """Which sites lie in the central interval of a level, (m,) booleans."""
+    return np.abs(points["pit"] - 0.5) <= level / 2
 
 
 # `assess.schema.SCORE_WORDS` has what readers call them, and which are gains
@@ -76,12 +74,12 @@ SCORES: dict[str, Score] = {
     "mae": Score(lambda points: np.abs(points["error"])),
     "crps": Score(lambda points: points["crps"]),
     "log_score": Score(lambda points: points["log_score"]),
-    **{f"coverage_{100 * level:.0f}": _coverage_score(level) for level in LEVELS},
+    **{f"coverage_{100 * c:.0f}": Score(partial(_inside, level=c), share=True) for c in LEVELS},
     "below_median": Score(lambda points: points["pit"] < 0.5, share=True),
 }
 
 
-def rms(y: np.ndarray, mean: np.ndarray) -> float:
+def rms(y: Floats, mean: Floats) -> float:
     """Root-mean-square deviation sqrt(mean((y - mean)^2)) of m sites, in the unit of y.
 
     Args:
@@ -97,7 +95,7 @@ def rms(y: np.ndarray, mean: np.ndarray) -> float:
     return float(np.sqrt(np.mean(deviations(y, mean) ** 2)))
 
 
-def mean_absolute_error(y: np.ndarray, mean: np.ndarray) -> float:
+def mean_absolute_error(y: Floats, mean: Floats) -> float:
     """Mean absolute deviation of predictions (m,) from observations (m,), in the unit of y.
 
     Raises:
@@ -109,7 +107,7 @@ def mean_absolute_error(y: np.ndarray, mean: np.ndarray) -> float:
     return float(np.mean(np.abs(deviations(y, mean))))
 
 
-def crps(law: NormalMixture, y: np.ndarray) -> float:
+def crps(law: NormalMixture, y: Floats) -> float:
     """Mean continuous ranked probability score of y, (m,), in its unit; lower is better.
 
     Raises:
@@ -121,7 +119,7 @@ def crps(law: NormalMixture, y: np.ndarray) -> float:
     return float(np.mean(crps_values(law, _observed(law, y))))
 
 
-def log_score(law: NormalMixture, y: np.ndarray) -> float:
+def log_score(law: NormalMixture, y: Floats) -> float:
     """Mean log predictive density of the observations, (m,); higher is better.
 
     Raises:
@@ -133,7 +131,7 @@ def log_score(law: NormalMixture, y: np.ndarray) -> float:
     return float(np.mean(law.logpdf(_observed(law, y))))
 
 
-def pit(law: NormalMixture, y: np.ndarray) -> np.ndarray:
+def pit(law: NormalMixture, y: Floats) -> Floats:
     """Probability integral transform P(Y <= y) of y, (m,), uniform if the law is calibrated.
 
     Raises:
@@ -145,7 +143,7 @@ def pit(law: NormalMixture, y: np.ndarray) -> np.ndarray:
     return law.cdf(_observed(law, y))
 
 
-def coverage(law: NormalMixture, y: np.ndarray, levels: Sequence[float] = LEVELS) -> np.ndarray:
+def coverage(law: NormalMixture, y: Floats, levels: Sequence[float] = LEVELS) -> Floats:
     """Share of the observations (m,) inside the central interval of each level, (len(levels),).
 
     Raises:
@@ -158,12 +156,12 @@ def coverage(law: NormalMixture, y: np.ndarray, levels: Sequence[float] = LEVELS
     return coverage_of(pit(law, y), levels)
 
 
-def coverage_of(pit: np.ndarray, levels: Sequence[float] = LEVELS) -> np.ndarray:
+def coverage_of(pit: Floats, levels: Sequence[float] = LEVELS) -> Floats:
     """The coverage at each level, (len(levels),), of probability integral transforms (m,)."""
-    return np.array([_inside(pit, level).mean() for level in levels])
+    return np.array([_inside({"pit": pit}, level).mean() for level in levels])
 
 
-def below_median(law: NormalMixture, y: np.ndarray) -> float:
+def below_median(law: NormalMixture, y: Floats) -> float:
     """Share of the observations (m,) below the predictive median; one half if calibrated.
 
     Raises:
@@ -176,7 +174,7 @@ def below_median(law: NormalMixture, y: np.ndarray) -> float:
 
 
 def score_row(
-    law: NormalMixture, y: np.ndarray, *, seed: int, n_boot: int = 2000, level: float = 0.9
+    law: NormalMixture, y: Floats, *, seed: int, n_boot: int = 2000, level: float = 0.9
 ) -> dict[str, float]:
     """All scores of one law at its observed sites, each with its band.
 
@@ -201,7 +199,7 @@ def score_row(
     return score_points(points_of(law, y), Bootstrap(seed, n_boot), level=level)
 
 
-def points_of(law: NormalMixture, y: np.ndarray) -> dict[str, np.ndarray]:
+def points_of(law: NormalMixture, y: Floats) -> dict[str, Floats]:
     """What each of m sites contributes to the scores of a law: error, log_score, crps, pit; (m,).
 
     Args:
@@ -221,11 +219,7 @@ def points_of(law: NormalMixture, y: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def score_points(
-    points: Points,
-    bootstrap: Bootstrap,
-    *,
-    clusters: np.ndarray | None = None,
-    level: float = 0.9,
+    points: Points, bootstrap: Bootstrap, *, clusters: ArrayLike | None = None, level: float = 0.9
 ) -> dict[str, float]:
     """All scores of some rows, each with its band.
 
@@ -253,7 +247,7 @@ def score_points(
     return row
 
 
-def _observed(law: NormalMixture, y: np.ndarray) -> np.ndarray:
+def _observed(law: NormalMixture, y: Floats) -> Floats:
     """The observations as floats, one for each of the law's sites."""
     y = np.asarray(y, dtype=float)
     m = law.loc.shape[1]

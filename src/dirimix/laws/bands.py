@@ -1,4 +1,4 @@
-"""Bands of scores: percentile bootstraps of rows or of whole clusters, and binomial bands.
+"""Bands of scores and of their differences: percentile bootstraps, and binomial bands.
 
 Sites that err alike must be resampled together: whole clusters of them, not sites. The percentile
 band of few clusters (about 10) is too narrow: their count is always reported with it.
@@ -6,21 +6,36 @@ band of few clusters (about 10) is too narrow: their count is always reported wi
 Reference: Davison and Hinkley (1997), doi 10.1017/CBO9780511802843, section 3.8.
 """
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.stats import binom, binomtest
+from numpy.typing import ArrayLike
+from scipy import stats
 
+from dirimix._arrays import Floats, Indices
 from dirimix.errors import InputError
 
 _BLOCK = 1 << 20  # resampled values held at once: 8 MB
+_stats: Any = stats  # SciPy types neither the arguments nor the results of these
 
 
 @dataclass(frozen=True)
 class Band:
     """Where a number may well lie; not a number where one observation cannot tell."""
 
+    lo: float
+    hi: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A score of method a minus that of method b on the same sites, with its band."""
+
+    mean: float
     lo: float
     hi: float
 
@@ -37,7 +52,7 @@ class Bootstrap:
     seed: int
     n_boot: int = 2000
 
-    def means(self, values: np.ndarray, clusters: np.ndarray | None = None) -> np.ndarray:
+    def means(self, values: Floats, clusters: ArrayLike | None = None) -> Floats:
         """Column means over resamples, all columns resampled together.
 
         Args:
@@ -59,9 +74,10 @@ class Bootstrap:
         # same; the random streams differ, and published bands rest on both.
         if clusters is None:
             check_count(len(values))
-            found = [_row_means(values.T, rows) for rows in self.rows(len(values))]
-            means = np.concatenate(found)
-            return means if len(values) > 1 else np.full_like(means, np.nan)
+            if len(values) == 1:
+                return np.full((self.n_boot, values.shape[1]), np.nan)
+            found = [[v[rows].mean(axis=1) for v in values.T] for rows in self.rows(len(values))]
+            return np.concatenate([np.stack(means, axis=1) for means in found])
         clusters = np.asarray(clusters)
         if values.ndim != 2 or clusters.shape != values.shape[:1] or not len(values):
             raise InputError(
@@ -78,14 +94,14 @@ class Bootstrap:
         times = rng.multinomial(g, np.full(g, 1 / g), size=self.n_boot)
         return (times @ sums) / (times @ sizes)[:, None]
 
-    def rows(self, n: int) -> Iterator[np.ndarray]:
+    def rows(self, n: int) -> Iterator[Indices]:
         """Row numbers of every resample of n rows, blocks of resamples (b, n)."""
         rng, width = np.random.default_rng(self.seed), max(1, _BLOCK // n)
         for start in range(0, self.n_boot, width):
             yield rng.integers(n, size=(min(width, self.n_boot - start), n))
 
 
-def band_of(resamples: np.ndarray, level: float = 0.9) -> Band:
+def band_of(resamples: Floats, level: float = 0.9) -> Band:
     """The percentile band of a statistic's resamples, (n_boot,)."""
     if np.isnan(resamples).any():
         return Band(np.nan, np.nan)
@@ -94,8 +110,8 @@ def band_of(resamples: np.ndarray, level: float = 0.9) -> Band:
 
 
 def bootstrap_band(
-    values: np.ndarray,
-    statistic: Callable[..., np.ndarray],
+    values: Floats,
+    statistic: Callable[..., Floats],
     seed: int,
     n_boot: int = 2000,
     level: float = 0.9,
@@ -123,6 +139,71 @@ def bootstrap_band(
     return band_of(np.concatenate([statistic(values[rows], axis=-1) for rows in drawn]), level)
 
 
+def difference_of(
+    values: Floats,
+    of_mean: Callable[[Floats], Floats],
+    bootstrap: Bootstrap,
+    *,
+    clusters: ArrayLike | None = None,
+    level: float = 0.9,
+) -> Difference:
+    """A score of one column minus that of another, (n, 2), given the score of column means."""
+    resampled = of_mean(bootstrap.means(values, clusters))
+    band = band_of(resampled[:, 0] - resampled[:, 1], level)
+    first, second = of_mean(values.mean(axis=0))
+    return Difference(float(first - second), band.lo, band.hi)
+
+
+def paired_difference(
+    values_a: Floats, values_b: Floats, seed: int, n_boot: int = 2000, level: float = 0.9
+) -> Difference:
+    """Mean of a - b, per-site scores (m,) of two methods on the same sites, with a bootstrap band.
+
+    Raises:
+        InputError: If there are none, or their numbers differ.
+
+    >>> paired_difference(np.array([1.0, 2.0]), np.array([0.5, 1.5]), seed=0)
+    Difference(mean=0.5, lo=0.5, hi=0.5)
+    """
+    each = deviations(values_a, values_b)
+    band = bootstrap_band(each, np.mean, seed, n_boot, level)
+    return Difference(float(np.mean(each)), band.lo, band.hi)
+
+
+def paired_rms_difference(
+    err_a: Floats, err_b: Floats, seed: int, n_boot: int = 2000, level: float = 0.9
+) -> Difference:
+    """The rms of errors a, (m,), minus that of errors b on the same sites, resampled together.
+
+    Raises:
+        InputError: If there are none, or their numbers differ.
+
+    >>> paired_rms_difference(np.array([2.0, -2.0]), np.array([1.0, 1.0]), seed=0)
+    Difference(mean=1.0, lo=1.0, hi=1.0)
+    """
+    deviations(err_a, err_b)
+    squares = np.stack([np.asarray(err_a, float), np.asarray(err_b, float)], axis=1) ** 2
+    return difference_of(squares, np.sqrt, Bootstrap(seed, n_boot), level=level)
+
+
+def deviations(a: Floats, b: Floats) -> Floats:
+    """The differences a - b, (m,), of two columns of one length.
+
+    Raises:
+        InputError: If their lengths differ or are 0.
+
+    >>> deviations(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
+    array([0., 2.])
+    """
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    if a.shape != b.shape or a.ndim != 1:
+        raise InputError(
+            f"two columns of one length are compared, and their shapes are {a.shape} and {b.shape}"
+        )
+    check_count(len(a))
+    return a - b
+
+
 def binomial_band(hits: int, n: int, level: float = 0.9) -> Band:
     """Wilson's band of a probability of which `hits` of n trials were seen.
 
@@ -136,7 +217,7 @@ def binomial_band(hits: int, n: int, level: float = 0.9) -> Band:
     (0.419, 0.581)
     """
     check_count(n)
-    interval = binomtest(hits, n).proportion_ci(level, method="wilson")
+    interval = _stats.binomtest(hits, n).proportion_ci(level, method="wilson")
     return Band(float(interval.low), float(interval.high))
 
 
@@ -150,13 +231,8 @@ def nominal_band(level: float, n: int, confidence: float = 0.95) -> Band:
     Band(lo=0.4, hi=0.6)
     """
     check_count(n)
-    lo, hi = binom.interval(confidence, n, level)
+    lo, hi = _stats.binom.interval(confidence, n, level)
     return Band(float(lo) / n, float(hi) / n)
-
-
-def _row_means(columns: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Means (b, c) of columns (c, n) over the rows of each resample, (b, n)."""
-    return np.stack([column[rows].mean(axis=1) for column in columns], axis=1)
 
 
 def check_count(n: int) -> None:
