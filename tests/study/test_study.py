@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dirimix.assess.schema import TABLES
 from dirimix.cli.main import main
 from dirimix.errors import InputError
 from dirimix.methods import METHODS, parse_method
@@ -110,8 +111,8 @@ def test_files_and_columns_are_those_of_the_contract(finished):
     assert head["weights"] == ["method", "split", "x", "z", "model", "mean", "sd", "q05", "q95"]
     assert head["evidence"][:5] == "method,model,log_evidence,std_error,probability".split(",")
     assert head["diagnostics"] == "method,parameter,mean,sd,ess_bulk,ess_tail,rhat".split(",")
-    sampling = "method,chains,draws,warmup,divergences,gradients,seconds,converged"
-    assert list(pd.read_csv(out / "sampling.csv").columns)[:8] == sampling.split(",")
+    # nothing is sampled here, and a table without rows has its header nevertheless
+    assert list(pd.read_csv(out / "sampling.csv").columns) == TABLES["sampling"].columns()
 
 
 def test_scores_are_those_of_the_predictions(finished):
@@ -333,3 +334,14 @@ def test_the_shipped_studies_are_valid():
         study = read_study(path)
         local = {name for name, method in METHODS.items() if method.local}
         assert (local if path.stem == "nuclear-long" else set(METHODS)) <= set(study.run)
+
+
+def test_two_other_tables_of_one_target_are_refused(tmp_path, capsys):
+    along = "\n".join(f'"{name}.csv" = "x"' for name in ("table", "one", "two"))
+    section = f'[threshold]\nmethods = ["equal"]\n[threshold.along]\n{along}\n'
+    path = write_study(tmp_path, STUDY + section)
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.csv").write_text((tmp_path / "table.csv").read_text())
+    assert run(path, tmp_path / "out") == 2
+    assert "differ in their targets, which are y, y; keep one" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

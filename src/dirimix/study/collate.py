@@ -11,7 +11,8 @@ from dirimix.assess.method_tables import Tables
 from dirimix.assess.schema import TABLES, read_tables
 from dirimix.assess.threshold import joint
 from dirimix.laws.bands import Bootstrap
-from dirimix.study.jobs import FullFit, Job, OtherTableFit, ResolvedStudy
+from dirimix.study.folder import METHOD_FOLDER, OTHER_TABLE_FOLDER
+from dirimix.study.jobs import Job, ResolvedStudy
 from dirimix.study.validation import confirmed, validate
 from dirimix.study.variants import variant_pairs, weight_changes
 
@@ -36,7 +37,8 @@ class Finished:
     @property
     def following(self) -> list[Job]:
         """The fits whose predictions may be followed to a threshold."""
-        return [job for job in self.jobs if isinstance(job.task, FullFit | OtherTableFit)]
+        folders = METHOD_FOLDER, OTHER_TABLE_FOLDER
+        return [job for job in self.jobs if job.task.place.partition("/")[0] in folders]
 
     def facts(self, jobs: Iterable[Job]) -> list[dict[str, Any]]:
         """What some of the jobs say of themselves."""

@@ -10,18 +10,6 @@ from typing import Any
 
 from dirimix.errors import InputError
 from dirimix.study import toml_values as values
-from dirimix.study.toml_values import (
-    list_of,
-    names,
-    number,
-    one_of,
-    positive,
-    reader,
-    share,
-    sizes,
-    text,
-    whole,
-)  # fmt: skip
 
 # kind of validation scheme -> its entries beyond those that every scheme has
 SCHEMES: dict[str, tuple[str, ...]] = {
@@ -69,65 +57,69 @@ class Entry:
     of_run: bool = False
 
 
-_METHODS = Entry(names, of_run=True)
-_PAIR = list_of(text, "must have two methods, not", least=2, most=2, distinct=True)
-_TRIPLE = list_of(positive, "have three numbers each, a corner each, not", least=3, most=3)
-_TRIPLES = list_of(_TRIPLE, "must be a list of lists of three numbers, not")
-_ENDED = reader(
+_METHODS = Entry(values.names, of_run=True)
+_TOLERATED = values.list_of(values.text, "must be a list of names, not", least=0, distinct=True)
+_PAIR = values.list_of(values.text, "must have two methods, not", least=2, most=2, distinct=True)
+_PAIRS = values.list_of(_PAIR, "must be a list of pairs of methods, not", least=0)
+_TRIPLE = values.list_of(
+    values.positive, "have three numbers each, a corner each, not", least=3, most=3
+)
+_TRIPLES = values.list_of(_TRIPLE, "must be a list of lists of three numbers, not")
+_ENDED = values.reader(
     "is 'below' or 'unknown', not", lambda v: v in ("below", "unknown"), lambda v: v == "below"
 )
 SECTIONS: dict[str, dict[str, Entry]] = {
-    "": {"title": Entry(text), "seed": Entry(whole(0))},
+    "": {"title": Entry(values.text), "seed": Entry(values.whole(0))},
     "data": {
-        "table": Entry(text, "a table, a path or 'data:NAME'; add table = ..."),
-        "target": Entry(text),
-        "coords": Entry(names),
-        "models": Entry(names),
-        "error": Entry(text),
-        "split": Entry(text),
-        "test_fraction": Entry(share),
-        "rows": Entry(one_of("complete", "all")),
-        "n_train": Entry(whole(2)),
-        "label": Entry(text),
-        "unit": Entry(text),
+        "table": Entry(values.text, "a table, a path or 'data:NAME'; add table = ..."),
+        "target": Entry(values.text),
+        "coords": Entry(values.names),
+        "models": Entry(values.names),
+        "error": Entry(values.text),
+        "split": Entry(values.text),
+        "test_fraction": Entry(values.share),
+        "rows": Entry(values.one_of("complete", "all")),
+        "n_train": Entry(values.whole(2)),
+        "label": Entry(values.text),
+        "unit": Entry(values.text),
     },
     "methods": {
-        "run": Entry(names, "a list of methods; add run = [...]"),
-        "tolerated": Entry(list_of(text, "must be a list of names, not", least=0, distinct=True)),
+        "run": Entry(values.names, "a list of methods; add run = [...]"),
+        "tolerated": Entry(_TOLERATED),
     },
     "options": {},  # free: the options of the methods, and a table of them by METHOD
-    "scores": {"n_boot": Entry(whole(2))},
-    "compare": {"pairs": Entry(list_of(_PAIR, "must be a list of pairs of methods, not", least=0))},
+    "scores": {"n_boot": Entry(values.whole(2))},
+    "compare": {"pairs": Entry(_PAIRS)},
     "validation.NAME": {
-        "scheme": Entry(one_of(*SCHEMES), "a scheme; add scheme = ..."),
-        "size": Entry(sizes, "size; a scheme of blocks is made by it"),
-        "along": Entry(text, "along; a scheme of edges is made by it"),
-        "depth": Entry(whole(1)),
-        "lines": Entry(sizes),
-        "folds": Entry(whole(2), "folds; a scheme of k-fold is made by it"),
-        "cluster": Entry(sizes),
+        "scheme": Entry(values.one_of(*SCHEMES), "a scheme; add scheme = ..."),
+        "size": Entry(values.sizes, "size; a scheme of blocks is made by it"),
+        "along": Entry(values.text, "along; a scheme of edges is made by it"),
+        "depth": Entry(values.whole(1)),
+        "lines": Entry(values.sizes),
+        "folds": Entry(values.whole(2), "folds; a scheme of k-fold is made by it"),
+        "cluster": Entry(values.sizes),
         "methods": _METHODS,
         "options": Entry(values.table),
     },
     "preselection": {
-        "scheme": Entry(text, "a scheme, the NAME of a [validation.NAME]; add scheme = ..."),
-        "method": Entry(text),
-        "keep": Entry(whole(2)),
+        "scheme": Entry(values.text, "a scheme, the NAME of a [validation.NAME]; add scheme = ..."),
+        "method": Entry(values.text),
+        "keep": Entry(values.whole(2)),
         "confirm": _METHODS,
     },
     "threshold": {
-        "level": Entry(number),
-        "methods": Entry(names, "a list of mixtures; add methods = [...]", of_run=True),
+        "level": Entry(values.number),
+        "methods": Entry(values.names, "a list of mixtures; add methods = [...]", of_run=True),
         "along": Entry(values.texts, "a section [threshold.along]; add TABLE = COORDINATE to it"),
-        "draws": Entry(whole(100)),
+        "draws": Entry(values.whole(100)),
         "ended": Entry(_ENDED),
     },
-    "reversion": {"tolerance": Entry(share), "share": Entry(share)},
+    "reversion": {"tolerance": Entry(values.share), "share": Entry(values.share)},
     "exhibits.NAME": {
-        "kind": Entry(one_of(*KINDS), "a kind; add kind = ..."),
-        "title": Entry(text),
+        "kind": Entry(values.one_of(*KINDS), "a kind; add kind = ..."),
+        "title": Entry(values.text),
         "methods": _METHODS,
-        "parameters": Entry(names),
+        "parameters": Entry(values.names),
         "concentrations": Entry(_TRIPLES, "concentrations, a list of lists of three numbers"),
     },
 }

@@ -77,7 +77,8 @@ def check_target(target: Path) -> None:
                 f"the output folder {str(target)!r} holds {name!r}, which dirimix did not write; "
                 "move it away, or name another folder"
             )
-    if not os.access(_existing(target), os.W_OK):
+    path = target.absolute()
+    if not os.access(next(p for p in (path, *path.parents) if p.exists()), os.W_OK):
         raise InputError(f"the output folder {str(target)!r} cannot be written to; name another")
 
 
@@ -106,7 +107,8 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 
 def write_json(content: Any, path: Path) -> None:
     """A JSON file that is there whole or not at all."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=_plain)
+    plain = np.generic.item  # of a NumPy number
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=plain)
     with whole_file(path) as part:
         part.write_text(text + "\n", encoding="utf-8")
 
@@ -130,7 +132,10 @@ def read_json(path: Path) -> Any:
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table as plain records, None where a number is not known."""
     rounded = json.loads(str(table.to_json(orient="records", double_precision=15)))
-    return [{k: _rounded(v) for k, v in row.items()} for row in rounded]
+    return [
+        {k: float(DIGITS % v) if isinstance(v, float) else v for k, v in row.items()}
+        for row in rounded
+    ]
 
 
 def remove(path: Path) -> None:
@@ -139,18 +144,3 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _rounded(value: Any) -> Any:
-    return float(DIGITS % value) if isinstance(value, float) else value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def _existing(path: Path) -> Path:
-    """The path itself or its nearest parent that exists."""
-    return next(p for p in (path.absolute(), *path.absolute().parents) if p.exists())

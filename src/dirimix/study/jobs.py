@@ -1,14 +1,13 @@
-"""The jobs of a study: what is fitted to what, and whether its result is there already.
+"""The jobs of a study: what is fitted to what, and whether its result is there already."""
 
-A task makes the table to fit from the study's (`data`) and the tables of results from the fitted
-method (`tables`). It knows the folder inside the study's that holds one folder a method (`place`),
-the job in a few words (`title`), and what of itself decides the result (`content`).
-"""
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportAttributeAccessIssue=true
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from dirimix._version import __version__
 from dirimix.assess.folds import Fold, make_folds
 from dirimix.assess.loo import loo_tables
 from dirimix.assess.method_tables import Tables, method_tables, of_method, point_table
-from dirimix.assess.options import Reversion, Scheme, Threshold
+from dirimix.assess.options import Threshold
 from dirimix.assess.threshold import threshold_tables
+from dirimix.errors import InputError
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.bands import Bootstrap
 from dirimix.methods import Choice
@@ -37,131 +37,24 @@ from dirimix.table.split import SplitTable
 
 
 @dataclass(frozen=True)
-class FullFit:
-    """The method on all training rows: everything that the output folder shows.
+class Task:
+    """What one or several methods are fitted to, and what is measured; it can be pickled.
 
     Attributes:
-        bootstrap: Of the bands of its scores.
-        reversion: When a local weight has gone back to its far field.
-        threshold: The level that its predictions are followed above, if any.
-        along: The coordinate of the lines on which they are.
+        place: The folder inside the study's that holds one folder a method.
+        content: What of it decides the result, as plain values.
+        tables: Makes the tables of results from a fitted method and what it was fitted to.
+        data: Makes what is fitted to from the study's data, by default the same.
+        words: What a user reads of it, after the method's name.
+        fold: The rows that are left out, if it is for them.
     """
 
-    bootstrap: Bootstrap
-    reversion: Reversion
-    threshold: Threshold | None = None
-    along: str = ""
-
-    @property
-    def place(self) -> str:
-        return METHOD_FOLDER
-
-    def title(self, method: str) -> str:
-        return method
-
-    def content(self) -> object:
-        return ["whole", asdict(self.reversion), self.threshold and asdict(self.threshold)]
-
-    def data(self, data: SplitTable) -> SplitTable:
-        return data
-
-    def tables(self, fitted: FittedMethod, data: SplitTable) -> Tables:
-        return method_tables(
-            fitted,
-            data,
-            self.bootstrap,
-            reversion=self.reversion,
-            threshold=self.threshold,
-            along=self.along,
-        )
-
-
-@dataclass(frozen=True)
-class FoldFit:
-    """The method without the rows of a fold, which it then predicts."""
-
-    fold: Fold
-
-    @property
-    def place(self) -> str:
-        return f"{FOLD_FOLDER}/{self.fold.scheme}/{self.fold.label}"
-
-    def title(self, method: str) -> str:
-        return f"{method} without {self.fold.scheme} {self.fold.label}"
-
-    def content(self) -> object:
-        return [self.fold.scheme, self.fold.label, self.fold.held.tolist()]
-
-    def data(self, data: SplitTable) -> SplitTable:
-        return self.fold.data(data)
-
-    def tables(self, fitted: FittedMethod, data: SplitTable) -> Tables:
-        points = point_table(fitted, data, self.fold.scheme)
-        rows = self.fold.held[points["row"].to_numpy()]
-        return of_method(fitted, {"pointwise": points.assign(row=rows)})
-
-
-@dataclass(frozen=True)
-class ReducedFit:
-    """The method with some of the models: what it predicts, and its leave-one-out scores."""
-
-    models: tuple[str, ...]
-
-    @property
-    def place(self) -> str:
-        return REDUCED_FOLDER
-
-    def title(self, method: str) -> str:
-        return f"{method} with {len(self.models)} models"
-
-    def content(self) -> object:
-        return ["fewer", *self.models]
-
-    def data(self, data: SplitTable) -> SplitTable:
-        return replace(data, models=self.models)
-
-    def tables(self, fitted: FittedMethod, data: SplitTable) -> Tables:
-        tables = loo_tables(fitted, data)
-        if "test" in data.parts:
-            tables["pointwise"] = point_table(fitted, data, "test")
-        return of_method(fitted, tables)
-
-
-@dataclass(frozen=True)
-class OtherTableFit:
-    """The method on another table of the same sites, only to see where that is above a level.
-
-    Attributes:
-        other: The other table.
-        threshold: The level.
-        along: The coordinate of the lines there.
-        digest: Says what the other table holds.
-    """
-
-    other: SplitTable
-    threshold: Threshold
-    along: str
-    digest: str
-
-    @property
-    def place(self) -> str:
-        return f"{OTHER_TABLE_FOLDER}/{self.other.target}"
-
-    def title(self, method: str) -> str:
-        return f"{method} of {self.other.target}"
-
-    def content(self) -> object:
-        return ["elsewhere", asdict(self.threshold), self.digest]
-
-    def data(self, data: SplitTable) -> SplitTable:
-        del data
-        return self.other
-
-    def tables(self, fitted: FittedMethod, data: SplitTable) -> Tables:
-        return of_method(fitted, threshold_tables(fitted, data, self.threshold, self.along))
-
-
-Task = FullFit | FoldFit | ReducedFit | OtherTableFit
+    place: str
+    content: Sequence[object]
+    tables: Callable[[FittedMethod, SplitTable], Tables]
+    data: Callable[[SplitTable], SplitTable] = replace
+    words: str = ""
+    fold: Fold | None = None
 
 
 @dataclass(frozen=True)
@@ -197,12 +90,12 @@ class Job:
     @property
     def title(self) -> str:
         """What a user reads of it."""
-        return self.task.title(self.choice.name)
+        return self.choice.name + self.task.words
 
     @property
     def is_whole(self) -> bool:
         """Whether it is the fit to all training rows."""
-        return isinstance(self.task, FullFit)
+        return self.task.place == METHOD_FOLDER
 
     def facts(self) -> dict[str, Any]:
         """What the finished job says of itself."""
@@ -225,72 +118,128 @@ class ResolvedStudy:
         data: On what.
         others: Other tables of the same sites, by the name that [threshold.along] gives them.
         selection: The models that a preselection kept, if one was asked for.
+
+    Raises:
+        InputError: If two of the other tables have the same target.
     """
 
     study: Study
     data: SplitTable
-    others: Mapping[str, SplitTable] = field(default_factory=dict)
+    others: Mapping[str, SplitTable] = field(default_factory=dict[str, SplitTable])
     selection: Selection | None = None
+
+    def __post_init__(self) -> None:
+        targets = [other.target for other in self.others.values()]
+        if len(set(targets)) < len(targets):
+            raise InputError(
+                "the tables of [threshold.along] beside the study's own must differ in their "
+                f"targets, which are {', '.join(targets)}; keep one table a target"
+            )
 
 
 def make_jobs(setup: ResolvedStudy, folder: Path) -> tuple[Job, ...]:
     """One job a method on all training rows, then all that the optional sections ask for."""
-    study, content = setup.study, content_of(setup.data)
-    jobs = []
+    study, content = setup.study, _content_of(setup.data)
+    jobs: list[Job] = []
     for choice, task, more in _fits(setup):
         options = study.options_of(choice) | dict(more)
         made_from = [
-            __version__, choice.name, options, study.seed, study.n_boot, content, task.content(),
+            __version__, choice.name, options, study.seed, study.n_boot, content, task.content,
         ]  # fmt: skip
         key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
         jobs.append(Job(choice, options, study.seed, folder, key, task))
     return tuple(jobs)
 
 
-_Fits = Iterator[tuple[Choice, Task, Mapping[str, object]]]
-
-
-def _fits(setup: ResolvedStudy) -> _Fits:
+def _fits(setup: ResolvedStudy) -> Iterator[tuple[Choice, Task, Mapping[str, object]]]:
     """Method, task and options over those of the study, of every job."""
-    study = setup.study
+    study, wanted = setup.study, setup.study.threshold
+    followed = () if wanted is None else wanted.methods
     for choice in study.choices():
-        yield choice, _full_fit(choice, study), {}
+        yield choice, _whole(study, followed=choice.name in followed), {}
     for scheme in study.validation:
-        yield from _fold_fits(scheme, setup)
+        tasks = [_without(fold) for fold in make_folds(scheme, setup.data, study.seed)]
+        for choice in study.validated(scheme):
+            known = choice.method.options()
+            more = {k: v for k, v in scheme.options.items() if k in known}
+            yield from ((choice, task, more) for task in tasks)
     if setup.selection is not None and study.preselection is not None:
-        for choice in study.choices():
-            if choice.name in study.preselection.confirm:
-                yield choice, ReducedFit(setup.selection.kept), {}
-    yield from _other_table_fits(setup)
-
-
-def _full_fit(choice: Choice, study: Study) -> FullFit:
-    bootstrap, wanted = Bootstrap(study.seed, study.n_boot), study.threshold
-    if wanted is None or choice.name not in wanted.methods:
-        return FullFit(bootstrap, study.reversion)
-    return FullFit(bootstrap, study.reversion, wanted, wanted.along[study.data.table])
-
-
-def _fold_fits(scheme: Scheme, setup: ResolvedStudy) -> _Fits:
-    folds = make_folds(scheme, setup.data, setup.study.seed)
-    for choice in setup.study.validated(scheme):
-        known = choice.method.options()
-        more = {k: v for k, v in scheme.options.items() if k in known}
-        for fold in folds:
-            yield choice, FoldFit(fold), more
-
-
-def _other_table_fits(setup: ResolvedStudy) -> _Fits:
-    wanted = setup.study.threshold
+        task = _reduced(setup.selection.kept)
+        confirm = study.preselection.confirm
+        yield from ((choice, task, {}) for choice in study.choices() if choice.name in confirm)
     for table, other in setup.others.items():
-        assert wanted is not None
-        digest = json.dumps(content_of(other))
-        for choice in setup.study.choices():
-            if choice.name in wanted.methods:
-                yield choice, OtherTableFit(other, wanted, wanted.along[table], digest), {}
+        task = _elsewhere(study, table, other)
+        yield from ((choice, task, {}) for choice in study.choices() if choice.name in followed)
 
 
-def content_of(data: SplitTable) -> list[object]:
+def _whole(study: Study, *, followed: bool) -> Task:
+    """All training rows, and every table that the output folder shows."""
+    threshold = study.threshold if followed else None
+    tables = partial(
+        method_tables,
+        bootstrap=Bootstrap(study.seed, study.n_boot),
+        reversion=study.reversion,
+        threshold=threshold,
+        along=threshold.along[study.data.table] if threshold else "",
+    )
+    content = ["whole", asdict(study.reversion), threshold and asdict(threshold)]
+    return Task(METHOD_FOLDER, content, tables)
+
+
+def _without(fold: Fold) -> Task:
+    """All training rows but those of a fold, which are then predicted."""
+    return Task(
+        f"{FOLD_FOLDER}/{fold.scheme}/{fold.label}",
+        [fold.scheme, fold.label, fold.held.tolist()],
+        partial(_fold_tables, fold),
+        fold.data,
+        f" without {fold.scheme} {fold.label}",
+        fold,
+    )
+
+
+def _fold_tables(fold: Fold, fitted: FittedMethod, data: SplitTable) -> Tables:
+    points = point_table(fitted, data, fold.scheme)
+    rows = fold.held[points["row"].to_numpy()]
+    return of_method(fitted, {"pointwise": points.assign(row=rows)})
+
+
+def _reduced(models: tuple[str, ...]) -> Task:
+    """Some of the models: what they predict, and their leave-one-out scores."""
+    words, content = f" with {len(models)} models", ["fewer", *models]
+    data = partial(replace, models=models)
+    return Task(REDUCED_FOLDER, content, _reduced_tables, data, words)
+
+
+def _reduced_tables(fitted: FittedMethod, data: SplitTable) -> Tables:
+    tables = loo_tables(fitted, data)
+    if "test" in data.parts:
+        tables["pointwise"] = point_table(fitted, data, "test")
+    return of_method(fitted, tables)
+
+
+def _elsewhere(study: Study, table: str, other: SplitTable) -> Task:
+    """Another table of the same sites, only to see where its target is above a level."""
+    wanted = study.threshold
+    assert wanted is not None
+    place, words = f"{OTHER_TABLE_FOLDER}/{other.target}", f" of {other.target}"
+    content = ["elsewhere", asdict(wanted), json.dumps(_content_of(other))]
+    tables = partial(_threshold_tables, wanted=wanted, along=wanted.along[table])
+    return Task(place, content, tables, partial(_instead, other), words)
+
+
+def _instead(other: SplitTable, data: SplitTable) -> SplitTable:
+    del data
+    return other
+
+
+def _threshold_tables(
+    fitted: FittedMethod, data: SplitTable, wanted: Threshold, along: str
+) -> Tables:
+    return of_method(fitted, threshold_tables(fitted, data, wanted, along))
+
+
+def _content_of(data: SplitTable) -> list[object]:
     """What of a table decides a result, as plain values."""
     parts = {
         split: frame_sha256(rows.frame.assign(__y=rows.y, __y_err=rows.y_err))

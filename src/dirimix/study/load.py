@@ -1,7 +1,7 @@
 """The table of a study: read, checked, and its rows sorted into training, test and landscape."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +16,8 @@ from dirimix.table.table import make_table
 _UNUSABLE = "unusable"  # mark of a row where no model has a value
 
 
-@dataclass(frozen=True)
-class _Source:
-    """A table before its rows are sorted.
-
-    Attributes:
-        data: Where it came from and what its columns are; no parts yet.
-        frame: All rows, n.
-        split: The column that says which part a row belongs to, if any.
-    """
-
-    data: SplitTable
-    frame: pd.DataFrame
-    split: str | None
+# where a table came from and what its columns are, all its rows, and its split column if any
+_Source = tuple[SplitTable, pd.DataFrame, str | None]
 
 
 def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None) -> SplitTable:
@@ -44,9 +33,8 @@ def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None)
         InputError: If the table cannot be used; the message says why.
     """
     is_dataset = choice.table.startswith(DATASET)
-    source = _from_dataset(choice, data_dir) if is_dataset else _from_file(choice)
-    data, frame = source.data, source.frame
-    marks = _marks(frame, source.split, choice.test_fraction, seed)
+    data, frame, split = _from_dataset(choice, data_dir) if is_dataset else _from_file(choice)
+    marks = _marks(frame, split, choice.test_fraction, seed)
     _check_roles(data)
     if choice.rows == "complete":
         data, marks = _mark_unusable(data, frame, marks)
@@ -110,7 +98,7 @@ def _from_dataset(choice: DataChoice, data_dir: str | None) -> _Source:
         citation=found.citation,
     )
     own_split = None if choice.test_fraction else found.split
-    return _Source(data, found.frame, choice.split or own_split)
+    return data, found.frame, choice.split or own_split
 
 
 def _from_file(choice: DataChoice) -> _Source:
@@ -134,7 +122,7 @@ def _from_file(choice: DataChoice) -> _Source:
         units={target: choice.unit} if choice.unit else {},
         label=choice.label or target,
     )
-    return _Source(data, frame, choice.split)
+    return data, frame, choice.split
 
 
 def _marks(frame: pd.DataFrame, split: str | None, fraction: float | None, seed: int) -> np.ndarray:

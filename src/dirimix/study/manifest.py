@@ -12,19 +12,17 @@ import pandas as pd
 from dirimix._version import __version__
 from dirimix.assess.method_tables import Tables
 from dirimix.study.collate import Finished, collate
-from dirimix.study.folder import (
-    MANIFEST_FILE,
-    SCORES_FILE,
-    records,
-    write_json,
-    write_tables,
-)
+from dirimix.study.folder import MANIFEST_FILE, SCORES_FILE, records, write_json, write_tables
 from dirimix.table.split import SplitTable
 
 # whose rows stand in the report as they are
 _SHOWN = (
     "scores", "coverage", "evidence", "pairs", "ranking", "folds", "loo", "correlations",
     "preselection", "preselection_confirmed", "sensitivity", "variants", "reversion", "above",
+)  # fmt: skip
+_DESCRIBED = (
+    "source", "target", "label", "unit", "coords", "models", "error", "rows", "notes", "remarks",
+    "labels", "units", "citation",
 )  # fmt: skip
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "jax", "blackjax", "arviz-stats")
 
@@ -109,21 +107,9 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _described(data: SplitTable) -> dict[str, Any]:
-    return {
-        "source": data.source,
-        "target": data.target,
-        "label": data.label,
-        "unit": data.units.get(data.target, ""),
-        "coords": list(data.coords),
-        "models": list(data.models),
-        "error": data.error,
-        "rows": {split: len(rows.frame) for split, rows in data.parts.items()},
-        "notes": list(data.notes),
-        "remarks": list(data.remarks),
-        "labels": data.labels,
-        "units": data.units,
-        "citation": data.citation,
-    }
+    rows = {split: len(part.frame) for split, part in data.parts.items()}
+    known = vars(data) | {"unit": data.units.get(data.target, ""), "rows": rows}
+    return {name: known[name] for name in _DESCRIBED}
 
 
 def _manifest(

@@ -131,8 +131,10 @@ class Study:
     def other_data(self) -> dict[str, DataChoice]:
         """The other tables of [threshold.along], by name, read as that of the study is."""
         along = {} if self.threshold is None else self.threshold.along
+        # a data set has columns and words of its own
+        own = dict.fromkeys(("target", "error", "label", "unit"))
         return {
-            table: replace(self.data, table=table, **_known_by_dataset(table))
+            table: replace(self.data, table=table, **(own if table.startswith("data:") else {}))
             for table in along
             if table != self.data.table
         }
@@ -152,9 +154,3 @@ class Study:
                 )
         run, tolerated = ([n for n in own if n in names] for own in (self.run, self.tolerated))
         return replace(self, run=tuple(run), tolerated=tuple(tolerated))
-
-
-def _known_by_dataset(table: str) -> dict[str, None]:
-    """The choices left to a data set, which has columns and words of its own."""
-    own = ("target", "error", "label", "unit")
-    return dict.fromkeys(own) if table.startswith("data:") else {}

@@ -11,7 +11,8 @@ from dirimix.assess.options import Scheme
 from dirimix.assess.schema import TABLES, read_tables
 from dirimix.laws.bands import Bootstrap
 from dirimix.scores import SCORES
-from dirimix.study.jobs import FoldFit, Job, ReducedFit
+from dirimix.study.folder import REDUCED_FOLDER
+from dirimix.study.jobs import Job
 from dirimix.study.spec import Study
 from dirimix.table.split import SplitTable
 
@@ -48,7 +49,7 @@ def validate(study: Study, data: SplitTable, jobs: Sequence[Job]) -> Validation:
     whole, folds = _points(full), []
     parts = [whole, _leave_one_out(full)]
     for scheme in study.validation:
-        held = [job for job in jobs if _scheme_of(job) == scheme.name]
+        held = [job for job in jobs if job.task.fold and job.task.fold.scheme == scheme.name]
         found = _of_split(scheme, whole, study) if scheme.kind == "split" else _points(held)
         labels = clusters(scheme, data)
         parts.append(found.assign(cluster=labels[found["row"].to_numpy(dtype=int)]))
@@ -68,17 +69,13 @@ def confirmed(study: Study, jobs: Sequence[Job], points: pd.DataFrame) -> pd.Dat
 
     Paired differences on the test rows and, of sampled methods, by leave-one-out.
     """
-    fewer = [job for job in jobs if isinstance(job.task, ReducedFit)]
+    fewer = [job for job in jobs if job.task.place == REDUCED_FOLDER]
     found = _joined([_points(fewer), _leave_one_out(fewer)])
     found["method"] = found["method"].astype(str) + _KEPT
     pairs = [(job.choice.name, job.choice.name + _KEPT) for job in fewer]
     unseen = points.loc[points["split"].isin(["test", LEAVE_ONE_OUT])]
     both = _joined([unseen, found])
     return pair_rows(pairs, both, Bootstrap(study.seed, study.n_boot))
-
-
-def _scheme_of(job: Job) -> str:
-    return job.task.fold.scheme if isinstance(job.task, FoldFit) else ""
 
 
 def _joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -110,9 +107,9 @@ def _of_split(scheme: Scheme, whole: pd.DataFrame, study: Study) -> pd.DataFrame
 
 def _fold_rows(job: Job) -> Iterator[dict[str, object]]:
     """The scores of one fold, without bands: its rows are too few and too much alike."""
-    assert isinstance(job.task, FoldFit)
-    converged = job.facts()["converged"]
-    where = {"split": job.task.fold.scheme, "fold": job.task.fold.label}
+    fold, converged = job.task.fold, job.facts()["converged"]
+    assert fold is not None
+    where = {"split": fold.scheme, "fold": fold.label}
     for points in read_tables([job.home], "pointwise"):
         for model, rows in points.groupby("model", sort=False):
             columns = columns_of(rows)
