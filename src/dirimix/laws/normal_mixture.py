@@ -76,7 +76,7 @@ class NormalMixture:
         raise no_attribute(self, name, _RENAMED)
 
     @classmethod
-    def of_draws(cls, loc: Floats, scale: Floats) -> "NormalMixture":
+    def of_draws(cls, loc: Floats, scale: Floats | float) -> "NormalMixture":
         """Equally weighted draws; `scale` broadcasts against `loc`, (c, m)."""
         loc = np.asarray(loc, dtype=float)
         return cls(loc, np.broadcast_to(scale, loc.shape), np.full(len(loc), 1 / len(loc)))

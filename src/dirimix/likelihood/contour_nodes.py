@@ -27,9 +27,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial.chebyshev import chebpts1, chebvander
+from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
 from dirimix.likelihood.inlining import inlined
+
+Complex = NDArray[np.complexfloating]
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,8 @@ def make_paths(step: float) -> Paths:
     steps = step * np.arange(int(np.ceil(span / step)) + 1)
     parts = [_along(shape, shape.left + steps, step) for shape in SHAPES]
     zeta, slope, offset, ratios = (np.stack(column) for column in zip(*parts, strict=True))
-    # no model is closer to a node than the real axis
-    size = slope.real - np.log(zeta.imag)
+    # no model is closer to a node than the real axis; zip drops the type of arrays
+    size = slope.real - np.log(zeta.imag)  # pyright: ignore[reportAttributeAccessIssue]
     zeta, slope, offset = (_parts(values) for values in (zeta, slope, offset))
     numbers = np.array([(s.height, s.left, s.slope, s.least, s.most) for s in SHAPES])
     height, left, asymptote, least, most = np.ascontiguousarray(numbers.T)
@@ -134,12 +137,12 @@ def single_paths(step: float) -> Paths:
     return Paths(step, *(part.astype(np.float32) for part in make_paths(step)[1:]))
 
 
-def _parts(values: np.ndarray) -> np.ndarray:
+def _parts(values: Complex) -> np.ndarray:
     """Real and imaginary parts along a new axis before the last."""
     return np.stack([values.real, values.imag], axis=-2)
 
 
-def _along(shape: Shape, t: np.ndarray, step: float) -> tuple[np.ndarray, ...]:
+def _along(shape: Shape, t: np.ndarray, step: float) -> tuple[Complex, ...]:
     """What `Paths` holds, for one shape."""
     zeta = np.sinh(t) / shape.slope + 1j * np.cosh(t)
     weight = -step * (np.cosh(t) / shape.slope + 1j * np.sinh(t))
@@ -152,7 +155,7 @@ def _along(shape: Shape, t: np.ndarray, step: float) -> tuple[np.ndarray, ...]:
     return zeta, slope, np.log(weight) + offset, ratios
 
 
-def _in_pieces(x: np.ndarray, values: np.ndarray) -> np.ndarray:
+def _in_pieces(x: np.ndarray, values: Complex) -> Complex:
     """Polynomials, (PIECES, TERMS, m), that agree with a series through values at x, (x, m)."""
     at = chebpts1(TERMS)
     places = (2 * np.arange(PIECES)[:, None] + 1 + at) / PIECES - 1
@@ -161,7 +164,7 @@ def _in_pieces(x: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.linalg.solve(np.vander(at, increasing=True), onto)
 
 
-def _carrier(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _carrier(z: Complex) -> tuple[Complex, Complex]:
     """G's own saddle point at sqrt(A + 1) z: slope and offset of its logarithm in A.
 
     What is the same at every node, log Gamma(A + 1) + (1 - A) log(A + 1) / 2, is left out.
@@ -173,7 +176,7 @@ def _carrier(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return exponent - np.log(t), exponent + np.log(t) - curvature
 
 
-def _over_carrier(total: float, z: np.ndarray, slope: np.ndarray, offset: np.ndarray) -> np.ndarray:
+def _over_carrier(total: float, z: Complex, slope: Complex, offset: Complex) -> Complex:
     """A G, A z dG/dz and d(A G)/dA at sqrt(A + 1) z over the carrier, (3, j)."""
     scalar = gammaln(total + 1) + 0.5 * (1 - total) * np.log(total + 1)
     carrier = scalar + slope * total + offset
@@ -185,7 +188,7 @@ def _over_carrier(total: float, z: np.ndarray, slope: np.ndarray, offset: np.nda
     return result
 
 
-def _along_tau(total: float, z: np.ndarray, carrier: np.ndarray, nodes: int = 401) -> np.ndarray:
+def _along_tau(total: float, z: Complex, carrier: Complex, nodes: int = 401) -> Complex:
     """From G = Gamma(A) (2 pi i)^-1 int tau^(1 - A) exp(tau z + tau^2 / 2) dtau, Re tau fixed."""
     c = (np.sqrt(z.real**2 + 4 * max(total - 1, 0.3)) - z.real) / 2
     reach = np.arcsinh((np.abs(z.imag) + 14) / c)
@@ -199,7 +202,7 @@ def _along_tau(total: float, z: np.ndarray, carrier: np.ndarray, nodes: int = 40
     return np.stack([value, z * np.sum(part * tau, axis=0), by_total])
 
 
-def _power_mean(total: float, z: np.ndarray, carrier: np.ndarray, nodes: int = 401) -> np.ndarray:
+def _power_mean(total: float, z: Complex, carrier: Complex, nodes: int = 401) -> Complex:
     """From G = (A - 1) E (z + xi)^(A - 2), xi ~ Normal(0, 1), right of every d up to exp(-40)."""
     excess = max(total - 2, 0.0)
     shift = (np.sqrt(1 + 4 * excess / z**2) - 1) / 2 * z

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
+from matplotlib.collections import Collection
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
 from dirimix.methods import CORRECTED, LABEL
@@ -107,9 +108,10 @@ def blocks(count: int, size: int, width: float, height: float) -> np.ndarray:
     return parts[:, :size]
 
 
-def colour_bar(drawn: ScalarMappable, label: str, axes: Axes | None = None) -> None:
+def colour_bar(drawn: Collection | AxesImage, label: str, axes: Axes | None = None) -> None:
     """The scale of coloured values, beside some Axes or beside all of the figure."""
-    place = drawn.axes if axes is None else axes
+    place = axes or drawn.axes
+    assert place is not None, "drawn before its scale"
     bar = place.figure.colorbar(
         drawn, ax=place.figure.axes if axes is None else axes, shrink=0.6, aspect=30
     )

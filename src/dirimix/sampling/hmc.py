@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from blackjax.mcmc.hmc import HMCState
 from blackjax.mcmc.integrators import IntegratorState
+from blackjax.mcmc.metrics import default_metric
 from jaxtyping import Array
 
 from dirimix.errors import NotConverged
@@ -107,7 +108,7 @@ def _compile(target: Target, settings: Settings) -> Callable:
         kernel = blackjax.hmc.build_kernel(_trajectory(target.gaussian, force, steps))
         after, info = kernel(key_move, state, density, size, tuning.inverse_mass, 1)
         # the library tells the energy of the end, also where the chain stayed at the start
-        kinetic = blackjax.mcmc.metrics.default_metric(tuning.inverse_mass).kinetic_energy
+        kinetic = default_metric(tuning.inverse_mass).kinetic_energy
         stayed = -state.logdensity + kinetic(info.momentum)
         return after, info._replace(energy=jnp.where(info.is_accepted, info.energy, stayed)), steps
 
