@@ -5,17 +5,21 @@ log_score, crps, pit, one line a method and predicted row. Bands resample cluste
 methods that are compared are resampled together.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dirimix import scores
+from dirimix._arrays import Floats, Indices
 from dirimix.assess.schema import SCORE_WORDS, TABLES
-from dirimix.laws.bands import Bootstrap, band_of
-from dirimix.scores import SCORES, Points
+from dirimix.laws.bands import Bootstrap, band_of, difference_of
+from dirimix.scores import SCORES, Points, score_points
 
-Row = dict[str, object]
+Row = dict[str, Any]
 COMPARED = ("rms", "log_score", "crps")
 
 
@@ -29,7 +33,7 @@ def score_rows(points: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     keys = ["method", "model", "split", "weights"]
     rows = [
         {key: each[key].iloc[0] for key in keys}
-        | scores.score_points(columns_of(each), bootstrap, clusters=each["cluster"].to_numpy())
+        | score_points(columns_of(each), bootstrap, clusters=each["cluster"])
         for _, each in points.groupby(keys, sort=False)
     ]
     return pd.DataFrame(rows, columns=pd.Index(TABLES["scores"].columns()))
@@ -47,10 +51,11 @@ def pair_rows(
     """
     by_name = _by_name(points)
     rows = [
-        row
+        {"a": a, "b": b, "split": split} | row
         for a, b in pairs
         if a in by_name and b in by_name
-        for row in _pair(a, b, by_name, bootstrap)
+        for split in by_name[a]["split"].unique()
+        for row in _differences(by_name[a], by_name[b], split, bootstrap)
     ]
     return pd.DataFrame(rows, columns=pd.Index(TABLES["pairs"].columns()))
 
@@ -64,38 +69,22 @@ def _by_name(points: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def _pair(
-    a: str, b: str, by_name: Mapping[str, pd.DataFrame], bootstrap: Bootstrap
+def _differences(
+    a: pd.DataFrame, b: pd.DataFrame, split: str, bootstrap: Bootstrap
 ) -> Iterable[Row]:
-    one, other = by_name[a], by_name[b]
-    for split in one["split"].unique():
-        first = one.loc[one["split"] == split].set_index("row")
-        second = other.loc[other["split"] == split].set_index("row")
-        both = first.index.intersection(second.index)
-        if len(both):
-            where = {"a": a, "b": b, "split": split}
-            yield from (
-                where | row for row in _differences(first.loc[both], second.loc[both], bootstrap)
-            )
-
-
-def _differences(a: pd.DataFrame, b: pd.DataFrame, bootstrap: Bootstrap) -> Iterable[Row]:
-    for name in COMPARED:
-        score = SCORES[name]
-        values = np.stack([score.contribution(columns_of(rows)) for rows in (a, b)], axis=1)
+    first, second = (rows.loc[rows["split"] == split].set_index("row") for rows in (a, b))
+    both = first.index.intersection(second.index)
+    clusters = first["cluster"].loc[both]
+    for name in COMPARED if len(both) else ():
+        columns = (columns_of(rows.loc[both]) for rows in (first, second))
+        values = np.stack(
+            [SCORES[name].contribution(points) for points in columns], axis=1, dtype=float
+        )
         if np.isnan(values).any():
             continue  # leave-one-out knows the log score only
-        resamples = score.of_mean(bootstrap.means(values, a["cluster"].to_numpy()))
-        band = band_of(resamples[:, 0] - resamples[:, 1])
-        first, second = score.of_mean(values.mean(axis=0))
-        yield {
-            "score": name,
-            "n": len(a),
-            "clusters": a["cluster"].nunique(),
-            "difference": float(first - second),
-            "lo": band.lo,
-            "hi": band.hi,
-        }
+        found = difference_of(values, SCORES[name].of_mean, bootstrap, clusters=clusters)
+        size = {"score": name, "n": len(both), "clusters": clusters.nunique()}
+        yield size | {"difference": found.mean, "lo": found.lo, "hi": found.hi}
 
 
 def ranking(points: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
@@ -117,23 +106,18 @@ def _ranked(split: str, points: pd.DataFrame, bootstrap: Bootstrap) -> Iterable[
     by_name = {k: v.sort_values("row") for k, v in _by_name(points).items()}
     n = max(map(len, by_name.values()), default=0)
     tables = {name: rows for name, rows in by_name.items() if len(rows) == n}
-    for score in COMPARED if len(tables) > 1 else ():
+    for score in COMPARED:
         columns = {k: SCORES[score].contribution(columns_of(v)) for k, v in tables.items()}
-        known = {k: v for k, v in columns.items() if not np.isnan(v).any()}
-        if len(known) > 1:
-            yield from _order(split, score, known, tables, bootstrap)
+        names = [k for k, v in columns.items() if not np.isnan(v).any()]
+        if len(names) > 1:
+            values = np.stack([columns[k] for k in names], axis=1, dtype=float)
+            rows = _order(score, names, values, tables[names[0]]["cluster"].to_numpy(), bootstrap)
+            yield from ({"split": split, "score": score} | row for row in rows)
 
 
 def _order(
-    split: str,
-    score: str,
-    columns: Mapping[str, np.ndarray],
-    tables: Mapping[str, pd.DataFrame],
-    bootstrap: Bootstrap,
+    score: str, names: list[str], values: Floats, clusters: Indices, bootstrap: Bootstrap
 ) -> Iterable[Row]:
-    names = list(columns)
-    clusters = tables[names[0]]["cluster"].to_numpy()
-    values = np.stack(list(columns.values()), axis=1)
     sign = -1.0 if SCORE_WORDS[score].gain else 1.0
     found = SCORES[score].of_mean(values.mean(axis=0))
     resamples = SCORES[score].of_mean(bootstrap.means(values, clusters))
@@ -145,25 +129,19 @@ def _order(
         method, _, model = names[k].partition(":")
         band = band_of(resamples[:, k] - resamples[:, best])
         low, high = np.quantile(ranks[:, k], [0.05, 0.95])
+        known = not np.isnan(low)
         yield {
-            "split": split,
-            "score": score,
             "rank": rank,
             "method": method,
             "model": model,
             "n": len(values),
             "clusters": len(np.unique(clusters)),
             "value": float(found[k]),
-            "rank_lo": _whole(np.floor(low)),
-            "rank_hi": _whole(np.ceil(high)),
-            "share_best": float(np.mean(np.where(np.isnan(ranks[:, k]), np.nan, ranks[:, k] == 1))),
+            "rank_lo": int(low) if known else low,
+            "rank_hi": int(np.ceil(high)) if known else high,
+            "share_best": float(np.mean(ranks[:, k] == 1)) if known else np.nan,
             "best": names[best],
             "difference": float(found[k] - found[best]),
             "difference_lo": band.lo,
             "difference_hi": band.hi,
         }
-
-
-def _whole(rank: float) -> float:
-    """A rank as a whole number, if there is one."""
-    return rank if np.isnan(rank) else int(rank)

@@ -7,11 +7,15 @@ beyond them. For the same reason a band must come from resampling blocks of site
 Reference: Roberts et al. (2017), doi 10.1111/ecog.02881.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dirimix._arrays import Floats, Indices
 from dirimix.assess.options import Scheme
 from dirimix.errors import InputError
 from dirimix.table.split import SplitTable
@@ -29,7 +33,7 @@ class Fold:
 
     scheme: str
     label: str
-    held: np.ndarray
+    held: Indices
 
     def data(self, data: SplitTable) -> SplitTable:
         """The data without these rows in training, and with them as the scheme's rows."""
@@ -47,7 +51,15 @@ def make_folds(scheme: Scheme, data: SplitTable, seed: int) -> tuple[Fold, ...]:
     """
     _check(scheme, data)
     x = data.parts["train"].frame[list(data.coords)].to_numpy()
-    held = [(label, rows) for label, rows in _RULES[scheme.kind](scheme, data, x, seed)]
+    match scheme.kind:
+        case "blocks":
+            held = list(_blocks(scheme, x))
+        case "edges":
+            held = list(_edges(scheme, x, data.coords.index(scheme.along)))
+        case "k-fold":
+            held = list(_random(scheme, x, seed))
+        case _:  # the fit on all training rows predicts the test rows
+            held = []
     for label, rows in held:
         if len(rows) == len(x):
             raise InputError(
@@ -57,7 +69,7 @@ def make_folds(scheme: Scheme, data: SplitTable, seed: int) -> tuple[Fold, ...]:
     return tuple(Fold(scheme.name, label, np.sort(rows)) for label, rows in held)
 
 
-def clusters(scheme: Scheme, data: SplitTable) -> np.ndarray:
+def clusters(scheme: Scheme, data: SplitTable) -> Indices:
     """Which cluster each of the n rows that a scheme predicts is resampled with, (n,) integers.
 
     Blocks of `cluster`, else the blocks left out, else the lines at an edge, else single rows.
@@ -77,7 +89,7 @@ def predicted_part(scheme: Scheme) -> str:
     return "test" if scheme.kind == "split" else "train"
 
 
-def block_of(x: np.ndarray, size: Sequence[float]) -> np.ndarray:
+def block_of(x: Floats, size: Sequence[float]) -> Indices:
     """The block floor(x / size) of every site x, (n, q), numbered from 0, (n,).
 
     >>> block_of(np.array([[1.0, 1.0], [1.9, 1.5], [2.1, 1.0]]), (2.0, 2.0))
@@ -89,38 +101,29 @@ def block_of(x: np.ndarray, size: Sequence[float]) -> np.ndarray:
 
 def _check(scheme: Scheme, data: SplitTable) -> None:
     where, q = f"[validation.{scheme.name}]", len(data.coords)
-    expected = {"size": q, "cluster": q, "lines": q}
-    for name, count in expected.items():
+    for name in ("size", "cluster", "lines"):
         given = getattr(scheme, name)
-        if given and len(given) != count:
-            raise InputError(
-                f"{where} {name} needs one number a coordinate, {count}, not {len(given)}"
-            )
+        if given and len(given) != q:
+            raise InputError(f"{where} {name} needs one number a coordinate, {q}, not {len(given)}")
     if scheme.along and scheme.along not in data.coords:
         raise InputError(f"{where} along is one of {', '.join(data.coords)}, not {scheme.along!r}")
     if predicted_part(scheme) not in data.parts:
         raise InputError(f"{where} scores the test rows and the table has none; leave it out")
 
 
-Held = Iterator[tuple[str, np.ndarray]]
-
-
-def _blocks(scheme: Scheme, data: SplitTable, x: np.ndarray, seed: int) -> Held:
+def _blocks(scheme: Scheme, x: Floats) -> Iterator[tuple[str, Indices]]:
     """Every block by itself, named by its lower corner."""
-    del data, seed
     corner = np.floor(x / np.asarray(scheme.size)).astype(int)
     for place in np.unique(corner, axis=0):
         rows = np.flatnonzero((corner == place).all(axis=1))
         yield "_".join(f"{v:g}" for v in place * np.asarray(scheme.size)), rows
 
 
-def _edges(scheme: Scheme, data: SplitTable, x: np.ndarray, seed: int) -> Held:
-    """The first and the last `depth` sites of every line along a coordinate, one fold an end.
+def _edges(scheme: Scheme, x: Floats, j: int) -> Iterator[tuple[str, Indices]]:
+    """The first and the last `depth` sites of every line along the j-th coordinate, a fold each.
 
     A line too short to keep a site is left whole.
     """
-    del seed
-    j = data.coords.index(scheme.along)
     lines = _line_of(x, j, scheme.lines)
     orders = [np.flatnonzero(lines == line) for line in np.unique(lines)]
     orders = [rows[np.argsort(x[rows, j], kind="stable")] for rows in orders]
@@ -134,7 +137,7 @@ def _edges(scheme: Scheme, data: SplitTable, x: np.ndarray, seed: int) -> Held:
     yield "high", np.concatenate([rows[-scheme.depth :] for rows in long])
 
 
-def _line_of(x: np.ndarray, j: int, width: Sequence[float]) -> np.ndarray:
+def _line_of(x: Floats, j: int, width: Sequence[float]) -> Indices:
     """Which sites share all coordinates but the j-th, to within a width if one is given, (n,)."""
     others = np.delete(x, j, axis=1)
     if not others.shape[1]:
@@ -144,9 +147,8 @@ def _line_of(x: np.ndarray, j: int, width: Sequence[float]) -> np.ndarray:
     return np.unique(others, axis=0, return_inverse=True)[1].ravel()
 
 
-def _random(scheme: Scheme, data: SplitTable, x: np.ndarray, seed: int) -> Held:
+def _random(scheme: Scheme, x: Floats, seed: int) -> Iterator[tuple[str, Indices]]:
     """Part dealt out at random, as evenly as can be."""
-    del data
     if scheme.folds > len(x):
         raise InputError(
             f"[validation.{scheme.name}] folds must not exceed the {len(x)} training rows"
@@ -154,17 +156,3 @@ def _random(scheme: Scheme, data: SplitTable, x: np.ndarray, seed: int) -> Held:
     order = np.random.default_rng(seed).permutation(len(x))
     for i, rows in enumerate(np.array_split(order, scheme.folds)):
         yield f"{i + 1}", rows
-
-
-def _own_split(scheme: Scheme, data: SplitTable, x: np.ndarray, seed: int) -> Held:
-    """No fold: the fit on all training rows predicts the test rows."""
-    del scheme, data, x, seed
-    return iter(())
-
-
-_RULES: dict[str, Callable[[Scheme, SplitTable, np.ndarray, int], Held]] = {
-    "blocks": _blocks,
-    "edges": _edges,
-    "k-fold": _random,
-    "split": _own_split,
-}

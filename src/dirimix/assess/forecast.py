@@ -1,14 +1,16 @@
 """Predictions of a fitted method at the rows of any table."""
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import warnings
 
 import numpy as np
 import pandas as pd
 
 from dirimix.assess.method_tables import summarise_law
-from dirimix.assess.weight_tables import site_weights
+from dirimix.assess.weight_tables import summarise
 from dirimix.errors import DroppedRowsWarning
-from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.table.table import make_table
 
@@ -37,32 +39,19 @@ def forecast(fitted: FittedMethod, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_member(fitted: FittedMethod, model: str, frame: pd.DataFrame) -> pd.DataFrame:
-    if model:
-        frame = _with_values(frame, model)
-    member, prepared = fitted.members[model], fitted.prepared(frame)
-    coords = frame.loc[:, list(fitted.coords)].reset_index(drop=True)
-    table = coords.assign(**summarise_law(member.predictive(prepared)))
-    if model:
-        table.insert(0, "model", model)
-        return table
-    return pd.concat([table, _mean_weights(member, prepared, fitted)], axis=1)
-
-
-def _mean_weights(
-    member: AbstractMixture, frame: pd.DataFrame, fitted: FittedMethod
-) -> pd.DataFrame:
-    long = site_weights(member, frame, fitted.coords)["mean"].to_numpy()
-    wide = long.reshape(len(frame), len(fitted.models))
-    return pd.DataFrame(wide, columns=pd.Index([f"w_{m}" for m in fitted.models]))
-
-
-def _with_values(frame: pd.DataFrame, model: str) -> pd.DataFrame:
-    known = frame[model].notna().to_numpy()
-    if not known.all():
+    known = frame[model].notna() if model else pd.Series(True, index=frame.index)
+    if not np.all(known):
         warnings.warn(
-            f"{int((~known).sum())} of {len(frame)} rows are not predicted by {model!r}, which "
-            "has no value there",
+            f"{(~known).sum()} of {len(frame)} rows are not predicted by {model!r}, which has no "
+            "value there",
             DroppedRowsWarning,
             stacklevel=3,
         )
-    return frame.loc[known].reset_index(drop=True)
+    frame = frame.loc[known].reset_index(drop=True)
+    member, prepared = fitted.members[model], fitted.prepared(frame)
+    table = frame.loc[:, list(fitted.coords)].assign(**summarise_law(member.predictive(prepared)))
+    if model:
+        table.insert(0, "model", model)
+        return table
+    mean = summarise(member, prepared).mean
+    return table.assign(**{f"w_{m}": w for m, w in zip(fitted.models, mean.T, strict=True)})
