@@ -9,13 +9,17 @@ Distances are from a site to the nearest training site: in length scales, each c
 posterior mean of its rho, or standardised, each over the standard deviation of the training sites.
 """
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.special import softmax
 
+from dirimix._arrays import Floats, Mask
 from dirimix.assess.options import Reversion
-from dirimix.assess.weight_tables import summarise
+from dirimix.assess.weight_tables import by_model, summarise
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.table.split import SplitTable
@@ -28,10 +32,7 @@ _STRETCH = 20  # sites, next to one another in distance, that are judged togethe
 def reversion_tables(
     fitted: FittedMethod, data: SplitTable, wanted: Reversion
 ) -> dict[str, pd.DataFrame]:
-    """Tables reversion and reversion_sites of a method with a Gaussian-process field.
-
-    Their columns, all of `schema.TABLES` but the method, are described in docs/files.md.
-    """
+    """Tables reversion and reversion_sites of a method with a Gaussian-process field."""
     member = fitted.mixture
     tree = None if member is None else member.fit_report().posterior
     if member is None or tree is None or "rho" not in tree["posterior"]:
@@ -49,6 +50,7 @@ def reversion_tables(
     far = far_field(member, frame, train, data)
     gone = np.abs(weight - far) <= wanted.tolerance
     gamma = tree["posterior"]["gamma"].to_numpy().reshape(-1, len(data.models))
+    within = {k: [known_within(d, g, wanted.share) for g in gone.T] for k, d in distances.items()}
     models = pd.DataFrame(
         {
             "model": data.models,
@@ -56,26 +58,28 @@ def reversion_tables(
             "at_gamma": softmax(gamma, axis=1).mean(axis=0),
             "tolerance": wanted.tolerance,
             "share": wanted.share,
-            **{k: [known_within(d, g, wanted.share) for g in gone.T] for k, d in distances.items()},
+            **within,
             "farthest": distances["distance"].max(),
         }
     )
     sites = data.everywhere.loc[:, list(data.coords)].assign(**distances)
-    return {"reversion": models, "reversion_sites": _long(sites, weight, far, gone, data)}
+    everywhere = np.broadcast_to(far, weight.shape)
+    long = by_model(sites, data.models, weight=weight, far_field=everywhere, reverted=gone)
+    return {"reversion": models, "reversion_sites": long}
 
 
-def nearest(x: np.ndarray, train: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def nearest(x: Floats, train: Floats, scale: Floats) -> Floats:
     """Distance of every site (m, q) to the nearest of train (n, q), coordinates over a scale, (m,).
 
     >>> nearest(np.array([[4.0, 0.0]]), np.array([[0.0, 0.0], [0.0, 9.0]]), np.array([2.0, 3.0]))
     array([2.])
     """
-    return np.asarray(cKDTree(train / scale).query(x / scale)[0])
+    return np.asarray(KDTree(train / scale).query(x / scale)[0])
 
 
 def far_field(
-    member: AbstractMixture, frame: pd.DataFrame, train: np.ndarray, data: SplitTable
-) -> np.ndarray:
+    member: AbstractMixture, frame: pd.DataFrame, train: Floats, data: SplitTable
+) -> Floats:
     """Mean weights (K,) at sites far from the data and from one another.
 
     Args:
@@ -91,7 +95,7 @@ def far_field(
     return summarise(member, pd.concat([places, known], axis=1)).mean.mean(axis=0)
 
 
-def known_within(distance: np.ndarray, gone: np.ndarray, share: float) -> float:
+def known_within(distance: Floats, gone: Mask, share: float) -> float:
     """The distance of the farthest site whose weight the data still move.
 
     Seen from far away, it lies in the first stretch of sites of which too few have gone back to
@@ -120,16 +124,3 @@ def known_within(distance: np.ndarray, gone: np.ndarray, share: float) -> float:
     if first == 0:
         return np.nan
     return float(distance[order[first + np.argmin(stretches[first])]])
-
-
-def _long(
-    sites: pd.DataFrame, weight: np.ndarray, far: np.ndarray, gone: np.ndarray, data: SplitTable
-) -> pd.DataFrame:
-    k = len(data.models)
-    table = sites.iloc[np.repeat(np.arange(len(sites)), k)].reset_index(drop=True)
-    return table.assign(
-        model=list(data.models) * len(sites),
-        weight=weight.ravel(),
-        far_field=np.tile(far, len(sites)),
-        reverted=gone.ravel(),
-    )

@@ -12,8 +12,10 @@ density to the power p - 1. Two tables come of it:
 Reference: Kallioinen et al. (2024), doi 10.1007/s11222-023-10366-5.
 """
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 import warnings
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -32,8 +34,7 @@ _MATTERS = 0.05
 def sensitivity_tables(fitted: FittedMethod) -> dict[str, pd.DataFrame]:
     """Tables sensitivity and power_scaling of a method whose posterior keeps its log priors.
 
-    Their columns, all of `schema.TABLES` but the method, are described in docs/files.md. Draws
-    that are too few give none, with a warning.
+    Draws that are too few give none, with a warning.
     """
     tree = None if fitted.mixture is None else fitted.mixture.fit_report().posterior
     if tree is None or "log_prior" not in tree.children:
@@ -63,35 +64,26 @@ def short_parameters(posterior: xr.Dataset) -> xr.Dataset:
 
 
 def _sensitivity(tree: xr.DataTree) -> pd.DataFrame:
-    likelihood = scalars(_psense(tree, "likelihood"))
-    tables = []
-    for prior in tree["log_prior"].data_vars:
-        found = scalars(_psense(tree, "prior", str(prior)))
-        table = pd.DataFrame(
-            {
-                "prior": prior,
-                "parameter": list(found),
-                "prior_sensitivity": [float(v) for v in found.values()],
-                "likelihood_sensitivity": [float(likelihood[name]) for name in found],
-            }
-        )
-        tables.append(table)
-    whole = pd.concat(tables, ignore_index=True)
-    return whole.assign(reading=[_reading(row) for row in whole.to_dict("records")])
+    likelihood = scalars(psense(tree, group="likelihood"))
+    rows = [
+        {
+            "prior": prior,
+            "parameter": name,
+            "prior_sensitivity": float(value),
+            "likelihood_sensitivity": float(likelihood[name]),
+            "reading": _reading(float(value), float(likelihood[name])),
+        }
+        for prior in tree["log_prior"].data_vars
+        for name, value in scalars(psense(tree, group="prior", group_var_names=[prior])).items()
+    ]
+    return pd.DataFrame(rows)
 
 
-def _psense(tree: xr.DataTree, group: str, name: str | None = None) -> xr.Dataset:
-    names = None if name is None else [name]
-    return psense(tree, group=group, group_var_names=names)
-
-
-def _reading(row: Mapping[str, float]) -> str:
+def _reading(prior: float, likelihood: float) -> str:
     """What the two sensitivities say together."""
-    if not row["prior_sensitivity"] > _MATTERS:
+    if not prior > _MATTERS:
         return "the prior does not matter"
-    if row["likelihood_sensitivity"] > _MATTERS:
-        return "prior and data pull apart"
-    return "the prior decides"
+    return "prior and data pull apart" if likelihood > _MATTERS else "the prior decides"
 
 
 def _power_scaling(tree: xr.DataTree) -> pd.DataFrame:

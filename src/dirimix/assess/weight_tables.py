@@ -4,6 +4,9 @@ The effective number of models is exp(-sum_k w_k log w_k) of the mean weights, b
 Two models whose weights are strongly anti-correlated in the posterior stand for each other.
 """
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import entr
 
+from dirimix._arrays import Floats, Mask
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.methods import parse_method
@@ -35,12 +39,12 @@ class SiteWeights:
         at_site: Posterior correlation of the weights at a site, mean over the sites, (K, K).
     """
 
-    mean: np.ndarray
-    sd: np.ndarray
-    band: np.ndarray
-    effective_band: np.ndarray
-    total: np.ndarray
-    at_site: np.ndarray
+    mean: Floats
+    sd: Floats
+    band: Floats
+    effective_band: Floats
+    total: Floats
+    at_site: Floats
 
 
 def summarise(member: AbstractMixture, frame: pd.DataFrame) -> SiteWeights:
@@ -63,30 +67,33 @@ def site_blocks(frame: pd.DataFrame) -> list[pd.DataFrame]:
     return [frame.iloc[at : at + _SITES] for at in range(0, len(frame), _SITES)]
 
 
-def _summarise_draws(draws: np.ndarray) -> SiteWeights:
+def _summarise_draws(draws: Floats) -> SiteWeights:
     """Of draws (s, m, K)."""
     sites = draws.transpose(1, 2, 0)
     deviation = sites - sites.mean(axis=2, keepdims=True)
     covariance = deviation @ deviation.transpose(0, 2, 1) / len(draws)
-    scale = np.sqrt(np.einsum("mkk->mk", covariance))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        correlation = covariance / (scale[:, :, None] * scale[:, None, :])
     return SiteWeights(
         draws.mean(axis=0),
         draws.std(axis=0),
         np.quantile(draws, _BAND, axis=0),
         np.quantile(effective_number(draws), _BAND, axis=0),
         draws.mean(axis=1),
-        # a weight that never varies is correlated with nothing
-        np.nan_to_num(correlation).mean(axis=0),
+        _correlation(covariance).mean(axis=0),
     )
+
+
+def _correlation(covariance: Floats) -> Floats:
+    """The correlations of covariances, (..., K, K)."""
+    scale = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # a weight that never varies is correlated with nothing
+        return np.nan_to_num(covariance / (scale[..., :, None] * scale[..., None, :]))
 
 
 def weight_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFrame]:
     """Tables weights, effective and correlations of a mixture; none of single models.
 
-    Their columns, all of `schema.TABLES` but the method, are described in docs/files.md. A global
-    mixture has one row a split, without site.
+    A global mixture has one row a split, without site.
     """
     method = parse_method(fitted.name).method
     if fitted.mixture is None:
@@ -100,7 +107,9 @@ def weight_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFr
         found = summarise(member, frame)
         nowhere = {} if method.local else dict.fromkeys(coords, np.nan)
         sites = frame.loc[:, coords].assign(**nowhere)
-        tables["weights"].append(_weights(found, sites, member.models).assign(split=split))
+        low, high = found.band
+        weights = by_model(sites, member.models, mean=found.mean, sd=found.sd, q05=low, q95=high)
+        tables["weights"].append(weights.assign(split=split))
         tables["effective"].append(_effective(found, sites, method.local).assign(split=split))
         if split == "train" and len(found.total) >= _FEWEST:
             tables["correlations"].append(_correlations(found, member.models))
@@ -110,23 +119,11 @@ def weight_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFr
     return joined
 
 
-def site_weights(
-    member: AbstractMixture, frame: pd.DataFrame, coords: Sequence[str]
-) -> pd.DataFrame:
-    """Field weights at every site: coordinates, model, mean, sd, q05, q95; m times K rows."""
-    return _weights(summarise(member, frame), frame.loc[:, list(coords)], member.models)
-
-
-def _weights(found: SiteWeights, sites: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
-    low, high = found.band
-    repeated = sites.iloc[np.repeat(np.arange(len(sites)), len(models))]
-    return repeated.reset_index(drop=True).assign(
-        model=list(models) * len(sites),
-        mean=found.mean.ravel(),
-        sd=found.sd.ravel(),
-        q05=low.ravel(),
-        q95=high.ravel(),
-    )
+def by_model(sites: pd.DataFrame, models: Sequence[str], **columns: Floats | Mask) -> pd.DataFrame:
+    """One row a site and model, m times K, from columns (m, K) of the m sites."""
+    repeated = sites.iloc[np.repeat(np.arange(len(sites)), len(models))].reset_index(drop=True)
+    numbers = {name: column.ravel() for name, column in columns.items()}
+    return repeated.assign(model=list(models) * len(sites), **numbers)
 
 
 def _effective(found: SiteWeights, sites: pd.DataFrame, local: bool) -> pd.DataFrame:
@@ -145,10 +142,7 @@ def _effective(found: SiteWeights, sites: pd.DataFrame, local: bool) -> pd.DataF
 def _correlations(found: SiteWeights, models: Sequence[str]) -> pd.DataFrame:
     """One row a pair of models."""
     deviation = found.total - found.total.mean(axis=0)
-    covariance = deviation.T @ deviation / len(deviation)
-    scale = np.sqrt(np.diag(covariance))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        of_mean = np.nan_to_num(covariance / np.outer(scale, scale))
+    of_mean = _correlation(deviation.T @ deviation / len(deviation))
     first, second = np.triu_indices(len(models), 1)
     names = np.asarray(models, dtype=object)
     return pd.DataFrame(
@@ -161,7 +155,7 @@ def _correlations(found: SiteWeights, models: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def effective_number(weights: np.ndarray) -> np.ndarray:
+def effective_number(weights: Floats) -> Floats:
     """Exp of the entropy of weights (..., K), by set of weights; NaN where one is negative.
 
     >>> effective_number(np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]))
