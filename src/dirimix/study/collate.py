@@ -1,8 +1,10 @@
 """Bring the methods' results together: the tables of an output folder."""
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import pandas as pd
 
@@ -40,13 +42,10 @@ class Finished:
         folders = METHOD_FOLDER, OTHER_TABLE_FOLDER
         return [job for job in self.jobs if job.task.place.partition("/")[0] in folders]
 
-    def facts(self, jobs: Iterable[Job]) -> list[dict[str, Any]]:
-        """What some of the jobs say of themselves."""
-        return [job.facts() for job in jobs]
-
     def unconverged(self, jobs: Iterable[Job]) -> dict[str, tuple[str, ...]]:
         """Why, by title, of those of the jobs that have not converged."""
-        return {f["title"]: tuple(f["reasons"]) for f in self.facts(jobs) if not f["converged"]}
+        facts = (job.facts() for job in jobs)
+        return {f["title"]: tuple(f["reasons"]) for f in facts if not f["converged"]}
 
 
 def collate(done: Finished) -> Tables:
@@ -68,16 +67,12 @@ def _compared(done: Finished, variants: Sequence[Sequence[str]]) -> Tables:
     """What looks at several jobs at once; of the scores, those of the validation schemes."""
     study, selection = done.setup.study, done.setup.selection
     bootstrap = Bootstrap(study.seed, study.n_boot)
-    found = validate(study, done.setup.data, done.jobs)
-    unseen = found.points.loc[found.points["split"] != "train"]
+    points, tables = validate(study, done.setup.data, done.jobs)
     pairs = tuple(dict.fromkeys((*study.pairs, *variants)))
-    tables = {
-        "scores": found.scores,
-        "pairs": pair_rows(pairs, found.points, bootstrap),
-        "ranking": ranking(unseen, bootstrap),
-        "folds": found.folds,
-        "preselection_confirmed": confirmed(study, done.jobs, found.points),
-    }
+    tables["pairs"] = pair_rows(pairs, points, bootstrap)
+    unseen = cast(pd.DataFrame, points.loc[points["split"] != "train"])
+    tables["ranking"] = ranking(unseen, bootstrap)
+    tables["preselection_confirmed"] = confirmed(study, done.jobs, points)
     return tables if selection is None else tables | {"preselection": selection.path}
 
 

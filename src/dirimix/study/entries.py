@@ -4,6 +4,8 @@ docs/command-line.md says what the entries mean; a test compares it with `SECTIO
 those of the records in `spec` and `assess.options`.
 """
 
+# pyright: strict
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -151,7 +153,7 @@ def read_entries(
         known = {name: entry for name, entry in known.items() if name not in special}
     values.check_known(raw, known, where)
     _check_needed(raw, known, where)
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in raw.items():
         place = f"{where} {name}".strip()
         found[name] = known[name].read(value, place)

@@ -1,10 +1,12 @@
 """Output folders: made whole or not at all, and never over somebody else's files."""
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -46,7 +48,7 @@ DIGITS = "%.10g"  # sums differ in the last digits of a double between machines
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
+def whole_folder(target: Path) -> Generator[Path]:
     """A new folder beside the target that takes its place when the block ends well."""
     check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)

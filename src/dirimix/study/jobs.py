@@ -1,7 +1,6 @@
 """The jobs of a study: what is fitted to what, and whether its result is there already."""
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
-# pyright: reportAttributeAccessIssue=true
 
 import hashlib
 import json

@@ -1,12 +1,16 @@
 """The table of a study: read, checked, and its rows sorted into training, test and landscape."""
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
+from dirimix._arrays import Mask
 from dirimix.errors import InputError, did_you_mean
 from dirimix.study.spec import DataChoice
 from dirimix.table.files import read_frame
@@ -35,11 +39,11 @@ def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None)
     is_dataset = choice.table.startswith(DATASET)
     data, frame, split = _from_dataset(choice, data_dir) if is_dataset else _from_file(choice)
     marks = _marks(frame, split, choice.test_fraction, seed)
-    _check_roles(data)
     if choice.rows == "complete":
         data, marks = _mark_unusable(data, frame, marks)
     _check_columns(data, frame, marks)
-    parts = {s: _part(data, frame.loc[marks == s], s) for s in SPLITS if np.any(marks == s)}
+    rows = {s: cast(pd.DataFrame, frame.loc[marks == s]) for s in SPLITS}
+    parts = {s: _part(data, rows[s], s) for s in SPLITS if len(rows[s])}
     everywhere = pd.concat([part.frame for part in parts.values()], ignore_index=True)
     data = replace(data, parts=parts, everywhere=everywhere)
     if choice.rows == "complete":
@@ -138,7 +142,7 @@ def _marks(frame: pd.DataFrame, split: str | None, fraction: float | None, seed:
     if split is None:
         return np.full(n, "train")
     _check_there(frame, split, "split")
-    marks = frame[split].astype(str).to_numpy(dtype=object)
+    marks = pd.Series(frame[split]).astype(str).to_numpy(dtype=object)
     bad = np.flatnonzero(~np.isin(marks, SPLITS))
     if len(bad):
         raise InputError(
@@ -159,8 +163,12 @@ def _check_there(frame: pd.DataFrame, column: str, role: str) -> None:
         )
 
 
-def _check_roles(data: SplitTable) -> None:
-    """Raise an InputError if target or error is a column that has another role."""
+def _check_columns(data: SplitTable, frame: pd.DataFrame, marks: np.ndarray) -> None:
+    """Check all rows, (n,) marks, at once, so that messages count rows as the file does.
+
+    Raises:
+        InputError: If a column is missing, has two roles or holds a value that cannot be used.
+    """
     for role, name in (("target", data.target), ("error", data.error)):
         if name in (*data.coords, *data.models):
             raise InputError(
@@ -169,22 +177,14 @@ def _check_roles(data: SplitTable) -> None:
             )
     if data.error == data.target:
         raise InputError(f"the column {data.error!r} is both target and error; name another")
-
-
-def _check_columns(data: SplitTable, frame: pd.DataFrame, marks: np.ndarray) -> None:
-    """Check all rows, (n,) marks, at once, so that messages count rows as the file does.
-
-    Raises:
-        InputError: If a column is missing or holds a value that cannot be used.
-    """
     for role, column in (("target", data.target), ("error", data.error)):
         if column is not None:
             _check_there(frame, column, role)
     # a landscape row needs no observation, an unusable one no model either
     observed, usable = ~np.isin(marks, ("landscape", _UNUSABLE)), marks != _UNUSABLE
-    y = frame[data.target].where(observed, 0.0)
-    y_err = None if data.error is None else frame[data.error].where(observed, 0.0)
-    models = {m: frame[m].where(usable, 0.0) for m in data.models if m in frame}
+    y = pd.Series(frame[data.target]).where(observed, 0.0)
+    y_err = None if data.error is None else pd.Series(frame[data.error]).where(observed, 0.0)
+    models = {m: pd.Series(frame[m]).where(usable, 0.0) for m in data.models if m in frame}
     make_table(frame.assign(**models), data.coords, data.models, y, y_err, min_models=2)
 
 
@@ -195,8 +195,8 @@ def _part(data: SplitTable, frame: pd.DataFrame, split: str) -> Part:
         frame,
         data.coords,
         data.models,
-        frame[data.target] if observed else None,
-        frame[data.error] if observed and data.error else None,
+        pd.Series(frame[data.target]) if observed else None,
+        pd.Series(frame[data.error]) if observed and data.error else None,
     )
     columns = pd.Index([*data.coords, *data.models])
     numbers = pd.DataFrame(np.column_stack([table.x, table.f]), columns=columns)
@@ -208,7 +208,7 @@ def _mark_unusable(
 ) -> tuple[SplitTable, np.ndarray]:
     """Mark the rows where no model has a value, with a note, in marks (n,) of the rows' parts."""
     columns = [m for m in data.models if m in frame]
-    unusable = frame[columns].isna().all(axis=1).to_numpy()
+    unusable = cast(Mask, frame[columns].isna().to_numpy()).all(axis=1)
     if not unusable.any() or unusable.all():
         return data, marks
     note = f"{unusable.sum()} of {len(frame)} rows are left out, those where no model has a value"
@@ -221,14 +221,15 @@ def _complete(data: SplitTable) -> SplitTable:
     Raises:
         InputError: If no training row is kept.
     """
-    parts, notes = {}, list(data.notes)
+    parts, notes = dict[str, Part](), list(data.notes)
     for split, part in data.parts.items():
-        known = part.frame.loc[:, list(data.models)].notna()
-        kept = known.all(axis=1).to_numpy()
+        missing = cast(Mask, part.frame[list(data.models)].isna().to_numpy())
+        kept = ~np.asarray(missing.any(axis=1))
         if kept.any():
             parts[split] = part.keep(kept)
         if not kept.all():
-            which = ", ".join(f"{m} at {c}" for m, c in (~known).sum().items() if c)
+            counts = zip(data.models, missing.sum(axis=0), strict=True)
+            which = ", ".join(f"{m} at {c}" for m, c in counts if c)
             notes.append(
                 f"{(~kept).sum()} of {len(kept)} {split} rows are left out, those where some "
                 f"model has no value ({which})"

@@ -1,11 +1,13 @@
 """Finish an output folder: its tables, `scores.json` for the report, and the manifest."""
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 import importlib.metadata
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -69,7 +71,8 @@ def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
 
 def overall(effective: pd.DataFrame, coords: Sequence[str]) -> pd.DataFrame:
     """The rows that speak of all sites of a split at once."""
-    return effective.loc[effective.reindex(columns=list(coords)).isna().all(axis=1)]
+    without_site = effective.reindex(columns=list(coords)).isna().all(axis=1)
+    return cast(pd.DataFrame, effective.loc[without_site])
 
 
 def worst_diagnostics(diagnostics: pd.DataFrame) -> pd.DataFrame:
@@ -87,11 +90,10 @@ def worst_diagnostics(diagnostics: pd.DataFrame) -> pd.DataFrame:
 def _report_numbers(done: Finished, tables: Tables) -> dict[str, Any]:
     """Every number that the report shows, except times, which differ from run to run."""
     known = ("method", "words", "options", "priors", "sigma", "converged", "reasons", "warnings")
-    facts = done.facts(done.whole)
     return {
         "title": done.setup.study.title,
         "data": _described(done.setup.data),
-        "methods": [{k: f[k] for k in known} for f in facts],
+        "methods": [{k: f[k] for k in known} for f in (job.facts() for job in done.whole)],
         "unconverged": done.unconverged(job for job in done.jobs if not job.is_whole),
         **{name: _rows(tables[name]) for name in _SHOWN},
         "sampling": _rows(tables["sampling"].drop(columns="seconds")),
@@ -117,6 +119,7 @@ def _manifest(
 ) -> dict[str, Any]:
     others = {k: v for other in done.setup.others.values() for k, v in other.inputs.items()}
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    facts = [job.facts() for job in done.whole]
     shown = ("converged", "reasons", "warnings", "options", "priors", "seconds")
     return {
         "program": "dirimix",
@@ -128,6 +131,6 @@ def _manifest(
         "data": _described(done.setup.data),
         "sha256": {**inputs, **others, **done.setup.data.inputs},
         "seconds": round(seconds, 3),
-        "converged": all(f["converged"] for f in done.facts(done.jobs)),
-        "methods": {f["method"]: {k: f[k] for k in shown} for f in done.facts(done.whole)},
+        "converged": not done.unconverged(done.jobs),
+        "methods": {f["method"]: {k: f[k] for k in shown} for f in facts},
     }

@@ -1,11 +1,13 @@
 """A study file, read and checked: its entries by the table in `entries`, then what binds them."""
 
+# pyright: strict
+
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dirimix.assess.options import Reversion, Scheme, Threshold
 from dirimix.errors import InputError, did_you_mean
@@ -51,9 +53,10 @@ def make_study(raw: Mapping[str, Any]) -> Study:
     run = methods["run"]
     values.check_run(methods.get("tolerated", ()), run, "[methods] tolerated")
     options, overrides = _options(parts["options"], run)
-    data = _data(parts["data"])
+    data = DataChoice(**read_entries(parts["data"], "data"))
+    if data.split is not None and data.test_fraction is not None:
+        raise InputError("[data] has both split and test_fraction; keep one of them")
     validation = tuple(_scheme(name, part, run) for name, part in parts["validation"].items())
-    given = {name: part for name, part in parts.items() if name in raw}
     return Study(
         data,
         **methods,
@@ -63,8 +66,10 @@ def make_study(raw: Mapping[str, Any]) -> Study:
         **read_entries({k: v for k, v in raw.items() if k not in names}, "", where=""),
         **read_entries(parts["scores"], "scores"),
         validation=validation,
-        preselection=_preselection(given.get("preselection"), run, validation),
-        threshold=_threshold(given.get("threshold"), run, data),
+        preselection=_preselection(parts["preselection"], run, validation)
+        if "preselection" in raw
+        else None,
+        threshold=_threshold(parts["threshold"], run, data) if "threshold" in raw else None,
         reversion=Reversion(**read_entries(parts["reversion"], "reversion")),
         exhibits=tuple(_exhibit(name, part, run) for name, part in parts["exhibits"].items()),
     )
@@ -99,7 +104,7 @@ def _options(
 ) -> tuple[dict[str, object], dict[str, dict[str, object]]]:
     """Options for all methods and those of single methods, by method."""
     common = {k: v for k, v in raw.items() if not isinstance(v, dict)}
-    own = {k: v for k, v in raw.items() if isinstance(v, dict)}
+    own: dict[str, dict[str, object]] = {k: v for k, v in raw.items() if isinstance(v, dict)}
     _check_common(common, run, "this study")
     for name, options in own.items():
         check_options(parse_method(name), options)
@@ -126,13 +131,6 @@ def _check_common(options: Mapping[str, object], methods: Iterable[str], whose: 
             check_options(choice, {name: value})
 
 
-def _data(raw: Mapping[str, Any]) -> DataChoice:
-    found = DataChoice(**read_entries(raw, "data"))
-    if found.split is not None and found.test_fraction is not None:
-        raise InputError("[data] has both split and test_fraction; keep one of them")
-    return found
-
-
 def _pairs(raw: Mapping[str, Any], run: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     pairs = read_entries(raw, "compare").get("pairs", ())
     for name in (name for pair in pairs for name in pair):
@@ -156,10 +154,8 @@ def _scheme(name: str, raw: object, run: tuple[str, ...]) -> Scheme:
 
 
 def _preselection(
-    raw: Mapping[str, Any] | None, run: tuple[str, ...], tried: tuple[Scheme, ...]
-) -> Preselection | None:
-    if raw is None:
-        return None
+    raw: Mapping[str, Any], run: tuple[str, ...], tried: tuple[Scheme, ...]
+) -> Preselection:
     found = Preselection(**read_entries(raw, "preselection", run))
     kind = parse_method(found.method).method
     if kind.each_model or kind.local:
@@ -175,11 +171,7 @@ def _preselection(
     return found
 
 
-def _threshold(
-    raw: Mapping[str, Any] | None, run: tuple[str, ...], data: DataChoice
-) -> Threshold | None:
-    if raw is None:
-        return None
+def _threshold(raw: Mapping[str, Any], run: tuple[str, ...], data: DataChoice) -> Threshold:
     found = Threshold(**read_entries(raw, "threshold", run))
     for name in found.methods:
         if parse_method(name).method.each_model:
@@ -200,7 +192,7 @@ def _exhibit(name: str, raw: object, run: tuple[str, ...]) -> ExhibitChoice:
         raise InputError(
             f"an exhibit of [exhibits] is named in small letters, digits and hyphens, not {name!r}"
         )
-    given = raw if isinstance(raw, dict) else {"kind": raw}
+    given = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {"kind": raw}
     options = read_entries(given, "exhibits.NAME", run, where=f"[exhibits] {name}")
     kind = options.pop("kind")
     title = options.pop("title", name.replace("-", " ").capitalize())

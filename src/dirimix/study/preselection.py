@@ -11,13 +11,15 @@ The fewest models are kept that are within one standard error of the best set on
 Reference: Hastie, Tibshirani, Friedman (2009), doi 10.1007/978-0-387-84858-7, section 7.10.
 """
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from dirimix.assess.folds import Fold, clusters, make_folds
+from dirimix.assess.folds import clusters, make_folds
 from dirimix.assess.schema import TABLES
 from dirimix.estimators.fitted import fit_method
 from dirimix.laws.bands import Bootstrap, band_of
@@ -64,19 +66,25 @@ def preselect(study: Study, data: SplitTable) -> Selection | None:
         return None
     scheme = next(s for s in study.validation if s.name == wanted.scheme)
     folds = make_folds(scheme, data, study.seed)
+    choice = parse_method(wanted.method)
     held = np.sort(np.concatenate([fold.held for fold in folds]))
 
     def score(models: Models) -> np.ndarray:
         found = np.full(len(data.parts["train"].frame), np.nan)
         for fold in folds:
-            found[fold.held] = _log_scores(fold, models, study, data)
+            part = replace(fold.data(data), models=models)
+            fitted = fit_method(choice, part, study.options_of(choice), study.seed)
+            rows = part.parts[fold.scheme]
+            assert rows.y is not None
+            law = fitted.the_mixture().predictive(fitted.prepared(rows.frame), rows.y_err)
+            found[fold.held] = law.logpdf(rows.y)
         return found[held]
 
     steps = eliminate(data.models, score)
     rows = _path(steps, clusters(scheme, data)[held], study)
     chosen = _chosen(rows, wanted.keep)
     rows = rows.assign(method=wanted.method, split=scheme.name, chosen=rows.index == chosen)
-    return Selection(rows.loc[:, TABLES["preselection"].columns()], steps[chosen].kept)
+    return Selection(rows.reindex(columns=TABLES["preselection"].columns()), steps[chosen].kept)
 
 
 def eliminate(models: Models, score: Callable[[Models], np.ndarray]) -> list[Step]:
@@ -93,18 +101,6 @@ def eliminate(models: Models, score: Callable[[Models], np.ndarray]) -> list[Ste
         tried = [Step(m, kept, score(kept)) for m, kept in smaller.items()]
         steps.append(max(tried, key=lambda step: step.points.mean()))
     return steps
-
-
-def _log_scores(fold: Fold, models: Models, study: Study, data: SplitTable) -> np.ndarray:
-    """Log score of every row of a fold, by the fast method on some of the models."""
-    assert study.preselection is not None
-    choice = parse_method(study.preselection.method)
-    part = replace(fold.data(data), models=models)
-    fitted = fit_method(choice, part, study.options_of(choice), study.seed)
-    rows = part.parts[fold.scheme]
-    assert rows.y is not None
-    law = fitted.the_mixture().predictive(fitted.prepared(rows.frame), rows.y_err)
-    return law.logpdf(rows.y)
 
 
 def _path(steps: Sequence[Step], labels: np.ndarray, study: Study) -> pd.DataFrame:
@@ -134,6 +130,6 @@ def _path(steps: Sequence[Step], labels: np.ndarray, study: Study) -> pd.DataFra
 def _chosen(rows: pd.DataFrame, keep: int | None) -> int:
     """The row with the asked number of models, or the last within one error of the best."""
     if keep is not None:
-        return int(np.argmax(rows["models"] == keep))
-    near = rows["behind_best"] <= rows["behind_best_se"].fillna(0.0)
+        return int(np.argmax(pd.Series(rows["models"] == keep)))
+    near = pd.Series(rows["behind_best"] <= rows["behind_best_se"].fillna(0.0))
     return int(np.flatnonzero(near)[-1])

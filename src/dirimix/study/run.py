@@ -1,10 +1,12 @@
 """Run a study, or fit one method, into an output folder."""
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 import importlib
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, as_completed
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -146,7 +148,7 @@ def run_job(job: Job, data: SplitTable, reporter: Reporter) -> FittedMethod:
     begun = time.perf_counter()
     reporter.say(f"{job.title}: {job.choice.words}" if job.is_whole else job.title)
     # what a fit to fewer rows warns of, that to all rows has said
-    say = reporter.say if job.is_whole else lambda _: None
+    say: Callable[[str], None] = reporter.say if job.is_whole else lambda _: None
     with collected_warnings(say, job.title) as lines:
         own = job.task.data(data)
         fitted = fit_method(job.choice, own, job.options, job.seed, reporter.listener(job.title))
@@ -156,11 +158,14 @@ def run_job(job: Job, data: SplitTable, reporter: Reporter) -> FittedMethod:
     scratch.mkdir(parents=True)
     try:
         write_tables(tables, scratch)
-        posterior = _write_posterior(fitted, scratch) if job.is_whole else None
+        tree = fitted.mixture.fit_report().posterior if job.is_whole and fitted.mixture else None
+        posterior = scratch / "posterior.nc"
+        if tree is not None:
+            tree.to_netcdf(posterior, engine="h5netcdf")
         facts = _facts(job, fitted, lines, time.perf_counter() - begun)
-        write_json({**facts, "posterior": posterior is not None}, scratch / FACTS_FILE)
+        write_json({**facts, "posterior": tree is not None}, scratch / FACTS_FILE)
         remove(job.home)
-        if posterior is not None:
+        if tree is not None:
             posterior.replace(job.posterior)
         scratch.replace(job.home)
     finally:
@@ -176,14 +181,9 @@ def run_jobs(
     processes: int = 1,
     client: Any = None,
 ) -> None:
-    """Run every job.
+    """Run every job, each in a process of its own with its share of the cores if there are several.
 
-    Args:
-        jobs: The jobs.
-        data: The study's data.
-        reporter: Hears of the progress.
-        processes: Jobs at a time, each in a process of its own that has its share of the cores.
-        client: A Dask client, whose workers run them instead and share this machine's files.
+    The workers of a Dask client, which share this machine's files, run them instead if it is given.
     """
     if client is not None:
         client.gather([client.submit(_run_for_files, job, data, reporter) for job in jobs])
@@ -192,13 +192,15 @@ def run_jobs(
             run_job(job, data, reporter)
     else:
         with WorkerPool(deal_cores(min(processes, len(jobs)))) as pool:
-            running = [pool.submit(_run_for_files, job, data, reporter) for job in jobs]
+            running: list[Future[None]] = [
+                pool.submit(_run_for_files, job, data, reporter) for job in jobs
+            ]
             for done in as_completed(running):
                 done.result()
 
 
 @contextmanager
-def collected_warnings(say: Callable[[str], None], name: str) -> Iterator[list[str]]:
+def collected_warnings(say: Callable[[str], None], name: str) -> Generator[list[str]]:
     """Collect the warnings about a result, each once, and say them; pass the others on."""
     lines: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
@@ -282,19 +284,10 @@ def _facts(job: Job, fitted: FittedMethod, lines: list[str], seconds: float) -> 
         "words": job.choice.words,
         "options": dict(job.options),
         "sigma": {m: r.sigma for m, r in reports.items() if r.sigma is not None},
-        "priors": priors.get("") or next(iter(priors.values()), {}),
+        "priors": priors.get("") or next(iter(priors.values()), None) or {},
         "converged": not reasons,
         "reasons": list(reasons),
         "warnings": lines,
         "seconds": round(seconds, 3),
         "key": job.key,
     }
-
-
-def _write_posterior(fitted: FittedMethod, folder: Path) -> Path | None:
-    tree = None if fitted.mixture is None else fitted.mixture.fit_report().posterior
-    if tree is None:
-        return None
-    path = folder / "posterior.nc"
-    tree.to_netcdf(path, engine="h5netcdf")
-    return path

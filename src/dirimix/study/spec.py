@@ -1,5 +1,7 @@
 """A study as records: which methods are compared, on which table, and how."""
 
+# pyright: strict
+
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -71,7 +73,7 @@ class ExhibitChoice:
     name: str
     kind: str
     title: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,10 @@ class Study:
     data: DataChoice
     run: tuple[str, ...]
     tolerated: tuple[str, ...] = ()
-    options: Mapping[str, object] = field(default_factory=dict)
-    overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict[str, object])
+    overrides: Mapping[str, Mapping[str, object]] = field(
+        default_factory=dict[str, Mapping[str, object]]
+    )
     pairs: tuple[tuple[str, str], ...] = ()
     seed: int = 0
     n_boot: int = 2000
@@ -130,7 +134,7 @@ class Study:
 
     def other_data(self) -> dict[str, DataChoice]:
         """The other tables of [threshold.along], by name, read as that of the study is."""
-        along = {} if self.threshold is None else self.threshold.along
+        along: Mapping[str, str] = {} if self.threshold is None else self.threshold.along
         # a data set has columns and words of its own
         own = dict.fromkeys(("target", "error", "label", "unit"))
         return {

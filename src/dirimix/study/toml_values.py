@@ -4,10 +4,12 @@ A reader takes a value as TOML gives it, with the name of its entry for the mess
 as a record holds it.
 """
 
+# pyright: strict
+
 import math
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from dirimix.errors import InputError, did_you_mean
 
@@ -34,7 +36,7 @@ def list_of(
     item: Reader, says: str, *, least: int = 1, most: float = math.inf, distinct: bool = False
 ) -> Reader:
     """A reader of a list of so many items, as a tuple; `says` as in `reader`."""
-    read_list = reader(says, lambda v: isinstance(v, list) and least <= len(v) <= most)
+    read_list = reader(says, lambda v: isinstance(v, list) and least <= len(cast(Any, v)) <= most)
 
     def read(value: object, where: str) -> tuple[Any, ...]:
         found = tuple(item(v, where) for v in read_list(value, where))
@@ -65,7 +67,7 @@ def is_number(value: object) -> bool:
 table = reader("is a section with entries of its own, not", lambda v: isinstance(v, dict))
 texts = reader(
     "must be a section of texts, not",
-    lambda v: isinstance(v, dict) and all(isinstance(t, str) for t in v.values()),
+    lambda v: isinstance(v, dict) and all(isinstance(t, str) for t in cast(Any, v).values()),
 )
 text = reader("must be text in quotes, and it is", lambda v: isinstance(v, str))
 names = list_of(text, "must be a list of names, and it is", distinct=True)

@@ -1,7 +1,9 @@
 """Bring together what the jobs predicted of rows that they had not seen."""
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import cast
 
 import pandas as pd
 
@@ -21,32 +23,17 @@ _KEPT = ", kept models"
 _POINTS = (*TABLES["pointwise"].columns(), "cluster")
 
 
-@dataclass(frozen=True)
-class Validation:
-    """What the validation schemes say.
+def validate(
+    study: Study, data: SplitTable, jobs: Sequence[Job]
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Collect the points of all jobs, which are done, and score those of the schemes.
 
-    Attributes:
-        points: One line a method and row, of every split: the schemes', train, test and
-            leave-one-out.
-        scores: Scores of the schemes.
-        folds: Scores of each fold by itself.
-    """
-
-    points: pd.DataFrame
-    scores: pd.DataFrame
-    folds: pd.DataFrame
-
-
-def validate(study: Study, data: SplitTable, jobs: Sequence[Job]) -> Validation:
-    """Collect the points of all jobs and score those of the schemes.
-
-    Args:
-        study: Says which schemes there are.
-        data: Whose rows are predicted.
-        jobs: All jobs, done.
+    Returns:
+        Points, one line a method and row of every split: the schemes', train, test and
+        leave-one-out; the tables scores of the schemes, and folds, of each fold by itself.
     """
     full = [job for job in jobs if job.is_whole]
-    whole, folds = _points(full), []
+    whole, folds = _points(full), list[dict[str, object]]()
     parts = [whole, _leave_one_out(full)]
     for scheme in study.validation:
         held = [job for job in jobs if job.task.fold and job.task.fold.scheme == scheme.name]
@@ -54,14 +41,12 @@ def validate(study: Study, data: SplitTable, jobs: Sequence[Job]) -> Validation:
         labels = clusters(scheme, data)
         parts.append(found.assign(cluster=labels[found["row"].to_numpy(dtype=int)]))
         folds += [row for job in held for row in _fold_rows(job)]
-    names = [scheme.name for scheme in study.validation]
     points = _joined(parts)
-    scored = points.loc[points["split"].isin(names)]
-    return Validation(
-        points,
-        score_rows(scored, Bootstrap(study.seed, study.n_boot)),
-        pd.DataFrame(folds, columns=pd.Index(TABLES["folds"].columns())),
-    )
+    scored = _of_splits(points, [scheme.name for scheme in study.validation])
+    return points, {
+        "scores": score_rows(scored, Bootstrap(study.seed, study.n_boot)),
+        "folds": pd.DataFrame(folds, columns=pd.Index(TABLES["folds"].columns())),
+    }
 
 
 def confirmed(study: Study, jobs: Sequence[Job], points: pd.DataFrame) -> pd.DataFrame:
@@ -73,9 +58,12 @@ def confirmed(study: Study, jobs: Sequence[Job], points: pd.DataFrame) -> pd.Dat
     found = _joined([_points(fewer), _leave_one_out(fewer)])
     found["method"] = found["method"].astype(str) + _KEPT
     pairs = [(job.choice.name, job.choice.name + _KEPT) for job in fewer]
-    unseen = points.loc[points["split"].isin(["test", LEAVE_ONE_OUT])]
-    both = _joined([unseen, found])
+    both = _joined([_of_splits(points, ["test", LEAVE_ONE_OUT]), found])
     return pair_rows(pairs, both, Bootstrap(study.seed, study.n_boot))
+
+
+def _of_splits(points: pd.DataFrame, splits: Sequence[str]) -> pd.DataFrame:
+    return cast(pd.DataFrame, points.loc[points["split"].isin(splits)])
 
 
 def _joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -95,14 +83,15 @@ def _leave_one_out(jobs: Iterable[Job]) -> pd.DataFrame:
     """The log scores of PSIS-LOO as points; it knows no other score."""
     tables = read_tables((job.home for job in jobs), "loo_pointwise")
     named = {"method": "method", "row": "row", "elpd": "log_score"}
-    found = _joined(table.loc[:, list(named)].rename(columns=named) for table in tables)
+    found = _joined(table.reindex(columns=list(named)).rename(columns=named) for table in tables)
     return found.assign(model="", split=LEAVE_ONE_OUT, weights="field", cluster=found["row"])
 
 
 def _of_split(scheme: Scheme, whole: pd.DataFrame, study: Study) -> pd.DataFrame:
     names = [choice.name for choice in study.validated(scheme)]
-    kept = (whole["split"] == predicted_part(scheme)) & (whole["weights"] == "field")
-    return whole.loc[kept & whole["method"].isin(names)].assign(split=scheme.name)
+    points = _of_splits(whole, [predicted_part(scheme)])
+    kept = pd.Series(points["method"].isin(names) & (points["weights"] == "field"))
+    return cast(pd.DataFrame, points.loc[kept]).assign(split=scheme.name)
 
 
 def _fold_rows(job: Job) -> Iterator[dict[str, object]]:

@@ -1,6 +1,9 @@
 """What a changed option changes: a method with a label beside the same method without."""
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import pandas as pd
 
@@ -40,12 +43,14 @@ def _changes(
 ) -> Iterator[dict[str, object]]:
     where = ["split", *coords, "model"]
     one, other = (
-        weights.loc[weights["method"] == m].reset_index(drop=True) for m in (variant, base)
+        cast(pd.DataFrame, weights.loc[weights["method"] == m]).reset_index(drop=True)
+        for m in (variant, base)
     )
     # every method writes the sites of a data in the same order
-    assert one[where].equals(other[where])
-    change = one["mean"] - other["mean"]
-    for (split, model), found in change.groupby([one["split"], one["model"]], sort=False):
+    assert one[where].equals(pd.DataFrame(other[where]))
+    change = pd.Series(one["mean"] - other["mean"])
+    for key, found in change.groupby([one["split"], one["model"]], sort=False):
+        split, model = cast("tuple[str, str]", key)
         yield {
             "method": variant,
             "base": base,
