@@ -74,8 +74,7 @@ def loo_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFrame
 def leave_one_out(log_likelihood: Floats) -> tuple[Floats, Floats, float]:
     """Log predictive density and Pareto k of every row, (n,) each, and the effective parameters.
 
-    Args:
-        log_likelihood: log p(y_i | draw), (chains, draws, n).
+    They come from log p(y_i | draw), (chains, draws, n).
 
     Raises:
         ValueError: If the draws are too few or all alike.

@@ -1,18 +1,22 @@
 """The tables that a fitted method gives: scores, predictions, weights and how it was sampled."""
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from dirimix import scores
+from dirimix._arrays import Floats
 from dirimix.assess.loo import loo_tables
 from dirimix.assess.options import Reversion, Threshold
 from dirimix.assess.reversion import reversion_tables
 from dirimix.assess.schema import QUANTILES
 from dirimix.assess.sensitivity import sensitivity_tables
 from dirimix.assess.threshold import threshold_tables
-from dirimix.assess.weight_tables import weight_tables
+from dirimix.assess.weight_tables import located, weight_tables
 from dirimix.estimators.fitted import FittedMethod, View, views
 from dirimix.laws.bands import Bootstrap
 from dirimix.laws.normal_mixture import NormalMixture
@@ -33,16 +37,8 @@ def method_tables(
 ) -> Tables:
     """Every table of a method fitted to all training rows; those without rows are left out.
 
-    Args:
-        fitted: The method.
-        data: What it was fitted to and predicts.
-        bootstrap: Of the bands of scores.
-        reversion: When a local weight has gone back to its far field.
-        threshold: The level that predictions are followed above, None for no such tables.
-        along: The coordinate of the lines on which they are.
-
-    Returns:
-        Tables of `schema.TABLES` by name, the method in front.
+    Their columns, by the tables' names in `schema.TABLES`, are described in docs/files.md. A
+    threshold is followed along the coordinate `along`; without one there are no such tables.
     """
     found = _law_tables(fitted, data, bootstrap) | _fit_tables(fitted)
     found |= weight_tables(fitted, data) | loo_tables(fitted, data)
@@ -54,17 +50,13 @@ def method_tables(
 
 def of_method(fitted: FittedMethod, tables: Tables) -> Tables:
     """The tables that have rows, with the method's name in front."""
-    return {k: _located(table, method=fitted.name) for k, table in tables.items() if len(table)}
+    return {k: located(table, method=fitted.name) for k, table in tables.items() if len(table)}
 
 
-def summarise_law(law: NormalMixture) -> dict[str, np.ndarray]:
+def summarise_law(law: NormalMixture) -> dict[str, Floats]:
     """Columns mean, sd and the quantiles of `QUANTILES`, each (m,), of a law at m sites."""
     quantiles = law.quantiles(list(QUANTILES.values()))
-    return {
-        "mean": law.mean(),
-        "sd": law.std(),
-        **dict(zip(QUANTILES, quantiles.T, strict=True)),
-    }
+    return {"mean": law.mean(), "sd": law.std(), **dict(zip(QUANTILES, quantiles.T, strict=True))}
 
 
 def point_table(fitted: FittedMethod, data: SplitTable, split: str) -> pd.DataFrame:
@@ -99,8 +91,8 @@ def _law_tables(fitted: FittedMethod, data: SplitTable, bootstrap: Bootstrap) ->
                 points = scores.points_of(view.law, rows.y[view.rows])
                 row = pd.DataFrame([scores.score_points(points, bootstrap)])
                 where = {"model": view.model, "split": split, "weights": view.weights}
-                parts.setdefault("scores", []).append(_located(row, **where))
-                curve = _located(_coverage(points["pit"]), **where)
+                parts.setdefault("scores", []).append(located(row, **where))
+                curve = located(_coverage(points["pit"]), **where)
                 parts.setdefault("coverage", []).append(curve)
                 parts.setdefault("pointwise", []).append(_pointwise(view, split, points))
             if view.weights == "field":
@@ -108,7 +100,7 @@ def _law_tables(fitted: FittedMethod, data: SplitTable, bootstrap: Bootstrap) ->
     return {name: _joined(tables) for name, tables in parts.items()}
 
 
-def _coverage(pit: np.ndarray) -> pd.DataFrame:
+def _coverage(pit: Floats) -> pd.DataFrame:
     """The coverage curve of probability integral transforms, (m,)."""
     bands = [scores.nominal_band(level, len(pit)) for level in LEVELS]
     return pd.DataFrame(
@@ -125,7 +117,7 @@ def _coverage(pit: np.ndarray) -> pd.DataFrame:
 def _pointwise(view: View, split: str, points: scores.Points) -> pd.DataFrame:
     """Each row's contribution to the scores."""
     table = pd.DataFrame({"row": view.rows, **points})
-    return _located(table, model=view.model, split=split, weights=view.weights)
+    return located(table, model=view.model, split=split, weights=view.weights)
 
 
 def _predictions(view: View, data: SplitTable, split: str) -> pd.DataFrame:
@@ -133,12 +125,7 @@ def _predictions(view: View, data: SplitTable, split: str) -> pd.DataFrame:
     coords = rows.frame[list(data.coords)].iloc[view.rows].reset_index(drop=True)
     observed = np.full(len(view.rows), np.nan) if rows.y is None else rows.y[view.rows]
     table = coords.assign(observed=observed, **summarise_law(view.law))
-    return _located(table, model=view.model, split=split)
-
-
-def _located(table: pd.DataFrame, **where: str) -> pd.DataFrame:
-    """A copy of the table with constant columns in front."""
-    return pd.concat([pd.DataFrame(where, index=table.index), table], axis=1)
+    return located(table, model=view.model, split=split)
 
 
 def _joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -80,13 +80,9 @@ def nearest(x: Floats, train: Floats, scale: Floats) -> Floats:
 def far_field(
     member: AbstractMixture, frame: pd.DataFrame, train: Floats, data: SplitTable
 ) -> Floats:
-    """Mean weights (K,) at sites far from the data and from one another.
+    """Mean weights (K,) at sites far from the training sites (n, q) and from one another.
 
-    Args:
-        member: The mixture.
-        frame: Coordinates and models, whose first row says which models are known.
-        train: Training sites, (n, q).
-        data: Names of the columns.
+    The first row of the frame says which models are known there.
     """
     extent = np.ptp(train, axis=0)
     steps = _FAR * (1 + np.arange(_COPIES))[:, None]

@@ -3,6 +3,8 @@
 Nothing heavy is imported at the head, so that the command line may ask for words.
 """
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +24,7 @@ QUANTILES = {
 
 @dataclass(frozen=True)
 class ScoreWords:
-    """What a score is called, and which way it counts.
-
-    Attributes:
-        label: Its name for a reader.
-        gain: More of it is better.
-    """
+    """What a score is called for readers, and whether more of it is better."""
 
     label: str
     gain: bool = False
@@ -49,7 +46,8 @@ class Table:
 
     Attributes:
         says: Its content in one line.
-        names: Its columns in order, with spaces between; `*` stands for those of the coordinates.
+        names: Its columns in order, with spaces between; `*` stands for those of the coordinates,
+            and a table of fits has the method in front.
         source: Where its rows come from: `fits` to all training rows, one a method; those and
             fits to other `targets`; the whole `study`; or `one fit`, in whose folder it stays.
     """
@@ -60,75 +58,66 @@ class Table:
 
     def columns(self, coords: Sequence[str] = (COORDINATES,)) -> list[str]:
         """Its columns, given those of the coordinates."""
-        return [c for n in self.names.split() for c in (coords if n == COORDINATES else [n])]
+        names = self.names.split() if self.source == "study" else ["method", *self.names.split()]
+        return [c for n in names for c in (coords if n == COORDINATES else [n])]
 
 
-_VIEW = "method model split weights"
+_VIEW = "model split weights"
 _QUANTILES = " ".join(QUANTILES)
 _BANDS = " ".join(f"{score} {score}_lo {score}_hi" for score in SCORE_WORDS)
 _PAIR = "a b split score n clusters difference lo hi"
 TABLES = {
     "scores": Table("scores with 90 % bands", f"{_VIEW} n {_BANDS}"),
     "predictions": Table(
-        "the predictive law at every row", f"method model split * observed mean sd {_QUANTILES}"
+        "the predictive law at every row", f"model split * observed mean sd {_QUANTILES}"
     ),
-    "weights": Table("field weights", "method split * model mean sd q05 q95"),
-    "effective": Table(
-        "how many models the mean weights amount to", "method split * effective q05 q95"
-    ),
-    "correlations": Table(
-        "how the weights of two models trade", "method model_a model_b of_mean at_site"
-    ),
+    "weights": Table("field weights", "split * model mean sd q05 q95"),
+    "effective": Table("how many models the mean weights amount to", "split * effective q05 q95"),
+    "correlations": Table("how the weights of two models trade", "model_a model_b of_mean at_site"),
     "loo": Table(
-        "leave-one-out log scores",
-        "method n elpd se p_loo elpd_mean high_k share_high_k max_k note",
+        "leave-one-out log scores", "n elpd se p_loo elpd_mean high_k share_high_k max_k note"
     ),
-    "loo_pointwise": Table(
-        "leave-one-out log score of every training row", "method row * elpd pareto_k"
-    ),
+    "loo_pointwise": Table("leave-one-out log score of every training row", "row * elpd pareto_k"),
     "sensitivity": Table(
         "how much each prior decides",
-        "method prior parameter prior_sensitivity likelihood_sensitivity reading",
+        "prior parameter prior_sensitivity likelihood_sensitivity reading",
     ),
     "power_scaling": Table(
         "posterior means under stronger and weaker priors",
-        "method prior power parameter mean scaled_mean shift pareto_k",
+        "prior power parameter mean scaled_mean shift pareto_k",
     ),
     "reversion": Table(
         "how far from the data a weight is back at its far-field value",
-        "method model far_field at_gamma tolerance share distance standardised farthest",
+        "model far_field at_gamma tolerance share distance standardised farthest",
     ),
     "reversion_sites": Table(
         "which sites are back at the far-field weight",
-        "method * distance standardised model weight far_field reverted",
+        "* distance standardised model weight far_field reverted",
     ),
     "coverage": Table("the coverage curve", f"{_VIEW} n level coverage nominal_lo nominal_hi"),
     "evidence": Table(
         "evidence and posterior probability of each model",
-        "method model log_evidence std_error probability route log_evidence_quadrature",
+        "model log_evidence std_error probability route log_evidence_quadrature",
     ),
     "diagnostics": Table(
-        "convergence of every checked quantity",
-        "method parameter mean sd ess_bulk ess_tail rhat",
+        "convergence of every checked quantity", "parameter mean sd ess_bulk ess_tail rhat"
     ),
     "sampling": Table(
         "how posteriors were sampled",
-        "method chains draws warmup divergences gradients seconds converged kernel step_size "
+        "chains draws warmup divergences gradients seconds converged kernel step_size "
         "acceptance bfmi ended reasons",
     ),
     "threshold": Table(
         "the probability of being above a level at every site",
-        "method target * models probability",
+        "target * models probability",
         "targets",
     ),
     "limits": Table(
         "the last site of every line that is above the level",
-        "method target along * sites mean sd q05 q25 q50 q75 q95 beyond none",
+        "target along * sites mean sd q05 q25 q50 q75 q95 beyond none",
         "targets",
     ),
-    "above": Table(
-        "how many sites are above the level", "method target sites mean sd q05 q95", "targets"
-    ),
+    "above": Table("how many sites are above the level", "target sites mean sd q05 q95", "targets"),
     "joint": Table(
         "the probability that all targets are above the level", "method * probability", "study"
     ),

@@ -14,14 +14,18 @@ last place of the model's whole table has not ended: there the table does.
 Reference: Neufcourt et al. (2020), doi 10.1103/PhysRevC.101.044307.
 """
 
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from dirimix._arrays import Indices, Mask
 from dirimix.assess.options import Threshold
 from dirimix.assess.schema import QUANTILES
-from dirimix.assess.weight_tables import site_blocks
+from dirimix.assess.weight_tables import located, site_blocks
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.normal_mixture import NormalMixture
@@ -37,13 +41,10 @@ def threshold_tables(
 ) -> dict[str, pd.DataFrame]:
     """Tables threshold, limits and above of a mixture, over every row of the table.
 
-    Their columns, all of `schema.TABLES` but the method, are described in docs/files.md.
+    Lines run along the coordinate `along`.
 
-    Args:
-        fitted: The method.
-        data: Its `everywhere` is predicted.
-        wanted: The level, how many draws, and what the end of a model's table means.
-        along: The coordinate along which lines run.
+    Raises:
+        InputError: If the method mixes nothing.
     """
     frame = data.everywhere
     filled = fill_ended(frame, data, along, wanted.level) if wanted.ended else frame
@@ -51,31 +52,27 @@ def threshold_tables(
     law = _law(member, fitted.prepared(filled))
     sites = frame.loc[:, list(data.coords)]
     y = law.sample(wanted.draws, np.random.default_rng([member.random_state, 0]))
+    above = y > wanted.level
+    counts = above.sum(axis=1)
+    low, high = np.quantile(counts, [0.05, 0.95])
+    count = {"sites": len(frame), "mean": counts.mean(), "sd": counts.std(), "q05": low}
     found = {
         "threshold": sites.assign(
             models=frame[list(data.models)].notna().sum(axis=1),
             # rounding may carry a sum of weights past 1
             probability=np.clip(1 - law.cdf(np.full(len(frame), wanted.level)), 0, 1),
         ),
-        "limits": limits(y > wanted.level, sites, along),
-        "above": _count(y > wanted.level),
+        "limits": limits(above, sites, along),
+        "above": pd.DataFrame([count | {"q95": high}]),
     }
-    for table in found.values():
-        table.insert(0, "target", data.target)
-    return found
+    return {name: located(table, target=data.target) for name, table in found.items()}
 
 
 def fill_ended(frame: pd.DataFrame, data: SplitTable, along: str, level: float) -> pd.DataFrame:
-    """The frame with values where a model has ended along its line because it fell below.
+    """The frame with values where a model has ended along its line because it fell below the level.
 
-    Gaps, what lies before a model's first value, and models whose tables go on below the level
-    stay as they are.
-
-    Args:
-        frame: Coordinates and models at m sites.
-        data: Names of the columns.
-        along: The coordinate along which lines run.
-        level: The threshold, in the unit of the target.
+    Gaps, what lies before a model's first value, and models whose tables go on below the level,
+    which is in the unit of the target, stay as they are.
     """
     filled = frame.copy()
     place = frame[along].to_numpy(dtype=float)
@@ -90,23 +87,18 @@ def fill_ended(frame: pd.DataFrame, data: SplitTable, along: str, level: float) 
             own = np.flatnonzero(known[line])
             if len(own) and place[line[own[-1]]] < last:
                 beyond = line[own[-1] + 1 :]
-                fall = _fall(place[line[own]], values[line[own]])
+                x, y = (v[line[own[-_LAST:]]] for v in (place, values))
+                fall = max(float((y[0] - y[-1]) / (x[-1] - x[0])), 0.0) if len(x) > 1 else 0.0
                 values[beyond] = level - fall * (place[beyond] - place[beyond[:1]])
         filled[model] = values
     return filled
 
 
-def _fall(place: np.ndarray, values: np.ndarray) -> float:
-    """How fast the values (k,) fell over the last of k sites of a line, at least 0."""
-    x, y = place[-_LAST:], values[-_LAST:]
-    return max(float((y[0] - y[-1]) / (x[-1] - x[0])), 0.0) if len(x) > 1 else 0.0
-
-
-def limits(above: np.ndarray, sites: pd.DataFrame, along: str) -> pd.DataFrame:
-    """The last place above the threshold on every line, over draws; one row a line.
+def limits(above: Mask, sites: pd.DataFrame, along: str) -> pd.DataFrame:
+    """The last place above the threshold on every line, over s draws at m sites; one row a line.
 
     Args:
-        above: Whether y is above, of s draws at m sites, (s, m).
+        above: Whether y is above, (s, m).
         sites: Coordinates, m rows.
         along: The coordinate along which lines run.
     """
@@ -130,11 +122,7 @@ def limits(above: np.ndarray, sites: pd.DataFrame, along: str) -> pd.DataFrame:
 def joint(table: pd.DataFrame, coords: Sequence[str]) -> pd.DataFrame:
     """P(all targets are above) at the sites that all of them predict, by method.
 
-    The targets are fitted apart, so their probabilities are multiplied.
-
-    Args:
-        table: The table `threshold` of all methods and targets.
-        coords: Columns of the coordinates.
+    The targets are fitted apart, so their probabilities in the table `threshold` are multiplied.
     """
     n = table["target"].nunique()
     groups = table.groupby(["method", *coords], sort=False)["probability"]
@@ -143,7 +131,7 @@ def joint(table: pd.DataFrame, coords: Sequence[str]) -> pd.DataFrame:
     return both.drop(columns="size").reset_index(drop=True)
 
 
-def _lines(sites: pd.DataFrame, along: str) -> list[np.ndarray]:
+def _lines(sites: pd.DataFrame, along: str) -> list[Indices]:
     """Row numbers of every line, in order along it."""
     others = [c for c in sites if c != along]
     place = sites[along].to_numpy()
@@ -163,10 +151,3 @@ def _law(member: AbstractMixture, frame: pd.DataFrame) -> NormalMixture:
         np.concatenate([law.scale for law in laws], axis=1),
         weight[0] if weight[0].ndim == 1 else np.concatenate(weight, axis=1),
     )
-
-
-def _count(above: np.ndarray) -> pd.DataFrame:
-    counts = above.sum(axis=1)
-    low, high = np.quantile(counts, [0.05, 0.95])
-    row = {"sites": above.shape[1], "mean": counts.mean(), "sd": counts.std()}
-    return pd.DataFrame([{**row, "q05": low, "q95": high}])

@@ -109,14 +109,16 @@ def weight_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFr
         sites = frame.loc[:, coords].assign(**nowhere)
         low, high = found.band
         weights = by_model(sites, member.models, mean=found.mean, sd=found.sd, q05=low, q95=high)
-        tables["weights"].append(weights.assign(split=split))
-        tables["effective"].append(_effective(found, sites, method.local).assign(split=split))
+        tables["weights"].append(located(weights, split=split))
+        tables["effective"].append(located(_effective(found, sites, method.local), split=split))
         if split == "train" and len(found.total) >= _FEWEST:
             tables["correlations"].append(_correlations(found, member.models))
-    joined = {n: pd.concat(t, ignore_index=True) for n, t in tables.items() if t}
-    for name in ("weights", "effective"):
-        joined[name].insert(0, "split", joined[name].pop("split"))
-    return joined
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items() if parts}
+
+
+def located(table: pd.DataFrame, **where: str) -> pd.DataFrame:
+    """A copy of the table with constant columns in front."""
+    return pd.concat([pd.DataFrame(where, index=table.index), table], axis=1)
 
 
 def by_model(sites: pd.DataFrame, models: Sequence[str], **columns: Floats | Mask) -> pd.DataFrame:
