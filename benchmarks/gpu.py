@@ -37,6 +37,7 @@ from dirimix.sampling.hmc import FULL_STEPS, MAX_STEPS
 from dirimix.sampling.rhat_ess import check_chains
 from dirimix.sampling.sampler import WINDOWS
 from dirimix.sampling.target import FIRST_STEP
+from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
 FILE = Path(__file__).with_suffix(".csv")
@@ -118,7 +119,7 @@ def posterior(
     model: LocalPosterior, accuracy: density.Accuracy, nodes: int, terms: int
 ) -> Callable:
     """From positions, (c, size), to `State`."""
-    d = model.table.f - model.table.y[:, None]
+    d = model.table.f - observed(model.table)[:, None]
     likelihood = vectorised.Likelihood(d, accuracy, nodes, terms)
 
     def at(q: Float[Array, "c size"]) -> State:
@@ -138,12 +139,14 @@ class Sampler:
     def __init__(self, model: LocalPosterior, chains: int) -> None:
         self.model, self.target = model, model.target()
         self.adapted = np.flatnonzero(self.target.adapt)
+        self.speed = np.asarray(self.target.speed)[self.adapted]
         shapes = model.shapes().items()
         self.amplitudes = model.ravel({n: np.full(s, n == "amplitude") for n, s in shapes})
         coarse = posterior(model, density.COARSE, *COARSE)
         self.force = jax.grad(lambda q: coarse(q).log_density.sum())
         self.at = jax.jit(posterior(model, density.FINE, *FINE))
         self.travel = jax.jit(self._travel)
+        assert self.target.jump is not None
         self.jump = jax.jit(jax.vmap(self.target.jump))
         self.keep = jax.jit(self._keep)
         self.guess = np.asarray(self.target.scale, dtype=float) ** 2
@@ -179,8 +182,8 @@ class Sampler:
                 log_step += gain * (float(told.acceptance.mean()) - ACCEPT)
                 log_steps.append(log_step)
                 tuning = tuning._replace(step=jnp.exp(jnp.asarray(log_step)))
-        stacked = [jax.tree.map(lambda *v: np.stack(v), *part) for part in (moved, kept)]
-        return Run(state, *stacked, log_steps)
+        all_moved, all_kept = (jax.tree.map(lambda *v: np.stack(v), *p) for p in (moved, kept))
+        return Run(state, all_moved, all_kept, log_steps)
 
     def warm_up(self, key: Array, iterations: int) -> tuple[State, Tuning, int]:
         """From the start to the bulk: where the chains are, their tuning and the steps taken."""
@@ -193,7 +196,7 @@ class Sampler:
             state, steps = window.state, steps + int(window.moved.steps.sum())
             flat = window.kept.hyper.reshape(-1, len(self.adapted))
             learnt, guess = self.guess.copy(), self.guess[self.adapted]
-            variance = flat.var(axis=0) * self.target.speed[self.adapted] ** 2
+            variance = flat.var(axis=0) * self.speed**2
             learnt[self.adapted] = (len(flat) * variance + 10 * guess) / (len(flat) + 10)
             step = float(np.exp(np.mean(window.log_steps[count // 2 :])))
             tuning = _tuned(step, TRAJECTORY, learnt)

@@ -71,7 +71,7 @@ def _milliseconds(call) -> float:
 
 def main() -> None:
     """Every size, then the exponents."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--one", nargs=2, type=int, metavar=("SITES", "MODELS"))
     options = parser.parse_args()
     if options.one:
@@ -101,7 +101,8 @@ def _apart(sites: int, models: int) -> dict[str, object]:
 def exponent(rows: list[dict], varied: str, name: str) -> float:
     """Slope of log cost against log size, by least squares."""
     mine = [row for row in rows if row["varied"] == varied]
-    return float(np.polyfit(*(np.log([r[c] for r in mine]) for c in (varied, name)), 1)[0])
+    size, cost = (np.log([row[column] for row in mine]) for column in (varied, name))
+    return float(np.polyfit(size, cost, 1)[0])
 
 
 def _plot(rows: list[dict]) -> None:

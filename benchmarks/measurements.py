@@ -20,4 +20,4 @@ def read(path: Path) -> list[dict[str, object]]:
     if not path.exists():
         return []
     with path.open(newline="") as stream:
-        return list(csv.DictReader(stream))
+        return [{**row} for row in csv.DictReader(stream)]

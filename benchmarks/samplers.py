@@ -15,6 +15,7 @@ import pandas as pd
 
 from dirimix import LocalDirichletMixture
 from dirimix.estimators.fields.length_scale import LengthScalePrior
+from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
 CHAINS = 4
@@ -46,9 +47,9 @@ def ours(table: Table, draws: int, warmup: int, seed: int) -> Drawn:
     )
     frame = np.column_stack([table.x, table.f])
     begun = time.perf_counter()
-    mixture.fit(_framed(frame, table), table.y, table.y_err)
+    mixture.fit(_framed(frame, table), observed(table), table.y_err)
     seconds = time.perf_counter() - begun
-    draws_of, stats = mixture.posterior_["posterior"], mixture.posterior_["sample_stats"]
+    draws_of, stats = (mixture.posterior_[g].to_dataset() for g in ("posterior", "sample_stats"))
     hyper = [draws_of[n].to_numpy().reshape(CHAINS, draws, -1) for n in ("rho", "eta", "gamma")]
     hyper.append(draws_of["sigma"].to_numpy()[..., None])
     return Drawn(

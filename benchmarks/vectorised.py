@@ -68,8 +68,8 @@ def _log_density(alpha: Array, s: Array, likelihood: Likelihood) -> Array:
 
 def _with_slopes(alpha: Array, s: Array, likelihood: Likelihood) -> tuple[Array, tuple]:
     d = likelihood.d / s[..., None]
-    flat = [jnp.moveaxis(v, -1, 0).reshape(v.shape[-1], -1) for v in (d, alpha)]
-    value, by_log_s, by_alpha = _routed(*flat, likelihood)
+    flat_d, flat = (jnp.moveaxis(v, -1, 0).reshape(v.shape[-1], -1) for v in (d, alpha))
+    value, by_log_s, by_alpha = _routed(flat_d, flat, likelihood)
     by_alpha = jnp.moveaxis(by_alpha.reshape(-1, *s.shape), 0, -1)
     value = value.reshape(s.shape) - jnp.log(s)
     return value, (by_alpha, (by_log_s.reshape(s.shape) - 1) / s)
@@ -145,7 +145,7 @@ def _fill(mask: Array, chunk: int, function: Callable, inputs: Array, into: Arra
 def _inside(likelihood: Likelihood, shape: int, d: Rows, alpha: Rows) -> list[Array]:
     """The integral of `dirimix.likelihood.contour`: density, derivatives in log s and alpha."""
     paths, nodes = make_paths(likelihood.accuracy.step), likelihood.nodes
-    total = sum(alpha)
+    total = reduce(jnp.add, alpha)
     height = paths.height[shape] * jnp.sqrt(total + 1)
     below = sum(a * g for a, g in zip(alpha, d, strict=True)) > 0
     d = [jnp.where(below, -g, g) for g in d]
@@ -262,7 +262,7 @@ def _saddle(d: Rows, alpha: Rows) -> list[Array]:
 
 
 def _laplace(d: Rows, alpha: Rows) -> tuple[Array, list[Array]]:
-    total = sum(alpha)
+    total = reduce(jnp.add, alpha)
     p, tau = _newton(*jax.lax.stop_gradient((d, alpha)))
     # one more step, at the fixed Hessian: nothing moves, but it carries the saddle's derivatives
     s_p, s_t, _ = _newton_step(p, tau, d, alpha)
@@ -270,7 +270,8 @@ def _laplace(d: Rows, alpha: Rows) -> tuple[Array, list[Array]]:
     u = [p - tau * g for g in d]
 
     def moment(order: int, j: int) -> Array:
-        return sum(a * v**-order * (-g) ** j for a, v, g in zip(alpha, u, d, strict=True))
+        parts = (a * v**-order * (-g) ** j for a, v, g in zip(alpha, u, d, strict=True))
+        return reduce(jnp.add, parts)
 
     h = [moment(2, j) + (j == 2) for j in range(3)]
     t = [-2 * moment(3, j) for j in range(4)]
@@ -312,7 +313,7 @@ def _newton_step(p: Array, tau: Array, d: Rows, alpha: Rows) -> tuple[Array, Arr
 
 def _newton(d: Rows, alpha: Rows) -> tuple[Array, Array]:
     """The minimum (p, tau) of F by damped steps that stay where every p - tau d is positive."""
-    total = sum(alpha)
+    total = reduce(jnp.add, alpha)
     mean = sum(a * g for a, g in zip(alpha, d, strict=True)) / total
     square = sum(a * g * g for a, g in zip(alpha, d, strict=True)) / total
     tau = -mean / (1 + jnp.maximum((square - mean * mean) / (total + 1), 0.0))
@@ -335,7 +336,7 @@ def _outside(rule: Rule, d: Rows, alpha: Rows) -> list[Array]:
 
 
 def _beyond(rule: Rule, d: Rows, alpha: Rows) -> tuple[Array, list[Array]]:
-    total = sum(alpha)
+    total = reduce(jnp.add, alpha)
     # whatever the paths, the integrals are the same: these do not move with the arguments
     z, dz, tau, along = jax.lax.stop_gradient(_descent(rule, d, alpha))
     exponent = (1 - total) * jnp.log(tau) + tau * (z + 0.5 * tau)
@@ -348,7 +349,7 @@ def _beyond(rule: Rule, d: Rows, alpha: Rows) -> tuple[Array, list[Array]]:
 
 def _descent(rule: Rule, d: Rows, alpha: Rows) -> tuple[Array, Array, Array, Array]:
     """Nodes along the path and their weights, (j, b), and along tau, (m, j, b), with its slope."""
-    total, edge = sum(alpha), reduce(jnp.maximum, d)
+    total, edge = reduce(jnp.add, alpha), reduce(jnp.maximum, d)
     radius = _radius(d, alpha, total, edge)
     t = rule.step * np.arange(rule.nodes)[:, None]
     z = edge + radius * (2 - np.cosh(t) + 0.5j * np.sinh(t))
@@ -356,7 +357,7 @@ def _descent(rule: Rule, d: Rows, alpha: Rows) -> tuple[Array, Array, Array, Arr
     saddle = 0.5 * (jnp.sqrt(z * z + 4 * (total + 0.5)) - z)
     along = 1 / jnp.sqrt(1 + (total + 0.5) / saddle**2)
     steps = rule.tau_step * (np.arange(rule.tau_nodes)[:, None, None] - rule.tau_nodes // 2)
-    return z, dz, saddle + 1j * along * steps, along
+    return z, jnp.asarray(dz), saddle + 1j * along * steps, along
 
 
 def _radius(d: Rows, alpha: Rows, total: Array, edge: Array) -> Array:

@@ -39,8 +39,8 @@ def main() -> None:
     """Write the table and say how many rows it has."""
     nuclei = _even_even(fetch_table("isotopes"))
     pairs = _pairs(nuclei)
-    kept = pairs[pairs[["u", "u_daughter"]].max(axis=1) < LARGEST_MEV]
-    if kept[["year", "year_daughter"]].isna().any(axis=None):
+    kept = pairs.loc[pairs[["u", "u_daughter"]].max(axis=1) < LARGEST_MEV]
+    if kept[["year", "year_daughter"]].isna().to_numpy().any():
         raise SystemExit("a kept nucleus has no year of discovery")
     rows = _observations(kept).sort_values(["Z", "N"])
     header = HEADER.format(
@@ -61,7 +61,7 @@ def _even_even(isotopes: pd.DataFrame) -> pd.DataFrame:
     frame = pd.DataFrame(
         {"Z": z, "N": n, "M": isotopes["mass"], "u": u, "year": isotopes["discovery_year"]}
     )
-    return frame[(z % 2 == 0) & (n % 2 == 0) & (z >= 8) & (n >= 8)]
+    return frame.loc[(z % 2 == 0) & (n % 2 == 0) & (z >= 8) & (n >= 8)]
 
 
 def _pairs(nuclei: pd.DataFrame) -> pd.DataFrame:

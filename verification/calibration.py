@@ -20,6 +20,7 @@ from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -118,7 +119,7 @@ def fit(method: str, frame: pd.DataFrame, y: np.ndarray, y_err: np.ndarray | Non
     """The estimator of a method, fitted."""
     from dirimix import DirichletMixture, LocalDirichletMixture
 
-    sampling = SAMPLING | {"random_state": seed}
+    sampling: dict[str, Any] = SAMPLING | {"random_state": seed}
     if method == "gbmm-d":
         mixture = DirichletMixture(COORDS, MODELS, **sampling)
     elif method == "lbmm-gld":
@@ -164,8 +165,8 @@ def replicate(name: str, number: int) -> dict[str, object]:
         for quantity, draws, truth_of in _compared(mixture, truth, f - y[:, None], told)
     }
     jax.clear_caches()  # every replication compiles its own program
-    rhat = round(float(mixture.diagnostics_["rhat"].max()), 3)
-    return {"experiment": name, "replication": number, "rhat": rhat} | ranks
+    rhat = round(float(np.nanmax(mixture.diagnostics_["rhat"].to_numpy())), 3)
+    return {"experiment": name, "replication": number, "rhat": rhat, **ranks}
 
 
 def _compared(mixture, truth: Truth, d: np.ndarray, y_err: np.ndarray | None):
@@ -209,7 +210,7 @@ def run(wanted: list[str], replications: int, *, resume: bool) -> pd.DataFrame:
     """All replications, with `resume` those that are not in the file yet, one process a core."""
     path = FOLDER / "calibration-ranks.csv"
     rows = [pd.read_csv(path)] if resume and path.exists() else []
-    done = {(r.experiment, r.replication) for table in rows for r in table.itertuples()}
+    done = {key for t in rows for key in zip(t["experiment"], t["replication"], strict=True)}
     tasks = [(e, n) for n in range(replications) for e in wanted if (e, n) not in done]
     with WorkerPool([[core] for core in cores()]) as pool:
         futures = [pool.submit(replicate, *task) for task in tasks]
@@ -271,7 +272,7 @@ def compare(ranks: pd.DataFrame) -> Iterator[Comparison]:
 
 def summarise(comparisons: list[Comparison], ranks: pd.DataFrame) -> pd.DataFrame:
     """One row an experiment and quantity."""
-    stuck = (ranks["rhat"] > 1.05).groupby(ranks["experiment"]).sum()
+    stuck = cast(pd.Series, (ranks["rhat"] > 1.05).groupby(ranks["experiment"]).sum())
     rows = [
         {
             "experiment": c.experiment,
@@ -295,12 +296,12 @@ def plot(comparisons: list[Comparison]) -> None:
         1, len(names), figsize=(3.2 * len(names), 3), sharey=True, layout="constrained"
     )
     for axis, name in zip(np.atleast_1d(axes), names, strict=True):
-        for c in comparisons:
-            if c.experiment == name:
-                at, low, high = c.band
-                fails = c.outside > 0
-                style = {"color": "C3", "lw": 1.4} if fails else {"color": "0.6", "lw": 0.8}
-                axis.plot(at, c.ecdf - at, **style, label=c.quantity if fails else None)
+        own = [c for c in comparisons if c.experiment == name]
+        at, low, high = own[0].band
+        for c in own:
+            fails = c.outside > 0
+            style = {"color": "C3", "lw": 1.4} if fails else {"color": "0.6", "lw": 0.8}
+            axis.plot(at, c.ecdf - at, **style, label=c.quantity if fails else None)
         axis.fill_between(at, low - at, high - at, color="C0", alpha=0.2, lw=0)
         axis.set_title(name, fontsize=9)
         axis.set_xlabel(f"rank / {KEPT + 1}")
@@ -313,7 +314,7 @@ def plot(comparisons: list[Comparison]) -> None:
 
 def main() -> int:
     """Run, judge, plot; 1 if a method fails or the broken fit passes."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--replications", type=int, default=200)
     parser.add_argument("--only", action="append", choices=list(EXPERIMENTS))
     parser.add_argument("--resume", action="store_true")
@@ -326,7 +327,7 @@ def main() -> int:
     plot(comparisons)
     passed = verdicts.groupby("experiment", sort=False)["passes"].all()
     print(passed.to_string())
-    expected = {name: EXPERIMENTS[name].informed for name in passed.index}
+    expected = {name: EXPERIMENTS[name].informed for name in map(str, passed.index)}
     return int(any(passed[name] != wanted for name, wanted in expected.items()))
 
 

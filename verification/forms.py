@@ -33,7 +33,7 @@ def weights(form: str, lengths: list, seed: int) -> tuple[np.ndarray, np.ndarray
     """Mean field weights at the sites and elsewhere, (m, K), and their standard errors."""
     from dirimix import LocalDirichletMixture
 
-    where = pd.concat([TABLE[[*COORDS, *MODELS]], elsewhere()], ignore_index=True)
+    where = pd.concat([TABLE.loc[:, [*COORDS, *MODELS]], elsewhere()], ignore_index=True)
     mixture = LocalDirichletMixture(
         COORDS, MODELS, form=form, length_scale=lengths, random_state=seed
     ).fit(TABLE, TABLE["y"])
@@ -62,7 +62,7 @@ def compare(form: str, first: tuple, second: tuple) -> pd.DataFrame:
 def beyond(found: pd.DataFrame) -> float:
     """By how many standard errors the forms differ at most, once 0.01 is allowed."""
     gap = (found["approximate"] - found["dense"]).abs() - ALLOWED
-    return float((gap / found["error"]).max())
+    return float(np.nanmax((gap / found["error"]).to_numpy()))
 
 
 def main() -> int:

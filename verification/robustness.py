@@ -60,8 +60,8 @@ def measure(name: str) -> dict[str, object]:
     table = TABLES[name]()
     models = [c for c in table.columns if c.startswith("m")]
     mixture = LocalDirichletMixture(COORDS, models, draws=500, min_ess=400, random_state=1)
-    mixture.fit(table[[*COORDS, *models]], table["y"], table["u"])
-    spread = table[models].std(axis=1, ddof=0).mean()
+    mixture.fit(table.loc[:, [*COORDS, *models]], table["y"], table["u"])
+    spread = np.nanmean(np.nanstd(table[models].to_numpy(), axis=1))
     found, made = mixture.diagnostics_, mixture.sampling_
     return {
         "table": name,
