@@ -13,20 +13,15 @@ from dirimix.assess.method_tables import Tables
 from dirimix.assess.schema import TABLES, read_tables
 from dirimix.assess.threshold import joint
 from dirimix.laws.bands import Bootstrap
-from dirimix.study.folder import METHOD_FOLDER, OTHER_TABLE_FOLDER
+from dirimix.study.folder import OTHER_TABLE_FOLDER
 from dirimix.study.jobs import Job, ResolvedStudy
-from dirimix.study.validation import confirmed, validate
+from dirimix.study.validation import confirmed, joined, validate
 from dirimix.study.variants import variant_pairs, weight_changes
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A study whose jobs are done.
-
-    Attributes:
-        setup: What was run, and on what.
-        jobs: Every job, each with its folder.
-    """
+    """A study whose jobs are done."""
 
     setup: ResolvedStudy
     jobs: Sequence[Job]
@@ -35,12 +30,6 @@ class Finished:
     def whole(self) -> list[Job]:
         """The fits to all training rows, one a method."""
         return [job for job in self.jobs if job.is_whole]
-
-    @property
-    def following(self) -> list[Job]:
-        """The fits whose predictions may be followed to a threshold."""
-        folders = METHOD_FOLDER, OTHER_TABLE_FOLDER
-        return [job for job in self.jobs if job.task.place.partition("/")[0] in folders]
 
     def unconverged(self, jobs: Iterable[Job]) -> dict[str, tuple[str, ...]]:
         """Why, by title, of those of the jobs that have not converged."""
@@ -52,7 +41,8 @@ def collate(done: Finished) -> Tables:
     """Every table of the output folder, by name; those without rows have their columns."""
     data, pairs = done.setup.data, variant_pairs(done.setup.study)
     found = _compared(done, pairs)
-    for source, jobs in {"fits": done.whole, "targets": done.following}.items():
+    elsewhere = [job for job in done.jobs if job.task.place.startswith(OTHER_TABLE_FOLDER)]
+    for source, jobs in {"fits": done.whole, "targets": [*done.whole, *elsewhere]}.items():
         for name in (name for name, table in TABLES.items() if table.source == source):
             parts = [*read_tables((job.home for job in jobs), name), found.get(name)]
             found[name] = _joined(name, parts, data.coords)
@@ -78,8 +68,6 @@ def _compared(done: Finished, variants: Sequence[Sequence[str]]) -> Tables:
 
 def _joined(name: str, parts: Iterable[pd.DataFrame | None], coords: Sequence[str]) -> pd.DataFrame:
     """All rows of the parts of a table, under all of its columns."""
-    columns = TABLES[name].columns(coords)
-    filled = [part for part in parts if part is not None and len(part)]
-    whole = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
-    assert set(whole.columns) <= set(columns), name
-    return whole.reindex(columns=columns)
+    columns, filled = TABLES[name].columns(coords), [part for part in parts if part is not None]
+    assert all(set(part.columns) <= set(columns) for part in filled if len(part)), name
+    return joined(filled, columns)

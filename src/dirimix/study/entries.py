@@ -132,13 +132,9 @@ _VARIANTS = {"validation.NAME": ("scheme", SCHEMES), "exhibits.NAME": ("kind", K
 def read_entries(
     raw: Mapping[str, Any], section: str, run: tuple[str, ...] = (), *, where: str | None = None
 ) -> dict[str, Any]:
-    """The entries that are given in a section, as records hold them.
+    """The entries that are given in a section, a key of `SECTIONS`, as records hold them.
 
-    Args:
-        raw: The section's content.
-        section: A key of `SECTIONS`.
-        run: The methods that the study runs.
-        where: What messages call the section, by default its name in brackets.
+    `run` has the methods of the study; messages call the section `where`, or [section] without.
 
     Raises:
         InputError: If an entry is unknown, missing or of the wrong kind.

@@ -133,11 +133,8 @@ def read_json(path: Path) -> Any:
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a table as plain records, None where a number is not known."""
-    rounded = json.loads(str(table.to_json(orient="records", double_precision=15)))
-    return [
-        {k: float(DIGITS % v) if isinstance(v, float) else v for k, v in row.items()}
-        for row in rounded
-    ]
+    text = str(table.to_json(orient="records", double_precision=15))
+    return json.loads(text, parse_float=lambda number: float(DIGITS % float(number)))
 
 
 def remove(path: Path) -> None:

@@ -58,15 +58,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Job:
-    """One method to fit.
+    """One method to fit for a task; two jobs with the same `key` have the same result.
 
-    Attributes:
-        choice: The method.
-        options: Its options.
-        seed: Its seed.
-        folder: The study's output folder.
-        key: Says from what the result is made: the same key, the same result.
-        task: What it is fitted to, and what is measured.
+    `folder` is the output folder of the whole study.
     """
 
     choice: Choice
@@ -78,7 +72,6 @@ class Job:
 
     @property
     def home(self) -> Path:
-        """The job's own folder."""
         return self.folder / self.task.place / self.choice.name
 
     @property
@@ -88,7 +81,6 @@ class Job:
 
     @property
     def title(self) -> str:
-        """What a user reads of it."""
         return self.choice.name + self.task.words
 
     @property
@@ -113,8 +105,6 @@ class ResolvedStudy:
     """All that is known before the first fit.
 
     Attributes:
-        study: What is to be run.
-        data: On what.
         others: Other tables of the same sites, by the name that [threshold.along] gives them.
         selection: The models that a preselection kept, if one was asked for.
 

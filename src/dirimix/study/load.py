@@ -248,8 +248,7 @@ def _fewer(data: SplitTable, n: int, seed: int) -> SplitTable:
     if n >= total:
         return data
     kept = np.isin(np.arange(total), np.random.default_rng(seed).permutation(total)[:n])
-    landscape = data.parts.get("landscape")
-    frames = [] if landscape is None else [landscape.frame]
+    frames = [data.parts["landscape"].frame] if "landscape" in data.parts else []
     frame = pd.concat([*frames, train.keep(~kept).frame], ignore_index=True)
     note = (
         f"{n} of {total} train rows are used, drawn with the seed; the others are predicted "

@@ -4,7 +4,7 @@
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -58,37 +58,31 @@ def finish(
 def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
     """Mean field weight of every model, over the sites of a split, with the sites' range."""
     groups = weights.groupby(["method", "split", "model"], sort=False)
-    summary = groups.agg(
+    return groups.agg(
         mean=("mean", "mean"),
         least=("mean", "min"),
         most=("mean", "max"),
         q05=("q05", "mean"),
         q95=("q95", "mean"),
         sites=("mean", "size"),
-    )
-    return summary.reset_index()
-
-
-def overall(effective: pd.DataFrame, coords: Sequence[str]) -> pd.DataFrame:
-    """The rows that speak of all sites of a split at once."""
-    without_site = effective.reindex(columns=list(coords)).isna().all(axis=1)
-    return cast(pd.DataFrame, effective.loc[without_site])
+    ).reset_index()
 
 
 def worst_diagnostics(diagnostics: pd.DataFrame) -> pd.DataFrame:
     """How many quantities each method's checks looked at, and the worst of each check."""
     groups = diagnostics.groupby("method", sort=False)
-    summary = groups.agg(
+    return groups.agg(
         quantities=("parameter", "size"),
         rhat=("rhat", "max"),
         ess_bulk=("ess_bulk", "min"),
         ess_tail=("ess_tail", "min"),
-    )
-    return summary.reset_index()
+    ).reset_index()
 
 
 def _report_numbers(done: Finished, tables: Tables) -> dict[str, Any]:
     """Every number that the report shows, except times, which differ from run to run."""
+    effective, coords = tables["effective"], list(done.setup.data.coords)
+    of_all_sites = effective.reindex(columns=coords).isna().all(axis=1)
     known = ("method", "words", "options", "priors", "sigma", "converged", "reasons", "warnings")
     return {
         "title": done.setup.study.title,
@@ -99,7 +93,7 @@ def _report_numbers(done: Finished, tables: Tables) -> dict[str, Any]:
         "sampling": _rows(tables["sampling"].drop(columns="seconds")),
         "convergence": _rows(worst_diagnostics(tables["diagnostics"])),
         "weights": _rows(weight_summary(tables["weights"])),
-        "effective": _rows(overall(tables["effective"], done.setup.data.coords)),
+        "effective": _rows(cast(pd.DataFrame, effective.loc[of_all_sites])),
     }
 
 

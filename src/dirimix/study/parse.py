@@ -33,11 +33,11 @@ def read_study(path: Path) -> Study:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"the study {str(path)!r} is not valid TOML: {error}") from error
     study = make_study(raw)
-    data = replace(study.data, table=_beside(path, study.data.table))
-    if study.threshold is None:
-        return replace(study, data=data)
-    along = {_beside(path, table): coord for table, coord in study.threshold.along.items()}
-    return replace(study, data=data, threshold=replace(study.threshold, along=along))
+    data, threshold = replace(study.data, table=_beside(path, study.data.table)), study.threshold
+    if threshold is not None:
+        along = {_beside(path, table): coord for table, coord in threshold.along.items()}
+        threshold = replace(threshold, along=along)
+    return replace(study, data=data, threshold=threshold)
 
 
 def make_study(raw: Mapping[str, Any]) -> Study:

@@ -82,7 +82,10 @@ def preselect(study: Study, data: SplitTable) -> Selection | None:
 
     steps = eliminate(data.models, score)
     rows = _path(steps, clusters(scheme, data)[held], study)
-    chosen = _chosen(rows, wanted.keep)
+    # the row with the asked number of models, or the last within one error of the best
+    near = pd.Series(rows["behind_best"] <= rows["behind_best_se"].fillna(0.0))
+    last, asked = np.flatnonzero(near)[-1], np.argmax(pd.Series(rows["models"] == wanted.keep))
+    chosen = int(last if wanted.keep is None else asked)
     rows = rows.assign(method=wanted.method, split=scheme.name, chosen=rows.index == chosen)
     return Selection(rows.reindex(columns=TABLES["preselection"].columns()), steps[chosen].kept)
 
@@ -125,11 +128,3 @@ def _path(steps: Sequence[Step], labels: np.ndarray, study: Study) -> pd.DataFra
             "behind_best_se": bootstrap.means(behind, labels).std(axis=0),
         }
     )
-
-
-def _chosen(rows: pd.DataFrame, keep: int | None) -> int:
-    """The row with the asked number of models, or the last within one error of the best."""
-    if keep is not None:
-        return int(np.argmax(pd.Series(rows["models"] == keep)))
-    near = pd.Series(rows["behind_best"] <= rows["behind_best_se"].fillna(0.0))
-    return int(np.flatnonzero(near)[-1])

@@ -74,17 +74,10 @@ def run_study(
 ) -> Outcome:
     """Run every method of a study and write its output folder.
 
-    Methods that are finished stay in the folder if the run is interrupted; the manifest is
-    written last and says that the run is whole.
-
-    Args:
-        setup: What to run, and on what.
-        folder: The output folder.
-        reporter: Hears of the progress.
-        inputs: The sha256 of every file that the study was read from.
-        processes: Fits at a time on this machine.
-        dask: Address of a Dask scheduler that runs them instead.
-        resume: Keep the fits whose results are already there.
+    Methods that are finished stay in the folder if the run is interrupted, and are not fitted
+    again with `resume`; the manifest is written last and says that the run is whole. It holds
+    `inputs`, the sha256 of every file that the study was read from. So many `processes` fit at a
+    time on this machine, or else the workers of the Dask scheduler whose address is `dask`.
 
     Raises:
         InputError: If the folder holds anything else, or a method cannot use the table.

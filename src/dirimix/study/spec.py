@@ -101,9 +101,7 @@ class Study:
     run: tuple[str, ...]
     tolerated: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict[str, object])
-    overrides: Mapping[str, Mapping[str, object]] = field(
-        default_factory=dict[str, Mapping[str, object]]
-    )
+    overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Any])
     pairs: tuple[tuple[str, str], ...] = ()
     seed: int = 0
     n_boot: int = 2000
@@ -115,7 +113,6 @@ class Study:
     exhibits: tuple[ExhibitChoice, ...] = ()
 
     def choices(self) -> tuple[Choice, ...]:
-        """The methods of this study."""
         return tuple(parse_method(name) for name in self.run)
 
     def options_of(self, choice: Choice) -> dict[str, object]:

@@ -8,7 +8,7 @@ as a record holds it.
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, cast
 
 from dirimix.errors import InputError, did_you_mean
@@ -77,9 +77,8 @@ share = reader("must lie between 0 and 1, not", lambda v: is_number(v) and 0 < v
 sizes = list_of(positive, "must be a list of numbers, and it is")
 
 
-def check_known(found: Iterable[str], known: Iterable[str], where: str) -> None:
+def check_known(found: Iterable[str], known: Collection[str], where: str) -> None:
     """Raise an InputError if a section has an unknown entry."""
-    known = tuple(known)
     for name in found:
         if name not in known:
             raise InputError(

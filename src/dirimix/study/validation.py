@@ -41,7 +41,7 @@ def validate(
         labels = clusters(scheme, data)
         parts.append(found.assign(cluster=labels[found["row"].to_numpy(dtype=int)]))
         folds += [row for job in held for row in _fold_rows(job)]
-    points = _joined(parts)
+    points = joined(parts)
     scored = _of_splits(points, [scheme.name for scheme in study.validation])
     return points, {
         "scores": score_rows(scored, Bootstrap(study.seed, study.n_boot)),
@@ -55,10 +55,10 @@ def confirmed(study: Study, jobs: Sequence[Job], points: pd.DataFrame) -> pd.Dat
     Paired differences on the test rows and, of sampled methods, by leave-one-out.
     """
     fewer = [job for job in jobs if job.task.place == REDUCED_FOLDER]
-    found = _joined([_points(fewer), _leave_one_out(fewer)])
+    found = joined([_points(fewer), _leave_one_out(fewer)])
     found["method"] = found["method"].astype(str) + _KEPT
     pairs = [(job.choice.name, job.choice.name + _KEPT) for job in fewer]
-    both = _joined([_of_splits(points, ["test", LEAVE_ONE_OUT]), found])
+    both = joined([_of_splits(points, ["test", LEAVE_ONE_OUT]), found])
     return pair_rows(pairs, both, Bootstrap(study.seed, study.n_boot))
 
 
@@ -66,16 +66,16 @@ def _of_splits(points: pd.DataFrame, splits: Sequence[str]) -> pd.DataFrame:
     return cast(pd.DataFrame, points.loc[points["split"].isin(splits)])
 
 
-def _joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """The columns of points, from those tables that have rows."""
+def joined(tables: Iterable[pd.DataFrame], columns: Sequence[str] = _POINTS) -> pd.DataFrame:
+    """Some columns, by default those of points, of all tables that have rows."""
     found = [table for table in tables if len(table)]
     whole = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
-    return whole.reindex(columns=list(_POINTS))
+    return whole.reindex(columns=list(columns))
 
 
 def _points(jobs: Iterable[Job]) -> pd.DataFrame:
     """The points that the jobs predicted, each row its own cluster."""
-    points = _joined(read_tables((job.home for job in jobs), "pointwise"))
+    points = joined(read_tables((job.home for job in jobs), "pointwise"))
     return points.assign(cluster=points["row"])
 
 
@@ -83,7 +83,7 @@ def _leave_one_out(jobs: Iterable[Job]) -> pd.DataFrame:
     """The log scores of PSIS-LOO as points; it knows no other score."""
     tables = read_tables((job.home for job in jobs), "loo_pointwise")
     named = {"method": "method", "row": "row", "elpd": "log_score"}
-    found = _joined(table.reindex(columns=list(named)).rename(columns=named) for table in tables)
+    found = joined(table.reindex(columns=list(named)).rename(columns=named) for table in tables)
     return found.assign(model="", split=LEAVE_ONE_OUT, weights="field", cluster=found["row"])
 
 

@@ -2,7 +2,7 @@
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import pandas as pd
@@ -34,30 +34,18 @@ def weight_changes(
     Returns:
         sites; mean_change, mean_size (of the absolute change) and largest (absolute change).
     """
-    rows = [row for pair in pairs for row in _changes(*pair, weights, list(coords))]
+    where, rows = ["split", *coords, "model"], list[dict[str, object]]()
+    for variant, base in pairs:
+        one, other = (
+            cast(pd.DataFrame, weights.loc[weights["method"] == m]).reset_index(drop=True)
+            for m in (variant, base)
+        )
+        # every method writes the sites of a table in the same order
+        assert one[where].equals(pd.DataFrame(other[where]))
+        change = pd.Series(one["mean"] - other["mean"])
+        for key, found in change.groupby([one["split"], one["model"]], sort=False):
+            split, model = cast("tuple[str, str]", key)
+            row = {"method": variant, "base": base, "split": split, "model": model}
+            row |= {"sites": len(found), "mean_change": found.mean()}
+            rows.append({**row, "mean_size": found.abs().mean(), "largest": found.abs().max()})
     return pd.DataFrame(rows, columns=pd.Index(TABLES["variants"].columns()))
-
-
-def _changes(
-    variant: str, base: str, weights: pd.DataFrame, coords: list[str]
-) -> Iterator[dict[str, object]]:
-    where = ["split", *coords, "model"]
-    one, other = (
-        cast(pd.DataFrame, weights.loc[weights["method"] == m]).reset_index(drop=True)
-        for m in (variant, base)
-    )
-    # every method writes the sites of a data in the same order
-    assert one[where].equals(pd.DataFrame(other[where]))
-    change = pd.Series(one["mean"] - other["mean"])
-    for key, found in change.groupby([one["split"], one["model"]], sort=False):
-        split, model = cast("tuple[str, str]", key)
-        yield {
-            "method": variant,
-            "base": base,
-            "split": split,
-            "model": model,
-            "sites": len(found),
-            "mean_change": found.mean(),
-            "mean_size": found.abs().mean(),
-            "largest": found.abs().max(),
-        }
