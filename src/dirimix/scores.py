@@ -80,11 +80,7 @@ SCORES: dict[str, Score] = {
 
 
 def rms(y: Floats, mean: Floats) -> float:
-    """Root-mean-square deviation sqrt(mean((y - mean)^2)) of m sites, in the unit of y.
-
-    Args:
-        y: Observations, (m,).
-        mean: Predictions, (m,).
+    """Root-mean-square deviation of predictions (m,) from observations (m,), in the unit of y.
 
     Raises:
         InputError: If there are none, or their numbers differ.
@@ -200,11 +196,7 @@ def score_row(
 
 
 def points_of(law: NormalMixture, y: Floats) -> dict[str, Floats]:
-    """What each of m sites contributes to the scores of a law: error, log_score, crps, pit; (m,).
-
-    Args:
-        law: Predictive law at m sites.
-        y: Observations, (m,).
+    """What each observation (m,) adds to the scores of a law: error, log_score, crps, pit; (m,).
 
     Raises:
         InputError: If the observations are not one finite number a site.
@@ -221,17 +213,10 @@ def points_of(law: NormalMixture, y: Floats) -> dict[str, Floats]:
 def score_points(
     points: Points, bootstrap: Bootstrap, *, clusters: ArrayLike | None = None, level: float = 0.9
 ) -> dict[str, float]:
-    """All scores of some rows, each with its band.
+    """All scores of n rows: n; then NAME, NAME_lo, NAME_hi of every score of `SCORES`.
 
-    Args:
-        points: What each of n rows contributes.
-        bootstrap: Of the bands.
-        clusters: Which rows are resampled together, (n,). None if rows are independent: then
-            shares have Wilson's band.
-        level: Of the bands.
-
-    Returns:
-        n; then NAME, NAME_lo, NAME_hi of every score of `SCORES`.
+    The clusters, (n,), say which rows are resampled together; without them rows are independent,
+    and shares have Wilson's band.
     """
     each = np.array([score.contribution(points) for score in SCORES.values()], dtype=float)
     means = bootstrap.means(each.T, clusters)

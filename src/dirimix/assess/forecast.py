@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix.assess.method_tables import summarise_law
-from dirimix.assess.weight_tables import summarise
+from dirimix.assess.weight_tables import located, summarise
 from dirimix.errors import DroppedRowsWarning
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.table.table import make_table
@@ -51,7 +51,6 @@ def _of_member(fitted: FittedMethod, model: str, frame: pd.DataFrame) -> pd.Data
     member, prepared = fitted.members[model], fitted.prepared(frame)
     table = frame.loc[:, list(fitted.coords)].assign(**summarise_law(member.predictive(prepared)))
     if model:
-        table.insert(0, "model", model)
-        return table
+        return located(table, model=model)
     mean = summarise(member, prepared).mean
     return table.assign(**{f"w_{m}": w for m, w in zip(fitted.models, mean.T, strict=True)})

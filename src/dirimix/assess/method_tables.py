@@ -3,12 +3,11 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Iterable
+from collections import defaultdict
 
 import numpy as np
 import pandas as pd
 
-from dirimix import scores
 from dirimix._arrays import Floats
 from dirimix.assess.loo import loo_tables
 from dirimix.assess.options import Reversion, Threshold
@@ -18,8 +17,9 @@ from dirimix.assess.sensitivity import sensitivity_tables
 from dirimix.assess.threshold import threshold_tables
 from dirimix.assess.weight_tables import located, weight_tables
 from dirimix.estimators.fitted import FittedMethod, View, views
-from dirimix.laws.bands import Bootstrap
+from dirimix.laws.bands import Bootstrap, nominal_band
 from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.scores import Points, coverage_of, points_of, score_points
 from dirimix.table.split import SplitTable
 
 LEVELS = tuple(np.round(np.arange(0.05, 1.0, 0.05), 2))  # of the coverage curve
@@ -63,11 +63,12 @@ def point_table(fitted: FittedMethod, data: SplitTable, split: str) -> pd.DataFr
     """What each row of a split contributes to the scores of the field weights."""
     y = data.parts[split].y
     assert y is not None
-    return _joined(
-        _pointwise(view, split, scores.points_of(view.law, y[view.rows]))
+    found = [
+        _pointwise(view, split, points_of(view.law, y[view.rows]))
         for view in views(fitted, data, split)
         if view.weights == "field"
-    )
+    ]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def _fit_tables(fitted: FittedMethod) -> Tables:
@@ -84,37 +85,29 @@ def _fit_tables(fitted: FittedMethod) -> Tables:
 
 def _law_tables(fitted: FittedMethod, data: SplitTable, bootstrap: Bootstrap) -> Tables:
     """The tables that come from predictive laws, each law made once."""
-    parts: dict[str, list[pd.DataFrame]] = {}
+    parts: defaultdict[str, list[pd.DataFrame]] = defaultdict(list)
     for split, rows in data.parts.items():
         for view in views(fitted, data, split):
             if rows.y is not None:
-                points = scores.points_of(view.law, rows.y[view.rows])
-                row = pd.DataFrame([scores.score_points(points, bootstrap)])
+                points = points_of(view.law, rows.y[view.rows])
+                row = pd.DataFrame([score_points(points, bootstrap)])
                 where = {"model": view.model, "split": split, "weights": view.weights}
-                parts.setdefault("scores", []).append(located(row, **where))
-                curve = located(_coverage(points["pit"]), **where)
-                parts.setdefault("coverage", []).append(curve)
-                parts.setdefault("pointwise", []).append(_pointwise(view, split, points))
+                parts["scores"].append(located(row, **where))
+                parts["coverage"].append(located(_coverage(points["pit"]), **where))
+                parts["pointwise"].append(_pointwise(view, split, points))
             if view.weights == "field":
-                parts.setdefault("predictions", []).append(_predictions(view, data, split))
-    return {name: _joined(tables) for name, tables in parts.items()}
+                parts["predictions"].append(_predictions(view, data, split))
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
 
 
 def _coverage(pit: Floats) -> pd.DataFrame:
     """The coverage curve of probability integral transforms, (m,)."""
-    bands = [scores.nominal_band(level, len(pit)) for level in LEVELS]
-    return pd.DataFrame(
-        {
-            "n": len(pit),
-            "level": LEVELS,
-            "coverage": scores.coverage_of(pit, LEVELS),
-            "nominal_lo": [band.lo for band in bands],
-            "nominal_hi": [band.hi for band in bands],
-        }
-    )
+    table = pd.DataFrame({"n": len(pit), "level": LEVELS, "coverage": coverage_of(pit, LEVELS)})
+    bands = [nominal_band(level, len(pit)) for level in LEVELS]
+    return table.assign(nominal_lo=[b.lo for b in bands], nominal_hi=[b.hi for b in bands])
 
 
-def _pointwise(view: View, split: str, points: scores.Points) -> pd.DataFrame:
+def _pointwise(view: View, split: str, points: Points) -> pd.DataFrame:
     """Each row's contribution to the scores."""
     table = pd.DataFrame({"row": view.rows, **points})
     return located(table, model=view.model, split=split, weights=view.weights)
@@ -126,8 +119,3 @@ def _predictions(view: View, data: SplitTable, split: str) -> pd.DataFrame:
     observed = np.full(len(view.rows), np.nan) if rows.y is None else rows.y[view.rows]
     table = coords.assign(observed=observed, **summarise_law(view.law))
     return located(table, model=view.model, split=split)
-
-
-def _joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    found = list(tables)
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()

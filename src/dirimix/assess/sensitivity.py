@@ -39,13 +39,10 @@ def sensitivity_tables(fitted: FittedMethod) -> dict[str, pd.DataFrame]:
     tree = None if fitted.mixture is None else fitted.mixture.fit_report().posterior
     if tree is None or "log_prior" not in tree.children:
         return {}
-    small = xr.DataTree.from_dict(
-        {
-            "posterior": short_parameters(tree["posterior"].to_dataset()),
-            "log_prior": tree["log_prior"].to_dataset(),
-            "log_likelihood": tree["log_likelihood"].to_dataset(),
-        }
-    )
+    groups = {
+        name: tree[name].to_dataset() for name in ("posterior", "log_prior", "log_likelihood")
+    }
+    small = xr.DataTree.from_dict(groups | {"posterior": short_parameters(groups["posterior"])})
     try:
         with np.errstate(divide="ignore", invalid="ignore"):
             return {"sensitivity": _sensitivity(small), "power_scaling": _power_scaling(small)}
