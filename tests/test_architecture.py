@@ -35,7 +35,7 @@ ORDER = (
 )
 # the data sets know a field of science, and may be known where a user names one
 BESIDE = "datasets"
-NEAR = {"dirimix.study.load", "dirimix.cli.data"}
+NEAR = {"dirimix", "dirimix.study.load", "dirimix.cli.data"}
 # the registry names classes that it does not load
 FOR_TYPES = {("dirimix.methods", "dirimix.estimators.base")}
 

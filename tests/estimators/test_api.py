@@ -57,6 +57,8 @@ def fitted(name: str):
 
 def test_the_table_names_all_estimators():
     assert sorted(EVERY) == sorted(dirimix._HOME)
+    public = {*dirimix._HOME, *dirimix._MODULES, "__version__", "test"}
+    assert sorted(public) == dir(dirimix) == sorted(dirimix.__all__)
 
 
 @every_estimator
@@ -170,6 +172,13 @@ def test_a_coverage_that_is_none_is_refused(coverage):
 @every_mixture
 def test_works_behind_a_correction_and_in_cross_validation(name):
     columns = table()[COORDS + MODELS]
-    pipeline = make_pipeline(dirimix.GPCorrection(COORDS, MODELS, seed=1), made(name))
-    scores = cross_val_score(pipeline, columns, table()["y"], cv=2, error_score="raise")
+    pipeline = make_pipeline(made("GPCorrection", seed=1), made(name))
+    # scikit-learn's inferred type knows only the default, nan
+    scores = cross_val_score(
+        pipeline,
+        columns,
+        table()["y"],
+        cv=2,
+        error_score="raise",  # pyright: ignore[reportArgumentType]
+    )
     assert np.isfinite(scores).all()
