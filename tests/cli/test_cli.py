@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from io import StringIO
 
 import numpy as np
 import pandas as pd
@@ -229,13 +230,16 @@ def test_settings_are_read_as_in_a_study():
         names(",", "--coords")
 
 
-class Screen(list):
-    """A stream that remembers."""
+class Screen(StringIO):
+    """A stream that remembers what each call wrote."""
 
-    write = list.append
+    def __init__(self):
+        super().__init__()
+        self.written = []
 
-    def flush(self):
-        """Nothing to do."""
+    def write(self, text):
+        self.written.append(text)
+        return len(text)
 
 
 def event(chain, done, ess=float("nan"), left=float("nan")) -> ChainProgress:
@@ -253,10 +257,10 @@ def test_live_lines_are_redrawn_in_place():
     lines(event(0, 20))
     lines(event(1, 30))
     lines(event(0, 40))
-    assert "\x1b[" not in screen[0].replace("\x1b[2K", "")
-    assert screen[2].startswith("\x1b[2F")
-    assert screen[2].count("\n") == 2
-    assert " 40/100" in screen[2]
+    assert "\x1b[" not in screen.written[0].replace("\x1b[2K", "")
+    assert screen.written[2].startswith("\x1b[2F")
+    assert screen.written[2].count("\n") == 2
+    assert " 40/100" in screen.written[2]
 
 
 def test_lines_are_redrawn_only_by_the_one_process_that_writes_to_a_terminal(monkeypatch):
@@ -272,8 +276,8 @@ def test_plain_lines_come_now_and_then_and_at_the_end():
     lines = PlainLines("m", screen)
     for done in (20, 40, 60, 80, 100):
         lines(event(0, done))
-    assert len(screen) == 1
-    assert "100/100" in screen[0]
+    assert len(screen.written) == 1
+    assert "100/100" in screen.written[0]
 
 
 def test_chains_report_to_stderr_unless_quiet(tmp_path, monkeypatch, capsys):

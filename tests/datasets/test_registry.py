@@ -53,7 +53,7 @@ def test_contract(name):
     assert (frame[data.target].notna() == observed).all()
     assert (frame[data.error].notna() == observed).all()
     assert (frame.loc[observed, data.error] > 0).all()
-    assert frame[list(data.coords)].notna().all(axis=None)
+    assert frame[list(data.coords)].notna().to_numpy().all()
     assert frame[list(data.models)].notna().any(axis=1).all()
     assert len(data.landscape) == len(frame)
     assert list(data.landscape) == [*data.coords, *data.models]

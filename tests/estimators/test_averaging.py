@@ -158,7 +158,7 @@ def test_unit_of_y_does_not_matter(frame):
     fitted = _averaging().fit(frame, frame.y)
     scaled = _averaging(y_scale=1e3).fit(kilo, kilo.y)
     np.testing.assert_allclose(scaled.weights_, fitted.weights_, atol=1e-9)
-    np.testing.assert_allclose(scaled.predict(kilo), 1e3 * fitted.predict(frame))
+    np.testing.assert_allclose(scaled.predict(kilo), np.multiply(1e3, fitted.predict(frame)))
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,9 @@ def test_ridge_marginal_likelihood_is_scipys():
     f, d, u = rng.normal(0, 2, (15, 3)), rng.normal(0, 1, 15), rng.uniform(0, 0.5, 15)
     covariance = np.diag(0.3**2 + u**2) + 0.7**2 * f @ f.T
     evidence, mean, spread = ridge_posterior(f, d, u, 0.3, 0.7)
-    assert evidence == pytest.approx(stats.multivariate_normal.logpdf(d, cov=covariance), abs=1e-9)
+    # the type inferred from SciPy's default covariance, 1, is int
+    expected = stats.multivariate_normal.logpdf(d, cov=covariance)  # pyright: ignore[reportArgumentType]
+    assert evidence == pytest.approx(expected, abs=1e-9)
     gain = 0.7**2 * f.T @ np.linalg.inv(covariance)
     np.testing.assert_allclose(mean, gain @ d, atol=1e-10)
     np.testing.assert_allclose(spread, 0.49 * (np.eye(3) - gain @ f), atol=1e-10)

@@ -2,6 +2,7 @@
 
 import warnings
 from itertools import product
+from typing import Any
 
 import arviz_stats
 import numpy as np
@@ -17,7 +18,7 @@ from monte_carlo import LIMIT, apart, ess
 
 LENGTH = {"chains": 2, "draws": 200, "warmup": 150, "trajectory": 3.0}
 SHORT = {"draws": 60, "warmup": 60}
-HURRIED = {"chains": 2, "draws": 20, "warmup": 20}
+HURRIED: dict[str, Any] = {"chains": 2, "draws": 20, "warmup": 20}
 MAP = ["p", "q"]
 MODELS = ["outside", "inside", "twin", "useless"]
 TRIO = ["left", "right", "useless"]
@@ -222,7 +223,7 @@ def test_what_a_fit_leaves_behind(tables, on_map, tmp_path):
     with xr.open_datatree(tmp_path / "p.nc", engine="h5netcdf") as tree:
         groups = {"posterior", "sample_stats", "log_likelihood", "observed_data", "constant_data"}
         assert groups <= set(tree.children)
-        summary = arviz_stats.summary(tree, var_names=["eta"], round_to="none")
+        summary = arviz_stats.summary(tree, var_names=["eta"], round_to="none")  # pyright: ignore[reportArgumentType]
         assert len(summary) == len(MODELS)
         np.testing.assert_array_equal(tree["observed_data"]["y"], tables[0]["y"])
 

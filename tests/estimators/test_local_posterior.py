@@ -1,6 +1,7 @@
 """The log posterior of the local mixtures against scipy, and its limits."""
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from dirimix.estimators.fields.linear import LinearField
 from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.laws.noise import GammaNoise
 from dirimix.likelihood.density import Likelihood
+from dirimix.table.selection import observed
 from dirimix.table.table import make_table
 
 NOISE = GammaNoise(5, 10, scale=1.3)
@@ -38,7 +40,7 @@ def make(kind: str, models: str = "ab") -> LocalPosterior:
     return LocalPosterior(table, FIELDS[kind](table.x, len(models)), NOISE, 0.5, np.full(2, 0.5))
 
 
-def named(model: LocalPosterior, q: np.ndarray) -> dict[str, np.ndarray]:
+def named(model: LocalPosterior, q: Any) -> dict[str, np.ndarray]:
     return {n: np.asarray(v, dtype=float) for n, v in model.unravel(q).items()}
 
 
@@ -46,8 +48,8 @@ def log_concentrations(model: LocalPosterior, p: dict[str, np.ndarray]) -> np.nd
     """log alpha (n, K), from dense matrices."""
     x = model.table.x
     if isinstance(model.field, LinearField):
-        return np.column_stack([np.ones(len(x)), stats.zscore(x)]) @ p["beta"].T
-    field, root = model.field, None
+        return np.column_stack([np.ones(len(x)), np.asarray(stats.zscore(x))]) @ p["beta"].T
+    field, root = model.field, np.ones(len(x))
     rho = np.exp(field.length_prior.location + field.length_prior.spread * p["length"])
     if isinstance(field, DenseField):
         own = np.exp(-0.5 * cdist(x / rho, x / rho, "sqeuclidean")) + 1e-8 * np.eye(len(x))
@@ -58,7 +60,7 @@ def log_concentrations(model: LocalPosterior, p: dict[str, np.ndarray]) -> np.nd
         cross = kernel(column[:, None] - axis) / top
         own = kernel(axis[:, None] - axis) / top + 1e-8 * np.eye(len(axis))
         basis = cross @ fractional_matrix_power(own, -0.5)
-        root = basis if root is None else np.einsum("na,nb->nab", root, basis)
+        root = np.einsum("n...,nb->n...b", root, basis)
     return p["gamma"] + p["amplitude"] ** 2 * np.einsum("kab,nab->nk", p["z"], root)
 
 
@@ -78,7 +80,7 @@ def oracle(model: LocalPosterior, q: np.ndarray) -> float:
     p, table = named(model, q), model.table
     alpha = np.exp(log_concentrations(model, p))
     noise = np.hypot(np.exp(p["log_sigma"]), table.y_err)
-    sites = zip(table.f - table.y[:, None], alpha, noise, strict=True)
+    sites = zip(table.f - observed(table)[:, None], alpha, noise, strict=True)
     return log_prior(model, p) + sum(log_expectation(*site) for site in sites)
 
 

@@ -55,11 +55,11 @@ def test_coverage_is_nominal_and_a_wrong_law_is_found_out():
     rng = np.random.default_rng(4)
     y = rng.normal(0, 1, 4000)
     table = pd.DataFrame({"x": y, "a": y + rng.normal(0, 0.3, 4000), "b": y})
-    fitted = SingleModel(["x"], ["a", "b"], "a").fit(table[:200], y[:200])
+    fitted = SingleModel(["x"], ["a", "b"], "a").fit(table.iloc[:200], y[:200])
     band = 4 * np.sqrt(0.9 * 0.1 / 3800)
 
     def coverage(shift):
-        low, high = fitted.predict_interval(table[200:], 0.9).T + shift
+        low, high = fitted.predict_interval(table.iloc[200:], 0.9).T + shift
         return np.mean((low < y[200:]) & (y[200:] < high))
 
     slack = 2 * stats.norm.pdf(1.645) * 1.645 / np.sqrt(400) * 2  # sigma is known to 1/sqrt(2n)

@@ -12,7 +12,7 @@ LIMIT = 4.5  # a |z| that chance exceeds in 7 of a million comparisons
 
 def ess(draws: np.ndarray) -> float:
     """Effective sample size for the mean of (chains, draws)."""
-    return float(array_stats.ess(draws, chain_axis=0, draw_axis=1, method="mean"))
+    return float(np.asarray(array_stats.ess(draws, chain_axis=0, draw_axis=1, method="mean")))
 
 
 def scalars(posterior: xr.DataTree) -> dict[str, np.ndarray]:
@@ -38,8 +38,8 @@ class Law:
     def of_grid(cls, mass: np.ndarray, value: np.ndarray) -> "Law":
         """From unnormalised masses at values."""
         mass = mass / mass.sum()
-        mean = mass @ value
-        return cls(mean, mass @ (value - mean) ** 2, mass @ (value - mean) ** 4)
+        mean = float(mass @ value)
+        return cls(mean, *(float(mass @ (value - mean) ** power) for power in (2, 4)))
 
     def largest_z(self, draws: np.ndarray) -> float:
         """Of the mean and of the variance around the exact mean, with the law's own errors."""

@@ -33,7 +33,7 @@ def _moments(w: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Of means and variances; for three models the variances fix the covariances."""
     law = stats.dirichlet(alpha)
     mean, variance, root = law.mean(), law.var(), np.sqrt(DRAWS)
-    kurtosis = stats.beta.stats(alpha, alpha.sum() - alpha, moments="k")
+    kurtosis = np.asarray(stats.beta.stats(alpha, alpha.sum() - alpha, moments="k"))
     of_mean = (w.mean(axis=0) - mean) / np.sqrt(variance) * root
     found = ((w - mean) ** 2).mean(axis=0)
     return np.append(of_mean, (found - variance) / (variance * np.sqrt(kurtosis + 2)) * root)

@@ -36,7 +36,9 @@ def residual(request):
 def test_closed_form_is_scipys_multivariate_t(residual):
     # integrating the precision out of a normal leaves Student's t
     for shift, covariance in ((None, np.eye(8)), (0.5, np.eye(8) + 2.0)):
-        law = stats.multivariate_t(np.zeros(8), 0.030 / 0.252 * covariance, 2 * 0.252)
+        # the types inferred from SciPy's default shape and df are int
+        shape, df = 0.030 / 0.252 * covariance, 2 * 0.252
+        law = stats.multivariate_t(np.zeros(8), shape, df)  # pyright: ignore[reportArgumentType]
         found = closed_form(residual, GammaPrecision(), shift).log
         assert found == pytest.approx(law.logpdf(residual), abs=1e-10)
 

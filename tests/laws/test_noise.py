@@ -85,7 +85,8 @@ def test_likelihood_is_scipys_multivariate_normal(residual, discrepancy):
     covariance = np.diag(0.5**2 + error**2)
     if discrepancy is not None:
         covariance += 0.5**2 / discrepancy
-    expected = stats.multivariate_normal.logpdf(residual, np.zeros(12), covariance)
+    # the type inferred from SciPy's default covariance, 1, is int
+    expected = stats.multivariate_normal.logpdf(residual, cov=covariance)  # pyright: ignore[reportArgumentType]
     found = log_likelihood(np.array([0.5]), residual, error, discrepancy)
     assert found[0] == pytest.approx(expected, abs=1e-10)
 

@@ -85,8 +85,8 @@ def test_a_draw_keeps_its_component_at_all_sites():
 def test_shared_weights_and_the_same_weights_at_every_site_draw_alike():
     law = many_components(True)
     spread = NormalMixture(law.loc, law.scale, np.array(law.site_weight))
-    draws = [one.sample(100, np.random.default_rng(2)) for one in (law, spread)]
-    np.testing.assert_array_equal(*draws)
+    found, same = (one.sample(100, np.random.default_rng(2)) for one in (law, spread))
+    np.testing.assert_array_equal(found, same)
 
 
 def test_components_without_weight_are_never_drawn_and_never_matter():

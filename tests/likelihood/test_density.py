@@ -33,7 +33,7 @@ def two_models():
         for d in CASES
     ]
     d, alpha = (np.array(column) for column in zip(*cases, strict=True))
-    exact = np.array([log_expectation(a, b, 1.0) for a, b in cases])
+    exact = np.array([log_expectation(a, b, 1.0) for a, b in zip(d, alpha, strict=True)])
     seen = exact > -12
     return (evaluate(d, alpha, 1.0) - exact)[seen], alpha.sum(axis=1)[seen]
 

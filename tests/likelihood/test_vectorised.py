@@ -1,6 +1,7 @@
 """The benchmark's likelihood for many chains on a GPU is the package's."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from vectorised import Likelihood as Vectorised
 
@@ -14,7 +15,9 @@ def test_both_forms_of_the_likelihood_agree():
     alpha = np.exp(rng.uniform(-1.5, 4.0, (2, *d.shape)))
     s = np.full((2, len(d)), 0.8)
     with jax.enable_x64(True):
-        found = np.asarray(Vectorised(d, FINE, nodes=144, terms=26)(alpha, s))
+        found = np.asarray(
+            Vectorised(d, FINE, nodes=144, terms=26)(jnp.asarray(alpha), jnp.asarray(s))
+        )
 
     def exact(alpha: np.ndarray) -> np.ndarray:
         return np.stack([Likelihood(d).evaluate(a, b)[0] for a, b in zip(alpha, s, strict=True)])

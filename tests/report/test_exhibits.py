@@ -92,6 +92,7 @@ def test_a_run_may_take_the_place_of_one_with_figures(out):
 
 def test_the_table_of_rms_tells_weights_and_inputs_apart(output):
     content = made(output, "rms")
+    assert content.shown is not None
     assert list(content.shown) == [
         "", "train", "train, site weights", "test", "corrected: train", "corrected: test"
     ]  # fmt: skip
@@ -102,14 +103,13 @@ def test_the_table_of_rms_tells_weights_and_inputs_apart(output):
     def first(line, column):
         return float(rows.loc[line, column].partition(" ")[0])
 
-    assert first("raw a", "test") == round(scores["raw", "a", "test", "field"], 3)
-    assert first("lbmm-gpd", "train, site weights") == round(
-        scores["lbmm-gpd", "", "train", "site"], 3
-    )
-    assert first("simplex-ls", "corrected: test") == round(
-        scores["simplex-ls+gp", "", "test", "field"], 3
-    )
-    assert first("ols, projected", "test") == round(scores["ols", "", "test", "projected"], 3)
+    def rms(*key):
+        return round(scores.to_dict()[key], 3)
+
+    assert first("raw a", "test") == rms("raw", "a", "test", "field")
+    assert first("lbmm-gpd", "train, site weights") == rms("lbmm-gpd", "", "train", "site")
+    assert first("simplex-ls", "corrected: test") == rms("simplex-ls+gp", "", "test", "field")
+    assert first("ols, projected", "test") == rms("ols", "", "test", "projected")
     assert rows.loc["equal", "corrected: test"] == ""
     assert set(content.table["split"]) == {"train", "test"}
 

@@ -65,7 +65,7 @@ def test_score_dots_stand_at_the_scores_in_order():
     labels = [t.get_text() for t in ax.get_yticklabels()]
     assert labels == ["raw Model A", "ols", "ols, projected"]
     dots = [line for line in ax.lines if line.get_marker() == "o"]
-    assert [float(d.get_xdata()[0]) for d in dots] == [1.0, 2.0, 3.0]
+    assert [float(np.asarray(d.get_xdata())[0]) for d in dots] == [1.0, 2.0, 3.0]
     assert dots[2].get_markerfacecolor() == "none"
     assert ax.get_xlabel() == "rms (m)"
     assert drawn(ax.figure)
@@ -175,7 +175,7 @@ def predictions():
 
 def test_residuals_are_observed_minus_predicted(predictions):
     ax = plots.residuals(predictions, "y", NAMES, axes())
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), 0.1)
+    np.testing.assert_allclose(np.asarray(ax.lines[0].get_ydata()), 0.1)
     assert ax.get_xlabel() == "predicted y (m)"
     assert drawn(ax.figure)
 

@@ -67,4 +67,4 @@ def test_the_tree_keeps_labels_and_survives_a_file(tmp_path):
         np.testing.assert_array_equal(chosen, WEIGHT[:, :, 1, 1])
         assert back["sample_stats"]["diverging"].dtype == np.int8
         assert back["log_likelihood"]["y"].dims == ("chain", "draw", "point")
-        assert float(back["constant_data"]["f"].sum()) == pytest.approx(6)
+        assert float(back["constant_data"].to_dataset()["f"].sum()) == pytest.approx(6)

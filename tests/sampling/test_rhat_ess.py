@@ -1,5 +1,7 @@
 """R-hat and effective sample sizes, against ArviZ's one quantity at a time."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from arviz_stats.base.array import array_stats
@@ -20,7 +22,7 @@ def correlated(chains: int, draws: int, p: int) -> np.ndarray:
 
 def one_at_a_time(draws: np.ndarray) -> tuple[np.ndarray, ...]:
     """Bulk and tail effective sample sizes and R-hat by ArviZ, (p,) each."""
-    axes = {"chain_axis": 0, "draw_axis": 1}
+    axes: dict[str, Any] = {"chain_axis": 0, "draw_axis": 1}
     return (
         np.asarray(array_stats.ess(draws, method="bulk", **axes)),
         np.asarray(array_stats.ess(draws, method="tail", prob=(0.05, 0.95), **axes)),

@@ -1,6 +1,7 @@
 """The checked entrance: every bad table is refused with one sentence that says how to mend it."""
 
 import time
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ def changed(column: str, row: int, value: object) -> pd.DataFrame:
     return frame
 
 
-def fit_table(frame: pd.DataFrame, y: object = None, y_err: object = None, **more) -> Table:
+def fit_table(frame: pd.DataFrame, y: Any = None, y_err: Any = None, **more) -> Table:
     y = np.arange(len(frame), dtype=float) if y is None else y
     return make_table(frame, COORDS, MODELS, y, y_err, fitting=True, **more)
 
@@ -75,7 +76,7 @@ def test_an_array_has_the_coordinates_then_the_models():
     with pytest.raises(InputError, match=r"needs 4 columns, coords then models, .* \(5, 3\)"):
         make_table(frame.to_numpy()[:, :3], COORDS, MODELS)
     with pytest.raises(InputError, match=r"this one has shape \(5,\)"):
-        make_table(np.arange(5), COORDS, MODELS)
+        make_table(np.arange(5.0), COORDS, MODELS)
 
 
 def test_standard_deviations_of_models_are_read_and_checked():
