@@ -1,8 +1,9 @@
 """Numba functions inside JAX programs, without a way through Python.
 
 That way costs 0.2 ms a call, half of what the likelihood of 513 sites takes in the force; no
-library offers a shorter one. XLA calls foreign functions by its C interface (`xla/ffi/api/c_api.h` in jaxlib), version 0.1 or
-later. A handler gets the address of a call frame, whose members are read here as 64-bit words.
+library offers a shorter one. XLA calls foreign functions by its C interface
+(`xla/ffi/api/c_api.h` in jaxlib), version 0.1 or later. A handler gets the address of a call frame,
+whose members are read here as 64-bit words.
 """
 
 from collections.abc import Callable
