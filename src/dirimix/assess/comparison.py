@@ -44,10 +44,8 @@ def pair_rows(
 ) -> pd.DataFrame:
     """Differences a - b on the rows that both predict, under every split that both have.
 
-    Args:
-        pairs: Names of two methods; 'METHOD:MODEL' is one model of a method that mixes none.
-        points: The table of points; only field weights are compared.
-        bootstrap: Of the bands.
+    A pair names two methods; 'METHOD:MODEL' is one model of a method that mixes none. Only field
+    weights are compared.
     """
     by_name = _by_name(points)
     rows = [
@@ -94,25 +92,20 @@ def ranking(points: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     90 % of a method's ranks over the resamples, `share_best` is how often it comes first, and
     `difference` is to the one that is best.
     """
-    rows = [
-        row
-        for split in points["split"].unique()
-        for row in _ranked(str(split), points.loc[points["split"] == split], bootstrap)
-    ]
+    rows: list[Row] = []
+    for split, part in points.groupby("split", sort=False):
+        by_name = {k: v.sort_values("row") for k, v in _by_name(part).items()}
+        n = max(map(len, by_name.values()), default=0)
+        tables = {name: table for name, table in by_name.items() if len(table) == n}
+        for score in COMPARED:
+            columns = {k: SCORES[score].contribution(columns_of(v)) for k, v in tables.items()}
+            names = [k for k, v in columns.items() if not np.isnan(v).any()]
+            if len(names) > 1:
+                values = np.stack([columns[k] for k in names], axis=1, dtype=float)
+                clusters = tables[names[0]]["cluster"].to_numpy()
+                order = _order(score, names, values, clusters, bootstrap)
+                rows += ({"split": split, "score": score} | row for row in order)
     return pd.DataFrame(rows, columns=pd.Index(TABLES["ranking"].columns()))
-
-
-def _ranked(split: str, points: pd.DataFrame, bootstrap: Bootstrap) -> Iterable[Row]:
-    by_name = {k: v.sort_values("row") for k, v in _by_name(points).items()}
-    n = max(map(len, by_name.values()), default=0)
-    tables = {name: rows for name, rows in by_name.items() if len(rows) == n}
-    for score in COMPARED:
-        columns = {k: SCORES[score].contribution(columns_of(v)) for k, v in tables.items()}
-        names = [k for k, v in columns.items() if not np.isnan(v).any()]
-        if len(names) > 1:
-            values = np.stack([columns[k] for k in names], axis=1, dtype=float)
-            rows = _order(score, names, values, tables[names[0]]["cluster"].to_numpy(), bootstrap)
-            yield from ({"split": split, "score": score} | row for row in rows)
 
 
 def _order(

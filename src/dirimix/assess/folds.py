@@ -74,8 +74,7 @@ def clusters(scheme: Scheme, data: SplitTable) -> Indices:
 
     Blocks of `cluster`, else the blocks left out, else the lines at an edge, else single rows.
     """
-    split = predicted_part(scheme)
-    x = data.parts[split].frame[list(data.coords)].to_numpy()
+    x = data.parts[predicted_part(scheme)].frame[list(data.coords)].to_numpy()
     size = scheme.cluster or scheme.size
     if size:
         return block_of(x, size)

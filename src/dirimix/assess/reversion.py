@@ -51,17 +51,10 @@ def reversion_tables(
     gone = np.abs(weight - far) <= wanted.tolerance
     gamma = tree["posterior"]["gamma"].to_numpy().reshape(-1, len(data.models))
     within = {k: [known_within(d, g, wanted.share) for g in gone.T] for k, d in distances.items()}
-    models = pd.DataFrame(
-        {
-            "model": data.models,
-            "far_field": far,
-            "at_gamma": softmax(gamma, axis=1).mean(axis=0),
-            "tolerance": wanted.tolerance,
-            "share": wanted.share,
-            **within,
-            "farthest": distances["distance"].max(),
-        }
-    )
+    models = pd.DataFrame({"model": data.models, "far_field": far})
+    models = models.assign(at_gamma=softmax(gamma, axis=1).mean(axis=0))
+    models = models.assign(tolerance=wanted.tolerance, share=wanted.share, **within)
+    models = models.assign(farthest=distances["distance"].max())
     sites = data.everywhere.loc[:, list(data.coords)].assign(**distances)
     everywhere = np.broadcast_to(far, weight.shape)
     long = by_model(sites, data.models, weight=weight, far_field=everywhere, reverted=gone)
@@ -116,7 +109,5 @@ def known_within(distance: Floats, gone: Mask, share: float) -> float:
     failed = np.flatnonzero(stretches.mean(axis=1) < share)
     if not len(failed):
         return 0.0
-    first = int(failed[0])
-    if first == 0:
-        return np.nan
-    return float(distance[order[first + np.argmin(stretches[first])]])
+    first = failed[0]
+    return float(distance[order[first + np.argmin(stretches[first])]]) if first else np.nan

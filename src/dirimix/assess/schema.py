@@ -187,11 +187,7 @@ def read_tables(folders: Iterable[Path], name: str) -> "Iterator[pd.DataFrame]":
 
 
 def row_label(row: Mapping[Any, Any], labels: Mapping[str, str] | None = None) -> str:
-    """What a row is called: method, model if any, and weights unless they are the field's.
-
-    Args:
-        row: Columns `method`, and `model` and `weights` where the table has them.
-        labels: Names of models to print.
+    """What a row is called: method, label of the model if any, weights unless they are the field's.
 
     >>> row_label({"method": "raw", "model": "HFB24", "weights": "field"})
     'raw HFB24'

@@ -95,12 +95,9 @@ def fill_ended(frame: pd.DataFrame, data: SplitTable, along: str, level: float) 
 
 
 def limits(above: Mask, sites: pd.DataFrame, along: str) -> pd.DataFrame:
-    """The last place above the threshold on every line, over s draws at m sites; one row a line.
+    """The last place above the threshold on every line, one row a line, over draws above, (s, m).
 
-    Args:
-        above: Whether y is above, (s, m).
-        sites: Coordinates, m rows.
-        along: The coordinate along which lines run.
+    Lines of the m sites run along the coordinate `along`.
     """
     place = sites[along].to_numpy()
     rows = []

@@ -147,14 +147,8 @@ def _correlations(found: SiteWeights, models: Sequence[str]) -> pd.DataFrame:
     of_mean = _correlation(deviation.T @ deviation / len(deviation))
     first, second = np.triu_indices(len(models), 1)
     names = np.asarray(models, dtype=object)
-    return pd.DataFrame(
-        {
-            "model_a": names[first],
-            "model_b": names[second],
-            "of_mean": of_mean[first, second],
-            "at_site": found.at_site[first, second],
-        }
-    )
+    pairs = pd.DataFrame({"model_a": names[first], "model_b": names[second]})
+    return pairs.assign(of_mean=of_mean[first, second], at_site=found.at_site[first, second])
 
 
 def effective_number(weights: Floats) -> Floats:
