@@ -82,7 +82,7 @@ def test_densities_mix_not_means(frame):
         for m in MODELS
     ]
     densities = np.array([s.predictive(frame).logpdf(y) for s in singles])
-    expected = logsumexp(densities, axis=0, b=fitted.weights_[:, None])
+    expected = np.asarray(logsumexp(densities, axis=0, b=fitted.weights_[:, None]))
     np.testing.assert_allclose(fitted.predictive(frame).logpdf(y), expected, atol=1e-9)
     mixed_means = stats.norm.logpdf(y, fitted.predict(frame), 0.3)
     assert np.abs(mixed_means - expected).max() > 0.1
