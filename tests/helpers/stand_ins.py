@@ -75,6 +75,9 @@ class Reporting(Any):  # Any, so that type checkers take it for an estimator
 
     posterior_ = None
 
+    def __new__(cls, *_, **__):  # that of Any in Python 3.11 passes its arguments on to object
+        return object.__new__(cls)
+
     def fit_report(self):
         return FitReport(posterior=self.posterior_)
 
