@@ -50,11 +50,11 @@ def reversion_tables(
     far = far_field(member, frame, train, data)
     gone = np.abs(weight - far) <= wanted.tolerance
     gamma = tree["posterior"]["gamma"].to_numpy().reshape(-1, len(data.models))
+    at_gamma = softmax(gamma, axis=1).mean(axis=0)
     within = {k: [known_within(d, g, wanted.share) for g in gone.T] for k, d in distances.items()}
-    models = pd.DataFrame({"model": data.models, "far_field": far})
-    models = models.assign(at_gamma=softmax(gamma, axis=1).mean(axis=0))
+    models = pd.DataFrame({"model": data.models, "far_field": far, "at_gamma": at_gamma})
     models = models.assign(tolerance=wanted.tolerance, share=wanted.share, **within)
-    models = models.assign(farthest=distances["distance"].max())
+    models["farthest"] = distances["distance"].max()
     sites = data.everywhere.loc[:, list(data.coords)].assign(**distances)
     everywhere = np.broadcast_to(far, weight.shape)
     long = by_model(sites, data.models, weight=weight, far_field=everywhere, reverted=gone)

@@ -39,9 +39,8 @@ def sensitivity_tables(fitted: FittedMethod) -> dict[str, pd.DataFrame]:
     tree = None if fitted.mixture is None else fitted.mixture.fit_report().posterior
     if tree is None or "log_prior" not in tree.children:
         return {}
-    groups = {
-        name: tree[name].to_dataset() for name in ("posterior", "log_prior", "log_likelihood")
-    }
+    kept = ("posterior", "log_prior", "log_likelihood")
+    groups = {name: tree[name].to_dataset() for name in kept}
     small = xr.DataTree.from_dict(groups | {"posterior": short_parameters(groups["posterior"])})
     try:
         with np.errstate(divide="ignore", invalid="ignore"):
