@@ -42,10 +42,8 @@ def reversion_tables(
     frame = fitted.prepared(data.everywhere.fillna(0.0))
     train = data.parts["train"].frame.loc[:, list(data.coords)].to_numpy()
     x = frame.loc[:, list(data.coords)].to_numpy()
-    distances = {
-        "distance": nearest(x, train, rho),
-        "standardised": nearest(x, train, train.std(0)),
-    }
+    scales = {"distance": rho, "standardised": train.std(0)}
+    distances = {name: nearest(x, train, scale) for name, scale in scales.items()}
     weight = summarise(member, frame).mean
     far = far_field(member, frame, train, data)
     gone = np.abs(weight - far) <= wanted.tolerance
