@@ -34,7 +34,7 @@ class Forgetting(Reporting):
 
     def draw_weights(self, frame):
         x = frame[["z", "x"]].to_numpy()
-        seen = np.exp(-0.5 * nearest(x, self.train, RHO) ** 2)[:, None]
+        seen = np.exp(-0.5 * nearest(x, np.asarray(self.train), RHO) ** 2)[:, None]
         free = self.spread * np.sqrt(1 - seen**2)
         noise = self.rng.standard_normal((self.s, len(x), 3))
         return softmax(GAMMA + self.bump * seen * [0, 0, 1] + free * noise, axis=-1)

@@ -70,7 +70,7 @@ def test_without_noise_the_limit_is_the_last_site_above():
     # 5.25 - 0.5 x is above 0 up to x = 10
     for name in ("mean", "q05", "q50", "q95"):
         np.testing.assert_allclose(found[name], 10)
-    assert (found[["sd", "beyond", "none"]] == 0).all(axis=None)
+    assert (found[["sd", "beyond", "none"]] == 0).to_numpy().all()
 
 
 def test_a_shift_of_the_whole_chart_moves_all_limits_together():

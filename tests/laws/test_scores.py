@@ -24,8 +24,8 @@ def mixture(c: int, m: int, seed: int = 0) -> NormalMixture:
 
 def integrated_crps(law: NormalMixture, y: float) -> float:
     """The definition: the integral of (F - 1{y <= t})^2 on both sides of y."""
-    below = quad(lambda t: law.cdf([t])[0] ** 2, -15, y, epsabs=1e-11, limit=400)[0]
-    above = quad(lambda t: (1 - law.cdf([t])[0]) ** 2, y, 15, epsabs=1e-11, limit=400)[0]
+    below = quad(lambda t: law.cdf(np.array([t]))[0] ** 2, -15, y, epsabs=1e-11, limit=400)[0]
+    above = quad(lambda t: (1 - law.cdf(np.array([t]))[0]) ** 2, y, 15, epsabs=1e-11, limit=400)[0]
     return below + above
 
 
@@ -136,7 +136,7 @@ def test_the_bootstrap_band_is_that_of_scipy():
         n_resamples=5000,
         method="percentile",
         confidence_level=0.9,
-        random_state=np.random.default_rng(0),
+        random_state=np.random.default_rng(0),  # pyright: ignore[reportCallIssue] by a decorator
     )
     # the 5 % quantile of 5000 resamples has a Monte Carlo error of 0.03 of their deviation
     near = 5 * 0.03 * theirs.standard_error

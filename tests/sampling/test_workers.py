@@ -60,7 +60,7 @@ def diagnose(draws):
 
 
 def pids() -> list[int]:
-    return [process.pid for process in multiprocessing.active_children()]
+    return [process.pid for process in multiprocessing.active_children() if process.pid]
 
 
 def kill_all() -> None:

@@ -133,7 +133,7 @@ def test_global_weights_are_told_once_a_split_without_site(finished):
     assert "raw" not in set(weights["method"])
     equal = weights[weights["method"] == "equal"]
     assert list(equal["split"]) == ["train"] * 3 + ["test"] * 3 + ["landscape"] * 3
-    assert equal[["x", "z"]].isna().all(axis=None)
+    assert equal[["x", "z"]].isna().to_numpy().all()
     np.testing.assert_allclose(equal["mean"], 1 / 3, rtol=1e-9)
 
 
@@ -211,7 +211,7 @@ def test_a_sampled_local_method_fills_its_files(tmp_path, monkeypatch):
     assert run(study, out, "--only", "stand-in") == 0
     weights = pd.read_csv(out / "weights.csv")
     assert len(weights) == 3 * 50
-    assert weights[["x", "z"]].notna().all(axis=None)
+    assert weights[["x", "z"]].notna().to_numpy().all()
     scores = pd.read_csv(out / "scores.csv")
     assert list(zip(scores["split"], scores["weights"], strict=True)) == [
         ("train", "field"), ("train", "site"), ("test", "field")
