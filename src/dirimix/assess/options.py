@@ -1,5 +1,7 @@
 """What a user may ask of an assessment, as plain records."""
 
+# pyright: strict
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,7 +34,7 @@ class Scheme:
     folds: int = 0
     cluster: tuple[float, ...] = ()
     methods: tuple[str, ...] = ()
-    options: Mapping[str, object] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True, kw_only=True)

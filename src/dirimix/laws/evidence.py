@@ -12,12 +12,17 @@ Laplace works in log sigma because the posterior is nearer to a normal there: wi
 conjugate prior it is 0.02 nats from the truth, and 0.10 nats in sigma.
 """
 
+# pyright: strict, reportMissingTypeStubs=false
+
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.special import gammaln, logsumexp
+from scipy import special
+from scipy.special import gammaln
 
+from dirimix._arrays import Floats
 from dirimix.laws.noise import (
     AbstractNoisePrior,
     GammaPrecision,
@@ -28,6 +33,7 @@ from dirimix.laws.noise import (
 )
 
 _DOUBLINGS = 12
+_special: Any = special  # SciPy does not type the results of these
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Evidence:
 
 
 def closed_form(
-    residual: np.ndarray, prior: GammaPrecision, discrepancy: float | None = None
+    residual: Floats, prior: GammaPrecision, discrepancy: float | None = None
 ) -> Evidence:
     """The Normal-Gamma evidence of residuals without measurement errors.
 
@@ -71,8 +77,8 @@ def closed_form(
 
 
 def quadrature(
-    residual: np.ndarray,
-    error: np.ndarray,
+    residual: Floats,
+    error: Floats,
     prior: AbstractNoisePrior,
     discrepancy: float | None = None,
 ) -> Evidence:
@@ -90,9 +96,9 @@ def quadrature(
 
 
 def monte_carlo(
-    residual: np.ndarray,
-    error: np.ndarray,
-    sigma: np.ndarray,
+    residual: Floats,
+    error: Floats,
+    sigma: Floats,
     discrepancy: float | None = None,
 ) -> Evidence:
     """The mean likelihood over draws of sigma from its prior, in log space.
@@ -106,24 +112,20 @@ def monte_carlo(
         discrepancy: As in `closed_form`.
     """
     log = log_likelihood(sigma, residual, error, discrepancy)
-    mean = float(logsumexp(log) - np.log(len(log)))
+    mean = float(_special.logsumexp(log) - np.log(len(log)))
     relative = float(np.std(np.exp(log - mean), ddof=1) / np.sqrt(len(log)))
     return Evidence(mean, relative, "monte carlo")
 
 
 def laplace(
-    residual: np.ndarray,
-    error: np.ndarray,
+    residual: Floats,
+    error: Floats,
     prior: AbstractNoisePrior,
     discrepancy: float | None = None,
 ) -> Evidence:
     """Laplace's approximation in log sigma: peak height times a normal of the same curvature.
 
-    Args:
-        residual: d, (n,), in the unit of y.
-        error: Measurement errors, (n,), in the unit of y.
-        prior: Prior of sigma.
-        discrepancy: As in `closed_form`.
+    The arguments are those of `quadrature`.
     """
     target = log_target(residual, error, prior, discrepancy)
     mode = find_peak(target, residual, prior).mode
@@ -134,19 +136,14 @@ def laplace(
 
 def log_target_derivatives(
     t: float,
-    residual: np.ndarray,
-    error: np.ndarray,
+    residual: Floats,
+    error: Floats,
     prior: AbstractNoisePrior,
     discrepancy: float | None = None,
 ) -> tuple[float, float]:
     """First and second derivative of `noise.log_target` in t = log sigma.
 
-    Args:
-        t: Where.
-        residual: d, (n,), in the unit of y.
-        error: Measurement errors, (n,), in the unit of y.
-        prior: Prior of sigma.
-        discrepancy: As in `closed_form`.
+    The other arguments are those of `quadrature`.
     """
     variance = float(np.exp(2 * t))
     first, second = _likelihood_derivatives(variance, residual, error, discrepancy)
@@ -157,7 +154,7 @@ def log_target_derivatives(
 
 
 def _likelihood_derivatives(
-    variance: float, residual: np.ndarray, error: np.ndarray, discrepancy: float | None
+    variance: float, residual: Floats, error: Floats, discrepancy: float | None
 ) -> tuple[float, float]:
     """First and second derivative of the log likelihood in the variance v = sigma^2."""
     total, square = variance + error**2, residual**2
@@ -170,7 +167,7 @@ def _likelihood_derivatives(
 
 
 def _shift_derivatives(
-    variance: float, total: np.ndarray, residual: np.ndarray, discrepancy: float
+    variance: float, total: Floats, residual: Floats, discrepancy: float
 ) -> tuple[float, float]:
     """What a constant shift adds: derivatives in v of (p / h - log h) / 2.
 
@@ -190,19 +187,19 @@ def _shift_derivatives(
     return 0.5 * float(first), 0.5 * float(second)
 
 
-def log_integral(target: Callable[[np.ndarray], np.ndarray], peak: Peak) -> float:
+def log_integral(target: Callable[[Floats], Floats], peak: Peak) -> float:
     """Log of the integral of exp(`target`), a function of (s,), by the trapezoidal rule to 1e-11.
 
     The rule converges exponentially for an analytic integrand that vanishes at both ends;
     doubling the nodes adds the midpoints only. Reference: doi 10.1137/130932132.
     """
     nodes = np.linspace(peak.lower, peak.upper, 33)
-    total = float(logsumexp(target(nodes)) + np.log(nodes[1] - nodes[0]))
+    total = float(_special.logsumexp(target(nodes)) + np.log(nodes[1] - nodes[0]))
     for _ in range(_DOUBLINGS):
-        step = nodes[1] - nodes[0]
+        step, before = nodes[1] - nodes[0], total
         middles = nodes[:-1] + step / 2
-        finer = np.logaddexp(total, logsumexp(target(middles)) + np.log(step)) - np.log(2)
-        if abs(finer - total) < 1e-11:
+        total = np.logaddexp(before, _special.logsumexp(target(middles)) + np.log(step)) - np.log(2)
+        if abs(total - before) < 1e-11:
             break
-        nodes, total = np.sort(np.concatenate([nodes, middles])), finer
-    return float(finer)
+        nodes = np.sort(np.concatenate([nodes, middles]))
+    return float(total)
