@@ -42,9 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--option", action="append", default=[], metavar="NAME=VALUE", help="any other option"
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
-    options.add_data_dir(parser)
-    options.add_allow_unconverged(parser)
-    options.add_common(parser)
+    options.add_common_of_fits(parser)
     parser.set_defaults(act=_fit)
 
 

@@ -13,18 +13,15 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(allow_unconverged=False)
 
 
-def add_data_dir(parser: argparse.ArgumentParser) -> None:
-    """Where downloaded datasets lie."""
+def add_common_of_fits(parser: argparse.ArgumentParser) -> None:
+    """Options of every command that reads a table and gives a result."""
     parser.add_argument(
         "--data-dir", metavar="DIR", help="folder of datasets (else DIRIMIX_DATA_DIR, else a cache)"
     )
-
-
-def add_allow_unconverged(parser: argparse.ArgumentParser) -> None:
-    """What to do with a result that has not converged."""
     parser.add_argument(
         "--allow-unconverged", action="store_true", help="exit 0 even if a result has not converged"
     )
+    add_common(parser)
 
 
 def names(text: str, flag: str) -> tuple[str, ...]:

@@ -12,9 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="folder that fit wrote")
     parser.add_argument("table", metavar="TABLE", help="CSV, Parquet or netCDF, or data:NAME")
     parser.add_argument("--out", required=True, metavar="FILE", help=".csv, .parquet or .nc")
-    options.add_data_dir(parser)
-    options.add_allow_unconverged(parser)
-    options.add_common(parser)
+    options.add_common_of_fits(parser)
     parser.set_defaults(act=_predict)
 
 

@@ -20,9 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="keep the fits that are already there"
     )
-    options.add_data_dir(parser)
-    options.add_allow_unconverged(parser)
-    options.add_common(parser)
+    options.add_common_of_fits(parser)
     parser.set_defaults(act=_run)
 
 

@@ -54,9 +54,8 @@ class LocalDirichletMixture(AbstractSampledMixture):
         warmup: Iterations before them.
         kernel: 'hmc' (jittered long trajectories), 'nuts', or 'metropolis', the random walk.
         trajectory: Mean length of an 'hmc' trajectory in posterior standard deviations.
-        min_ess: Effective sample size, bulk and tail, that everything in `diagnostics_` is to
-            reach, with an R-hat that passes: after `draws` a tenth as many more, again and
-            again until it does. None for `draws` alone.
+        min_ess: Effective sample size that all of `diagnostics_` is to reach, R-hat passing:
+            after `draws` a tenth as many more, again and again. None for `draws` alone.
         max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
