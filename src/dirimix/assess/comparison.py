@@ -79,7 +79,7 @@ def _differences(
             [SCORES[name].contribution(points) for points in columns], axis=1, dtype=float
         )
         if np.isnan(values).any():
-            continue  # leave-one-out knows the log score only
+            continue  # leave-one-out gives the log score only
         found = difference_of(values, SCORES[name].of_mean, bootstrap, clusters=clusters)
         size = {"score": name, "n": len(both), "clusters": clusters.nunique()}
         yield size | {"difference": found.mean, "lo": found.lo, "hi": found.hi}

@@ -1,4 +1,4 @@
-"""Where a map of weights stops knowing: how far from the data it has gone back to its far field.
+"""How far from the data weights have gone back to their far field, the mean of their prior.
 
 A Gaussian-process field forgets its data over a few length scales. From there on the mean weight
 of a model is its far-field value: the mean of alpha_k / alpha_0 with every log alpha_k at its mean

@@ -159,7 +159,7 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         }
 
     def _record(self) -> dict[str, object]:
-        """What a mixer must know, in plain lists: pandas copies, compares and stores it."""
+        """What the check of overlap needs, in plain lists, which pandas copies and compares."""
         summary = self.hyperparameters_.set_index("model")
         return {
             "coords": list(self.coords),

@@ -46,7 +46,7 @@ class AbstractGlobalPosterior(ABC):
 
     @abstractmethod
     def parameters(self, q: Array) -> dict[str, Array]:
-        """`weights` (K,), `sigma` and what else a reader knows."""
+        """The named parameters, among them `weights` (K,) and `sigma`."""
 
     @abstractmethod
     def log_prior_weights(self, q: Array) -> Float[Array, ""]:

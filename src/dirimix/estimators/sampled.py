@@ -22,7 +22,7 @@ Draws = Mapping[str, np.ndarray]
 
 
 class Posterior(Sampleable, Protocol):
-    """A log joint density that knows where chains may start."""
+    """A log joint density with start positions for its chains."""
 
     def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
         """Start positions, (chains, d)."""

@@ -25,7 +25,7 @@ _stats: Any = stats  # SciPy types neither the arguments nor the results of thes
 
 @dataclass(frozen=True)
 class Band:
-    """Where a number may well lie; not a number where one observation cannot tell."""
+    """Interval in which a number may well lie; NaN where one observation gives none."""
 
     lo: float
     hi: float

@@ -107,7 +107,7 @@ def _compile(target: Target, settings: Settings) -> Callable:
         # one step of the library's kernel is a whole trajectory
         kernel = blackjax.hmc.build_kernel(_trajectory(target.gaussian, force, steps))
         after, info = kernel(key_move, state, density, size, tuning.inverse_mass, 1)
-        # the library tells the energy of the end, also where the chain stayed at the start
+        # the library gives the energy of the end, also where the chain stayed at the start
         kinetic = default_metric(tuning.inverse_mass).kinetic_energy
         stayed = -state.logdensity + kinetic(info.momentum)
         return after, info._replace(energy=jnp.where(info.is_accepted, info.energy, stayed)), steps

@@ -1,4 +1,4 @@
-"""What a long computation tells those who wait for it."""
+"""Progress events of the chains, for callbacks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

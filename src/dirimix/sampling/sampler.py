@@ -69,7 +69,7 @@ def sample(
         model: What to sample.
         start: Start positions, (chains, d).
         settings: How.
-        diagnose: From all draws so far, (chains, draws, ...) each, a summary as `convergence` knows
+        diagnose: From all draws so far, (chains, draws, ...) each, a summary as `convergence` makes
             it; `settings.min_ess` is asked of that.
         listener: Called after every chunk of every chain.
         heavy: Whether a gradient takes long enough for processes to pay.

@@ -53,7 +53,7 @@ _KEPT = (CorrectionOverlapWarning, DroppedRowsWarning)
 
 
 class Reporter(Protocol):
-    """Tells a user how the work goes; must survive being sent to another process."""
+    """Writes progress for a user; must survive being sent to another process."""
 
     def say(self, text: str) -> None:
         """Write one line."""
@@ -245,7 +245,7 @@ def _dask_client(address: str) -> Any:
     """A client of the Dask scheduler at an address.
 
     Raises:
-        InputError: If dask.distributed is not installed or nobody answers.
+        InputError: If dask.distributed is not installed or no scheduler answers.
     """
     try:
         distributed = importlib.import_module("distributed")

@@ -80,7 +80,7 @@ def _points(jobs: Iterable[Job]) -> pd.DataFrame:
 
 
 def _leave_one_out(jobs: Iterable[Job]) -> pd.DataFrame:
-    """The log scores of PSIS-LOO as points; it knows no other score."""
+    """The log scores of PSIS-LOO as points; it gives no other score."""
     tables = read_tables((job.home for job in jobs), "loo_pointwise")
     named = {"method": "method", "row": "row", "elpd": "log_score"}
     found = joined(table.reindex(columns=list(named)).rename(columns=named) for table in tables)

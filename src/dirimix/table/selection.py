@@ -1,4 +1,4 @@
-"""Which rows of a table are used: those that every model knows, and those at the edges."""
+"""Which rows of a table are used: those where every model has a value, and those at the edges."""
 
 # pyright: strict, reportMissingTypeStubs=false
 

@@ -54,7 +54,7 @@ class AbstractField(ABC):
 
     @abstractmethod
     def hyperparameters(self, p: Params) -> dict[str, np.ndarray]:
-        """The parameters a reader knows, by name, from draws of the latents (leading axes kept)."""
+        """The named hyperparameters, from draws of the latents (leading axes kept)."""
 
     @abstractmethod
     def log_priors(self, p: Params) -> dict[str, np.ndarray]:
