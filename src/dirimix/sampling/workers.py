@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Self
@@ -25,6 +25,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from dirimix.errors import NotConverged
 
 _SAFE_PATH = "PYTHONSAFEPATH"  # set: Python imports nothing from the working folder
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no SIGKILL
 _PARENT_CHECK = 1.0  # seconds between two looks of a worker at whether its parent still lives
 
 
@@ -48,6 +49,7 @@ class WorkerPool:
         for share in shares:
             self._shares.put(share)
         self._executors: list[ProcessPoolExecutor] = []
+        self._pids: list[Future[int]] = []
         self._of_thread = threading.local()
         self._folder = tempfile.TemporaryDirectory(prefix="dirimix-", ignore_cleanup_errors=True)
         self._threads = ThreadPoolExecutor(len(shares), initializer=self._start_worker)
@@ -67,8 +69,13 @@ class WorkerPool:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+        # not loky's own `kill_workers`: its thread fails where a task has just been submitted
+        for pid in self._pids if kind is not None else ():
+            with suppress(BrokenExecutor, ProcessLookupError):
+                os.kill(pid.result(), _KILL)
+        self._threads.shutdown()
         for executor in self._executors:
-            executor.shutdown(kill_workers=kind is not None)
+            executor.shutdown()
         self._folder.cleanup()
 
     def _start_worker(self) -> None:
@@ -82,7 +89,7 @@ class WorkerPool:
         )
         self._executors.append(executor)
         self._of_thread.executor = executor
-        executor.submit(int)
+        self._pids.append(executor.submit(os.getpid))
 
     def _run(self, function: Callable, *arguments: Any) -> Any:
         path = Path(self._folder.name, str(threading.get_ident()))
