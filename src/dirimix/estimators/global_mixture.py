@@ -57,17 +57,10 @@ class LinearMixture(AbstractGlobalMixture):
     Args:
         coords: Names of the coordinate columns (not used by the law).
         models: Names of the K model columns.
-        chains: Independent chains.
-        draws: Draws kept from each.
-        warmup: Iterations before them.
-        kernel: 'hmc', 'nuts' or 'metropolis'.
-        min_ess: Effective sample size that all of `diagnostics_` is to reach, R-hat passing:
-            after `draws` a tenth as many more, again and again. None for `draws` alone.
-        max_seconds: Wall time after which no more draws are begun.
-        noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
+        chains, draws, warmup, kernel, min_ess, max_seconds, noise_prior, progress: As those of
+            `DirichletMixture`; more draws by default.
         y_scale: Unit of the noise prior, in the unit of y.
         random_state: Same seed, same draws.
-        progress: Callback that gets a `ChainProgress` after every chunk of every chain.
 
     Attributes:
         weights_: Posterior mean of the projected weights, (K,).
