@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 
 from dirimix import DirichletMixture, LinearMixture
 from dirimix.errors import ConvergenceWarning, DroppedRowsWarning, InputError
+from dirimix.laws.noise import GammaPrecision
 from monte_carlo import LIMIT, Law, apart, far_from, scalars
 
 ERROR = 0.2
@@ -224,6 +225,15 @@ def test_rows_without_some_model_are_left_out_of_the_fit_and_predicted_by_the_ot
     )
     with pytest.raises(NotFittedError, match="This LinearMixture instance is not fitted yet"):
         LinearMixture(models=list("abc")).unprojected()
+
+
+@every_class
+def test_any_prior_of_the_noise_serves(kind, trio):
+    mixture = fitted(kind, trio, "abc", **HURRIED, noise_prior=GammaPrecision())
+    assert mixture.priors_["sigma"] == str(GammaPrecision())
+    sigma = mixture.posterior_["posterior"]["sigma"].to_numpy()
+    expected = GammaPrecision().log_density(sigma)
+    np.testing.assert_allclose(mixture.posterior_["log_prior"]["sigma"].to_numpy(), expected)
 
 
 @every_class

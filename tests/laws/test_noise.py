@@ -49,6 +49,14 @@ def test_density_integrates_to_one(prior):
     assert mass == pytest.approx(1, abs=1e-8)
 
 
+@pytest.mark.parametrize("prior", PRIORS.values(), ids=PRIORS)
+def test_density_of_the_logarithm_is_that_of_sigma_up_to_a_constant(prior):
+    t = np.linspace(-9, 3, 50)
+    constant = prior.log_density_of_log(t) - (prior.log_density(np.exp(t)) + t)
+    np.testing.assert_allclose(constant, constant[0], rtol=1e-9, atol=1e-9)
+    assert np.ptp(constant + t) > 1  # the control: the Jacobian counts
+
+
 def _fits(draws, prior):
     """P-value of draws of sigma against the integral of the prior's density."""
     t = np.linspace(-12, 60, 200_001)

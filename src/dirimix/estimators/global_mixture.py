@@ -68,9 +68,7 @@ class LinearMixture(AbstractGlobalMixture):
         sigma_: Posterior mean of sigma.
         posterior_: xarray DataTree of all draws (weights before the projection).
         diagnostics_: Convergence of every parameter and of the predictions at the training sites.
-        sampling_: How the sample was made.
-        converged_: Whether its checks passed.
-        priors_: Text of every prior.
+        sampling_, converged_, priors_: As those of `DirichletMixture`.
 
     >>> import numpy as np, pandas as pd
     >>> x = np.arange(12.0)

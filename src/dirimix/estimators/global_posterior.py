@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from scipy.special import logit
 
 from dirimix.laws import dirichlet
-from dirimix.laws.noise import GammaNoise
+from dirimix.laws.noise import AbstractNoisePrior
 from dirimix.laws.simplex import simplex_least_squares
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
@@ -38,7 +38,7 @@ class AbstractGlobalPosterior(ABC):
     """
 
     table: Table
-    noise: GammaNoise
+    noise: AbstractNoisePrior
 
     @abstractmethod
     def size(self) -> int:

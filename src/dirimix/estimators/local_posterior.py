@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from dirimix.estimators.fields.field import AbstractField, Params
-from dirimix.laws.noise import GammaNoise
+from dirimix.laws.noise import AbstractNoisePrior
 from dirimix.likelihood.density import Likelihood
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
@@ -46,7 +46,7 @@ class LocalPosterior:
 
     table: Table
     field: AbstractField
-    noise: GammaNoise
+    noise: AbstractNoisePrior
     sigma: float
     weights: np.ndarray
 

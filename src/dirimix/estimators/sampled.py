@@ -10,7 +10,7 @@ import xarray as xr
 
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport
-from dirimix.laws.noise import GammaNoise
+from dirimix.laws.noise import AbstractNoisePrior, GammaNoise
 from dirimix.sampling import convergence, posterior, sampler
 from dirimix.sampling.posterior import Quantity
 from dirimix.sampling.progress import Listener
@@ -43,7 +43,7 @@ class AbstractSampledMixture(AbstractMixture):
     kernel: str = "hmc"
     min_ess: float | None = None
     max_seconds: float | None = None
-    noise_prior: GammaNoise | None = None
+    noise_prior: AbstractNoisePrior | None = None
     progress: Listener | None = None
     trajectory: ClassVar[Any] = 4.0  # mean length in posterior standard deviations
     _accept: ClassVar[float]  # acceptance that the step size is tuned for
@@ -78,7 +78,7 @@ class AbstractSampledMixture(AbstractMixture):
             reasons=self.reasons_,
         )
 
-    def _noise(self) -> GammaNoise:
+    def _noise(self) -> AbstractNoisePrior:
         return (self.noise_prior or GammaNoise()).scaled(self.y_scale)
 
     def _sample(

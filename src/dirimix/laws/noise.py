@@ -30,7 +30,7 @@ _optimize: Any = optimize
 
 @dataclass(frozen=True)
 class AbstractNoisePrior(ABC):
-    """A prior on sigma; `scale` is the unit of sigma, in the unit of y."""
+    """Prior of sigma in a unit, `scale`; defaults of the paper, doi 10.1038/s41598-023-46568-0."""
 
     shape: float
     rate: float
@@ -39,6 +39,10 @@ class AbstractNoisePrior(ABC):
     @abstractmethod
     def log_density(self, sigma: Floats) -> Floats:
         """Log density with respect to `sigma`, (s,), in the unit of y."""
+
+    @abstractmethod
+    def log_density_of_log(self, log_sigma: Any, exp: Callable[[Any], Any] = np.exp) -> Any:
+        """Log density of log sigma, up to a constant; with JAX's exponential of its arrays."""
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
@@ -57,8 +61,6 @@ class AbstractNoisePrior(ABC):
 class GammaNoise(AbstractNoisePrior):
     """sigma / scale ~ Gamma(shape, rate); the default is the paper's (mean 0.5, sd 0.22).
 
-    Reference: doi 10.1038/s41598-023-46568-0.
-
     >>> print(GammaNoise())
     sigma / 1 ~ Gamma(shape 5, rate 10)
     """
@@ -75,7 +77,6 @@ class GammaNoise(AbstractNoisePrior):
         return constant + (self.shape - 1) * np.log(s) - self.rate * s
 
     def log_density_of_log(self, log_sigma: Any, exp: Callable[[Any], Any] = np.exp) -> Any:
-        """Log density of log sigma, up to a constant; with JAX's exponential of its arrays."""
         return self.shape * log_sigma - self.rate * (exp(log_sigma) / self.scale)
 
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
@@ -89,8 +90,6 @@ class GammaNoise(AbstractNoisePrior):
 @dataclass(frozen=True)
 class GammaPrecision(AbstractNoisePrior):
     """(scale / sigma)^2 ~ Gamma(shape, rate), conjugate; the default is the paper's.
-
-    Reference: doi 10.1038/s41598-023-46568-0.
 
     >>> print(GammaPrecision())
     (1 / sigma)^2 ~ Gamma(shape 0.252, rate 0.03)
@@ -106,6 +105,9 @@ class GammaPrecision(AbstractNoisePrior):
         s = np.asarray(sigma) / self.scale
         constant = self.shape * np.log(self.rate) - gammaln(self.shape) + np.log(2 / self.scale)
         return constant - (2 * self.shape + 1) * np.log(s) - self.rate / s**2
+
+    def log_density_of_log(self, log_sigma: Any, exp: Callable[[Any], Any] = np.exp) -> Any:
+        return -2 * self.shape * log_sigma - self.rate * (self.scale / exp(log_sigma)) ** 2
 
     def sample(self, rng: np.random.Generator, n: int) -> Floats:
         return self.scale / np.sqrt(rng.gamma(self.shape, 1 / self.rate, n))

@@ -125,7 +125,7 @@ class NormalMixture:
             InputError: If some q does not lie strictly between 0 and 1.
         """
         for q in qs:
-            if not 0 < q < 1:
+            if np.ndim(q) or not 0 < q < 1:
                 raise InputError(f"a quantile lies strictly between 0 and 1, and {q} does not")
         columns = [self._by_block(partial(_quantile, q=q)) for q in qs]
         return np.stack(columns, axis=1) if columns else np.empty((self.loc.shape[1], 0))
