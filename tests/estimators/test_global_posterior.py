@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.special import expit
 
 from dirimix.estimators.global_posterior import DirichletPosterior, LinearPosterior
-from dirimix.laws.noise import GammaNoise
+from dirimix.laws.noise import AbstractNoisePrior, GammaNoise
 from dirimix.table.table import Table, make_table
 
 NOISE = GammaNoise(5, 10, scale=1.7)
@@ -23,7 +23,7 @@ def make() -> Table:
     return make_table(f, [], list("abc"), y, np.linspace(0, 0.6, 25))
 
 
-def log_prior_of_sigma(log_sigma: float, noise: GammaNoise) -> float:
+def log_prior_of_sigma(log_sigma: float, noise: AbstractNoisePrior) -> float:
     """Gamma density of sigma and the Jacobian of its logarithm."""
     sigma = np.exp(log_sigma)
     return stats.gamma(noise.shape, scale=noise.scale / noise.rate).logpdf(sigma) + log_sigma
