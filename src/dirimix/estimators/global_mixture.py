@@ -1,6 +1,7 @@
 """gBMM+L and gBMM+D: sampled weights that are the same everywhere."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -32,8 +33,8 @@ class AbstractGlobalMixture(AbstractSampledMixture):
         found = {n: Quantity(v, ("model",), (table.models,)) for n, v in of_models.items()}
         return found | {"sigma": Quantity(draws["sigma"])}
 
-    def _predictions(self, draws: Draws, table: Table) -> np.ndarray:
-        return draws["weights"] @ table.f.T
+    def _predictions(self, kept: Mapping[str, Quantity], table: Table) -> np.ndarray:
+        return kept["weights"].values @ table.f.T
 
     def _keep(self, weights: np.ndarray, draws: Draws) -> None:
         """Keep draws of the weights, (s, K), and those of sigma that belong to them."""

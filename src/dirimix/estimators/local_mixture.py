@@ -1,7 +1,7 @@
 """LBMM+GLD and LBMM+GPD: weights that change over the map."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -117,15 +117,16 @@ class LocalDirichletMixture(AbstractSampledMixture):
 
     def _quantities(self, draws: Draws, table: Table) -> dict[str, Quantity]:
         axes = ("point", "model"), (self._points(table), table.models)
+        weight = dirichlet.mean(np.where(table.known, draws["log_alpha"], -np.inf))
         return {
             **self._hyperparameters(self._latents(draws), table),
             "sigma": Quantity(np.exp(draws["latent_log_sigma"])),
-            "field_weight": Quantity(_field_weights(draws, table), *axes),
+            "field_weight": Quantity(weight, *axes),
         }
 
-    def _predictions(self, draws: Draws, table: Table) -> np.ndarray:
+    def _predictions(self, kept: Mapping[str, Quantity], table: Table) -> np.ndarray:
         known = np.where(table.known, table.f, 0.0)
-        return np.einsum("csnk,nk->csn", _field_weights(draws, table), known)
+        return np.einsum("csnk,nk->csn", kept["field_weight"].values, known)
 
     def _priors(self) -> dict[str, str]:
         return {**self.field_.priors(), "sigma": str(self._noise())}
@@ -197,11 +198,6 @@ def _constant_mixture(table: Table) -> tuple[float, np.ndarray]:
     weights = simplex_least_squares(f, y)
     sigma = maximum_likelihood_sigma(y - f @ weights, table.y_err)
     return float(max(sigma, 1e-3 * np.std(y), 1e-12)), weights
-
-
-def _field_weights(draws: Draws, table: Table) -> np.ndarray:
-    """Field weights at the training sites, (chains, draws, n, K)."""
-    return dirichlet.mean(np.where(table.known, draws["log_alpha"], -np.inf))
 
 
 def _site_names(table: Table) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ class AbstractSampledMixture(AbstractMixture):
         """What the posterior keeps, by name."""
 
     @abstractmethod
-    def _predictions(self, draws: Draws, table: Table) -> np.ndarray:
+    def _predictions(self, kept: Mapping[str, Quantity], table: Table) -> np.ndarray:
         """The mixture of the models' values at the training rows, (chains, draws, n)."""
 
     @abstractmethod
@@ -112,13 +112,13 @@ class AbstractSampledMixture(AbstractMixture):
         self.sampling_ = posterior.sampling_record(sample, settings, verdict)
         self.posterior_ = self._data_tree(sample, table)
         posterior.warn_unless(verdict, type(self).__name__ + options)
-        self.sigma_ = float(self._quantities(sample.draws, table)["sigma"].values.mean())
+        self.sigma_ = float(self.posterior_["posterior"]["sigma"].to_numpy().mean())
         return sample.draws
 
     def _checked(self, draws: Draws, table: Table) -> dict[str, Quantity]:
         """All that must converge: what is kept, and the predictions at the training rows."""
-        prediction = Quantity(self._predictions(draws, table), ("point",), (self._points(table),))
-        return self._quantities(draws, table) | {"prediction": prediction}
+        kept, points = self._quantities(draws, table), (self._points(table),)
+        return kept | {"prediction": Quantity(self._predictions(kept, table), ("point",), points)}
 
     def _data_tree(self, sample: sampler.Sample, table: Table) -> xr.DataTree:
         points, quantities = self._points(table), self._quantities(sample.draws, table)
