@@ -291,11 +291,13 @@ def _laplace(d: Rows, alpha: Rows) -> tuple[Array, list[Array]]:
         for a, b in pairs:
             raised = sum(inverse[a][i] * inverse[b][j] * t[i + j + m] for i, j in pairs)
             of_third += raised * sum(inverse[m][n] * t[a + b + n] for n in (0, 1)) / 12
-    term, parts = fourth - of_trace - of_third, jnp.abs(fourth) + of_trace + of_third
+    term = fourth - of_trace - of_third
+    parts = jnp.abs(fourth) + jnp.abs(of_trace) + jnp.abs(of_third)
     value = gammaln(total + 1) - jnp.log(total) + p + 0.5 * tau * tau
     value -= sum(a * jnp.log(v) for a, v in zip(alpha, u, strict=True))
     value += jnp.log1p(jnp.clip(term, -0.9, 10.0)) - jnp.log(2 * np.pi * jnp.sqrt(det))
-    return value, [parts - 19 / 12 / total]
+    # Newton's steps may end where rounding leaves no minimum
+    return value, [jnp.where(det > 0, parts - 19 / 12 / total, jnp.inf)]
 
 
 def _newton_step(p: Array, tau: Array, d: Rows, alpha: Rows) -> tuple[Array, Array, Array]:

@@ -139,6 +139,21 @@ def test_models_too_far_away_for_newtons_steps_give_no_density_above_its_bound()
         assert 0 < lost.mean() < 0.001  # there is something to catch, in few
 
 
+def test_a_saddle_point_that_was_not_found_is_not_trusted():
+    # rounding leaves no minimum there, and parts of the correction below 0
+    alpha = np.array([
+        (2.0665545561703171e-07, 9.977025925425307), (1.6597130598713886e-07, 13.887799406354311),
+    ])  # fmt: skip
+    d = np.array([
+        (-16.865517038011568, 2.723189607051654), (8.389429145756745, -2.924875507009667),
+    ])  # fmt: skip
+    exact = np.array([-4.626816, -5.196386])  # by quadrature over the logit of the weight
+    for i in range(2):
+        assert evaluate(d[i : i + 1], alpha[i : i + 1], 1.0) == pytest.approx(exact[i], abs=0.01)
+    found, doubt = at_saddle_points(d, alpha)
+    assert (np.abs(found - exact) < doubt).all()
+
+
 def test_the_wrong_noise_level_is_seen():
     d, alpha = np.array([(-1.0, 1.0), (-4.0, 3.0)]), np.array([[0.5, 2.0], [1.0, 4.0]])
     exact = np.array([log_expectation(a, b, 1.1) for a, b in zip(d, alpha, strict=True)])

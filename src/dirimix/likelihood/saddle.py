@@ -231,7 +231,8 @@ def _around(place, d, alpha, inverse, by_alpha):
         pull[0, j], pull[1, j] = extra_p - 0.5 * bend_p, extra_t - 0.5 * bend_t
         by_log_s = 1 + at * at - c2 + at * (bend_p * c1 + bend_t * c2) - by_d
         found[1, j] = by_log_s + at * (extra_t * (1 - 2 * c2) - 2 * extra_p * c1)
-        found[2, j] = parts - _SINGLE / a
+        # Newton's steps may end where rounding leaves no minimum
+        found[2, j] = parts - _SINGLE / a if det > 0 else np.inf
         found[0, j] += p[j] + 0.5 * at * at
         logs[0, j], logs[1, j] = a, a + 1
         logs[2, j] = factor / (2 * pi * sqrt(det) * a)
@@ -281,7 +282,7 @@ def _correction(c, t, f):
     pt = x0 * t1 + 2 * x1 * t2 + x2 * t3
     tt = y0 * t1 + 2 * y1 * t2 + y2 * t3
     of_third = (pp * c0 + 2 * pt * c1 + tt * c2) / 12
-    term, parts = fourth - of_trace - of_third, abs(fourth) + of_trace + of_third
+    term, parts = fourth - of_trace - of_third, abs(fourth) + abs(of_trace) + abs(of_third)
     cut = min(max(term, _LEAST), _MOST)
     slope = 1 / (1 + term) if cut == term else 0.0
     by_t = (
