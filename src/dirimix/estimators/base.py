@@ -65,10 +65,16 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         table = make_table(
             X, self.coords, self.models, y, y_err, fitting=True, min_models=min_models
         )
+        self.kinds_, self.levels_ = dict(table.kinds), dict(table.levels)
         self.n_features_in_ = np.shape(X)[1]
         if isinstance(X, pd.DataFrame):
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         return table
+
+    def _new_table(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> Table:
+        """The table of sites to predict, its coordinates read as those of the fit were."""
+        names = self.coords, self.models
+        return make_table(X, *names, None, y_err, kinds=self.kinds_, levels=self.levels_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -137,7 +143,7 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
             InputError: If the table is not usable.
         """
         check_is_fitted(self)
-        return self._predictive(make_table(X, self.coords, self.models, None, y_err))
+        return self._predictive(self._new_table(X, y_err))
 
     def predict(
         self, X: pd.DataFrame, return_std: bool = False
@@ -193,7 +199,7 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
     def draw_weights(self, X: pd.DataFrame) -> np.ndarray:
         """Posterior draws of the field weights, (s, m, K)."""
         check_is_fitted(self)
-        return self._weight_draws(make_table(X, self.coords, self.models))
+        return self._weight_draws(self._new_table(X))
 
     def __getattr__(self, name: str) -> NoReturn:
         raise no_attribute(self, name, _RENAMED)

@@ -22,7 +22,7 @@ from dirimix.estimators.base import AbstractEstimator
 from dirimix.estimators.correction_overlap import RECORD
 from dirimix.estimators.residual_process import ResidualProcess, condition, likeliest_kernel
 from dirimix.table.selection import describe_missing, observed
-from dirimix.table.table import SD_SUFFIX, Table, make_table
+from dirimix.table.table import SD_SUFFIX, Table
 
 _MOST_ROWS = 600  # for the hyperparameters; the fit itself uses every row
 
@@ -85,7 +85,7 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """A copy of X with corrected model columns and their standard deviations."""
         check_is_fitted(self)
-        table = make_table(X, self.coords, self.models)
+        table = self._new_table(X)
         x = (table.x - self.centre_) / self.spread_
         frame = X.copy()
         for k, model in enumerate(table.models):

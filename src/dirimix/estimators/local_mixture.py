@@ -202,9 +202,7 @@ def _constant_mixture(table: Table) -> tuple[float, np.ndarray]:
 
 def _site_names(table: Table) -> tuple[str, ...]:
     """The sites in words, such as 'Z=8, N=10'."""
-    return tuple(
-        ", ".join(f"{c}={v:g}" for c, v in zip(table.coords, x, strict=True)) for x in table.x
-    )
+    return tuple(table.site(row) for row in range(len(table.x)))
 
 
 def _thin(n: int, most: int) -> np.ndarray:

@@ -3,8 +3,8 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from dirimix._arrays import Floats, Indices, Mask
 from dirimix.errors import InputError, did_you_mean
+from dirimix.table.coordinates import NUMBER, place_text, read_coordinate
 from dirimix.table.values import lined_up, numbers, refuse
 
 SD_SUFFIX = "__sd"  # a column MODEL__sd holds the standard deviation of a corrected model
@@ -22,13 +23,17 @@ class Table:
     """Sites, model values and, where known, observations.
 
     Attributes:
-        x: Coordinates, (n, q).
+        x: Coordinates, (n, q): numbers, dates as days since 1970-01-01, categories as positions
+            in their `levels`.
         f: Model values, (n, K); NaN where a model has no value.
         f_sd: Standard deviation of the model values, (n, K); 0 where none is given.
         y: Observations, (n,), or None for prediction sites.
         y_err: Standard deviation of the measurement errors, (n,); 0 where none is given.
         coords: Names of the q coordinates.
         models: Names of the K models.
+        kinds: Of each coordinate, 'number', 'date' or 'category'.
+        levels: Labels of each coordinate that is a category; those of the fit come first, and
+            then those that it has not seen.
     """
 
     x: Floats
@@ -38,11 +43,22 @@ class Table:
     y_err: Floats
     coords: tuple[str, ...]
     models: tuple[str, ...]
+    kinds: Mapping[str, str] = field(default_factory=dict[str, str])
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     @property
     def known(self) -> Mask:
         """Which model has a value where, (n, K) booleans."""
         return np.isfinite(self.f)
+
+    def place(self, row: int, name: str) -> str:
+        """The value of a coordinate in a row, for labels and messages."""
+        value = float(self.x[row, self.coords.index(name)])
+        return place_text(value, self.kinds.get(name, NUMBER), self.levels.get(name, ()))
+
+    def site(self, row: int) -> str:
+        """Where a row is, such as 'Z=8, N=10'."""
+        return ", ".join(f"{c}={self.place(row, c)}" for c in self.coords)
 
     def rows(self, keep: Mask | Indices) -> "Table":
         """The table restricted to some rows, given as a mask or as indices, (n,)."""
@@ -65,6 +81,8 @@ def make_table(
     *,
     fitting: bool = False,
     min_models: int = 1,
+    kinds: Mapping[str, str] | None = None,
+    levels: Mapping[str, Sequence[str]] | None = None,
 ) -> Table:
     """Check a frame and turn it into a `Table`; the frame itself is left as it is.
 
@@ -78,6 +96,8 @@ def make_table(
         fitting: Also check what only a fit needs: observations, as many rows as models,
             coordinates that vary, models with at least one value, no two rows at one site.
         min_models: Least number of models; 2 where they are mixed.
+        kinds: What the coordinates were in the fit, as `Table.kinds` has it.
+        levels: Labels of the categories in the fit, as `Table.levels` has them.
 
     Raises:
         InputError: With the column, the row (counted from 1) and the value at fault.
@@ -93,11 +113,19 @@ def make_table(
     n = len(frame)
     if n == 0:
         raise InputError("the table has no rows; give at least one")
-    x = np.column_stack([_finite(frame, c, "coordinate") for c in coords] or [np.empty((n, 0))])
+    kinds, levels = kinds or {}, levels or {}
+    places = {
+        c: read_coordinate(pd.Series(frame[c]), c, kinds.get(c), levels.get(c, ())) for c in coords
+    }
+    x = np.column_stack([p.values for p in places.values()] or [np.empty((n, 0))])
     f = np.column_stack([_model(frame, m) for m in models])
     f_sd = np.column_stack([_model_sd(frame, m, f[:, k]) for k, m in enumerate(models)])
     target = None if y is None else _vector(y, n, "target")
-    table = Table(x, f, f_sd, target, _errors(y_err, n), coords, models)
+    table = Table(
+        *(x, f, f_sd, target, _errors(y_err, n), coords, models),
+        kinds={c: p.kind for c, p in places.items()},
+        levels={c: p.levels for c, p in places.items() if p.levels},
+    )
     if fitting:
         _check_fit(table)
     _check_known(table, fitting)
@@ -147,13 +175,6 @@ def _missing_column(name: str, columns: list[str]) -> str:
     some = ", ".join(map(repr, columns[:10])) + (", ..." if len(columns) > 10 else "")
     near = did_you_mean(name, columns)
     return f"the table has no column {name!r}{near}; the columns are {some}"
-
-
-def _finite(frame: pd.DataFrame, name: str, role: str) -> Floats:
-    what = f"{role} {name!r}"
-    values = numbers(pd.Series(frame[name]), what)
-    refuse(~np.isfinite(values), values, what, "finite everywhere", "give it or leave out the row")
-    return values
 
 
 def _model(frame: pd.DataFrame, name: str) -> Floats:
@@ -219,26 +240,27 @@ def _check_fit(table: Table) -> None:
         raise InputError(
             f"{n} rows are too few to mix {k} models; give at least {k} rows or fewer models"
         )
-    _check_sites(table.x, table.coords)
+    _check_sites(table)
 
 
-def _check_sites(x: Floats, coords: tuple[str, ...]) -> None:
+def _check_sites(table: Table) -> None:
     """Coordinates vary, and no two rows are at one site."""
-    for name, values in zip(coords, x.T, strict=True):
-        if np.all(values == values[0]):
+    x = table.x
+    for k, name in enumerate(table.coords):
+        if np.all(x[:, k] == x[0, k]):
             raise InputError(
-                f"coordinate {name!r} is {values[0]:g} at every row; leave it out of coords"
+                f"coordinate {name!r} is {table.place(0, name)} at every row; leave it out of "
+                "coords"
             )
-    if not coords:
+    if not table.coords:
         return
     order = np.lexsort(x.T)
     twins = np.flatnonzero((x[order][1:] == x[order][:-1]).all(axis=1))
     if len(twins):
         # the sort is stable: of each pair the earlier row comes first
         at = twins[np.argmin(order[twins + 1])]
-        site = ", ".join(f"{c}={v:g}" for c, v in zip(coords, x[order[at]], strict=True))
         more = f" ({len(twins)} such rows in all)" if len(twins) > 1 else ""
         raise InputError(
-            f"rows {order[at] + 1} and {order[at + 1] + 1} are at the same site, {site}{more}; "
-            "keep one of them, or average them"
+            f"rows {order[at] + 1} and {order[at + 1] + 1} are at the same site, "
+            f"{table.site(int(order[at]))}{more}; keep one of them, or average them"
         )

@@ -18,7 +18,7 @@ def numbers(column: pd.Series, what: str) -> Floats:
         InputError: If some value is no real number, with its row.
     """
     if pd.api.types.is_bool_dtype(column.dtype) or not (
-        pd.api.types.is_numeric_dtype(column.dtype) or _may_hold_text(column)
+        pd.api.types.is_numeric_dtype(column.dtype) or is_text(column)
     ):
         raise InputError(f"{what} holds {column.dtype} values and not numbers; convert it")
     if np.iscomplexobj(column.to_numpy()):
@@ -26,17 +26,27 @@ def numbers(column: pd.Series, what: str) -> Floats:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy(dtype=float, na_value=np.nan)
     values: list[Any] = column.astype(object).to_list()
-    parsed = np.array([_number(v) for v in values], dtype=object)
-    bad = np.flatnonzero([p is None for p in parsed])
+    found = np.array([parsed(v) for v in values], dtype=object)
+    bad = np.flatnonzero([p is None for p in found])
     if len(bad):
         raise InputError(
             f"{what} has the text {_short(values[bad[0]])} at row {bad[0] + 1}"
             f"{_others(len(bad))}; numbers are needed: correct it, or leave it empty if unknown"
         )
-    return parsed.astype(float)
+    return found.astype(float)
 
 
-def _may_hold_text(column: pd.Series) -> bool:
+def number_text(value: float) -> str:
+    """A number as the shortest text that reads as the same number.
+
+    >>> number_text(2460000.50023148), number_text(3.0)
+    ('2460000.50023148', '3')
+    """
+    return repr(float(value)).removesuffix(".0")
+
+
+def is_text(column: pd.Series) -> bool:
+    """Whether a column may hold text."""
     return (
         pd.api.types.is_object_dtype(column.dtype)
         or pd.api.types.is_string_dtype(column.dtype)
@@ -44,7 +54,7 @@ def _may_hold_text(column: pd.Series) -> bool:
     )
 
 
-def _number(value: Any) -> float | None:
+def parsed(value: Any) -> float | None:
     """The number that a value is or reads as, NaN for an empty one, None for any other."""
     if value is None or value is pd.NA or value is pd.NaT or value == "":
         return np.nan
@@ -83,7 +93,7 @@ def refuse(bad: Mask, values: Floats, what: str, wanted: str, remedy: str) -> No
     rows = np.flatnonzero(bad)
     if len(rows):
         raise InputError(
-            f"{what} must be {wanted}, and is {values[rows[0]]:g} at row {rows[0] + 1}"
+            f"{what} must be {wanted}, and is {number_text(float(values[rows[0]]))} at row {rows[0] + 1}"
             f"{_others(len(rows))}; {remedy}"
         )
 

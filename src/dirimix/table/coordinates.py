@@ -1,0 +1,122 @@
+"""One coordinate as numbers: dates become days since 1970, the labels of a category its codes."""
+
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dirimix._arrays import Floats
+from dirimix.errors import InputError
+from dirimix.table.dates import day_text, days
+from dirimix.table.values import is_text, number_text, numbers, parsed, refuse
+
+NUMBER, DATE, CATEGORY = "number", "date", "category"
+_WORDS = {NUMBER: "numbers", DATE: "dates", CATEGORY: "labels of a category"}
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """A coordinate at n sites.
+
+    Attributes:
+        values: Numbers, days since 1970-01-01 or, of a category, positions in `levels`, (n,).
+        kind: 'number', 'date' or 'category'.
+        levels: The labels of a category, those known before first.
+    """
+
+    values: Floats
+    kind: str = NUMBER
+    levels: tuple[str, ...] = ()
+
+
+def read_coordinate(
+    column: pd.Series, name: str, kind: str | None = None, levels: Sequence[str] = ()
+) -> Coordinate:
+    """A column as a coordinate.
+
+    Text that reads as numbers is numbers, text that reads as dates is dates, other text is a
+    category; so are booleans and what pandas calls categorical.
+
+    Args:
+        column: n values.
+        name: Name of the coordinate, for messages.
+        kind: What it was in the fit, if there was one.
+        levels: Labels of the fit; new ones follow them in alphabetical order.
+
+    Raises:
+        InputError: If a value is missing or no number, or the column is of another kind than
+            in the fit.
+
+    >>> read_coordinate(pd.Series(["north", "south", "north"]), "side").levels
+    ('north', 'south')
+    """
+    what = f"coordinate {name!r}"
+    if kind == CATEGORY:
+        return _category(column, what, levels)
+    found = _uncategorised(column, what)
+    if found is None and kind is None:
+        return _category(column, what, levels)
+    if found is None or (kind is not None and found.kind != kind):
+        is_now = _WORDS[CATEGORY if found is None else found.kind]
+        raise InputError(
+            f"{what} holds {is_now} here and held {_WORDS[kind or NUMBER]} in the fit; give the "
+            "same kind"
+        )
+    return found
+
+
+def place_text(value: float, kind: str = NUMBER, levels: Sequence[str] = ()) -> str:
+    """A coordinate's value for labels and messages, no digit lost.
+
+    >>> place_text(2460000.50023148), place_text(15706.0, "date")
+    ('2460000.50023148', '2013-01-01')
+    """
+    if kind == DATE:
+        return day_text(value)
+    return levels[int(value)] if kind == CATEGORY else number_text(value)
+
+
+def _uncategorised(column: pd.Series, what: str) -> Coordinate | None:
+    """The column as numbers or dates, None if it is neither."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype) or pd.api.types.is_bool_dtype(dtype):
+        return None
+    dates = days(column, what)
+    if dates is not None:
+        refuse(np.isnan(dates), dates, what, "a date everywhere", "give it or leave out the row")
+        return Coordinate(dates, DATE)
+    if is_text(column):
+        given = [v for v in column.astype(object).to_list() if not _is_empty(v)]
+        unread = sum(parsed(v) is None for v in given)
+        # a few texts among numbers are faults, which `numbers` names
+        if 2 * unread > len(given):
+            return None
+    values = numbers(column, what)
+    refuse(~np.isfinite(values), values, what, "finite everywhere", "give it or leave out the row")
+    return Coordinate(values)
+
+
+def _category(column: pd.Series, what: str, known: Sequence[str]) -> Coordinate:
+    found = [None if _is_empty(v) else _label(v) for v in column.astype(object).to_list()]
+    empty = [row for row, label in enumerate(found, start=1) if label is None]
+    if empty:
+        raise InputError(f"{what} has no label at row {empty[0]}; give it or leave out the row")
+    dtype = column.dtype
+    own = map(_label, dtype.categories) if isinstance(dtype, pd.CategoricalDtype) else []
+    order = {label: place for place, label in enumerate(own)}
+    new = sorted(set(map(str, found)) - set(known), key=lambda v: (order.get(v, 0), v))
+    levels = (*known, *new)
+    code = {label: float(place) for place, label in enumerate(levels)}
+    return Coordinate(np.array([code[str(v)] for v in found]), CATEGORY, levels)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or value == "" or value != value
+
+
+def _label(value: Any) -> str:
+    return number_text(value) if isinstance(value, float) else str(value)

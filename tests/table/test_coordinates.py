@@ -1,0 +1,114 @@
+"""Coordinates of every kind: numbers, dates in all their spellings, categories."""
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dirimix.errors import InputError
+from dirimix.table.coordinates import place_text, read_coordinate
+from dirimix.table.dates import as_dates, day_text
+from dirimix.table.table import make_table
+from dirimix.table.values import number_text
+
+DAYS = [15706.0, 15707.0, 16071.0]  # 1 and 2 January 2013, 1 January 2014
+SPELLINGS = {
+    "ISO": ["2013-01-01", "2013-01-02", "2014-01-01"],
+    "slashes": ["2013/01/01", "2013/01/02", "2014/01/01"],
+    "ISO with time and zone": ["2013-01-01T00:00Z", "2013-01-02 01:00+01:00", "2014-01-01"],
+    "dots": ["01.01.2013", "02.01.2013", "01.01.2014"],
+    "spaces around": [" 2013-01-01", "2013-01-02 ", "2014-01-01"],
+    "dates of Python": [
+        datetime.date(2013, 1, 1),
+        datetime.date(2013, 1, 2),
+        datetime.date(2014, 1, 1),
+    ],
+    "moments": list(pd.to_datetime(["2013-01-01", "2013-01-02", "2014-01-01"])),
+    "seconds": np.array(["2013-01-01", "2013-01-02", "2014-01-01"], dtype="datetime64[s]"),
+    "zoned": pd.to_datetime(["2013-01-01", "2013-01-02", "2014-01-01"]).tz_localize("UTC"),
+    "periods": pd.PeriodIndex(["2013-01-01", "2013-01-02", "2014-01-01"], freq="D"),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_dates_are_days_of_one_epoch_however_they_are_written(spelling):
+    found = read_coordinate(pd.Series(SPELLINGS[spelling]), "time")
+    np.testing.assert_array_equal(found.values, DAYS)
+    assert found.kind == "date"
+
+
+def test_day_and_month_are_told_apart_or_refused():
+    first, then = (pd.Series([f"{d} 06:30" for d in dates]) for dates in
+                   (["31/1/2013", "1/2/2013"], ["1/31/2013", "2/1/2013"]))  # fmt: skip
+    expected = [15736 + 6.5 / 24, 15737 + 6.5 / 24]
+    for column in (first, then):
+        np.testing.assert_allclose(read_coordinate(column, "t").values, expected, rtol=1e-15)
+    with pytest.raises(InputError, match=r"such as '1/2/2013', in which day and month cannot"):
+        read_coordinate(pd.Series(["1/2/2013", "2/3/2013"]), "t")
+
+
+def test_dates_survive_the_way_to_days_and_back():
+    rng = np.random.default_rng(0)
+    moments = rng.integers(-5 * 10**15, 5 * 10**15, 2000).astype("datetime64[us]")  # 1811 to 2128
+    values = read_coordinate(pd.Series(moments), "t").values
+    away = np.abs(as_dates(values) - moments)
+    # days are doubles: their spacing in 2100 is about half a microsecond
+    assert away.max() <= np.timedelta64(1, "us")
+    whole = moments.astype("datetime64[s]")
+    values = read_coordinate(pd.Series(whole), "t").values
+    texts = pd.Series([day_text(v) for v in values])
+    assert (pd.to_datetime(texts, format="ISO8601").to_numpy() == whole).all()
+
+
+def test_text_that_is_no_number_and_no_date_is_a_category():
+    found = read_coordinate(pd.Series(["b", "a", "b", "NA"]), "state")
+    assert (found.kind, found.levels) == ("category", ("NA", "a", "b"))
+    np.testing.assert_array_equal(found.values, [2, 1, 2, 0])
+
+
+def test_what_pandas_calls_categorical_is_a_category_in_its_own_order():
+    numbered = read_coordinate(pd.Series([3, 1, 3]).astype("category"), "fips")
+    assert (numbered.kind, numbered.levels) == ("category", ("1", "3"))
+    ranked = pd.Categorical(["mid", "low"], categories=["low", "mid", "high"])
+    assert read_coordinate(pd.Series(ranked), "rank").levels == ("low", "mid")
+    assert read_coordinate(pd.Series([True, False]), "wet").levels == ("False", "True")
+
+
+def test_levels_of_the_fit_come_first_and_new_ones_after():
+    frame = pd.DataFrame({"s": ["n", "m", "n"], "a": [1.0, 2, 3]})
+    fit = make_table(frame, ["s"], ["a"])
+    new = make_table(
+        pd.DataFrame({"s": ["a", "n", "b"], "a": 1.0}),
+        *(["s"], ["a"]),
+        kinds=fit.kinds,
+        levels=fit.levels,
+    )
+    assert new.levels == {"s": ("m", "n", "a", "b")}
+    np.testing.assert_array_equal(new.x[:, 0], [2, 1, 3])
+    assert new.site(0) == "s=a"
+
+
+def test_a_coordinate_keeps_the_kind_of_the_fit():
+    with pytest.raises(InputError, match="'t' holds numbers here and held dates in the fit"):
+        read_coordinate(pd.Series([1.0, 2.0]), "t", "date")
+    with pytest.raises(InputError, match="'t' holds labels of a category here and held numbers"):
+        read_coordinate(pd.Series(["a", "b"]), "t", "number")
+    assert read_coordinate(pd.Series([1, 2]), "t", "category", ["2", "1"]).levels == ("2", "1")
+
+
+def test_missing_places_are_refused():
+    for column, words in (
+        (pd.Series(["2013-01-01", None]), "a date everywhere, and is nan at row 2"),
+        (pd.Series(["a", None, "b"]), "no label at row 2"),
+        (pd.Series([1.0, np.nan]), "finite everywhere, and is nan at row 2"),
+    ):
+        with pytest.raises(InputError, match=words):
+            read_coordinate(column, "c")
+
+
+def test_numbers_in_words_read_as_the_same_numbers():
+    rng = np.random.default_rng(0)
+    values = np.concatenate([rng.normal(size=500) * 10.0 ** rng.integers(-300, 300, 500), [0, 3]])
+    assert all(float(number_text(v)) == v for v in values)
+    assert place_text(2460000.5002314816) == "2460000.5002314816"
