@@ -24,6 +24,10 @@ class DroppedRowsWarning(UserWarning):
     """Some rows could not be used; the message says how many and why."""
 
 
+class TableWarning(UserWarning):
+    """Something in a table is probably not meant as it stands; the message says what to do."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A clause that names the nearest known names, or nothing.
 

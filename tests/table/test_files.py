@@ -130,13 +130,6 @@ def test_a_grid_becomes_rows_and_its_empty_cells_are_counted(tmp_path):
     assert len(frame) == 5
 
 
-def test_variables_on_different_dimensions_are_refused(tmp_path):
-    data = xr.Dataset({"f": (("p", "q"), np.ones((2, 3))), "g": ("p", np.ones(2))})
-    data.to_netcdf(tmp_path / "odd.nc", engine="h5netcdf")
-    with pytest.raises(InputError, match="different dimensions .'g' lacks some of p, q.; put all"):
-        read_frame(tmp_path / "odd.nc")
-
-
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, ending, monkeypatch):
     path = tmp_path / f"table.{ending}"

@@ -19,6 +19,7 @@ from dirimix.estimators.correction_overlap import warn_if_overlapping
 from dirimix.estimators.fit_report import FitReport
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.sampling.progress import Listener
+from dirimix.table.frames import as_frame
 from dirimix.table.table import Table, make_table
 
 _RENAMED = {"sample_weights": "draw_weights", "seed": "random_state"}
@@ -66,9 +67,10 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
             X, self.coords, self.models, y, y_err, fitting=True, min_models=min_models
         )
         self.kinds_, self.levels_ = dict(table.kinds), dict(table.levels)
-        self.n_features_in_ = np.shape(X)[1]
-        if isinstance(X, pd.DataFrame):
-            self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        frame = as_frame(X, (*self.coords, *self.models))
+        self.n_features_in_ = frame.shape[1]
+        if not isinstance(X, np.ndarray | Sequence) or getattr(X, "dtype", np.dtype(float)).names:
+            self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
         return table
 
     def _new_table(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> Table:
@@ -193,7 +195,7 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
 
     def predict_weights(self, X: pd.DataFrame) -> pd.DataFrame:
         """Posterior mean of the field weights, one column a model, the index of X."""
-        index = getattr(X, "index", None)
+        index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame(self.draw_weights(X).mean(axis=0), index, list(self.models))
 
     def draw_weights(self, X: pd.DataFrame) -> np.ndarray:

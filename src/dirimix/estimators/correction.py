@@ -21,6 +21,7 @@ from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.estimators.base import AbstractEstimator
 from dirimix.estimators.correction_overlap import RECORD
 from dirimix.estimators.residual_process import ResidualProcess, condition, likeliest_kernel
+from dirimix.table.frames import as_frame
 from dirimix.table.selection import describe_missing, observed
 from dirimix.table.table import SD_SUFFIX, Table
 
@@ -87,7 +88,7 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         check_is_fitted(self)
         table = self._new_table(X)
         x = (table.x - self.centre_) / self.spread_
-        frame = X.copy()
+        frame = as_frame(X, (*self.coords, *self.models)).copy()
         for k, model in enumerate(table.models):
             mean, sd = self.processes_[model].at(x)
             known = table.known[:, k]
@@ -113,20 +114,20 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         Raises:
             InputError: If there are fewer than 2 folds or more than rows.
         """
-        if not 2 <= folds <= len(X):
-            raise InputError(f"folds must be between 2 and the {len(X)} rows, not {folds}")
-        target = np.asarray(y, dtype=float)
-        error = np.broadcast_to(np.asarray(0.0 if y_err is None else y_err, dtype=float), len(X))
-        splits = list(KFold(folds, shuffle=True, random_state=self.random_state).split(X))
+        table = self._training_table(X, y, y_err)
+        target, error, rows = observed(table), table.y_err, as_frame(X, table.coords + table.models)
+        if not 2 <= folds <= len(rows):
+            raise InputError(f"folds must be between 2 and the {len(rows)} rows, not {folds}")
+        splits = list(KFold(folds, shuffle=True, random_state=self.random_state).split(rows))
         parts = [
             cast(Self, clone(self))
-            .fit(X.iloc[seen], target[seen], error[seen])
-            .transform(X.iloc[left])
+            .fit(rows.iloc[seen], target[seen], error[seen])
+            .transform(rows.iloc[left])
             for seen, left in splits
         ]
         order = np.argsort(np.concatenate([left for _, left in splits]))
         frame = pd.concat(parts).iloc[order]
-        frame.attrs = dict(X.attrs)
+        frame.attrs = dict(rows.attrs)
         return frame
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:

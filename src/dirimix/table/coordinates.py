@@ -105,8 +105,9 @@ def _category(column: pd.Series, what: str, known: Sequence[str]) -> Coordinate:
     empty = [row for row, label in enumerate(found, start=1) if label is None]
     if empty:
         raise InputError(f"{what} has no label at row {empty[0]}; give it or leave out the row")
-    dtype = column.dtype
-    own = map(_label, dtype.categories) if isinstance(dtype, pd.CategoricalDtype) else []
+    own: list[str] = []
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        own = [_label(v) for v in column.dtype.categories.to_list()]
     order = {label: place for place, label in enumerate(own)}
     new = sorted(set(map(str, found)) - set(known), key=lambda v: (order.get(v, 0), v))
     levels = (*known, *new)

@@ -4,8 +4,6 @@
 
 import csv
 import os
-import warnings
-from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +12,8 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from dirimix._arrays import Mask
-from dirimix.errors import DroppedRowsWarning, InputError
+from dirimix.errors import InputError
+from dirimix.table.csv_text import check_names, read_csv
 
 _ROW = "row"  # dimension of a table's rows in netCDF
 # what the readers raise on files that are cut short or not of their kind
@@ -33,7 +31,8 @@ _UNREADABLE = (
 def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read a table from a CSV (.csv), Parquet (.parquet) or netCDF (.nc) file.
 
-    A netCDF file holds variables on one shared dimension, the rows, or on one shared grid, which
+    A CSV file is separated by commas, semicolons or tabs, which its first line tells apart. A
+    netCDF file holds variables on one shared dimension, the rows, or on one shared grid, which
     is flattened to one row a cell; cells where every variable is empty are left out with a
     `DroppedRowsWarning`.
 
@@ -56,7 +55,7 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
             f"the file {str(path)!r} cannot be read as {kind} ({_first_line(error)}); it may be "
             "cut short or of another kind: write it again"
         ) from error
-    _check_names(path, [str(c) for c in frame.columns])
+    check_names(path, [str(c) for c in frame.columns])
     if frame.empty:
         raise InputError(f"the file {str(path)!r} has no rows; give a table with at least one")
     return frame
@@ -74,7 +73,7 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     kind = file_kind(path)
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {str(path.parent)!r} to write to; create it first")
-    _check_names(path, [str(c) for c in frame.columns])
+    check_names(path, [str(c) for c in frame.columns])
     with whole_file(path) as part:
         _WRITERS[kind](frame.reset_index(drop=True), part)
 
@@ -112,72 +111,19 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def _check_names(path: Path, names: list[str]) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise InputError(
-            f"the file {str(path)!r} names the column {twice[0]!r} {names.count(twice[0])} times; "
-            "give every column a name of its own"
-        )
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    # pandas renames repeated columns and fills up short rows silently: check first
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        rows = csv.reader(stream, strict=True)
-        header = next((row for row in rows if row), list[str]())
-        _check_names(path, header)
-        for number, row in enumerate((row for row in rows if row), start=1):
-            if len(row) != len(header):
-                raise InputError(
-                    f"the file {str(path)!r} has {len(header)} columns but {len(row)} values in "
-                    f"data row {number}; it may be cut short: write it again"
-                )
-    return pd.read_csv(path, encoding="utf-8-sig", index_col=False)
-
-
 def _read_parquet(path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     # pandas reads no file that repeats a name, and does not say so
-    _check_names(path, cast("list[str]", pq.read_schema(path).names))
+    check_names(path, cast("list[str]", pq.read_schema(path).names))
     frame = pd.read_parquet(path)
     return frame if frame.index.names == [None] else frame.reset_index()
 
 
 def _read_netcdf(path: Path) -> pd.DataFrame:
-    import xarray as xr
+    from dirimix.table.netcdf import read_netcdf  # xarray is slow to import
 
-    with path.open("rb") as stream:
-        engine = "scipy" if stream.read(3) == b"CDF" else "h5netcdf"
-    # numbers stay numbers: dates cannot be coordinates here
-    with xr.open_dataset(path, engine=engine, decode_times=False) as dataset:
-        dataset = dataset.load()
-    dims = {name: set(map(str, v.dims)) for name, v in dataset.data_vars.items()}
-    shared = set[str]().union(*dims.values())
-    odd = [str(name) for name, own in dims.items() if own != shared]
-    if odd:
-        raise InputError(
-            f"the file {str(path)!r} has variables on different dimensions ({odd[0]!r} lacks some "
-            f"of {', '.join(sorted(shared))}); put all of them on one dimension or one grid"
-        )
-    if not shared:
-        return pd.DataFrame()
-    frame = pd.DataFrame(dataset.to_dataframe().reset_index())
-    frame = frame.drop(columns=[d for d in map(str, shared) if d not in dataset.coords])
-    return frame if len(shared) == 1 else _known_cells(frame, list(map(str, dims)), path)
-
-
-def _known_cells(frame: pd.DataFrame, variables: list[str], path: Path) -> pd.DataFrame:
-    empty = cast(Mask, frame[variables].isna().to_numpy()).all(axis=1)
-    if empty.any():
-        warnings.warn(
-            f"{int(empty.sum())} of {len(frame)} grid cells of {str(path)!r} are left out: every "
-            "variable is empty there",
-            DroppedRowsWarning,
-            stacklevel=4,
-        )
-    return cast(pd.DataFrame, frame.loc[~empty]).reset_index(drop=True)
+    return read_netcdf(path)
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
@@ -211,7 +157,7 @@ def _plain(column: pd.Series) -> np.ndarray:
 
 _ENDINGS = {".csv": "CSV", ".parquet": "Parquet", ".nc": "netCDF"}
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    "CSV": _read_csv,
+    "CSV": read_csv,
     "Parquet": _read_parquet,
     "netCDF": _read_netcdf,
 }

@@ -11,11 +11,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from dirimix._arrays import Floats, Indices, Mask
-from dirimix.errors import InputError, did_you_mean
+from dirimix.errors import InputError
 from dirimix.table.coordinates import NUMBER, place_text, read_coordinate
+from dirimix.table.frames import SD_SUFFIX, as_column, as_frame
 from dirimix.table.values import lined_up, numbers, refuse
-
-SD_SUFFIX = "__sd"  # a column MODEL__sd holds the standard deviation of a corrected model
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Table:
 
 
 def make_table(
-    frame: pd.DataFrame | Floats,
+    frame: object,
     coords: Sequence[str],
     models: Sequence[str],
     y: ArrayLike | None = None,
@@ -88,7 +87,8 @@ def make_table(
 
     Args:
         frame: One row a site, with every coordinate and model column; MODEL__sd columns are
-            optional. An array has the columns coords, then models.
+            optional. Anything that `frames.as_frame` reads; an array without names has the
+            columns coords, then models.
         coords: Names of the coordinate columns (may be empty for methods without coordinates).
         models: Names of the model columns.
         y: Observations, (n,), or None.
@@ -109,7 +109,7 @@ def make_table(
     """
     coords, models = _names(coords, "coords"), _names(models, "models")
     _check_names(coords, models, min_models)
-    frame = _as_frame(frame, (*coords, *models))
+    rows, frame = frame, as_frame(frame, (*coords, *models))
     n = len(frame)
     if n == 0:
         raise InputError("the table has no rows; give at least one")
@@ -120,6 +120,10 @@ def make_table(
     x = np.column_stack([p.values for p in places.values()] or [np.empty((n, 0))])
     f = np.column_stack([_model(frame, m) for m in models])
     f_sd = np.column_stack([_model_sd(frame, m, f[:, k]) for k, m in enumerate(models)])
+    y, y_err = (
+        None if v is None else _beside(v, rows, name)
+        for v, name in ((y, "target"), (y_err, "error"))
+    )
     target = None if y is None else _vector(y, n, "target")
     table = Table(
         *(x, f, f_sd, target, _errors(y_err, n), coords, models),
@@ -153,28 +157,26 @@ def _check_names(coords: tuple[str, ...], models: tuple[str, ...], min_models: i
             raise InputError(f"the column {name!r} is named {where}; name it once")
 
 
-def _as_frame(frame: object, columns: tuple[str, ...]) -> pd.DataFrame:
-    if not isinstance(frame, pd.DataFrame):
-        array = np.asarray(frame)
-        if array.ndim != 2 or array.shape[1] != len(columns):
-            raise InputError(
-                f"an array needs {len(columns)} columns, coords then models, and this one has "
-                f"shape {array.shape}; reshape it or give a pandas DataFrame"
-            )
-        return pd.DataFrame(array, columns=pd.Index(columns))
-    for name in columns:
-        count = list(frame.columns).count(name)
-        if count > 1:
-            raise InputError(f"the table has {count} columns {name!r}; keep one or rename them")
-        if count == 0:
-            raise InputError(_missing_column(name, [str(c) for c in frame.columns]))
-    return frame
+def _beside(values: object, rows: object, what: str) -> ArrayLike:
+    """Values beside a table, as NumPy reads them.
 
-
-def _missing_column(name: str, columns: list[str]) -> str:
-    some = ", ".join(map(repr, columns[:10])) + (", ..." if len(columns) > 10 else "")
-    near = did_you_mean(name, columns)
-    return f"the table has no column {name!r}{near}; the columns are {some}"
+    Raises:
+        InputError: If they bear the labels of the table's rows in another order.
+    """
+    own, given = getattr(rows, "index", None), getattr(values, "index", None)
+    if (
+        isinstance(own, pd.Index)
+        and isinstance(given, pd.Index)
+        and len(own) == len(given)
+        and not own.equals(given)
+        and own.is_unique
+        and not len(own.symmetric_difference(given))
+    ):
+        raise InputError(
+            f"the {what} bears the labels of the table's rows in another order; give it in the "
+            "same, as values.loc[table.index]"
+        )
+    return as_column(values, rows)
 
 
 def _model(frame: pd.DataFrame, name: str) -> Floats:
@@ -187,7 +189,7 @@ def _model(frame: pd.DataFrame, name: str) -> Floats:
 
 def _model_sd(frame: pd.DataFrame, model: str, f: Floats) -> Floats:
     """Standard deviations of a model's values, 0 where the column or the value is missing."""
-    name = model + SD_SUFFIX
+    name = f"{model}{SD_SUFFIX}"
     if name not in frame:
         return np.zeros(len(frame))
     what = f"standard deviation {name!r}"

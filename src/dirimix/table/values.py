@@ -92,9 +92,10 @@ def refuse(bad: Mask, values: Floats, what: str, wanted: str, remedy: str) -> No
     """
     rows = np.flatnonzero(bad)
     if len(rows):
+        first = number_text(float(values[rows[0]]))
         raise InputError(
-            f"{what} must be {wanted}, and is {number_text(float(values[rows[0]]))} at row {rows[0] + 1}"
-            f"{_others(len(rows))}; {remedy}"
+            f"{what} must be {wanted}, and is {first} at row {rows[0] + 1}{_others(len(rows))}; "
+            f"{remedy}"
         )
 
 

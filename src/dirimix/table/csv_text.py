@@ -1,0 +1,165 @@
+"""CSV files: their encoding, separator and decimal sign found or refused, no digit lost."""
+
+# pyright: strict, reportMissingTypeStubs=false
+
+import csv
+import io
+import re
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dirimix.errors import InputError, TableWarning
+
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_LOOKED_AT = 200  # rows that tell the separator
+# what stands in a column of numbers where there is none
+_EMPTY = frozenset(
+    ("", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "None", "<NA>")
+    + ("#N/A", "#NA", "#DIV/0!", "#VALUE!", "1.#QNAN", "1.#IND", "-1.#IND", "-1.#QNAN")
+)
+_WHOLE = re.compile(r"[+-]?\d+")
+_CODE = re.compile(r"0\d+")  # digits that are a name: a number would lose the zero
+_POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
+_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """The columns of a CSV file: numbers where every value is one or missing, else text.
+
+    Raises:
+        InputError: If the separator or the decimal sign cannot be told, a row is too short or too
+            long, or a column is named twice.
+    """
+    text = _text(path)
+    marked = re.match(r"sep=(.)\r?\n", text)  # what spreadsheets write in front
+    text = text[marked.end() :] if marked else text
+    separator = marked[1] if marked else _separator(path, text)
+    rows = [row for row in _rows(text, separator) if row]
+    if not rows:
+        raise ValueError("No columns to parse from file")
+    names = [name.strip() or f"column {k}" for k, name in enumerate(rows[0], start=1)]
+    check_names(path, names)
+    for number, row in enumerate(rows[1:], start=1):
+        if len(row) != len(names):
+            raise InputError(
+                f"the file {str(path)!r} has {len(names)} columns but {len(row)} values in data "
+                f"row {number}; it may be cut short: write it again"
+            )
+    columns = {
+        name: [value.strip() for value in column]
+        for name, column in zip(names, zip(*rows[1:], strict=True), strict=False)
+    }
+    if separator != "," and _has_decimal_commas(path, columns, separator):
+        columns = {
+            name: [v.replace(",", ".") if _COMMA.fullmatch(v) else v for v in column]
+            for name, column in columns.items()
+        }
+    return pd.DataFrame({name: _column(columns.get(name, [])) for name in names})
+
+
+def check_names(path: Path, names: list[str]) -> None:
+    """Refuse a file that names a column twice.
+
+    Raises:
+        InputError: If it does.
+    """
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InputError(
+            f"the file {str(path)!r} names the column {twice[0]!r} {names.count(twice[0])} times; "
+            "give every column a name of its own"
+        )
+
+
+def _text(path: Path) -> str:
+    raw = path.read_bytes()
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return raw.decode("utf-16")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252")
+        warnings.warn(
+            f"the file {str(path)!r} is not UTF-8 and is read as Windows-1252 (Latin-1); save it "
+            "as UTF-8 if letters look wrong",
+            TableWarning,
+            stacklevel=4,
+        )
+        return text
+
+
+def _rows(text: str, separator: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+
+
+def _separator(path: Path, text: str) -> str:
+    """The separator that the head and the first rows agree on."""
+    start = "".join(text.splitlines(keepends=True)[:_LOOKED_AT])
+    widths: dict[str, list[int]] = {}
+    for mark in _SEPARATORS:
+        try:
+            widths[mark] = [len(row) for row in _rows(start, mark) if row]
+        except csv.Error:
+            continue  # a quotation goes on, or is none with this separator
+    split = [mark for mark, counts in widths.items() if counts and counts[0] > 1]
+    even = [mark for mark in split if len(set(widths[mark])) == 1]
+    found = even or split
+    if len(found) == 1:
+        return found[0]
+    if found:
+        guess = max(found, key=lambda mark: widths[mark][0])
+        could = " or ".join(_SEPARATORS[mark] for mark in found)
+        raise InputError(
+            f"the values of {str(path)!r} could be separated by {could}, probably by "
+            f"{_SEPARATORS[guess]}; write it with one separator, and quote the names that hold "
+            "another"
+        )
+    lines = [line.split() for line in start.splitlines() if line.strip()]
+    if len(lines) > 1 and len(lines[0]) > 1 and len({len(line) for line in lines}) == 1:
+        raise InputError(
+            f"the values of {str(path)!r} are separated by neither commas, semicolons nor tabs, "
+            "and probably by spaces; write it with commas"
+        )
+    return ","
+
+
+def _has_decimal_commas(path: Path, columns: dict[str, list[str]], separator: str) -> bool:
+    values = [v for column in columns.values() for v in column if _COMMA.fullmatch(v)]
+    if not values or any(_POINT.fullmatch(v) for column in columns.values() for v in column):
+        return False  # beside decimal points a comma is text, which is named where it is used
+    if all(_THOUSANDS.fullmatch(v) for v in values):
+        raise InputError(
+            f"the file {str(path)!r}, with {_SEPARATORS[separator]} between values, has numbers "
+            f"such as {values[0]!r}, in which the comma may be a decimal sign, and probably is, "
+            "or stand for thousands; write numbers with decimal points"
+        )
+    return True
+
+
+def _column(values: list[str]) -> pd.Series:
+    """The values as numbers if all of them are, else as text; missing ones are missing."""
+    given = [v for v in values if v not in _EMPTY]
+    if any(_CODE.fullmatch(v) for v in given) or not all(map(_reads_as_number, given)):
+        # in a column of numbers the word for a missing one is no text
+        text = sum(map(_reads_as_number, given)) * 2 <= len(given)
+        missing = {""} if text else _EMPTY
+        texts = [None if v in missing else v for v in values]
+        return pd.Series(texts, dtype=None if given else object)
+    if len(given) == len(values) and all(map(_WHOLE.fullmatch, given)):
+        whole = [int(v) for v in given]
+        if all(-(2**63) <= v < 2**63 for v in whole):
+            return pd.Series(whole, dtype="int64")
+    return pd.Series([np.nan if v in _EMPTY else float(v) for v in values], dtype=float)
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text

@@ -1,0 +1,138 @@
+"""Tables of every library as pandas frames, by the names of their columns and with their masks."""
+
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from dirimix.errors import InputError, did_you_mean
+from dirimix.table.grids import flat
+
+SD_SUFFIX = "__sd"  # a column MODEL__sd holds the standard deviation of a corrected model
+_ACCEPTED = "a frame of pandas, polars, pyarrow or xarray, a dict of columns, or an array"
+
+
+def as_frame(data: object, columns: Sequence[str]) -> pd.DataFrame:
+    """Anything tabular as a pandas frame that has every one of the columns.
+
+    Whatever has names is read by its names: frames of pandas, polars and pyarrow, an xarray
+    Dataset (one row a cell of its grid), an xarray DataArray with the names along one of its
+    dimensions, a dict of columns, a structured array. An array without names has the columns in
+    order, and its masked values are missing.
+
+    Raises:
+        InputError: If it is no table, or a column is missing or there twice.
+
+    >>> masked = np.ma.masked_equal([[0.0, 1.0], [1.0, -9999.0]], -9999.0)
+    >>> as_frame(masked, ["x", "a"])["a"].tolist()
+    [1.0, nan]
+    """
+    frame = _named(data, columns)
+    if frame is None:
+        return _unnamed(data, columns)
+    names = Counter(frame.columns)
+    for name in columns:
+        if names[name] > 1:
+            raise InputError(
+                f"the table has {names[name]} columns {name!r}; keep one or rename them"
+            )
+        if not names[name]:
+            raise InputError(_missing_column(name, list(map(str, frame.columns))))
+    return frame
+
+
+def as_column(values: Any, rows: object = None) -> Any:
+    """Values beside a table as something that NumPy and pandas read, missing ones as NaN.
+
+    Values on the grid of an xarray table `rows` come in the order of its rows.
+    """
+    if _library(values) == "xarray":
+        grid = getattr(rows, "sizes", {})
+        if set(values.dims) < set(grid):
+            values = values.broadcast_like(cast(Any, rows))
+        same = values.ndim > 1 and set(values.dims) == set(grid)
+        return values.transpose(*grid).to_numpy().ravel() if same else values.to_numpy()
+    if _library(values) in ("polars", "pyarrow"):
+        return values.to_pandas()
+    if isinstance(values, np.ma.MaskedArray):
+        return _filled(values)
+    return values
+
+
+def _named(data: Any, columns: Sequence[str]) -> pd.DataFrame | None:
+    """A table that has names; None if it has none."""
+    if isinstance(data, pd.DataFrame):
+        return data
+    library = _library(data)
+    if library == "xarray":
+        return _of_xarray(data, columns)
+    if library == "polars" and hasattr(data, "collect"):
+        data = data.collect()
+    if library in ("polars", "pyarrow") and hasattr(data, "to_pandas") and len(data.shape) == 2:
+        return data.to_pandas()
+    if library == "pyarrow":  # a record batch reader, say
+        return data.read_all().to_pandas()
+    if isinstance(data, Mapping):
+        return pd.DataFrame({k: as_column(v) for k, v in data.items()})
+    if isinstance(data, np.ndarray) and data.dtype.names:
+        return pd.DataFrame({name: as_column(data[name]) for name in data.dtype.names})
+    if hasattr(data, "__arrow_c_stream__"):
+        import pyarrow
+
+        return pyarrow.table(data).to_pandas()
+    return None
+
+
+def _library(data: object) -> str:
+    return type(data).__module__.partition(".")[0]
+
+
+def _of_xarray(data: Any, columns: Sequence[str]) -> pd.DataFrame:
+    if hasattr(data, "data_vars"):
+        # other variables may lie on a finer grid
+        if all(c in data.variables for c in columns):
+            more = [f"{c}{SD_SUFFIX}" for c in columns]
+            data = data[[*columns, *(c for c in more if c in data.variables)]]
+        return flat(data)
+    labelled = [
+        d
+        for d in data.dims
+        if d in data.indexes and set(columns) - set(data.coords) <= set(data.indexes[d])
+    ]
+    if not labelled:
+        raise InputError(
+            f"none of the dimensions {', '.join(map(repr, data.dims))} of the DataArray is "
+            f"labelled with the names {', '.join(map(repr, columns))}; label one, or give a Dataset"
+        )
+    return flat(data.to_dataset(dim=labelled[0]))
+
+
+def _unnamed(data: Any, columns: Sequence[str]) -> pd.DataFrame:
+    array = _filled(data) if isinstance(data, np.ma.MaskedArray) else np.asarray(data)
+    if array.ndim != 2 or array.shape[1] != len(columns):
+        raise InputError(
+            f"an array needs {len(columns)} columns, coords then models, and this one has "
+            f"shape {array.shape}; reshape it or give {_ACCEPTED}"
+        )
+    return pd.DataFrame(array, columns=pd.Index(columns))
+
+
+def _filled(values: Any) -> np.ndarray:
+    """A masked array without its mask, what was masked missing."""
+    if values.dtype.kind in "biu" and np.ma.is_masked(values):
+        values = values.astype(float)
+    missing = {"f": np.nan, "c": np.nan, "M": np.datetime64("NaT")}.get(values.dtype.kind)
+    if missing is None and np.ma.is_masked(values):
+        values = values.astype(object)
+    return values.filled(missing) if np.ma.is_masked(values) else np.asarray(values)
+
+
+def _missing_column(name: str, columns: list[str]) -> str:
+    some = ", ".join(map(repr, columns[:10])) + (", ..." if len(columns) > 10 else "")
+    near = did_you_mean(str(name), columns)
+    return f"the table has no column {name!r}{near}; the columns are {some}"

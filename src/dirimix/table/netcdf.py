@@ -1,0 +1,145 @@
+"""netCDF files: fill values, ranges of valid values, packed numbers, times and groups."""
+
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from dirimix._arrays import Mask
+from dirimix.errors import InputError, TableWarning
+from dirimix.table.grids import flat
+
+# what the netCDF library writes where nothing was written, by type (netcdf.h, NC_FILL_...)
+_DEFAULT_FILL = {
+    "i2": -32767, "u2": 65535, "i4": -2147483647, "u4": 4294967295,
+    "i8": -9223372036854775806, "u8": 18446744073709551614,
+    "f4": np.float32(9.9692099683868690e36), "f8": 9.9692099683868690e36,
+}  # fmt: skip
+
+# `decode_cf=False` says the same, and groups do not heed it
+_RAW: dict[str, Any] = dict.fromkeys(
+    ("mask_and_scale", "decode_times", "concat_characters", "decode_coords", "decode_timedelta"),
+    False,
+)
+
+
+def read_netcdf(path: Path) -> pd.DataFrame:
+    """The variables of a netCDF file, one row a cell of the grid that they share.
+
+    Variables of groups go by their own names, or as GROUP/NAME where several have one name.
+
+    Raises:
+        InputError: If variables lie on grids that do not belong together.
+    """
+    with path.open("rb") as stream:
+        classic = stream.read(3) == b"CDF"
+    if classic:
+        with xr.open_dataset(path, engine="scipy", **_RAW) as dataset:
+            return flat(_decoded(dataset.load()), repr(str(path)))
+    groups = xr.open_groups(path, engine="h5netcdf", **_RAW)
+    try:
+        groups = {name: dataset.load() for name, dataset in groups.items()}
+    finally:
+        for dataset in groups.values():
+            dataset.close()
+    return flat(_joined(groups, path), repr(str(path)))
+
+
+def _joined(groups: dict[str, xr.Dataset], path: Path) -> xr.Dataset:
+    """All groups as one, each with the coordinates of those that it lies in."""
+    counts = Counter(str(v) for dataset in groups.values() for v in dataset.data_vars)
+    parts: list[xr.Dataset] = []
+    for name, dataset in groups.items():
+        place = name.strip("/")
+        above = {"/", *("/" + "/".join(place.split("/")[:k]) for k in range(place.count("/") + 1))}
+        for other in above & set(groups) - {name}:
+            fits = {
+                c: v
+                for c, v in groups[other].coords.items()
+                if set(v.dims) <= set(dataset.dims) and c not in dataset.variables
+            }
+            dataset = dataset.assign_coords(fits)
+        again = {v: f"{place}/{v}" for v in dataset.data_vars if counts[str(v)] > 1 and place}
+        parts.append(_decoded(dataset).rename_vars(again))
+    try:
+        return xr.merge(parts, join="exact", compat="no_conflicts", combine_attrs="drop")
+    except ValueError as error:
+        raise InputError(
+            f"the groups of {str(path)!r} lie on grids that differ ({error}); put what belongs "
+            "together on one grid"
+        ) from error
+
+
+def _decoded(raw: xr.Dataset) -> xr.Dataset:
+    """Numbers and dates as they are meant, NaN where they are missing or not valid."""
+    timed = [n for n, v in raw.variables.items() if " since " in str(v.attrs.get("units", ""))]
+    for name in timed:
+        try:
+            xr.decode_cf(raw[[name]], decode_coords=False, decode_timedelta=False)
+        except (ValueError, OverflowError) as error:
+            warnings.warn(
+                f"the times {str(name)!r}, in {raw[name].attrs['units']}, stay numbers: "
+                f"{str(error).splitlines()[0]}",
+                TableWarning,
+                stacklevel=2,
+            )
+            raw = raw.assign({name: raw[name].drop_attrs()})
+    found = xr.decode_cf(raw, decode_timedelta=False)
+    for name in list(found.variables):
+        bad = _not_valid(raw.variables[name]) if name in raw.variables else None
+        if bad is None or not bad.any():
+            continue
+        if name in found.dims:
+            raise InputError(
+                f"the dimension {str(name)!r} has values that are missing or not valid; correct "
+                "them"
+            )
+        found[name] = found[name].where(~xr.DataArray(bad, dims=found[name].dims))
+    return found
+
+
+def _not_valid(raw: xr.Variable) -> Mask | None:
+    """Where a variable, as the file holds it, is empty by default or outside its valid range.
+
+    `_FillValue` and `missing_value` are xarray's to know.
+    """
+    values = np.asarray(raw.values)
+    if values.dtype.kind not in "iuf":
+        return None
+    attrs = raw.attrs
+    fill = _DEFAULT_FILL.get(values.dtype.str[1:])
+    bad = np.zeros(values.shape, dtype=bool)
+    if fill is not None and "_FillValue" not in attrs:
+        bad |= values == np.asarray(fill, dtype=values.dtype)
+    low, high = _valid(attrs)
+    if str(attrs.get("_Unsigned", "")).lower() == "true" and values.dtype.kind == "i":
+        unsigned = np.dtype(f"u{values.dtype.itemsize}")
+        values = values.view(unsigned)
+        low, high = (None if v is None else _same_bits(v, unsigned) for v in (low, high))
+    if low is not None:
+        bad |= values < low
+    if high is not None:
+        bad |= values > high
+    return bad
+
+
+def _valid(attrs: dict[Any, Any]) -> tuple[Any, Any]:
+    """The least and the greatest valid value, as the file holds them, None where not given."""
+    if "valid_range" in attrs and np.size(attrs["valid_range"]) == 2:
+        low, high = np.ravel(attrs["valid_range"])
+        return low, high
+    return attrs.get("valid_min"), attrs.get("valid_max")
+
+
+def _same_bits(value: Any, unsigned: "np.dtype[Any]") -> Any:
+    value = np.asarray(value)
+    return (
+        value.astype(f"i{unsigned.itemsize}").view(unsigned) if value.dtype.kind == "i" else value
+    )

@@ -1,0 +1,148 @@
+"""The same table from every library gives the same numbers, whatever the order of its columns."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import xarray as xr
+
+from dirimix.errors import DroppedRowsWarning, InputError
+from dirimix.estimators.baselines import SimplexLeastSquares
+from dirimix.table.table import make_table
+
+COORDS, MODELS = ["x", "z"], ["a", "b"]
+
+
+def frame() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    columns = {c: rng.normal(size=12) for c in ("b", "z", "other", "a", "x")}
+    table = pd.DataFrame(columns)
+    table.loc[4, "a"] = np.nan
+    return table
+
+
+def polars_frame(table: pd.DataFrame):
+    polars = pytest.importorskip("polars", reason="polars is not installed")
+    return polars.DataFrame(table.to_dict("list"))
+
+
+LIBRARIES = {
+    "pandas": lambda t: t,
+    "pandas, nullable": lambda t: t.convert_dtypes(),
+    "polars": polars_frame,
+    "polars, lazy": lambda t: polars_frame(t).lazy(),
+    "pyarrow": lambda t: pa.Table.from_pandas(t, preserve_index=False),
+    "pyarrow batch": lambda t: pa.RecordBatch.from_pandas(t, preserve_index=False),
+    "dict": lambda t: t.to_dict("list"),
+    "dict of masked arrays": lambda t: {k: np.ma.masked_invalid(v) for k, v in t.items()},
+    "structured array": lambda t: t.to_records(index=False),
+    "Dataset": lambda t: t.to_xarray(),
+    "DataArray": lambda t: xr.DataArray(t, dims=("row", "name")),
+    "DataArray, transposed": lambda t: xr.DataArray(t, dims=("row", "name")).T,
+}
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_columns_are_read_by_name_from_every_library(library):
+    table = frame()
+    found = make_table(LIBRARIES[library](table), COORDS, MODELS)
+    np.testing.assert_array_equal(found.x, table[COORDS])
+    np.testing.assert_array_equal(found.f, table[MODELS])
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_an_estimator_takes_all_of_them_to_fit_and_to_predict(library):
+    table = frame()
+    y = pd.Series(0.3 * table["a"].fillna(0.0) + 0.7 * table["b"] + 0.01 * np.arange(12))
+    plain = SimplexLeastSquares(COORDS, MODELS)
+    other = SimplexLeastSquares(COORDS, MODELS)
+    with pytest.warns(DroppedRowsWarning, match="fitting on 11 of 12 rows"):
+        plain.fit(table, y)
+    with pytest.warns(DroppedRowsWarning, match="fitting on 11 of 12 rows"):
+        other.fit(LIBRARIES[library](table), y.to_numpy())
+    np.testing.assert_array_equal(other.weights_, plain.weights_)
+    turned = table[["other", "a", "z", "b", "x"]]
+    np.testing.assert_array_equal(other.predict(LIBRARIES[library](turned)), plain.predict(turned))
+    assert other.n_features_in_ >= 4
+    assert set(other.feature_names_in_) >= {*COORDS, *MODELS}
+
+
+TARGETS = {
+    "masked": lambda y: np.ma.array(y),
+    "polars": lambda y: polars_frame(pd.DataFrame({"y": y}))["y"],
+    "pyarrow": lambda y: pa.array(y),
+    "pyarrow, chunked": lambda y: pa.chunked_array([y[:5], y[5:]]),
+    "xarray": lambda y: xr.DataArray(y, dims="row"),
+}
+
+
+@pytest.mark.parametrize("library", TARGETS)
+def test_targets_come_from_every_library(library):
+    y = np.arange(12.0)
+    found = make_table(frame(), COORDS, MODELS, TARGETS[library](y), TARGETS[library](y + 1))
+    np.testing.assert_array_equal(found.y, y)
+    np.testing.assert_array_equal(found.y_err, y + 1)
+
+
+def test_masked_values_are_missing_and_never_numbers():
+    values = np.ma.masked_equal([[0, 1, 7], [1, -9999, 8], [2, 3, 9]], -9999)
+    np.testing.assert_array_equal(
+        make_table(values, ["x"], MODELS).f, [[1, 7], [np.nan, 8], [3, 9]]
+    )
+    with pytest.raises(InputError, match="target must be finite everywhere, and is nan at row 2"):
+        make_table(frame(), COORDS, MODELS, np.ma.masked_equal(np.arange(12), 1))
+    with pytest.raises(InputError, match="error must be finite and not negative, and is nan"):
+        make_table(frame(), COORDS, MODELS, None, np.ma.masked_equal(np.arange(12.0), 1))
+
+
+def grid(dims: tuple[str, ...]) -> xr.Dataset:
+    rng = np.random.default_rng(1)
+    sizes = {"day": 3, "lat": 2, "lon": 4}
+    place = {d: 10.0 * np.arange(sizes[d]) for d in dims}
+    shape = tuple(sizes[d] for d in dims)
+    columns = {name: (dims, rng.normal(size=shape)) for name in (*MODELS, "y")}
+    return xr.Dataset(columns, place).assign(height=(dims[-1], np.arange(sizes[dims[-1]])))
+
+
+@pytest.mark.parametrize("dims", [("day",), ("day", "lat"), ("lon", "day", "lat")])
+def test_a_dataset_has_a_row_a_cell_of_any_number_of_dimensions(dims):
+    data = grid(dims)
+    coords = [*dims, "height"]
+    found = make_table(data, coords, MODELS, data["y"].transpose(*reversed(dims)))
+    for row in range(len(found.x)):
+        cell = data.sel(dict(zip(dims, found.x[row], strict=False)))
+        assert found.f[row].tolist() == [float(cell["a"]), float(cell["b"])]
+        assert found.y is not None
+        assert found.y[row] == float(cell["y"])
+        assert found.x[row, -1] == float(cell["height"])
+    assert len(found.x) == data["a"].size
+
+
+def test_a_data_array_of_models_over_a_grid_is_read_by_its_labels():
+    data = grid(("day", "lat"))
+    array = data[["b", "a"]].to_dataarray("model")
+    found = make_table(array.transpose("lat", "model", "day"), ["day", "lat"], MODELS)
+    alike = make_table(data, ["day", "lat"], MODELS)
+    order = np.lexsort(found.x.T), np.lexsort(alike.x.T)
+    np.testing.assert_array_equal(found.f[order[0]], alike.f[order[1]])
+    with pytest.raises(InputError, match="none of the dimensions 'p', 'q' of the DataArray is"):
+        make_table(xr.DataArray(np.ones((3, 4)), dims=("p", "q")), COORDS, MODELS)
+
+
+def test_a_variable_that_does_not_fit_the_grid_is_named():
+    data = grid(("day", "lat")).assign(bounds=(("day", "side"), np.ones((3, 2))))
+    assert len(make_table(data, ["day", "lat"], MODELS).x) == 6
+    with (
+        pytest.warns(DroppedRowsWarning, match="'bounds' lie on other dimensions than day, lat"),
+        pytest.raises(InputError, match="no column 'c'"),
+    ):
+        make_table(data, ["day", "lat"], ["a", "c"])
+
+
+def test_a_target_whose_labels_are_in_another_order_is_refused():
+    table = frame()
+    shuffled = pd.Series(np.arange(12.0)).sample(frac=1, random_state=0)
+    with pytest.raises(InputError, match="the target bears the labels of the table's rows in"):
+        make_table(table, COORDS, MODELS, shuffled)
+    other_labels = pd.Series(np.arange(12.0), index=np.arange(12) + 100)
+    assert make_table(table, COORDS, MODELS, other_labels).y is not None

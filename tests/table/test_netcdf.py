@@ -1,0 +1,155 @@
+"""netCDF as instruments and models write it, against values that were put in by hand."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from dirimix.errors import InputError, TableWarning
+from dirimix.table.files import read_frame
+
+netCDF4 = pytest.importorskip("netCDF4", reason="netCDF4 is not installed")
+
+
+def write(path, fill, dims=None):
+    with netCDF4.Dataset(path, "w") as data:
+        for name, size in (dims or {"row": 4}).items():
+            data.createDimension(name, size)
+        fill(data)
+    return path
+
+
+def variable(data, name, kind, values, *, fill_value=None, dims=("row",), **attrs):
+    """A variable whose values are written as they are, packed or not."""
+    made = data.createVariable(name, kind, dims, fill_value=fill_value)
+    made.set_auto_maskandscale(False)
+    made.setncatts(attrs)
+    made[:] = values
+
+
+def test_what_was_never_written_is_missing(tmp_path):
+    def fill(data):
+        for kind in ("f4", "f8", "i2", "i4", "i8", "u2", "u4", "u8"):
+            made = data.createVariable(kind, kind, ("row",))
+            made[:3] = [1, 2, 3]  # the last is the default fill
+
+    frame = read_frame(write(tmp_path / "t.nc", fill))
+    for name in frame.columns:
+        assert frame[name].tolist()[:3] == [1, 2, 3], name
+        assert np.isnan(frame[name].iloc[3]), name
+
+
+def test_bytes_have_no_default_fill(tmp_path):
+    path = write(tmp_path / "t.nc", lambda d: variable(d, "v", "i1", [-127, 0, 1, 127]))
+    assert read_frame(path)["v"].tolist() == [-127, 0, 1, 127]
+
+
+def test_marks_of_missing_values(tmp_path):
+    def fill(data):
+        variable(data, "filled", "f8", [1, -9999, 3, 4], fill_value=-9999.0)
+        variable(data, "missing", "f4", [1, 2, 1e20, 4], missing_value=np.float32(1e20))
+        variable(data, "range", "f8", [1, 2, 300, -5], valid_range=np.array([0.0, 100.0]))
+        variable(data, "least", "i4", [1, -2, 3, 4], valid_min=np.int32(0))
+        variable(data, "most", "f8", [1, 2, 3, 400], valid_max=100.0)
+
+    frame = read_frame(write(tmp_path / "t.nc", fill))
+    nan = np.nan
+    for name, expected in {
+        "filled": [1, nan, 3, 4],
+        "missing": [1, 2, nan, 4],
+        "range": [1, 2, nan, nan],
+        "least": [1, nan, 3, 4],
+        "most": [1, 2, 3, nan],
+    }.items():
+        np.testing.assert_array_equal(frame[name], expected, err_msg=name)
+
+
+def test_packed_numbers_are_unpacked_and_their_range_is_that_of_the_file(tmp_path):
+    def fill(data):
+        packing = {"scale_factor": 0.5, "add_offset": 100.0}
+        variable(data, "packed", "i2", [0, 10, -32768, 4], fill_value=-32768, **packing)
+        variable(data, "ranged", "i2", [0, 10, 20, 4], valid_max=np.int16(10), **packing)
+        attrs = {"_Unsigned": "true", "scale_factor": 2.0}
+        variable(data, "bytes", "i1", [1, -1, -56, 127], fill_value=-1, **attrs)
+        limits = np.array([0, -56], dtype="i1")  # up to 200
+        variable(data, "limited", "i1", [1, -2, -56, 127], valid_range=limits, **attrs)
+
+    frame = read_frame(write(tmp_path / "t.nc", fill))
+    nan = np.nan
+    np.testing.assert_array_equal(frame["packed"], [100, 105, nan, 102])
+    np.testing.assert_array_equal(frame["ranged"], [100, 105, nan, 102])
+    np.testing.assert_array_equal(frame["bytes"], [2, nan, 400, 254])
+    np.testing.assert_array_equal(frame["limited"], [2, nan, 400, 254])
+
+
+@pytest.mark.parametrize(
+    ("units", "calendar", "numbers"),
+    [
+        ("days since 2013-01-01", "standard", [0, 1, 31, 365]),
+        ("hours since 2012-12-31 12:00", "proleptic_gregorian", [12, 36, 756, 8772]),
+        ("days since 1850-01-01", "noleap", [59495, 59496, 59526, 59860]),
+    ],
+)
+def test_times_of_every_epoch_are_the_same_dates(tmp_path, units, calendar, numbers):
+    from dirimix.table.coordinates import read_coordinate
+
+    def fill(data):
+        variable(data, "time", "f8", numbers, units=units, calendar=calendar)
+        variable(data, "v", "f8", [1, 2, 3, 4])
+
+    frame = read_frame(write(tmp_path / "t.nc", fill))
+    found = read_coordinate(frame["time"], "time")
+    assert found.kind == "date"
+    np.testing.assert_array_equal(found.values, [15706, 15707, 15737, 16071])
+
+
+def test_times_that_no_calendar_has_stay_numbers_and_are_named(tmp_path):
+    def fill(data):
+        variable(data, "t", "f8", [1, 2, 3, 4], units="fortnights since 2000-01-01")
+
+    with pytest.warns(TableWarning, match="the times 't', in fortnights since 2000-01-01, stay"):
+        assert read_frame(write(tmp_path / "t.nc", fill))["t"].tolist() == [1, 2, 3, 4]
+
+
+def test_groups_are_joined_on_the_coordinates_above_them(tmp_path):
+    def fill(data):
+        variable(data, "row", "f8", [10, 20, 30, 40])
+        variable(data, "observed", "f8", [1, 2, 3, 4])
+        for name in ("gfs", "ecmwf"):
+            group = data.createGroup(name)
+            variable(group, "t2m", "f8", np.arange(4) + len(name))
+            variable(group, f"only_{name}", "f8", np.arange(4))
+
+    frame = read_frame(write(tmp_path / "t.nc", fill))
+    assert set(frame.columns) == {
+        "row", "observed", "gfs/t2m", "ecmwf/t2m", "only_gfs", "only_ecmwf"
+    }  # fmt: skip
+    assert frame["gfs/t2m"].tolist() == [3, 4, 5, 6]
+    assert frame["row"].tolist() == [10, 20, 30, 40]
+
+
+def test_one_group_alone_is_the_table(tmp_path):
+    def fill(data):
+        group = data.createGroup("deep").createGroup("down")
+        variable(group, "v", "f8", [1, 2, 3, 4])
+
+    assert read_frame(write(tmp_path / "t.nc", fill)).to_dict("list") == {"v": [1, 2, 3, 4]}
+
+
+def test_what_lies_on_part_of_the_grid_is_repeated(tmp_path):
+    def fill(data):
+        variable(data, "f", "f8", np.arange(6).reshape(3, 2), dims=("day", "gauge"))
+        variable(data, "g", "f8", np.arange(6).reshape(3, 2), dims=("day", "gauge"))
+        variable(data, "day", "i4", [5, 6, 7], dims=("day",))
+        variable(data, "lat", "f8", [47.5, 48.5], dims=("gauge",))
+
+    frame = read_frame(write(tmp_path / "t.nc", fill, {"day": 3, "gauge": 2}))
+    assert frame["lat"].tolist() == [47.5, 48.5] * 3
+    assert frame["day"].tolist() == [5, 5, 6, 6, 7, 7]
+    assert frame["f"].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_two_grids_are_refused(tmp_path):
+    data = xr.Dataset({"f": (("p", "q"), np.ones((2, 3))), "g": (("p", "r"), np.ones((2, 4)))})
+    data.to_netcdf(tmp_path / "odd.nc", engine="h5netcdf")
+    with pytest.raises(InputError, match="as many variables lie on the dimensions p, q as on p, r"):
+        read_frame(tmp_path / "odd.nc")
