@@ -7,6 +7,7 @@ from dirimix.assess.options import Threshold
 from dirimix.assess.threshold import fill_ended, joint, limits, threshold_tables
 from dirimix.cli.main import main
 from dirimix.errors import InputError
+from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.study.parse import read_study
@@ -27,6 +28,10 @@ class Falling:
     """y = mean of the known models, with one shift for the whole chart and noise a site."""
 
     random_state = 1
+    coords, models = ("z", "x"), ("a", "b")
+    kinds_, levels_ = {}, {}
+    sample_law, _generator = AbstractMixture.sample_law, AbstractMixture._generator
+    _new_table = AbstractMixture._new_table
 
     def __init__(self, shift_sd=1e-9, noise=0.3, s=4000):
         self.shift = shift_sd * np.random.default_rng(0).standard_normal(s)

@@ -49,10 +49,10 @@ def threshold_tables(
     frame = data.everywhere
     filled = fill_ended(frame, data, along, wanted.level) if wanted.ended else frame
     member = fitted.the_mixture()
-    law = _law(member, fitted.prepared(filled))
+    prepared = fitted.prepared(filled)
+    law = _law(member, prepared)
     sites = frame.loc[:, list(data.coords)]
-    y = law.sample(wanted.draws, np.random.default_rng([member.random_state, 0]))
-    above = y > wanted.level
+    above = member.sample_law(law, prepared, wanted.draws) > wanted.level
     counts = above.sum(axis=1)
     low, high = np.quantile(counts, [0.05, 0.95])
     count = {"sites": len(frame), "mean": counts.mean(), "sd": counts.std(), "q05": low}

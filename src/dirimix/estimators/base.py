@@ -18,6 +18,7 @@ from dirimix.errors import InputError, no_attribute
 from dirimix.estimators.correction_overlap import warn_if_overlapping
 from dirimix.estimators.fit_report import FitReport
 from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.laws.sites import site_normals
 from dirimix.sampling.progress import Listener
 from dirimix.table.frames import as_frame
 from dirimix.table.table import Table, make_table
@@ -179,6 +180,10 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
     ) -> np.ndarray:
         """Draws of new observations, (m, n_samples); each is one joint draw over the sites.
 
+        What is drawn at a site is a function of the seed and the site, its coordinates (without
+        any, its model values), whatever other rows and however many draws are asked for. Rows at
+        one site are one observation.
+
         Args:
             X: Frame with the coordinate and model columns, m rows.
             n_samples: Number of draws.
@@ -190,8 +195,20 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
         """
         if random_state is not None:
             _check_seed(random_state)
-        rng = self._generator("sample_y", random_state)
-        return self.predictive(X).sample(n_samples, rng).T
+        return self.sample_law(self.predictive(X), X, n_samples, random_state).T
+
+    def sample_law(
+        self,
+        law: NormalMixture,
+        X: pd.DataFrame,
+        n_samples: int,
+        random_state: int | None = None,
+    ) -> np.ndarray:
+        """The draws of `sample_y`, (n_samples, m), from `predictive(X)` where it is at hand."""
+        seed = self.random_state if random_state is None else random_state
+        u = self._generator("component", seed).random(n_samples)
+        sites = self._new_table(X).site_keys
+        return law.coherent(u, site_normals(sites, n_samples, seed, "noise"))
 
     def predict_weights(self, X: pd.DataFrame) -> pd.DataFrame:
         """Posterior mean of the field weights, one column a model, the index of X."""

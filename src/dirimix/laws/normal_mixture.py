@@ -100,7 +100,7 @@ class NormalMixture:
 
     def mean(self) -> Floats:
         """Predictive means, (m,)."""
-        return _mix(self.weight, self.loc)
+        return self._by_block(_mean)
 
     def std(self) -> Floats:
         """Predictive standard deviations, (m,)."""
@@ -131,21 +131,26 @@ class NormalMixture:
         return np.stack(columns, axis=1) if columns else np.empty((self.loc.shape[1], 0))
 
     def sample(self, n_samples: int, rng: np.random.Generator) -> Floats:
-        """Draws of Y, (n_samples, m), with one component a draw at all sites.
+        """Draws of Y, (n_samples, m), each a coherent whole over the sites: see `coherent`."""
+        u = rng.random(n_samples)
+        return self.coherent(u, rng.standard_normal((n_samples, self.loc.shape[1])))
+
+    def coherent(self, u: Floats, noise: Floats) -> Floats:
+        """Draws of Y, (d, m), with one component a draw at all sites.
 
         So a draw is a coherent whole over the sites wherever the weights are shared. Weights
         that differ between sites turn the same uniform number into each site's component.
+
+        Args:
+            u: Uniform numbers, (d,), which choose the components.
+            noise: Standard normals, (d, m).
         """
-        m = self.loc.shape[1]
-        u = rng.random(n_samples)
-        noise = rng.standard_normal((n_samples, m))
         if self.weight.ndim == 1:
             chosen = _component(self.weight, u)
             return self.loc[chosen] + self.scale[chosen] * noise
-        for i in range(m):
-            chosen = _component(self.weight[:, i], u)
-            noise[:, i] = self.loc[chosen, i] + self.scale[chosen, i] * noise[:, i]
-        return noise
+        chosen = np.column_stack([_component(w, u) for w in self.weight.T])
+        loc, scale = (np.take_along_axis(a, chosen, axis=0) for a in (self.loc, self.scale))
+        return loc + scale * noise
 
     def _by_block(self, function: Callable[..., Floats], *of_site: object) -> Floats:
         m = self.loc.shape[1]
@@ -162,11 +167,19 @@ def _usable(mean: Floats, sd: Floats) -> Mask:
 
 
 def _mix(weight: Floats, values: Floats) -> Floats:
-    return weight @ values if weight.ndim == 1 else np.einsum("cm,cm->m", weight, values)
+    """Weighted sums over the components, added in one order whatever the number of sites."""
+    each = (weight if weight.ndim == 2 else weight[:, None]) * values
+    m = each.shape[1]
+    # NumPy adds a lone column in another order than one of several
+    return np.sum(each if m > 1 else np.repeat(each, 2, axis=1), axis=0)[:m]
+
+
+def _mean(law: NormalMixture) -> Floats:
+    return _mix(law.weight, law.loc)
 
 
 def _standard_deviation(law: NormalMixture) -> Floats:
-    return np.sqrt(_mix(law.weight, law.scale**2 + (law.loc - law.mean()) ** 2))
+    return np.sqrt(_mix(law.weight, law.scale**2 + (law.loc - _mean(law)) ** 2))
 
 
 def mixture_cdf(law: NormalMixture, y: Floats) -> Floats:
@@ -177,7 +190,10 @@ def mixture_cdf(law: NormalMixture, y: Floats) -> Floats:
 def _log_density(law: NormalMixture, y: Floats) -> Floats:
     z = (y - law.loc) / law.scale
     log_normal = -0.5 * z**2 - np.log(law.scale) - 0.5 * np.log(2 * np.pi)
-    return np.asarray(_special.logsumexp(log_normal, axis=0, b=law.site_weight))
+    top: Floats = np.max(np.where(law.site_weight > 0, log_normal, -np.inf), axis=0)
+    top = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        return top + np.log(_mix(law.weight, np.exp(np.minimum(log_normal - top, 0.0))))
 
 
 def _density(law: NormalMixture, y: Floats) -> Floats:
@@ -195,7 +211,8 @@ def _quantile(law: NormalMixture, q: float) -> Floats:
     each = np.where(law.site_weight > 0, law.loc + law.scale * aim, np.nan)
     lo: Floats = np.nanmin(each, axis=0)
     hi: Floats = np.nanmax(each, axis=0)
-    t: Floats = np.clip(law.mean() + _standard_deviation(law) * aim, lo, hi)
+    t: Floats = np.clip(_mean(law) + _standard_deviation(law) * aim, lo, hi)
+    done = np.zeros(len(t), dtype=bool)
     for _ in range(_STEPS):
         f = mixture_cdf(law, t)
         lo, hi = np.where(f < q, t, lo), np.where(f < q, hi, t)
@@ -204,8 +221,10 @@ def _quantile(law: NormalMixture, q: float) -> Floats:
         # not a number or outside the bracket: bisect
         after = np.where((after >= lo) & (after <= hi), after, (lo + hi) / 2)
         settled = (np.abs(missed) < _CLOSE) | (np.abs(after - t) <= _EPSILON * np.abs(t))
-        t = after
-        if settled.all():
+        # a site that is done stays, however long the others take
+        t = np.where(done, t, after)
+        done |= settled
+        if done.all():
             break
     return t
 

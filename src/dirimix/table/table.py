@@ -59,6 +59,22 @@ class Table:
         """Where a row is, such as 'Z=8, N=10'."""
         return ", ".join(f"{c}={self.place(row, c)}" for c in self.coords)
 
+    @property
+    def site_keys(self) -> list[bytes]:
+        """What tells sites apart, one a row: the coordinates, or the model values without any.
+
+        Random numbers at a site are those of its key (`laws.sites`), in any call and order.
+        """
+        place = (self.x if self.coords else np.where(self.known, self.f, np.nan)) + 0.0  # no -0
+        labels = [""] * len(place)
+        for name, levels in self.levels.items():
+            column = self.coords.index(name)
+            own = place[:, column].astype(int)
+            labels = [f"{text}\0{levels[i]}" for text, i in zip(labels, own, strict=True)]
+            place[:, column] = 0.0  # the position of a new label depends on the other rows
+        numbers = place.astype("<f8")
+        return [row.tobytes() + text.encode() for row, text in zip(numbers, labels, strict=True)]
+
     def rows(self, keep: Mask | Indices) -> "Table":
         """The table restricted to some rows, given as a mask or as indices, (n,)."""
         y = None if self.y is None else self.y[keep]
