@@ -141,10 +141,4 @@ def _lines(sites: pd.DataFrame, along: str) -> list[Indices]:
 def _law(member: AbstractMixture, frame: pd.DataFrame) -> NormalMixture:
     """The predictive law at many sites, made block by block: weights are large on the way."""
     # every block has the same draws of the parameters, so that a draw is one chart
-    laws = [member.predictive(block) for block in site_blocks(frame)]
-    weight = [law.weight for law in laws]
-    return NormalMixture(
-        np.concatenate([law.loc for law in laws], axis=1),
-        np.concatenate([law.scale for law in laws], axis=1),
-        weight[0] if weight[0].ndim == 1 else np.concatenate(weight, axis=1),
-    )
+    return NormalMixture.joined([member.predictive(block) for block in site_blocks(frame)])

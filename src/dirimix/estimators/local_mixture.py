@@ -2,21 +2,24 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
+from dirimix._cores import cores
 from dirimix.errors import ConvergenceWarning
 from dirimix.estimators.fields.choice import make_field
 from dirimix.estimators.fit_report import FitReport
-from dirimix.estimators.local_posterior import LOG_ALPHA_BOUND, LocalPosterior
+from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.estimators.pooling import pool
 from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
 from dirimix.laws import dirichlet
 from dirimix.laws.noise import maximum_likelihood_sigma
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.simplex import simplex_least_squares
+from dirimix.laws.sites import streams
 from dirimix.likelihood.site_weights import sample_site_weights
 from dirimix.sampling.posterior import Quantity
 from dirimix.table.selection import observed
@@ -27,7 +30,7 @@ _REPEATS = 4  # weight draws for each of them
 _KEPT_AT_SITES = 400  # draws of the site weights
 _KEPT_OF_DEFICIT = 100  # draws that the form's deficit is taken over
 _HEAVY = 1000  # sites times models, from where processes pay
-_BOUNDS = (-LOG_ALPHA_BOUND, LOG_ALPHA_BOUND)
+_PARTS = 32  # of the sites, which threads share out
 _MAX_DEFICIT = 0.01  # share of the field's variance that the form may leave out
 
 
@@ -172,16 +175,34 @@ class LocalDirichletMixture(AbstractSampledMixture):
             )
 
     def _log_alpha(self, table: Table) -> np.ndarray:
-        rng = self._generator("field")
-        return np.clip(self.field_.extend(self.latents_, table.x, rng), *_BOUNDS)
+        """Draws at m sites, (s, m, K); -inf where a model has no value."""
+        log_alpha = self.field_.extend(self.latents_, table.x, self.random_state)
+        return dirichlet.saturated(np.where(table.known, log_alpha, -np.inf))
 
     def _weight_draws(self, table: Table) -> np.ndarray:
-        return dirichlet.mean(np.where(table.known, self._log_alpha(table), -np.inf))
+        return dirichlet.mean(self._log_alpha(table))
 
     def _predictive(self, table: Table) -> NormalMixture:
-        log_alpha = np.repeat(self._log_alpha(table), _REPEATS, axis=0)
-        weights = dirichlet.sample(log_alpha, self._generator("weights"), table.known)
-        return pool(table, weights, np.repeat(self.sigma_draws_, _REPEATS))
+        log_alpha = self._log_alpha(table)
+
+        def laws(rows: np.ndarray) -> list[NormalMixture]:
+            # given the field the weights of sites are independent: a stream for each
+            sites = table.rows(rows)
+            own = streams(sites.sites, self.random_state, "weights")
+            return [self._site_law(table, i, log_alpha[:, i], r) for i, r in zip(rows, own, strict=True)]
+
+        parts = np.array_split(np.arange(len(table.f)), min(_PARTS, len(table.f)))
+        with ThreadPoolExecutor(min(len(cores()), len(parts))) as threads:
+            return NormalMixture.joined([law for part in threads.map(laws, parts) for law in part])
+
+    def _site_law(
+        self, table: Table, row: int, log_alpha: np.ndarray, rng: np.random.Generator
+    ) -> NormalMixture:
+        """The law at one site, from draws of its log concentrations (s, K)."""
+        repeated = np.repeat(log_alpha, _REPEATS, axis=0)
+        weights = dirichlet.sample(repeated, rng, table.known[row])
+        sigma = np.repeat(self.sigma_draws_, _REPEATS)
+        return pool(table.rows(np.array([row])), weights[:, None], sigma)
 
     def site_predictive(self) -> NormalMixture:
         """The law of a repeated observation at each training site, site weights given y there.

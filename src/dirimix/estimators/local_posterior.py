@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from dirimix.estimators.fields.field import AbstractField, Params
+from dirimix.laws import dirichlet
 from dirimix.laws.noise import AbstractNoisePrior
 from dirimix.likelihood.density import Likelihood
 from dirimix.sampling.target import Target
@@ -29,7 +30,7 @@ from dirimix.table.table import Table
 _DENSE = 100  # so many latents, without a field of normals, get all their covariances learnt
 _LENGTH_SPEED = 2.0  # of length scales, which mix slowest: narrow valleys given the field
 _EQUAL = 0.1  # a model of this weight starts at a log concentration of 0
-LOG_ALPHA_BOUND = 15.0  # concentrations are clipped to exp(+-15)
+_LEAST = -30.0  # of log alpha: a site's largest is above -15, so this moves no weight by 1e-6
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class LocalPosterior:
 
     def log_alpha(self, p: Params) -> Float[Array, "n K"]:
         """Log concentrations at the training sites."""
-        return _bounded(self.field.log_alpha(p))
+        return self._bounded(self.field.log_alpha(p))
 
     def log_posterior(self, q: Array) -> Float[Array, ""]:
         """Log density of the latents given the observations, up to a constant."""
@@ -90,7 +91,7 @@ class LocalPosterior:
 
         def rough(q: Array) -> Float[Array, ""]:
             p = self.unravel(q)
-            log_alpha = _bounded(self.field.rough_log_alpha(p))
+            log_alpha = self._bounded(self.field.rough_log_alpha(p))
             return self._joint(p, log_alpha, self.likelihood.coarse())
 
         return jax.grad(rough)(q)
@@ -163,6 +164,7 @@ class LocalPosterior:
         starts = [0, *ends[:-1]]
         return {n: slice(a, b) for n, a, b in zip(self.shapes(), starts, ends, strict=True)}
 
-
-def _bounded(log_alpha: Array) -> Array:
-    return jnp.clip(log_alpha, -LOG_ALPHA_BOUND, LOG_ALPHA_BOUND)
+    def _bounded(self, log_alpha: Array) -> Array:
+        """Within bounds that the likelihood serves, the models' ratios kept."""
+        known = jnp.where(self.table.known, log_alpha, -jnp.inf)
+        return jnp.maximum(dirichlet.saturated(known, jnp), _LEAST)

@@ -8,6 +8,8 @@ density of the latents enters the joint.
 
 # pyright: strict, reportMissingTypeStubs=false
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +21,8 @@ _BOOST_SCALE = 1.7  # a logistic variable divided by this is close to N(0, 1)
 # Stirling's series of log Gamma: B_2j / (2j (2j - 1)), Abramowitz & Stegun 6.1.40
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
 _SHIFT = 8
+LOG_ALPHA_BOUND = 15.0  # the largest concentration of a site lies within exp(+-15)
+_LEAST = -690.0  # log concentrations below this are as good as this: exp(690) is near the largest
 
 
 def log_gamma_1p(a: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -84,13 +88,32 @@ def sample(log_alpha: Floats, rng: np.random.Generator, known: Mask | None = Non
     >>> sample(np.log([[1e-9, 1e-9, 1.0]]), np.random.default_rng(0)).round(3)
     array([[0., 0., 1.]])
     """
-    alpha = np.exp(log_alpha)
+    alpha = np.exp(np.maximum(log_alpha, _LEAST))
     log_g = np.log(rng.standard_gamma(alpha + 1)) - rng.standard_exponential(alpha.shape) / alpha
     if known is not None:
         log_g = np.where(known, log_g, -np.inf)
     log_g -= log_g.max(axis=-1, keepdims=True)
     g = np.exp(log_g)
     return g / g.sum(axis=-1, keepdims=True)
+
+
+def saturated(log_alpha: Any, xp: Any = np) -> Any:
+    """Log concentrations (..., K) shifted so that the largest lies within +-LOG_ALPHA_BOUND.
+
+    Ratios stay, and with them the mean weights; only how far single weights scatter about these
+    no longer changes. Within the bounds nothing is touched.
+
+    Args:
+        log_alpha: (..., K); -inf for a model that takes no part.
+        xp: NumPy, or JAX's NumPy.
+
+    >>> saturated(np.array([[20.0, 18.0, -np.inf], [3.0, 1.0, -40.0]]))
+    array([[ 15.,  13., -inf],
+           [  3.,   1., -40.]])
+    """
+    top = xp.max(log_alpha, axis=-1, keepdims=True)
+    over = xp.maximum(top - LOG_ALPHA_BOUND, 0.0) + xp.minimum(top + LOG_ALPHA_BOUND, 0.0)
+    return log_alpha - over
 
 
 def mean(log_alpha: Floats) -> Floats:

@@ -81,6 +81,14 @@ class NormalMixture:
         loc = np.asarray(loc, dtype=float)
         return cls(loc, np.broadcast_to(scale, loc.shape), np.full(len(loc), 1 / len(loc)))
 
+    @classmethod
+    def joined(cls, laws: "Sequence[NormalMixture]") -> "NormalMixture":
+        """The laws at the sites of several, one after the other; their components are the same."""
+        loc, scale = (np.concatenate([getattr(w, n) for w in laws], axis=1) for n in ("loc", "scale"))
+        shared = laws[0].weight.ndim == 1
+        weight = laws[0].weight if shared else np.concatenate([w.weight for w in laws], axis=1)
+        return cls(loc, scale, weight)
+
     @property
     def site_weight(self) -> Floats:
         """Component weights at every site, (c, m)."""

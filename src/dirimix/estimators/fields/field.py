@@ -49,8 +49,12 @@ class AbstractField(ABC):
         return self.log_alpha(p)
 
     @abstractmethod
-    def extend(self, p: Params, x_new: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Draws of log alpha, (s, m, K), at sites `x_new`, (m, q), given draws of the latents."""
+    def extend(self, p: Params, x_new: np.ndarray, seed: int) -> np.ndarray:
+        """Draws of log alpha, (s, m, K), at sites `x_new`, (m, q), given draws of the latents.
+
+        Each draw is one function of place: what it says at a site depends on the latents, the
+        seed and the site alone, not on the other sites, and bit for bit (`laws.sites`).
+        """
 
     @abstractmethod
     def hyperparameters(self, p: Params) -> dict[str, np.ndarray]:

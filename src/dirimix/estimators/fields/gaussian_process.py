@@ -2,18 +2,23 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.linalg import solve_triangular
+from scipy.linalg import cho_solve, solve_triangular
 from scipy.spatial.distance import cdist
 from scipy.stats import gamma, norm
 
 from dirimix.estimators.fields.field import AbstractField, Params
 from dirimix.estimators.fields.length_scale import LengthScalePrior
+from dirimix.estimators.fields.pathwise import PriorDraw
+from dirimix.laws.sites import row_product
 
 JITTER = 1e-8  # added to the unit variance of the kernel
+_SITES = 512  # evaluated at once: more would leave the processor's cache
+_PATHS = 0x66696C64  # sets these streams apart from others of the seed
 REACH = 3.0  # standard deviations of log length up to which it moves; beyond, it stays put
 
 
@@ -46,6 +51,30 @@ class AbstractProcess(AbstractField):
         """Its mean given z at sites `x_new` (m, q), (s, m, K), and the mean's variance, (s, m)."""
 
     @abstractmethod
+    def node_weights(
+        self, z: np.ndarray, length: np.ndarray, prior: PriorDraw, rng: np.random.Generator
+    ) -> np.ndarray:
+        """K^-1 (values - prior) at the form's nodes, the models' axis where `kernel_sums` has it.
+
+        Args:
+            z: One draw of the latents, (K, ...); they say the values.
+            length: Its length scales, (q,).
+            prior: A draw of the unit process without data.
+            rng: Source of the jitter's own noise.
+        """
+
+    @abstractmethod
+    def places(self, x_new: np.ndarray) -> Any:
+        """Sites (m, q) as `kernel_sums` takes them."""
+
+    @abstractmethod
+    def kernel_sums(self, places: Any, length: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Sums over the nodes of kernel times weights at m places, (m, K).
+
+        A site's sum must not depend on the other sites: see `laws.sites`.
+        """
+
+    @abstractmethod
     def form(self) -> str:
         """The form in a few words."""
 
@@ -70,11 +99,18 @@ class AbstractProcess(AbstractField):
     def log_alpha(self, p: Params) -> Float[Array, "n K"]:
         return p["gamma"] + p["amplitude"] ** 2 * self.unit_field(p)
 
-    def extend(self, p: Params, x_new: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        field, share = self.unit_field_at(p, x_new)
-        left = np.sqrt(np.clip(1 - share, 0, None))[..., None]
-        field = field + left * rng.standard_normal(field.shape)
-        return p["gamma"][:, None, :] + p["amplitude"][:, None, :] ** 2 * field
+    def extend(self, p: Params, x_new: np.ndarray, seed: int) -> np.ndarray:
+        # pathwise: the field is a function of place, which `pathwise` explains
+        centre, unit = self.x.mean(axis=0), np.empty((len(p["z"]), len(x_new), self.n_models))
+        parts = [slice(at, at + _SITES) for at in range(0, len(x_new), _SITES)]
+        places = [self.places(x_new[part]) for part in parts]
+        for draw, (z, length) in enumerate(zip(p["z"], self.lengths(p), strict=True)):
+            rng = np.random.default_rng([seed, _PATHS, draw])
+            prior = PriorDraw.make(length, self.n_models, centre, rng)
+            weights = self.node_weights(z, length, prior, rng)
+            for part, place in zip(parts, places, strict=True):
+                unit[draw, part] = prior.at(x_new[part]) + self.kernel_sums(place, length, weights)
+        return p["gamma"][:, None, :] + p["amplitude"][:, None, :] ** 2 * unit
 
     def deficit(self, p: Params) -> np.ndarray:
         return np.max(1 - self.unit_field_at(p, self.x)[1], axis=1)
@@ -136,3 +172,20 @@ class DenseField(AbstractProcess):
             fields.append(basis @ z.T)
             shares.append(np.sum(basis**2, axis=1))
         return np.stack(fields), np.stack(shares)
+
+    def node_weights(
+        self, z: np.ndarray, length: np.ndarray, prior: PriorDraw, rng: np.random.Generator
+    ) -> np.ndarray:
+        own = cdist(self.x / length, self.x / length, "sqeuclidean")
+        root = np.linalg.cholesky(np.exp(-0.5 * own) + JITTER * np.eye(len(self.x)))
+        noise = np.sqrt(JITTER) * rng.standard_normal((len(self.x), self.n_models))
+        return cho_solve((root, True), root @ z.T - prior.at(self.x) - noise)
+
+    def places(self, x_new: np.ndarray) -> np.ndarray:
+        return x_new
+
+    def kernel_sums(
+        self, places: np.ndarray, length: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        gap = cdist(places / length, self.x / length, "sqeuclidean")
+        return row_product(np.exp(-0.5 * gap), weights)

@@ -5,17 +5,20 @@ sites' centre c, with the sines phi_g(x) = sin(omega_g (x - c + L)) / sqrt(L), o
 g = 1, 2, ..., a process with spectral density S is about sum_g sqrt(S(omega_g)) z_g phi_g(x).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from dirimix.estimators.fields.lattice import lattice_axes
 from dirimix.estimators.fields.length_scale import LengthScalePrior
-from dirimix.estimators.fields.product_basis import CUTOFF, AbstractTensor
+from dirimix.estimators.fields.product_basis import CUTOFF, AbstractTensor, along
 
+_NODE_NOISE = 1e-4  # sums of sines are no exact draws, and less would blow up what they are off
 _BEYOND = 3.0  # largest length scales between the sites and the ends, where the process vanishes
 
 
@@ -62,6 +65,25 @@ class HilbertField(AbstractTensor):
 
     def basis_at(self, axis: int, x: np.ndarray, length: float) -> np.ndarray:
         return _root_density(np.exp, length, self.frequencies(axis)) * self.sines(axis, x)
+
+    @cached_property
+    def node_axes(self) -> tuple[np.ndarray, ...]:
+        # sines vanish at the ends: from the sites' own region the process goes on as it should
+        return lattice_axes(self.x, self.length_prior)
+
+    @property
+    def node_noise(self) -> float:
+        return _NODE_NOISE
+
+    def white_values(
+        self,
+        z: np.ndarray,
+        length: np.ndarray,
+        inverse: Sequence[np.ndarray],
+        size: np.ndarray,
+    ) -> np.ndarray:
+        bases = [self.basis_at(j, axis, length[j]) for j, axis in enumerate(self.node_axes)]
+        return along(inverse, along(bases, z)) / np.sqrt(size)
 
 
 def _root_density(exp: Callable, rho: Any, omega: np.ndarray) -> Any:

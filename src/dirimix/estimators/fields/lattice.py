@@ -1,5 +1,6 @@
 """Gaussian processes of log concentrations on a lattice: no factorisation in a gradient."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +10,7 @@ from jaxtyping import Array, Float
 
 from dirimix.estimators.fields.gaussian_process import JITTER, REACH
 from dirimix.estimators.fields.length_scale import LengthScalePrior
-from dirimix.estimators.fields.product_basis import CUTOFF, AbstractTensor
+from dirimix.estimators.fields.product_basis import CUTOFF, AbstractTensor, along, gram
 
 _TERMS = 32  # of the series in the length scale
 _ROUGH_TERMS = 14  # in single precision: what they leave out is below 1e-4
@@ -59,6 +60,24 @@ class LatticeField(AbstractTensor):
     def basis_at(self, axis: int, x: np.ndarray, length: float) -> np.ndarray:
         return axis_basis(x, self.axes[axis], length)
 
+    @property
+    def node_axes(self) -> tuple[np.ndarray, ...]:
+        return self.axes
+
+    @property
+    def node_noise(self) -> float:
+        return JITTER
+
+    def white_values(
+        self,
+        z: np.ndarray,
+        length: np.ndarray,
+        inverse: Sequence[np.ndarray],
+        size: np.ndarray,
+    ) -> np.ndarray:
+        del length, size  # the latents are these values, but for a rotation
+        return along(inverse, z)
+
 
 def axis_basis(x: np.ndarray, grid: np.ndarray, length: float) -> np.ndarray:
     """k(x, grid) k(grid, grid)^(-1/2), (n, g): a process at `x` (n,) from g standard normals.
@@ -67,12 +86,8 @@ def axis_basis(x: np.ndarray, grid: np.ndarray, length: float) -> np.ndarray:
     its shape and changes its smoothness, which a Cholesky factor does not do. k is the
     squared-exponential kernel exp(-(a - b)^2 / (2 length^2)).
     """
-
-    def gram(a: np.ndarray) -> np.ndarray:
-        return np.exp(-0.5 * ((a[:, None] - grid[None, :]) / length) ** 2)
-
-    values, vectors = np.linalg.eigh(gram(grid) + JITTER * np.eye(len(grid)))
-    return gram(x) @ (vectors / np.sqrt(values)) @ vectors.T
+    values, vectors = np.linalg.eigh(gram(grid, grid, length) + JITTER * np.eye(len(grid)))
+    return gram(x, grid, length) @ (vectors / np.sqrt(values)) @ vectors.T
 
 
 def basis_series(x: np.ndarray, grid: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -86,10 +101,14 @@ def basis_series(x: np.ndarray, grid: np.ndarray, low: float, high: float) -> np
 
 def make_lattice_field(x: np.ndarray, n_models: int, prior: LengthScalePrior) -> LatticeField:
     """A lattice over sites `x`, (n, q), fine enough for all but the shortest 5 % of lengths."""
+    return LatticeField(x, n_models, prior, lattice_axes(x, prior))
+
+
+def lattice_axes(x: np.ndarray, prior: LengthScalePrior) -> tuple[np.ndarray, ...]:
+    """Its nodes along each coordinate, q arrays."""
     # the Nyquist frequency of the nodes is pi / step
     step = np.pi / CUTOFF * prior.quantile(0.05)
-    axes = tuple(_axis(column, h) for column, h in zip(x.T, step, strict=True))
-    return LatticeField(x, n_models, prior, axes)
+    return tuple(_axis(column, h) for column, h in zip(x.T, step, strict=True))
 
 
 def _axis(values: np.ndarray, step: float) -> np.ndarray:

@@ -41,9 +41,10 @@ class LinearField(AbstractField):
     def log_alpha(self, p: Params) -> Float[Array, "n K"]:
         return self.scale * self.design(self.x) @ p["beta"].T
 
-    def extend(self, p: Params, x_new: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        del rng  # the line is known everywhere once beta is
-        return self.scale * np.einsum("mj,skj->smk", self.design(x_new), p["beta"])
+    def extend(self, p: Params, x_new: np.ndarray, seed: int) -> np.ndarray:
+        del seed  # the line is known everywhere once beta is
+        terms = zip(self.design(x_new).T, np.moveaxis(p["beta"], -1, 0), strict=True)
+        return self.scale * sum(s[None, :, None] * beta[:, None, :] for s, beta in terms)
 
     def hyperparameters(self, p: Params) -> dict[str, np.ndarray]:
         return {"beta": self.scale * p["beta"]}

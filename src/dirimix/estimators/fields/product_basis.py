@@ -12,6 +12,8 @@ from scipy.special import ndtri
 
 from dirimix.estimators.fields.field import Params
 from dirimix.estimators.fields.gaussian_process import AbstractProcess
+from dirimix.estimators.fields.pathwise import PriorDraw
+from dirimix.laws.sites import row_product
 
 # inverse length scales beyond which a squared-exponential process has 0.1 % of its variance
 CUTOFF = float(ndtri(0.9995))
@@ -32,6 +34,33 @@ class AbstractTensor(AbstractProcess):
     @abstractmethod
     def basis_at(self, axis: int, x: np.ndarray, length: float) -> np.ndarray:
         """The factors of one axis at values `x`, (m,), for a length scale, (m, g)."""
+
+    @property
+    @abstractmethod
+    def node_axes(self) -> tuple[np.ndarray, ...]:
+        """Nodes along each coordinate, from which the field goes on to new sites, q arrays."""
+
+    @property
+    @abstractmethod
+    def node_noise(self) -> float:
+        """Variance added to the kernel of each axis of nodes."""
+
+    @abstractmethod
+    def white_values(
+        self,
+        z: np.ndarray,
+        length: np.ndarray,
+        inverse: Sequence[np.ndarray],
+        size: np.ndarray,
+    ) -> np.ndarray:
+        """The values at the nodes that latents `z` say, whitened: standard normals, (K, nodes).
+
+        Args:
+            z: (K, ...), one draw.
+            length: Its length scales, (q,).
+            inverse: For each axis its kernel's eigenvectors, in rows.
+            size: Products of the eigenvalues, (nodes).
+        """
 
     @cached_property
     def columns(self) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -58,6 +87,61 @@ class AbstractTensor(AbstractProcess):
             parts = [np.sum(b**2, axis=1)[i] for b, i in zip(bases, indices, strict=True)]
             shares.append(np.prod(parts, axis=0))
         return np.stack(fields), np.stack(shares)
+
+    def node_weights(
+        self, z: np.ndarray, length: np.ndarray, prior: PriorDraw, rng: np.random.Generator
+    ) -> np.ndarray:
+        axes = self.node_axes
+        found = [
+            np.linalg.eigh(gram(axis, axis, rho) + self.node_noise * np.eye(len(axis)))
+            for axis, rho in zip(axes, length, strict=True)
+        ]
+        vectors, inverse = [v for _, v in found], [v.T for _, v in found]
+        size = _outer([values for values, _ in found])
+        nodes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+        drawn = prior.at(nodes).T.reshape(-1, *size.shape)
+        # what the nodes' own noise adds to a draw of the process
+        noise = 1 - _outer([values - self.node_noise for values, _ in found]) / size
+        white = along(inverse, drawn) / np.sqrt(size)
+        white += np.sqrt(np.clip(noise, 0, None)) * rng.standard_normal(white.shape)
+        known = self.white_values(z, length, inverse, size)
+        return along(vectors, (known - white) / np.sqrt(size))
+
+    def places(self, x_new: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        return distinct(x_new)
+
+    def kernel_sums(
+        self,
+        places: list[tuple[np.ndarray, np.ndarray]],
+        length: np.ndarray,
+        weights: np.ndarray,
+    ) -> np.ndarray:
+        rows = [
+            gram(values, axis, rho)
+            for (values, _), axis, rho in zip(places, self.node_axes, length, strict=True)
+        ]
+        k, first = len(weights), places[0][1]
+        sums = row_product(rows[0], np.moveaxis(weights, 1, 0).reshape(len(weights[0]), -1))
+        if len(rows) == 1:
+            return sums[first]
+        return np.einsum("nkb,nb->nk", sums.reshape(len(sums), k, -1)[first], rows[1][places[1][1]])
+
+
+def gram(a: np.ndarray, b: np.ndarray, length: float) -> np.ndarray:
+    """exp(-(a - b)^2 / (2 length^2)) of values `a`, (m,), and `b`, (g,), (m, g)."""
+    return np.exp(-0.5 * ((a[:, None] - b[None, :]) / length) ** 2)
+
+
+def _outer(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """The outer product of one or two vectors."""
+    return parts[0] if len(parts) == 1 else np.multiply.outer(*parts)
+
+
+def along(matrices: Sequence[np.ndarray], values: np.ndarray) -> np.ndarray:
+    """Values (K, a) or (K, a, b) with each axis but the first multiplied by a matrix."""
+    if len(matrices) == 1:
+        return values @ matrices[0].T
+    return matrices[0] @ values @ matrices[1].T
 
 
 def distinct(x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
