@@ -187,9 +187,11 @@ class LocalDirichletMixture(AbstractSampledMixture):
 
         def laws(rows: np.ndarray) -> list[NormalMixture]:
             # given the field the weights of sites are independent: a stream for each
-            sites = table.rows(rows)
-            own = streams(sites.sites, self.random_state, "weights")
-            return [self._site_law(table, i, log_alpha[:, i], r) for i, r in zip(rows, own, strict=True)]
+            keys = table.rows(rows).site_keys
+            own = streams(keys, self.random_state, "weights")
+            return [
+                self._site_law(table, i, log_alpha[:, i], r) for i, r in zip(rows, own, strict=True)
+            ]
 
         parts = np.array_split(np.arange(len(table.f)), min(_PARTS, len(table.f)))
         with ThreadPoolExecutor(min(len(cores()), len(parts))) as threads:

@@ -84,7 +84,9 @@ class NormalMixture:
     @classmethod
     def joined(cls, laws: "Sequence[NormalMixture]") -> "NormalMixture":
         """The laws at the sites of several, one after the other; their components are the same."""
-        loc, scale = (np.concatenate([getattr(w, n) for w in laws], axis=1) for n in ("loc", "scale"))
+        loc, scale = (
+            np.concatenate([getattr(w, n) for w in laws], axis=1) for n in ("loc", "scale")
+        )
         shared = laws[0].weight.ndim == 1
         weight = laws[0].weight if shared else np.concatenate([w.weight for w in laws], axis=1)
         return cls(loc, scale, weight)

@@ -26,9 +26,9 @@ def streams(sites: Sequence[bytes], seed: int, purpose: str) -> Iterator[np.rand
     >>> [int(g.integers(100)) for g in streams([b"a", b"b", b"a"], 0, "noise")]
     [46, 25, 46]
     """
-    source = np.random.Philox(0)
+    source: Any = np.random.Philox(0)
     generator = np.random.Generator(source)
-    fresh: dict[str, Any] = dict(source.state)
+    fresh = dict(source.state)
     secret = hashlib.blake2b(f"{seed} {purpose}".encode()).digest()
     for site in sites:
         digest = hashlib.blake2b(site, digest_size=16, key=secret).digest()
@@ -65,7 +65,7 @@ def by_rows(function: Callable[[Floats], Floats], *arrays: Floats) -> Floats:
 
 
 def row_product(rows: Floats, matrix: Floats) -> Floats:
-    """rows (m, g) times matrix (g, r); what a row gives depends on that row alone.
+    """Rows (m, g) times matrix (g, r); what a row gives depends on that row alone.
 
     >>> row_product(np.ones((2, 3)), np.ones((3, 1)))
     array([[3.],

@@ -43,8 +43,11 @@ class LinearField(AbstractField):
 
     def extend(self, p: Params, x_new: np.ndarray, seed: int) -> np.ndarray:
         del seed  # the line is known everywhere once beta is
-        terms = zip(self.design(x_new).T, np.moveaxis(p["beta"], -1, 0), strict=True)
-        return self.scale * sum(s[None, :, None] * beta[:, None, :] for s, beta in terms)
+        # term by term, in one order whatever the number of sites
+        line = np.zeros((len(p["beta"]), len(x_new), self.n_models))
+        for j, s in enumerate(self.design(x_new).T):
+            line += s[:, None] * p["beta"][:, None, :, j]
+        return self.scale * line
 
     def hyperparameters(self, p: Params) -> dict[str, np.ndarray]:
         return {"beta": self.scale * p["beta"]}
