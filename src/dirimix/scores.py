@@ -31,7 +31,7 @@ from dirimix.laws.bands import (
     paired_rms_difference,
 )
 from dirimix.laws.crps import crps_values
-from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.laws.transformed_mixture import PredictiveLaw
 
 __all__ = [
     "LEVELS", "Band", "Difference", "below_median", "binomial_band", "bootstrap_band", "coverage",
@@ -103,48 +103,52 @@ def mean_absolute_error(y: Floats, mean: Floats) -> float:
     return float(np.mean(np.abs(deviations(y, mean))))
 
 
-def crps(law: NormalMixture, y: Floats) -> float:
+def crps(law: PredictiveLaw, y: Floats) -> float:
     """Mean continuous ranked probability score of y, (m,), in its unit; lower is better.
 
     Raises:
         InputError: If the observations are not one finite number a site.
 
+    >>> from dirimix.laws.normal_mixture import NormalMixture
     >>> round(crps(NormalMixture.of_draws(np.zeros((1, 2)), 1.0), np.array([0.0, 1.0])), 4)
     0.4181
     """
     return float(np.mean(crps_values(law, _observed(law, y))))
 
 
-def log_score(law: NormalMixture, y: Floats) -> float:
+def log_score(law: PredictiveLaw, y: Floats) -> float:
     """Mean log predictive density of the observations, (m,); higher is better.
 
     Raises:
         InputError: If the observations are not one finite number a site.
 
+    >>> from dirimix.laws.normal_mixture import NormalMixture
     >>> round(log_score(NormalMixture.of_draws(np.zeros((1, 1)), 1.0), np.array([0.0])), 4)
     -0.9189
     """
     return float(np.mean(law.logpdf(_observed(law, y))))
 
 
-def pit(law: NormalMixture, y: Floats) -> Floats:
+def pit(law: PredictiveLaw, y: Floats) -> Floats:
     """Probability integral transform P(Y <= y) of y, (m,), uniform if the law is calibrated.
 
     Raises:
         InputError: If the observations are not one finite number a site.
 
+    >>> from dirimix.laws.normal_mixture import NormalMixture
     >>> pit(NormalMixture.of_draws(np.zeros((1, 2)), 1.0), np.array([0.0, 1.96])).round(3)
     array([0.5  , 0.975])
     """
-    return law.cdf(_observed(law, y))
+    return law.pit(_observed(law, y))
 
 
-def coverage(law: NormalMixture, y: Floats, levels: Sequence[float] = LEVELS) -> Floats:
+def coverage(law: PredictiveLaw, y: Floats, levels: Sequence[float] = LEVELS) -> Floats:
     """Share of the observations (m,) inside the central interval of each level, (len(levels),).
 
     Raises:
         InputError: If the observations are not one finite number a site.
 
+    >>> from dirimix.laws.normal_mixture import NormalMixture
     >>> law = NormalMixture.of_draws(np.zeros((1, 4)), 1.0)
     >>> coverage(law, np.array([-2.5, 0.1, 0.9, 1.5]), (0.5, 0.9))
     array([0.25, 0.75])
@@ -157,12 +161,13 @@ def coverage_of(pit: Floats, levels: Sequence[float] = LEVELS) -> Floats:
     return np.array([_inside({"pit": pit}, level).mean() for level in levels])
 
 
-def below_median(law: NormalMixture, y: Floats) -> float:
+def below_median(law: PredictiveLaw, y: Floats) -> float:
     """Share of the observations (m,) below the predictive median; one half if calibrated.
 
     Raises:
         InputError: If the observations are not one finite number a site.
 
+    >>> from dirimix.laws.normal_mixture import NormalMixture
     >>> below_median(NormalMixture.of_draws(np.zeros((1, 4)), 1.0), np.array([-1, -2, 1, -3.0]))
     0.75
     """
@@ -170,7 +175,7 @@ def below_median(law: NormalMixture, y: Floats) -> float:
 
 
 def score_row(
-    law: NormalMixture, y: Floats, *, seed: int, n_boot: int = 2000, level: float = 0.9
+    law: PredictiveLaw, y: Floats, *, seed: int, n_boot: int = 2000, level: float = 0.9
 ) -> dict[str, float]:
     """All scores of one law at its observed sites, each with its band.
 
@@ -188,6 +193,7 @@ def score_row(
         n; then NAME, NAME_lo, NAME_hi for rms, mae, crps, log_score, coverage_50 and on, and
         below_median.
 
+    >>> from dirimix.laws.normal_mixture import NormalMixture
     >>> row = score_row(NormalMixture.of_draws(np.zeros((1, 9)), 1.0), np.arange(-4.0, 5), seed=0)
     >>> row["n"], round(row["rms"], 3), row["coverage_50"] > row["coverage_50_lo"]
     (9, 2.582, True)
@@ -195,7 +201,7 @@ def score_row(
     return score_points(points_of(law, y), Bootstrap(seed, n_boot), level=level)
 
 
-def points_of(law: NormalMixture, y: Floats) -> dict[str, Floats]:
+def points_of(law: PredictiveLaw, y: Floats) -> dict[str, Floats]:
     """What each observation (m,) adds to the scores of a law: error, log_score, crps, pit; (m,).
 
     Raises:
@@ -206,7 +212,7 @@ def points_of(law: NormalMixture, y: Floats) -> dict[str, Floats]:
         "error": law.mean() - y,
         "log_score": law.logpdf(y),
         "crps": crps_values(law, y),
-        "pit": law.cdf(y),
+        "pit": law.pit(y),
     }
 
 
@@ -232,10 +238,10 @@ def score_points(
     return row
 
 
-def _observed(law: NormalMixture, y: Floats) -> Floats:
+def _observed(law: PredictiveLaw, y: Floats) -> Floats:
     """The observations as floats, one for each of the law's sites."""
     y = np.asarray(y, dtype=float)
-    m = law.loc.shape[1]
+    m = law.n_sites
     if y.shape != (m,):
         raise InputError(f"the law has {m} sites and the observations have shape {y.shape}")
     check_count(m)

@@ -12,6 +12,7 @@ from dirimix.assess.method_tables import summarise_law
 from dirimix.assess.weight_tables import located, summarise
 from dirimix.errors import DroppedRowsWarning
 from dirimix.estimators.fitted import FittedMethod
+from dirimix.estimators.transforms.domain import refuse_outside
 from dirimix.table.table import make_table
 
 
@@ -32,6 +33,7 @@ def forecast(fitted: FittedMethod, frame: pd.DataFrame) -> pd.DataFrame:
         InputError: If a column is missing or has a bad value.
     """
     table = make_table(frame, fitted.coords, fitted.models)
+    refuse_outside(table, fitted.transform)
     columns = pd.Index([*fitted.coords, *fitted.models])
     numbers = pd.DataFrame(np.column_stack([table.x, table.f]), columns=columns)
     parts = [_of_member(fitted, model, numbers) for model in fitted.members]

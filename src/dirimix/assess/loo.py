@@ -19,10 +19,11 @@ import xarray as xr
 from arviz_stats.base.array import array_stats
 from arviz_stats.loo import loo
 
-from dirimix._arrays import Floats
+from dirimix._arrays import Floats, Indices, Mask
 from dirimix.errors import DroppedRowsWarning
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.methods import parse_method
+from dirimix.table.selection import observed
 from dirimix.table.split import SplitTable
 
 LARGEST_K = 0.7
@@ -43,6 +44,8 @@ def loo_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFrame
     if n < len(rows):  # it has the complete rows only
         index = np.flatnonzero(rows[list(data.models)].notna().all(axis=1))
     assert len(index) == n
+    scored, note = _scored(fitted, data, index)
+    index, log_likelihood, n = index[scored], log_likelihood[..., scored], int(scored.sum())
     try:
         elpd, k, p = leave_one_out(log_likelihood)
     except ValueError as error:
@@ -66,9 +69,24 @@ def loo_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFrame
         "high_k": high,
         "share_high_k": high / n,
         "max_k": k.max(),
-        "note": _NOTE if parse_method(fitted.name).corrected else "",
+        "note": note,
     }
     return {"loo": pd.DataFrame([summary]), "loo_pointwise": points}
+
+
+def _scored(fitted: FittedMethod, data: SplitTable, index: Indices) -> tuple[Mask, str]:
+    """Which of some training rows have a density at their observation, and a note.
+
+    An observation of 0 has a probability under a transform, not a density.
+    """
+    transform = fitted.the_mixture().transform_
+    without = transform.is_atom(observed(data.parts["train"])[index])
+    notes = [_NOTE] if parse_method(fitted.name).corrected else []
+    if without.any():
+        notes.append(
+            f"{without.sum()} rows are left out: {transform} gives 0 a probability, not a density"
+        )
+    return ~without, "; ".join(notes)
 
 
 def leave_one_out(log_likelihood: Floats) -> tuple[Floats, Floats, float]:

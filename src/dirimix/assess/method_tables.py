@@ -18,7 +18,7 @@ from dirimix.assess.threshold import threshold_tables
 from dirimix.assess.weight_tables import located, weight_tables
 from dirimix.estimators.fitted import FittedMethod, View, views
 from dirimix.laws.bands import Bootstrap, nominal_band
-from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.laws.transformed_mixture import PredictiveLaw
 from dirimix.scores import Points, coverage_of, points_of, score_points
 from dirimix.table.split import SplitTable
 
@@ -53,7 +53,7 @@ def of_method(fitted: FittedMethod, tables: Tables) -> Tables:
     return {k: located(table, method=fitted.name) for k, table in tables.items() if len(table)}
 
 
-def summarise_law(law: NormalMixture) -> dict[str, Floats]:
+def summarise_law(law: PredictiveLaw) -> dict[str, Floats]:
     """Columns mean, sd and the quantiles of `QUANTILES`, each (m,), of a law at m sites."""
     quantiles = law.quantiles(list(QUANTILES.values()))
     return {"mean": law.mean(), "sd": law.std(), **dict(zip(QUANTILES, quantiles.T, strict=True))}

@@ -39,7 +39,7 @@ def reversion_tables(
         return {}
     rho = tree["posterior"]["rho"].mean(("chain", "draw")).to_numpy()
     # a site where some model has no value is as far from the data as any
-    frame = fitted.prepared(data.everywhere.fillna(0.0))
+    frame = fitted.prepared(data.everywhere.fillna(1.0))
     train = data.parts["train"].frame.loc[:, list(data.coords)].to_numpy()
     x = frame.loc[:, list(data.coords)].to_numpy()
     scales = {"distance": rho, "standardised": train.std(0)}

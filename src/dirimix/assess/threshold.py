@@ -28,7 +28,7 @@ from dirimix.assess.schema import QUANTILES
 from dirimix.assess.weight_tables import located, site_blocks
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.laws.transformed_mixture import PredictiveLaw, side_by_side
 from dirimix.table.split import SplitTable
 
 _HARDLY = 0.01  # share of a model's values below the level, of a table that ends there
@@ -138,7 +138,7 @@ def _lines(sites: pd.DataFrame, along: str) -> list[Indices]:
     return [rows[np.argsort(place[rows], kind="stable")] for rows in lines]
 
 
-def _law(member: AbstractMixture, frame: pd.DataFrame) -> NormalMixture:
+def _law(member: AbstractMixture, frame: pd.DataFrame) -> PredictiveLaw:
     """The predictive law at many sites, made block by block: weights are large on the way."""
     # every block has the same draws of the parameters, so that a draw is one chart
-    return NormalMixture.joined([member.predictive(block) for block in site_blocks(frame)])
+    return side_by_side([member.predictive(block) for block in site_blocks(frame)])

@@ -102,8 +102,8 @@ def weight_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFr
     tables: dict[str, list[pd.DataFrame]] = {"weights": [], "effective": [], "correlations": []}
     for split, rows in data.parts.items():
         frame = fitted.prepared(rows.frame)
-        # a global mixture has the same weights wherever all models are known
-        frame = frame if method.local else frame.iloc[:1].fillna(0.0)
+        # a global mixture has the same weights wherever all models have a value, whichever
+        frame = frame if method.local else frame.iloc[:1].fillna(1.0)
         found = summarise(member, frame)
         nowhere = {} if method.local else dict.fromkeys(coords, np.nan)
         sites = frame.loc[:, coords].assign(**nowhere)

@@ -6,6 +6,7 @@ from pathlib import Path
 from dirimix.cli import options
 from dirimix.cli.console import ConsoleReporter
 from dirimix.errors import InputError
+from dirimix.laws.transform_names import TRANSFORMS
 from dirimix.methods import METHODS, Choice, parse_method
 
 # options with a flag of their own
@@ -27,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"one of {methods}; with +gp, of corrected models",
     )
     parser.add_argument("--rows", choices=("all", "complete"), default="all", help="rows to use")
+    parser.add_argument(
+        "--transform", choices=TRANSFORMS, help="scale of the fit, of positive and skewed values"
+    )
     parser.add_argument("--chains", type=int, metavar="N")
     parser.add_argument("--draws", type=int, metavar="N", help="draws kept from each chain")
     parser.add_argument("--warmup", type=int, metavar="N", help="iterations before them")
@@ -65,6 +69,7 @@ def _fit(arguments: argparse.Namespace) -> bool:
         models=_columns(arguments.models, "--models"),
         error=arguments.error,
         rows=arguments.rows,
+        transform=arguments.transform,
     )
     study = Study(
         wanted,

@@ -42,6 +42,8 @@ class BayesianModelAveraging(AbstractMixture):
             constant shift of each model; None is no shift.
         n_monte_carlo: Number of prior draws of the Monte Carlo evidence.
         y_scale: Unit of the noise prior, in the unit of y.
+        y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
+            in the unit of y (docs/methods.md).
         random_state: Seed of the Monte Carlo evidence and of `sample_y`.
 
     Attributes:
@@ -107,7 +109,10 @@ class BayesianModelAveraging(AbstractMixture):
         residuals = (observed(table)[:, None] - table.f).T
         exact = [quadrature(d, table.y_err, prior, self.discrepancy) for d in residuals]
         found = self._evidences(residuals, table.y_err, prior, exact)
-        log = np.array([e.log for e in found])
+        # densities of y, whatever the scale they are taken in
+        y = self.transform_.back(observed(table))
+        jacobian = float(np.sum(self.transform_.log_jacobian(y)))
+        log = np.array([e.log for e in found]) + jacobian
         return pd.DataFrame(
             {
                 "model": list(table.models),
@@ -115,7 +120,7 @@ class BayesianModelAveraging(AbstractMixture):
                 "std_error": [e.std_error for e in found],
                 "probability": softmax(log),
                 "route": [e.route for e in found],
-                "log_evidence_quadrature": [e.log for e in exact],
+                "log_evidence_quadrature": [e.log + jacobian for e in exact],
             }
         )
 

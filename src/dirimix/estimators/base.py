@@ -4,7 +4,7 @@ import inspect
 import zlib
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
@@ -17,24 +17,31 @@ from sklearn.utils.validation import check_is_fitted
 from dirimix.errors import InputError, no_attribute
 from dirimix.estimators.correction_overlap import warn_if_overlapping
 from dirimix.estimators.fit_report import FitReport
+from dirimix.estimators.transforms.choice import choose_transform
+from dirimix.estimators.transforms.domain import refuse_outside
+from dirimix.estimators.transforms.scaled import of_new_observations, to_scale
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.sites import site_normals
+from dirimix.laws.transformed_mixture import PredictiveLaw
+from dirimix.laws.transforms import Identity
 from dirimix.sampling.progress import Listener
 from dirimix.table.frames import as_frame
 from dirimix.table.table import Table, make_table
 
 _RENAMED = {"sample_weights": "draw_weights", "seed": "random_state"}
+_OTHER_NAMES = {"seed": "random_state", "transform": "y_transform"}
 _T = TypeVar("_T")
 
 
 class AcceptsSeed(ABCMeta):
-    """Metaclass of the estimators: `seed=`, the command line's word, is `random_state=`."""
+    """Metaclass of the estimators: the words of the command line are names of parameters too."""
 
     def __call__(cls: type[_T], *args: Any, **given: Any) -> _T:
-        if "seed" in given:
-            if "random_state" in given:
-                raise InputError("seed is another name of random_state; give one of them")
-            given["random_state"] = given.pop("seed")
+        for word, name in _OTHER_NAMES.items():
+            if word in given:
+                if name in given:
+                    raise InputError(f"{word} is another name of {name}; give one of them")
+                given[name] = given.pop(word)
         return type.__call__(cls, *args, **given)
 
     @property
@@ -55,12 +62,16 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
     models: Sequence[str] = ()
     _: KW_ONLY
     y_scale: float = 1.0
+    y_transform: str | None = None
     random_state: int = 0
 
     def _training_table(
         self, X: pd.DataFrame, y: ArrayLike, y_err: ArrayLike | None, min_models: int = 1
     ) -> Table:
-        """The table of a fit; checks the parameters and notes the columns, as scikit-learn does."""
+        """The table of a fit in the scale of `transform_`, which is chosen here.
+
+        Checks the parameters and notes the columns, as scikit-learn does.
+        """
         _check_seed(self.random_state)
         if not (isinstance(self.y_scale, Real) and 0 < self.y_scale < np.inf):
             raise InputError(f"y_scale must be a positive finite number, not {self.y_scale!r}")
@@ -72,7 +83,14 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         self.n_features_in_ = frame.shape[1]
         if not isinstance(X, np.ndarray | Sequence) or getattr(X, "dtype", np.dtype(float)).names:
             self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
-        return table
+        self.transform_ = choose_transform(self.y_transform, table, getattr(y, "name", None))
+        return to_scale(table, self.transform_)
+
+    def _table_to_predict(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> Table:
+        """The table of new sites in the scale of the fit, with measurement errors as given."""
+        table = self._new_table(X, y_err)
+        refuse_outside(table, str(self.transform_))
+        return to_scale(table, self.transform_)
 
     def _new_table(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> Table:
         """The table of sites to predict, its coordinates read as those of the fit were."""
@@ -102,7 +120,10 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
 
     @abstractmethod
     def _predictive(self, table: Table) -> NormalMixture:
-        """The predictive law at the table's sites; its y_err adds to the noise."""
+        """The predictive law at the table's sites; its y_err adds to the noise.
+
+        Like `_fit` it sees the table in the scale of `transform_`.
+        """
 
     @abstractmethod
     def _weight_draws(self, table: Table) -> np.ndarray:
@@ -134,7 +155,7 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
         self._fit(table)
         return self
 
-    def predictive(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> NormalMixture:
+    def predictive(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> PredictiveLaw:
         """The predictive law of an observation at each of the m rows of X, noise included.
 
         Args:
@@ -146,7 +167,11 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
             InputError: If the table is not usable.
         """
         check_is_fitted(self)
-        return self._predictive(self._new_table(X, y_err))
+        table = self._table_to_predict(X, y_err)
+        if isinstance(self.transform_, Identity):
+            return self._predictive(table)
+        latent = self._predictive(replace(table, y_err=np.zeros_like(table.y_err)))
+        return of_new_observations(latent, table.y_err, self.transform_)
 
     def predict(
         self, X: pd.DataFrame, return_std: bool = False
@@ -199,7 +224,7 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
 
     def sample_law(
         self,
-        law: NormalMixture,
+        law: PredictiveLaw,
         X: pd.DataFrame,
         n_samples: int,
         random_state: int | None = None,

@@ -59,6 +59,8 @@ class EqualWeights(_FixedWeights):
         coords: Names of the coordinate columns (not used by the law).
         models: Names of the K model columns.
         y_scale: Unit of the noise, in the unit of y.
+        y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
+            in the unit of y (docs/methods.md).
         random_state: Seed of `sample_y`.
 
     Attributes:
@@ -90,6 +92,8 @@ class OrdinaryLeastSquares(_FixedWeights):
         coords: Names of the coordinate columns (not used by the law).
         models: Names of the K model columns.
         y_scale: Unit of the noise, in the unit of y.
+        y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
+            in the unit of y (docs/methods.md).
         random_state: Seed of `sample_y`.
 
     Attributes:
@@ -149,6 +153,8 @@ class SimplexLeastSquares(_FixedWeights):
         coords: Names of the coordinate columns (not used by the law).
         models: Names of the K model columns.
         y_scale: Unit of the noise, in the unit of y.
+        y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
+            in the unit of y (docs/methods.md).
         random_state: Seed of `sample_y`.
 
     Attributes:
@@ -183,6 +189,8 @@ class RidgeStacking(AbstractMixture):
         models: Names of the K model columns.
         n_draws: Number of draws of w.
         y_scale: Unit of the noise, in the unit of y.
+        y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
+            in the unit of y (docs/methods.md).
         random_state: Seed of the draws and of `sample_y`.
 
     Attributes:
@@ -191,7 +199,7 @@ class RidgeStacking(AbstractMixture):
         draws_: Draws of the weights, (n_draws, K).
         sigma_: Noise level.
         tau_: Prior standard deviation of a weight.
-        log_marginal_likelihood_: At sigma_ and tau_.
+        log_marginal_likelihood_: At sigma_ and tau_, of y whatever the transform.
         priors_: Text of the prior of each parameter.
 
     >>> import numpy as np, pandas as pd
@@ -214,7 +222,8 @@ class RidgeStacking(AbstractMixture):
         evidence, shift, covariance = ridge_posterior(
             table.f, residual, table.y_err, self.sigma_, self.tau_
         )
-        self.log_marginal_likelihood_ = evidence
+        y = self.transform_.back(observed(table))
+        self.log_marginal_likelihood_ = evidence + float(np.sum(self.transform_.log_jacobian(y)))
         self.weights_, self.weights_covariance_ = 1 / k + shift, covariance
         self.draws_ = self.weights_ + _exact_draws(
             covariance, self.n_draws, self._generator("weights")

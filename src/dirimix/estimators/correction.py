@@ -41,6 +41,8 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         models: Names of the model columns.
         y_scale: Unit of the amplitude and the noise, in the unit of y; both are sought within a
             factor of 1000 of it.
+        y_transform: Scale in which a model is corrected, as of a mixture; in 'log' by a factor.
+            Corrected values and their standard deviations are in the unit of y again.
         random_state: Seed of the subset and of the folds.
 
     Attributes:
@@ -86,14 +88,17 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """A copy of X with corrected model columns and their standard deviations."""
         check_is_fitted(self)
-        table = self._new_table(X)
+        table = self._table_to_predict(X)
         x = (table.x - self.centre_) / self.spread_
         frame = as_frame(X, (*self.coords, *self.models)).copy()
         for k, model in enumerate(table.models):
             mean, sd = self.processes_[model].at(x)
             known = table.known[:, k]
-            frame[model] = table.f[:, k] + mean
-            frame[model + SD_SUFFIX] = np.where(known, np.hypot(sd, table.f_sd[:, k]), 0.0)
+            z = np.where(known, table.f[:, k] + mean, 0.0)
+            f = self.transform_.allowed(self.transform_.back(z))
+            spread = self.transform_.carry_back(z, np.hypot(sd, table.f_sd[:, k]))
+            frame[model] = np.where(known, f, np.nan)
+            frame[model + SD_SUFFIX] = np.where(known, spread, 0.0)
         frame.attrs[RECORD] = self._record()
         return frame
 

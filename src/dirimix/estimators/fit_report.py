@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
-from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.laws.transformed_mixture import PredictiveLaw
 
 if TYPE_CHECKING:
     from dirimix.estimators.base import AbstractMixture
@@ -19,7 +19,7 @@ class FitReport:
 
     Attributes:
         priors: The prior of every parameter in words.
-        sigma: Noise level, its posterior mean where it has one, in the unit of y.
+        sigma: Noise level, its posterior mean where it has one, in the scale of the fit.
         evidence: Frame with model, log_evidence, std_error, probability: of model averaging.
         posterior: DataTree of all draws, as ArviZ reads it.
         diagnostics: Frame with parameter, mean, sd, ess_bulk, ess_tail, rhat.
@@ -37,4 +37,4 @@ class FitReport:
     sampling: Mapping[str, Any] | None = None
     reasons: tuple[str, ...] = ()
     siblings: Mapping[str, Callable[[], "AbstractMixture"]] = field(default_factory=dict)
-    site_law: Callable[[], NormalMixture] | None = None
+    site_law: Callable[[], PredictiveLaw] | None = None

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,15 @@ from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.correction import GPCorrection
 from dirimix.estimators.fit_report import FitReport
-from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.estimators.transforms.choice import checked_name
+from dirimix.estimators.transforms.domain import refuse_outside
+from dirimix.laws.transform_names import NO_TRANSFORM
+from dirimix.laws.transformed_mixture import PredictiveLaw
 from dirimix.methods import Choice
 from dirimix.sampling.progress import Listener
 from dirimix.table.selection import observed
 from dirimix.table.split import SplitTable
+from dirimix.table.table import make_table
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,11 @@ class FittedMethod:
     def members(self) -> Mapping[str, AbstractMixture]:
         """All fitted estimators by what tables call their model: '' for the mixture of all."""
         return self.singles if self.mixture is None else {"": self.mixture}
+
+    @property
+    def transform(self) -> str:
+        """The name of the transform, that of all its estimators."""
+        return str(next(iter(self.members.values())).transform_)
 
     def the_mixture(self) -> AbstractMixture:
         """The fitted estimator of all models.
@@ -78,7 +88,7 @@ class View:
     model: str
     weights: str
     rows: np.ndarray
-    law: NormalMixture
+    law: PredictiveLaw
 
 
 def fit_method(
@@ -100,6 +110,7 @@ def fit_method(
     fitted = FittedMethod(
         choice.name, data.coords, data.models, data.target, correction, mixture, singles
     )
+    _check_domain(data, options)
     y = observed(rows)
     if correction is not None:
         correction.fit(rows.frame, y, rows.y_err)
@@ -111,10 +122,21 @@ def fit_method(
     return fitted
 
 
+def _check_domain(data: SplitTable, options: Mapping[str, object]) -> None:
+    """Refuse a table with a row, of training or not, that the transform has no place for."""
+    transform = checked_name(options.get("y_transform"))
+    for rows in data.parts.values() if transform != NO_TRANSFORM else ():
+        table = make_table(rows.frame, data.coords, data.models, rows.y)
+        refuse_outside(table, transform, data.target)
+
+
 def _correction(data: SplitTable, options: Mapping[str, object], seed: int) -> GPCorrection:
     y_scale = options.get("y_scale", 1.0)
     assert isinstance(y_scale, float | int)
-    return GPCorrection(data.coords, data.models, y_scale=y_scale, random_state=seed)
+    transform: Any = options.get("y_transform")
+    return GPCorrection(
+        data.coords, data.models, y_scale=y_scale, y_transform=transform, random_state=seed
+    )
 
 
 def views(fitted: FittedMethod, data: SplitTable, split: str) -> Iterator[View]:

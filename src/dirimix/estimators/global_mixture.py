@@ -61,6 +61,8 @@ class LinearMixture(AbstractGlobalMixture):
         chains, draws, warmup, kernel, min_ess, max_seconds, noise_prior, progress: As those of
             `DirichletMixture`; more draws by default.
         y_scale: Unit of the noise prior, in the unit of y.
+        y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
+            in the unit of y (docs/methods.md).
         random_state: Same seed, same draws.
 
     Attributes:
@@ -128,6 +130,8 @@ class DirichletMixture(AbstractGlobalMixture):
         max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
+        y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
+            in the unit of y (docs/methods.md).
         random_state: Same seed, same draws.
         progress: Callback that gets a `ChainProgress` after every chunk of every chain.
 

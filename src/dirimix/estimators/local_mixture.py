@@ -20,6 +20,7 @@ from dirimix.laws.noise import maximum_likelihood_sigma
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.simplex import simplex_least_squares
 from dirimix.laws.sites import streams
+from dirimix.laws.transformed_mixture import PredictiveLaw, predictive_law
 from dirimix.likelihood.site_weights import sample_site_weights
 from dirimix.sampling.posterior import Quantity
 from dirimix.table.selection import observed
@@ -62,6 +63,8 @@ class LocalDirichletMixture(AbstractSampledMixture):
         max_seconds: Wall time after which no more draws are begun.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
+        y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
+            in the unit of y (docs/methods.md).
         random_state: Same seed, same draws.
         progress: Callback that gets a `ChainProgress` after every chunk of every chain.
 
@@ -206,12 +209,13 @@ class LocalDirichletMixture(AbstractSampledMixture):
         sigma = np.repeat(self.sigma_draws_, _REPEATS)
         return pool(table.rows(np.array([row])), weights[:, None], sigma)
 
-    def site_predictive(self) -> NormalMixture:
+    def site_predictive(self) -> PredictiveLaw:
         """The law of a repeated observation at each training site, site weights given y there.
 
         These weights have seen the answer: score models on the field weights (`predictive`).
         """
-        return pool(self.training_, self.site_weight_draws_, self.site_sigma_draws_)
+        latent = pool(self.training_, self.site_weight_draws_, self.site_sigma_draws_)
+        return predictive_law(latent, self.transform_)
 
 
 def _constant_mixture(table: Table) -> tuple[float, np.ndarray]:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport
+from dirimix.estimators.transforms.scaled import from_scale
 from dirimix.laws.noise import AbstractNoisePrior, GammaNoise
 from dirimix.sampling import convergence, posterior, sampler
 from dirimix.sampling.posterior import Quantity
@@ -123,16 +124,19 @@ class AbstractSampledMixture(AbstractMixture):
     def _data_tree(self, sample: sampler.Sample, table: Table) -> xr.DataTree:
         points, quantities = self._points(table), self._quantities(sample.draws, table)
         sigma = self._noise().log_density(quantities["sigma"].values)
+        shown = from_scale(table, self.transform_)
+        y = observed(shown)
+        log_likelihood = sample.draws["log_likelihood"] + self.transform_.log_jacobian(y)
         return posterior.data_tree(
             quantities,
             sample.stats,
-            {"y": Quantity(observed(table), ("point",), (points,))},
+            {"y": Quantity(y, ("point",), (points,))},
             {
-                "f": Quantity(table.f, ("point", "model"), (points, table.models)),
+                "f": Quantity(shown.f, ("point", "model"), (points, table.models)),
                 "x": Quantity(table.x, ("point", "coordinate"), (points, table.coords)),
-                "y_err": Quantity(table.y_err, ("point",), (points,)),
+                "y_err": Quantity(shown.y_err, ("point",), (points,)),
             },
-            Quantity(sample.draws["log_likelihood"], ("point",), (points,)),
+            Quantity(log_likelihood, ("point",), (points,)),
             {**self._log_priors(sample.draws), "sigma": sigma},
         )
 

@@ -24,6 +24,8 @@ class SingleModel(AbstractMixture):
         model: The one that is used; by default the only one of `models`.
         noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
         y_scale: Unit of the noise prior, in the unit of y.
+        y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
+            in the unit of y (docs/methods.md).
         random_state: Seed of `sample_y`.
 
     Attributes:

@@ -1,10 +1,11 @@
-"""The continuous ranked probability score of normal mixtures, to about 1e-8.
+"""The continuous ranked probability score of predictive laws, to about 1e-8.
 
 crps(F, y) = integral (F(t) - 1{y <= t})^2 dt = E|Y - y| - E|Y - Y'| / 2, with Y and Y' independent
 and both of law F. The first term is a closed form in each component. The second is one in each
 pair of components, which thousands of posterior draws make too many; it also is twice
 integral F(t) (1 - F(t)) dt, a smooth bump on which the trapezoidal rule converges exponentially.
 Whichever is cheaper is used: 1,000 draws at 60 sites take 0.12 s, the pairs of `scoringrules` 12 s.
+Transformed mixtures have their own rule (`transformed_crps`).
 
 Reference: Grimit, Gneiting, Berrocal, Johnson (2006), doi 10.1256/qj.05.235.
 """
@@ -16,12 +17,14 @@ from scipy.special import ndtr
 
 from dirimix._arrays import Floats
 from dirimix.laws.normal_mixture import NormalMixture, mixture_cdf
+from dirimix.laws.transformed_crps import transformed_crps
+from dirimix.laws.transformed_mixture import PredictiveLaw, TransformedMixture
 
 _REACH = 6.5  # standard deviations beyond which a component counts as nothing, 1e-10
 _STEP = 0.7  # of the least standard deviation: a relative error of exp(-(pi / 0.7)^2) = 2e-9
 
 
-def crps_values(law: NormalMixture, y: Floats) -> Floats:
+def crps_values(law: PredictiveLaw, y: Floats) -> Floats:
     """Continuous ranked probability score at each site, lower is better.
 
     Args:
@@ -35,6 +38,8 @@ def crps_values(law: NormalMixture, y: Floats) -> Floats:
     >>> crps_values(law, np.array([0.0])).round(6)  # (sqrt(2) - 1) / sqrt(pi)
     array([0.233695])
     """
+    if isinstance(law, TransformedMixture):
+        return transformed_crps(law, y)
     parts = [_block_crps(law.at(sites), y[sites]) for sites in law.blocks()]
     return np.concatenate(parts) if parts else np.empty(0)
 

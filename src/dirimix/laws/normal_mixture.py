@@ -92,6 +92,11 @@ class NormalMixture:
         return cls(loc, scale, weight)
 
     @property
+    def n_sites(self) -> int:
+        """Number of sites, m."""
+        return self.loc.shape[1]
+
+    @property
     def site_weight(self) -> Floats:
         """Component weights at every site, (c, m)."""
         weight = self.weight if self.weight.ndim == 2 else self.weight[:, None]
@@ -119,6 +124,10 @@ class NormalMixture:
     def cdf(self, y: Floats) -> Floats:
         """P(Y <= y) at each site, (m,); `y` is (m,)."""
         return self._by_block(mixture_cdf, y)
+
+    def pit(self, y: Floats) -> Floats:
+        """The probability integral transform of one observation a site, (m,), here `cdf`."""
+        return self.cdf(y)
 
     def logpdf(self, y: Floats) -> Floats:
         """Log predictive density of one observation a site, (m,); `y` is (m,)."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dirimix.errors import InputError
+from dirimix.laws.transform_names import TRANSFORMS
 from dirimix.study import toml_values as values
 
 # kind of validation scheme -> its entries beyond those that every scheme has
@@ -84,6 +85,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "n_train": Entry(values.whole(2)),
         "label": Entry(values.text),
         "unit": Entry(values.text),
+        "transform": Entry(values.one_of(*TRANSFORMS)),
     },
     "methods": {
         "run": Entry(values.names, "a list of methods; add run = [...]"),

@@ -12,6 +12,8 @@ import pandas as pd
 
 from dirimix._arrays import Mask
 from dirimix.errors import InputError, did_you_mean
+from dirimix.estimators.transforms.domain import refuse_outside
+from dirimix.laws.transform_names import NO_TRANSFORM
 from dirimix.study.spec import DataChoice
 from dirimix.table.files import read_frame
 from dirimix.table.split import DATASET, SPLITS, Part, SplitTable
@@ -41,7 +43,7 @@ def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None)
     marks = _marks(frame, split, choice.test_fraction, seed)
     if choice.rows == "complete":
         data, marks = _mark_unusable(data, frame, marks)
-    _check_columns(data, frame, marks)
+    _check_columns(data, frame, marks, choice.transform)
     rows = {s: cast(pd.DataFrame, frame.loc[marks == s]) for s in SPLITS}
     parts = {s: _part(data, rows[s], s) for s in SPLITS if len(rows[s])}
     everywhere = pd.concat([part.frame for part in parts.values()], ignore_index=True)
@@ -163,7 +165,9 @@ def _check_there(frame: pd.DataFrame, column: str, role: str) -> None:
         )
 
 
-def _check_columns(data: SplitTable, frame: pd.DataFrame, marks: np.ndarray) -> None:
+def _check_columns(
+    data: SplitTable, frame: pd.DataFrame, marks: np.ndarray, transform: str | None
+) -> None:
     """Check all rows, (n,) marks, at once, so that messages count rows as the file does.
 
     Raises:
@@ -182,10 +186,11 @@ def _check_columns(data: SplitTable, frame: pd.DataFrame, marks: np.ndarray) -> 
             _check_there(frame, column, role)
     # a landscape row needs no observation, an unusable one no model either
     observed, usable = ~np.isin(marks, ("landscape", _UNUSABLE)), marks != _UNUSABLE
-    y = pd.Series(frame[data.target]).where(observed, 0.0)
-    y_err = None if data.error is None else pd.Series(frame[data.error]).where(observed, 0.0)
-    models = {m: pd.Series(frame[m]).where(usable, 0.0) for m in data.models if m in frame}
-    make_table(frame.assign(**models), data.coords, data.models, y, y_err, min_models=2)
+    y = pd.Series(frame[data.target]).where(observed, 1.0)
+    y_err = None if data.error is None else pd.Series(frame[data.error]).where(observed, 1.0)
+    models = {m: pd.Series(frame[m]).where(usable, 1.0) for m in data.models if m in frame}
+    table = make_table(frame.assign(**models), data.coords, data.models, y, y_err, min_models=2)
+    refuse_outside(table, transform or NO_TRANSFORM, data.target)
 
 
 def _part(data: SplitTable, frame: pd.DataFrame, split: str) -> Part:

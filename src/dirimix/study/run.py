@@ -23,6 +23,8 @@ from dirimix.errors import (
     InputError,
 )
 from dirimix.estimators.fitted import FittedMethod, fit_method
+from dirimix.estimators.transforms.choice import in_words
+from dirimix.laws.transform_names import NO_TRANSFORM
 from dirimix.sampling.progress import Listener
 from dirimix.sampling.workers import WorkerPool
 from dirimix.study.collate import Finished
@@ -270,7 +272,7 @@ def _run_for_files(job: Job, data: SplitTable, reporter: Reporter) -> None:
 def _facts(job: Job, fitted: FittedMethod, lines: list[str], seconds: float) -> dict[str, object]:
     reasons = fitted.reasons()
     reports = {m: e.fit_report() for m, e in fitted.members.items()}
-    priors = {m: dict(r.priors) for m, r in reports.items()}
+    priors = {m: dict(r.priors) | _transform(fitted) for m, r in reports.items()}
     return {
         "method": job.choice.name,
         "title": job.title,
@@ -284,3 +286,10 @@ def _facts(job: Job, fitted: FittedMethod, lines: list[str], seconds: float) -> 
         "seconds": round(seconds, 3),
         "key": job.key,
     }
+
+
+def _transform(fitted: FittedMethod) -> dict[str, str]:
+    """The transform in words, beside the priors; nothing where there is none."""
+    if fitted.transform == NO_TRANSFORM:
+        return {}
+    return {"transform": in_words([member.transform_ for member in fitted.members.values()])}

@@ -26,6 +26,7 @@ class DataChoice:
         rows: 'complete' (where every model has a value) or 'all'.
         label: What the target is, for the axes.
         unit: The unit of the target.
+        transform: Scale in which the methods are fitted, a name of `laws.transforms`.
         n_train: Most training rows; the others are predicted as part of the landscape.
     """
 
@@ -40,6 +41,7 @@ class DataChoice:
     label: str | None = None
     unit: str | None = None
     n_train: int | None = None
+    transform: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +123,8 @@ class Study:
         A method with a label starts from the options of the one without.
         """
         known = choice.method.options()
-        common = {k: v for k, v in self.options.items() if k in known}
+        of_data = {} if self.data.transform is None else {"y_transform": self.data.transform}
+        common = {k: v for k, v in (of_data | dict(self.options)).items() if k in known}
         own = dict(self.overrides.get(choice.name, {}))
         return common | dict(self.overrides.get(choice.unlabelled, {})) | own
 
