@@ -2,8 +2,8 @@
 
 Scores of the centre (rms, mean absolute error), of the whole law (continuous ranked probability
 score, log score) and of its calibration (coverage, share below the median). Bands of averages
-are percentile bootstraps over the sites, bands of shares are binomial. Every table of scores is
-made from `SCORES`.
+are studentised bootstraps over the sites, bands of shares are exact binomial ones; a band that too
+few sites decide is not a number. Every table of scores is made from `SCORES`.
 """
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
@@ -19,17 +19,18 @@ from dirimix._arrays import Floats, Mask
 from dirimix.errors import InputError
 from dirimix.laws.bands import (
     Band,
-    Bootstrap,
     Difference,
-    band_of,
     binomial_band,
     bootstrap_band,
-    check_count,
     deviations,
     nominal_band,
     paired_difference,
     paired_rms_difference,
+    root,
+    share_band,
+    slope_of_root,
 )
+from dirimix.laws.bootstrap import Bootstrap, check_count
 from dirimix.laws.crps import crps_values
 from dirimix.laws.transformed_mixture import PredictiveLaw
 
@@ -49,13 +50,14 @@ class Score:
 
     Attributes:
         contribution: What each row adds to the mean, (n,), from the points.
-        of_mean: The score, given the mean.
-        share: The contributions are hits and misses, so that the score of independent rows has a
-            binomial band.
+        of_mean: The score, given the mean; it rises with it.
+        slope: Its derivative.
+        share: The contributions are hits and misses, so that the score has a binomial band.
     """
 
     contribution: Callable[[Points], Floats | Mask]
     of_mean: Callable[[ArrayLike], Floats] = np.asarray
+    slope: Callable[[Floats], Floats] = np.ones_like
     share: bool = False
 
     def value(self, points: Points) -> float:
@@ -70,7 +72,7 @@ def _inside(points: Points, level: float) -> Mask:
 
 # `assess.schema.SCORE_WORDS` has what readers call them, and which are gains
 SCORES: dict[str, Score] = {
-    "rms": Score(lambda points: points["error"] ** 2, np.sqrt),
+    "rms": Score(lambda points: points["error"] ** 2, root, slope_of_root),
     "mae": Score(lambda points: np.abs(points["error"])),
     "crps": Score(lambda points: points["crps"]),
     "log_score": Score(lambda points: points["log_score"]),
@@ -184,7 +186,7 @@ def score_row(
         y: Observations, (m,).
         seed: Of the bootstrap.
         n_boot: Number of resamples.
-        level: Of the bands; bootstrap bands of averages and Wilson's of shares.
+        level: Of the bands.
 
     Raises:
         InputError: If the observations are not one finite number a site.
@@ -221,20 +223,18 @@ def score_points(
 ) -> dict[str, float]:
     """All scores of n rows: n; then NAME, NAME_lo, NAME_hi of every score of `SCORES`.
 
-    The clusters, (n,), say which rows are resampled together; without them rows are independent,
-    and shares have Wilson's band.
+    The clusters, (n,), say which rows are resampled together; without them rows are independent.
     """
     each = np.array([score.contribution(points) for score in SCORES.values()], dtype=float)
-    means = bootstrap.means(each.T, clusters)
-    n = each.shape[1]
-    row: dict[str, float] = {"n": n}
-    for (name, score), values, resampled in zip(SCORES.items(), each, means.T, strict=True):
-        if score.share and clusters is None:
-            band = binomial_band(int(values.sum()), n, level)
+    found = bootstrap.resample(each.T, clusters)
+    row: dict[str, float] = {"n": each.shape[1]}
+    columns = zip(SCORES.items(), each, found.mean, found.band(level).T, strict=True)
+    for (name, score), values, mean, ends in columns:
+        if score.share:
+            band = share_band(values > 0, clusters, level)
         else:
-            band = band_of(score.of_mean(resampled), level)
-        value = float(score.of_mean(values.mean()))
-        row |= {name: value, f"{name}_lo": band.lo, f"{name}_hi": band.hi}
+            band = Band(*map(float, score.of_mean(ends)))
+        row |= {name: float(score.of_mean(mean)), f"{name}_lo": band.lo, f"{name}_hi": band.hi}
     return row
 
 

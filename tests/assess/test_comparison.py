@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 
 from dirimix import scores
-from dirimix.assess.comparison import pair_rows, ranking, score_rows
+from dirimix.assess.comparison import pair_rows, score_rows
+from dirimix.assess.ranking import ranking, unlike_rows
 from dirimix.assess.schema import LEVELS, SCORE_WORDS, TABLES
-from dirimix.errors import InputError
-from dirimix.laws.bands import Bootstrap, band_of
+from dirimix.laws.bootstrap import Bootstrap
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.scores import SCORES, points_of, score_points, score_row
 
@@ -25,51 +25,6 @@ def points(method, error, cluster=None, split="test", model="", weights="field")
     )  # fmt: skip
 
 
-def cover(n_clusters, size, whole, seed=0, trials=250):
-    """How often a 90 % band holds the true mean, 0, of rows that share their cluster's error."""
-    rng = np.random.default_rng(seed)
-    hits = 0
-    for trial in range(trials):
-        values = np.repeat(rng.standard_normal(n_clusters), size)
-        values = values + 0.3 * rng.standard_normal(len(values))
-        labels = np.repeat(np.arange(n_clusters), size) if whole else np.arange(len(values))
-        band = band_of(Bootstrap(trial, 300).means(values[:, None], labels)[:, 0])
-        hits += band.lo <= 0 <= band.hi
-    return hits / trials
-
-
-def test_bands_of_whole_clusters_hold_the_truth_as_often_as_they_say():
-    # binomial standard deviation 0.019; 30 clusters make the percentile band a little narrow
-    assert 0.83 < cover(30, 10, whole=True) < 0.95
-
-
-def test_bands_that_ignore_dependence_do_not():
-    assert cover(30, 10, whole=False) < 0.6
-
-
-def test_one_cluster_has_no_band():
-    resamples = Bootstrap(0, 10).means(np.ones((5, 1)), np.zeros(5))
-    assert np.isnan(band_of(resamples[:, 0]).lo)
-
-
-def test_clusters_of_one_are_the_ordinary_bootstrap():
-    values = np.random.default_rng(0).standard_normal(50)
-    means = Bootstrap(0, 20000).means(values[:, None], np.arange(50))[:, 0]
-    assert means.mean() == pytest.approx(values.mean(), abs=4 * values.std() / np.sqrt(50 * 20000))
-    assert means.std() == pytest.approx(values.std() / np.sqrt(50), rel=0.03)
-
-
-def test_large_clusters_weigh_by_their_rows():
-    values = np.array([[0.0], [0.0], [0.0], [1.0]])
-    means = Bootstrap(0).means(values, np.array([0, 0, 0, 1]))[:, 0]
-    assert set(np.unique(means)) == {0.0, 0.25, 1.0}
-
-
-def test_a_cluster_a_row_is_asked_for():
-    with pytest.raises(InputError, match="one cluster a row is needed"):
-        Bootstrap(0).means(np.ones((5, 1)), np.zeros(4))
-
-
 def test_scores_from_points_are_those_of_the_law():
     rng = np.random.default_rng(3)
     law = NormalMixture.of_draws(rng.normal(size=(20, 40)), 0.7)
@@ -79,9 +34,8 @@ def test_scores_from_points_are_those_of_the_law():
     expected = score_row(law, y, seed=1, n_boot=400)
     for name in ("n", "rms", "mae", "crps", "log_score", "coverage_68", "below_median"):
         assert found[name] == pytest.approx(expected[name], rel=1e-12)
-    assert list(found) == list(expected)
-    width = expected["rms_hi"] - expected["rms_lo"]
-    assert found["rms_hi"] - found["rms_lo"] == pytest.approx(width, rel=0.25)
+    # a row that is its own cluster is independent
+    assert found == expected
 
 
 def test_independent_rows_have_the_bands_of_the_law_and_clusters_others():
@@ -162,9 +116,70 @@ def test_the_ranking_follows_the_scores_and_knows_when_it_does_not_know():
         assert set(rows["best"]) == {"a"}
 
 
-def test_methods_that_miss_rows_are_not_ranked():
-    table = pd.concat([points("a", [1, 2, 3]), points("b", [2, 2, 2]), points("c", [0.1, 0.1])])
-    assert set(ranking(table, BOOTSTRAP)["method"]) == {"a", "b"}
+def missing(table, rows):
+    """The points without some rows."""
+    return pd.DataFrame(table.loc[~table["row"].isin(rows)])
+
+
+def test_methods_are_ranked_on_their_common_rows_and_what_they_lack_is_said():
+    rng = np.random.default_rng(0)
+    base = rng.standard_normal(60)
+    base[:4] = 30.0
+    best = missing(points("raw", 0.5 * base, model="c"), [0, 1, 2, 3])
+    table = pd.concat([points("a", 0.9 * base), points("b", base), best])
+    found = ranking(table, BOOTSTRAP)
+    rms = found[found["score"] == "rms"].set_index("model")
+    assert list(rms["method"]) == ["raw", "a", "b"]
+    assert set(found["n"]) == {56}
+    assert set(found["rows"]) == {60}
+    assert rms.loc["c", "value"] == pytest.approx(0.5 * np.sqrt(np.mean(base[4:] ** 2)))
+    assert unlike_rows(table) == (
+        "the ranking under test is on 56 of 60 rows, those that all ranked methods predict "
+        "(raw c lacks 4)",
+    )
+    assert unlike_rows(missing(table, [0, 1, 2, 3])) == ()
+
+
+def test_a_method_that_would_leave_too_few_rows_is_not_ranked_and_named():
+    few = missing(points("raw", np.zeros(10), model="few"), range(6))
+    other = missing(points("raw", np.zeros(10), model="other"), [6])
+    table = pd.concat([few, other, points("a", np.arange(10)), points("b", np.ones(10))])
+    found = ranking(table, BOOTSTRAP)
+    assert set(found["model"]) == {"", "other"}
+    assert set(found["n"]) == {9}
+    lacks, left_out = unlike_rows(table)
+    assert "on 9 of 10 rows" in lacks
+    assert lacks.endswith("(raw other lacks 1)")
+    assert left_out.startswith("raw few is not ranked under test: it leaves fewer than half")
+    assert ranking(few, BOOTSTRAP).empty
+
+
+def test_methods_that_are_the_same_share_the_first_place():
+    rng = np.random.default_rng(1)
+    base = rng.standard_normal(40)
+    rounded = points("b", base * (1 + 1e-13))
+    found = ranking(pd.concat([points("a", base), rounded, points("c", 3 * base)]), BOOTSTRAP)
+    for _, rows in found.groupby("score"):
+        rows = rows.set_index("method")
+        assert list(rows["rank"]) == [1, 1, 3]
+        assert list(rows["share_best"]) == [0.5, 0.5, 0.0]
+        assert list(rows["rank_lo"]) == list(rows["rank_hi"]) == [1, 1, 3]
+        assert rows.loc["b", ["difference_lo", "difference_hi"]].abs().max() < 1e-9
+
+
+def test_ranks_over_the_resamples_hold_the_true_one():
+    """Three methods of known order on 12 rows, often in another order by chance."""
+    hits, ours, trials = 0, 0, 200
+    for seed in range(trials):
+        z = np.random.default_rng(seed).standard_normal((12, 3)) * [1.0, 1.2, 1.4]
+        table = pd.concat([points(m, e) for m, e in zip("abc", z.T, strict=True)])
+        found = ranking(table, Bootstrap(seed, 200))
+        rows = found[found["score"] == "rms"].set_index("method")
+        true = pd.Series([1, 2, 3], index=list("abc"))[rows.index]
+        hits += np.mean((rows["rank_lo"] <= true) & (true <= rows["rank_hi"])) / trials
+        ours += np.mean(rows["rank"] == true) / trials
+    assert hits > 0.9
+    assert ours < 0.8
 
 
 def test_one_cluster_ranks_without_a_band():

@@ -171,7 +171,7 @@ def test_same_seed_same_files_and_another_seed_others(finished, tmp_path):
         for f in (finished / "out", tmp_path / "other")
     )
     assert one["rms"].tolist() == other["rms"].tolist()
-    assert one["rms_lo"].tolist() != other["rms_lo"].tolist()
+    assert one["rms_hi"].tolist() != other["rms_hi"].tolist()
     scores = (finished / "out" / "scores.json").read_bytes()
     assert (tmp_path / "again" / "scores.json").read_bytes() == scores
 
@@ -277,7 +277,23 @@ def test_all_rows_are_used_where_they_are_asked_for(tmp_path, capsys):
     table.loc[[1, 35], "b"] = np.nan
     table.to_csv(tmp_path / "table.csv", index=False)
     assert main(["run", str(study), "--out", str(tmp_path / "o"), "--only", "raw,equal"]) == 0
-    assert "equal: warning: fitting on 29 of 30 rows" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "equal: warning: fitting on 29 of 30 rows" in told
+    notes = json.loads((tmp_path / "o" / "manifest.json").read_text())["notes"]
+    assert (
+        "training rows, as models lack values at some: 30 (raw a, raw c), 29 (raw b, equal)"
+        in (notes[0])
+    )
+    assert (
+        "test is on 11 of 12 rows, those that all ranked methods predict (raw b lacks 1)"
+        in (notes[1])
+    )
+    assert all(f"note: {note}\n" in told for note in notes)
+    ranking = pd.read_csv(tmp_path / "o" / "ranking.csv")
+    assert ranking[["n", "rows"]].drop_duplicates().to_numpy().tolist() == [[11, 12]]
+    assert main(["report", str(tmp_path / "o"), "--quiet"]) == 0
+    page = (tmp_path / "o" / "report.html").read_text()
+    assert "raw b lacks 1" in page
     scores = pd.read_csv(tmp_path / "o" / "scores.csv").fillna({"model": ""})
     counts = scores[scores["split"] == "test"].set_index(["method", "model"])["n"]
     assert counts.to_dict() == {

@@ -17,7 +17,8 @@ from dirimix.assess.sensitivity import sensitivity_tables
 from dirimix.assess.threshold import threshold_tables
 from dirimix.assess.weight_tables import located, weight_tables
 from dirimix.estimators.fitted import FittedMethod, View, views
-from dirimix.laws.bands import Bootstrap, nominal_band
+from dirimix.laws.bands import nominal_band
+from dirimix.laws.bootstrap import Bootstrap
 from dirimix.laws.transformed_mixture import PredictiveLaw
 from dirimix.scores import Points, coverage_of, points_of, score_points
 from dirimix.table.split import SplitTable

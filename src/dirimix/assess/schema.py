@@ -124,7 +124,7 @@ TABLES = {
     "pairs": Table("paired differences of scores", _PAIR, "study"),
     "ranking": Table(
         "the order of the methods",
-        "split score rank method model n clusters value rank_lo rank_hi share_best best "
+        "split score rank method model n rows clusters value rank_lo rank_hi share_best best "
         "difference difference_lo difference_hi",
         "study",
     ),

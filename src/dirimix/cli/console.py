@@ -54,6 +54,8 @@ class ConsoleReporter:
 
     def finish(self, outcome: "Outcome", place: str) -> None:
         """The scores and what has not converged."""
+        for note in outcome.notes:
+            self.say(f"note: {note}")
         if not self.quiet:
             sys.stdout.write(score_lines(outcome))
             sys.stdout.write(f"written to {place}\n")

@@ -113,6 +113,7 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
 
     progress: Listener | None = None  # callback of those that sample
     _min_models: ClassVar[int] = 2  # that a fit needs
+    complete_only: ClassVar[bool] = True  # it is fitted to rows where every model has a value
 
     @abstractmethod
     def _fit(self, table: Table) -> None:

@@ -35,6 +35,7 @@ class FittedMethod:
         correction: The correction in front of it, if any.
         mixture: The fitted estimator of all models, None for a method that mixes nothing.
         singles: Of such a method, the fitted estimators by their models.
+        rows: How many training rows were used, by what tables call the model.
     """
 
     name: str
@@ -44,6 +45,7 @@ class FittedMethod:
     correction: GPCorrection | None
     mixture: AbstractMixture | None = None
     singles: Mapping[str, AbstractMixture] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def members(self) -> Mapping[str, AbstractMixture]:
@@ -108,8 +110,9 @@ def fit_method(
     mixture, singles = (None, built) if choice.method.each_model else (built[""], {})
     correction = _correction(data, options, seed) if choice.corrected else None
     fitted = FittedMethod(
-        choice.name, data.coords, data.models, data.target, correction, mixture, singles
-    )
+        choice.name, data.coords, data.models, data.target, correction, mixture, singles,
+        {model: _rows_used(member, rows.frame) for model, member in built.items()},
+    )  # fmt: skip
     _check_domain(data, options)
     y = observed(rows)
     if correction is not None:
@@ -128,6 +131,12 @@ def _check_domain(data: SplitTable, options: Mapping[str, object]) -> None:
     for rows in data.parts.values() if transform != NO_TRANSFORM else ():
         table = make_table(rows.frame, data.coords, data.models, rows.y)
         refuse_outside(table, transform, data.target)
+
+
+def _rows_used(member: AbstractMixture, frame: pd.DataFrame) -> int:
+    """How many rows of a frame an estimator is fitted to: it may need a value of every model."""
+    known = frame[list(member.models)].notna().to_numpy()
+    return int(np.sum(known.all(axis=1) if member.complete_only else known.any(axis=1)))
 
 
 def _correction(data: SplitTable, options: Mapping[str, object], seed: int) -> GPCorrection:

@@ -98,6 +98,7 @@ class LocalDirichletMixture(AbstractSampledMixture):
     warmup: int = 150
     trajectory: float = 4.0
     _accept: ClassVar[float] = 0.9
+    complete_only: ClassVar[bool] = False
 
     def _fit(self, table: Table) -> None:
         self.field_ = make_field(

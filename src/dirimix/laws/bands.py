@@ -1,14 +1,12 @@
-"""Bands of scores and of their differences: percentile bootstraps, and binomial bands.
+"""Bands of scores and of their differences: studentised bootstraps, and exact binomial bands.
 
-Sites that err alike must be resampled together: whole clusters of them, not sites. The percentile
-band of few clusters (about 10) is too narrow: their count is always reported with it.
-
-Reference: Davison and Hinkley (1997), doi 10.1017/CBO9780511802843, section 3.8.
+A score that is a curved function of a mean (rms) has the band of that mean, and a difference of
+two such scores that of what each row adds to it to first order.
 """
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from dirimix._arrays import Floats, Indices
+from dirimix._arrays import Floats, Mask
 from dirimix.errors import InputError
+from dirimix.laws.bootstrap import Bootstrap, check_count, grouped
 
-_BLOCK = 1 << 20  # resampled values held at once: 8 MB
 _stats: Any = stats  # SciPy types neither the arguments nor the results of these
 
 
 @dataclass(frozen=True)
 class Band:
-    """Interval in which a number may well lie; NaN where one observation gives none."""
+    """Interval in which a number may well lie; NaN where the rows are too few to say."""
 
     lo: float
     hi: float
@@ -40,75 +38,6 @@ class Difference:
     hi: float
 
 
-@dataclass(frozen=True)
-class Bootstrap:
-    """How values are resampled.
-
-    Attributes:
-        seed: The same seed and number of rows or clusters, the same resamples.
-        n_boot: Number of resamples.
-    """
-
-    seed: int
-    n_boot: int = 2000
-
-    def means(self, values: Floats, clusters: ArrayLike | None = None) -> Floats:
-        """Column means over resamples, all columns resampled together.
-
-        Args:
-            values: (n, c).
-            clusters: Which cluster each row belongs to, (n,); each resample has as many whole
-                clusters as there are. None if rows are independent.
-
-        Returns:
-            (n_boot, c); not a number where there is one row or cluster only.
-
-        Raises:
-            InputError: If there is no row, or not one cluster a row.
-
-        >>> Bootstrap(seed=0, n_boot=3).means(np.ones((4, 2)), np.array([0, 0, 1, 2]))[0]
-        array([1., 1.])
-        """
-        values = np.asarray(values, dtype=float)
-        # Rows are drawn by their numbers and clusters by how often each is drawn. The law is the
-        # same; the random streams differ, and published bands rest on both.
-        if clusters is None:
-            check_count(len(values))
-            if len(values) == 1:
-                return np.full((self.n_boot, values.shape[1]), np.nan)
-            found = [[v[rows].mean(axis=1) for v in values.T] for rows in self.rows(len(values))]
-            return np.concatenate([np.stack(means, axis=1) for means in found])
-        clusters = np.asarray(clusters)
-        if values.ndim != 2 or clusters.shape != values.shape[:1] or not len(values):
-            raise InputError(
-                "one cluster a row is needed, and the shapes are "
-                f"{values.shape} and {clusters.shape}"
-            )
-        names, place = np.unique(clusters, return_inverse=True)
-        g = len(names)
-        if g == 1:
-            return np.full((self.n_boot, values.shape[1]), np.nan)
-        sizes = np.bincount(place)
-        sums = np.stack([np.bincount(place, weights=column) for column in values.T], axis=1)
-        rng = np.random.default_rng(self.seed)
-        times = rng.multinomial(g, np.full(g, 1 / g), size=self.n_boot)
-        return (times @ sums) / (times @ sizes)[:, None]
-
-    def rows(self, n: int) -> Iterator[Indices]:
-        """Row numbers of every resample of n rows, blocks of resamples (b, n)."""
-        rng, width = np.random.default_rng(self.seed), max(1, _BLOCK // n)
-        for start in range(0, self.n_boot, width):
-            yield rng.integers(n, size=(min(width, self.n_boot - start), n))
-
-
-def band_of(resamples: Floats, level: float = 0.9) -> Band:
-    """The percentile band of a statistic's resamples, (n_boot,)."""
-    if np.isnan(resamples).any():
-        return Band(np.nan, np.nan)
-    lo, hi = np.quantile(resamples, [(1 - level) / 2, (1 + level) / 2])
-    return Band(float(lo), float(hi))
-
-
 def bootstrap_band(
     values: Floats,
     statistic: Callable[..., Floats],
@@ -116,11 +45,11 @@ def bootstrap_band(
     n_boot: int = 2000,
     level: float = 0.9,
 ) -> Band:
-    """Percentile bootstrap band of a statistic of independent values.
+    """Studentised bootstrap band of a smooth statistic of independent values.
 
     Args:
-        values: One value a site, (n,); with n = 1 the band is not a number.
-        statistic: Called as statistic(values, axis=-1) on (b, n) resampled values.
+        values: One value a site, (n,); below five sites the band is not a number.
+        statistic: Called as statistic(values, axis=-1) on (b, n - 1) values, all but one.
         seed: Of the resampling; bands with one seed and n share their resamples.
         n_boot: Number of resamples.
         level: Central probability of the band.
@@ -128,30 +57,58 @@ def bootstrap_band(
     Raises:
         InputError: If there is no value.
 
-    >>> bootstrap_band(np.array([1.0, 1.0, 1.0]), np.mean, seed=0)
+    >>> bootstrap_band(np.ones(8), np.mean, seed=0)
     Band(lo=1.0, hi=1.0)
     """
     values = np.asarray(values, dtype=float)
-    check_count(len(values))
-    if len(values) == 1:
+    check_count(n := len(values))
+    if n == 1:
         return Band(np.nan, np.nan)
-    drawn = Bootstrap(seed, n_boot).rows(len(values))
-    return band_of(np.concatenate([statistic(values[rows], axis=-1) for rows in drawn]), level)
+    whole = float(statistic(values, axis=-1))
+    others = (np.delete(values, i)[None] for i in range(n))
+    without = np.concatenate([statistic(rows, axis=-1) for rows in others])
+    # what each value adds, by the jackknife: exact for a mean
+    return _band_about(whole, n * whole - (n - 1) * without, Bootstrap(seed, n_boot), level)
+
+
+def _band_about(
+    centre: float,
+    adds: Floats,
+    bootstrap: Bootstrap,
+    level: float,
+    clusters: ArrayLike | None = None,
+) -> Band:
+    """The band of the mean of what each row adds, (n,), put about a centre."""
+    found = bootstrap.resample(adds[:, None], clusters)
+    lo, hi = centre + (found.band(level) - found.mean)[:, 0]
+    return Band(float(lo), float(hi))
 
 
 def difference_of(
     values: Floats,
     of_mean: Callable[[Floats], Floats],
+    slope: Callable[[Floats], Floats],
     bootstrap: Bootstrap,
     *,
     clusters: ArrayLike | None = None,
     level: float = 0.9,
 ) -> Difference:
-    """A score of one column minus that of another, (n, 2), given the score of column means."""
-    resampled = of_mean(bootstrap.means(values, clusters))
-    band = band_of(resampled[:, 0] - resampled[:, 1], level)
-    first, second = of_mean(values.mean(axis=0))
-    return Difference(float(first - second), band.lo, band.hi)
+    """A score of one column minus that of another, (n, 2), given the score of column means.
+
+    Args:
+        values: What each row adds to the two means, (n, 2).
+        of_mean: The score, given the mean.
+        slope: Its derivative.
+        bootstrap: How rows are resampled.
+        clusters: Which cluster each row belongs to, (n,); None if rows are independent.
+        level: Central probability of the band.
+    """
+    mean = values.mean(axis=0)
+    first, second = of_mean(mean)
+    adds = values * slope(mean)
+    centre = float(first - second)
+    band = _band_about(centre, adds[:, 0] - adds[:, 1], bootstrap, level, clusters)
+    return Difference(centre, band.lo, band.hi)
 
 
 def paired_difference(
@@ -162,12 +119,13 @@ def paired_difference(
     Raises:
         InputError: If there are none, or their numbers differ.
 
-    >>> paired_difference(np.array([1.0, 2.0]), np.array([0.5, 1.5]), seed=0)
+    >>> paired_difference(np.arange(6) + 0.5, np.arange(6), seed=0)
     Difference(mean=0.5, lo=0.5, hi=0.5)
     """
     each = deviations(values_a, values_b)
-    band = bootstrap_band(each, np.mean, seed, n_boot, level)
-    return Difference(float(np.mean(each)), band.lo, band.hi)
+    mean = float(np.mean(each))
+    band = _band_about(mean, each, Bootstrap(seed, n_boot), level)
+    return Difference(mean, band.lo, band.hi)
 
 
 def paired_rms_difference(
@@ -178,12 +136,22 @@ def paired_rms_difference(
     Raises:
         InputError: If there are none, or their numbers differ.
 
-    >>> paired_rms_difference(np.array([2.0, -2.0]), np.array([1.0, 1.0]), seed=0)
+    >>> paired_rms_difference(np.full(6, 2.0), np.full(6, 1.0), seed=0)
     Difference(mean=1.0, lo=1.0, hi=1.0)
     """
     deviations(err_a, err_b)
     squares = np.stack([np.asarray(err_a, float), np.asarray(err_b, float)], axis=1) ** 2
-    return difference_of(squares, np.sqrt, Bootstrap(seed, n_boot), level=level)
+    return difference_of(squares, root, slope_of_root, Bootstrap(seed, n_boot), level=level)
+
+
+def root(mean: ArrayLike) -> Floats:
+    """The square root of a mean of squares, 0 where a band reaches below 0."""
+    return np.sqrt(np.maximum(mean, 0.0))
+
+
+def slope_of_root(mean: Floats) -> Floats:
+    """The derivative of the root; 0 where the mean is 0, as squares that are all 0 do not vary."""
+    return np.where(mean > 0, 0.5 / np.sqrt(np.where(mean > 0, mean, 1.0)), 0.0)
 
 
 def deviations(a: Floats, b: Floats) -> Floats:
@@ -204,21 +172,58 @@ def deviations(a: Floats, b: Floats) -> Floats:
     return a - b
 
 
-def binomial_band(hits: int, n: int, level: float = 0.9) -> Band:
-    """Wilson's band of a probability of which `hits` of n trials were seen.
+def binomial_band(hits: float, n: float, level: float = 0.9) -> Band:
+    """Exact band of a probability of which `hits` of n trials were seen.
 
-    Reference: Wilson (1927), doi 10.1080/01621459.1927.10502953.
+    It holds the truth at least as often as it says, whatever the truth and n are. Both may be
+    fractions, as those of clusters are.
+
+    Reference: Clopper and Pearson (1934), doi 10.1093/biomet/26.4.404.
 
     Raises:
         InputError: If there is no trial.
 
     >>> band = binomial_band(50, 100)
     >>> round(band.lo, 3), round(band.hi, 3)
-    (0.419, 0.581)
+    (0.414, 0.586)
     """
-    check_count(n)
-    interval = _stats.binomtest(hits, n).proportion_ci(level, method="wilson")
-    return Band(float(interval.low), float(interval.high))
+    if not n > 0:
+        check_count(0)
+    tail, misses = (1 - level) / 2, n - hits
+    lo = _stats.beta.ppf(tail, hits, misses + 1) if hits > 0 else 0.0
+    hi = _stats.beta.ppf(1 - tail, hits + 1, misses) if misses > 0 else 1.0
+    return Band(float(lo), float(hi))
+
+
+def share_band(hits: Mask, clusters: ArrayLike | None = None, level: float = 0.9) -> Band:
+    """Band of the probability of a hit, of which some of n rows (n,) are.
+
+    Rows of a cluster may be hits together, and count as fewer independent ones: as many as would
+    vary as the share does between clusters, and no fewer than if all rows of a cluster were one.
+    So many are also taken where all rows are hits, or none, which tell nothing of it.
+
+    Reference: Korn and Graubard (1998), Survey Methodology 24, 193-201.
+
+    Raises:
+        InputError: If there is no row, or not one cluster a row.
+
+    >>> share_band(np.ones(20, dtype=bool)).lo.__round__(3)
+    0.861
+    >>> share_band(np.ones(20, dtype=bool), np.arange(20) // 4).lo.__round__(3)
+    0.549
+    """
+    (share,), sums, sizes = grouped(np.asarray(hits, dtype=float)[:, None], clusters)
+    n, groups = sizes.sum(), len(sizes)
+    as_one = n**2 / np.sum(sizes**2)
+    effective = as_one
+    if groups > 1 and 0 < share < 1:
+        between = groups / (groups - 1) * np.sum(sums**2) / n**2
+        # how well few clusters know the spread between them
+        known = (_stats.norm.ppf(level / 2 + 0.5) / _stats.t.ppf(level / 2 + 0.5, groups - 1)) ** 2
+        alone = share * (1 - share) / (n - 1)
+        effective = n * known * alone / between if between > 0 else n
+    effective = float(np.clip(effective, as_one, n))
+    return binomial_band(share * effective, effective, level)
 
 
 def nominal_band(level: float, n: int, confidence: float = 0.95) -> Band:
@@ -233,9 +238,3 @@ def nominal_band(level: float, n: int, confidence: float = 0.95) -> Band:
     check_count(n)
     lo, hi = _stats.binom.interval(confidence, n, level)
     return Band(float(lo) / n, float(hi) / n)
-
-
-def check_count(n: int) -> None:
-    """Raise an InputError if there is no observation."""
-    if n < 1:
-        raise InputError("a score needs at least one observation, and there is none")

@@ -2,17 +2,18 @@
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import pandas as pd
 
-from dirimix.assess.comparison import pair_rows, ranking
+from dirimix.assess.comparison import pair_rows
 from dirimix.assess.method_tables import Tables
+from dirimix.assess.ranking import ranking, unlike_rows
 from dirimix.assess.schema import TABLES, read_tables
 from dirimix.assess.threshold import joint
-from dirimix.laws.bands import Bootstrap
+from dirimix.laws.bootstrap import Bootstrap
 from dirimix.study.folder import OTHER_TABLE_FOLDER
 from dirimix.study.jobs import Job, ResolvedStudy
 from dirimix.study.validation import confirmed, joined, validate
@@ -37,10 +38,23 @@ class Finished:
         return {f["title"]: tuple(f["reasons"]) for f in facts if not f["converged"]}
 
 
-def collate(done: Finished) -> Tables:
-    """Every table of the output folder, by name; those without rows have their columns."""
+@dataclass(frozen=True)
+class Collated:
+    """What the jobs of a study say together.
+
+    Attributes:
+        tables: Every table of the output folder, by name; those without rows have their columns.
+        notes: What a reader of the tables must know, line by line.
+    """
+
+    tables: Tables
+    notes: tuple[str, ...]
+
+
+def collate(done: Finished) -> Collated:
+    """Bring the results of all jobs together."""
     data, pairs = done.setup.data, variant_pairs(done.setup.study)
-    found = _compared(done, pairs)
+    found, notes = _compared(done, pairs)
     elsewhere = [job for job in done.jobs if job.task.place.startswith(OTHER_TABLE_FOLDER)]
     for source, jobs in {"fits": done.whole, "targets": [*done.whole, *elsewhere]}.items():
         for name in (name for name, table in TABLES.items() if table.source == source):
@@ -50,10 +64,29 @@ def collate(done: Finished) -> Tables:
         found["joint"] = joint(found["threshold"], data.coords)
     found["variants"] = weight_changes(pairs, found["weights"], data.coords)
     shown = [name for name, table in TABLES.items() if table.source != "one fit"]
-    return {name: found.get(name, _joined(name, [], data.coords)) for name in shown}
+    tables = {name: found.get(name, _joined(name, [], data.coords)) for name in shown}
+    return Collated(tables, (*_training_rows(done), *notes))
 
 
-def _compared(done: Finished, variants: Sequence[Sequence[str]]) -> Tables:
+def _training_rows(done: Finished) -> Iterator[str]:
+    """A sentence if the methods, or the models of one, are not all fitted to the same rows."""
+    rows = {
+        f"{facts['method']} {model}".strip(): n
+        for facts in (job.facts() for job in done.whole)
+        for model, n in facts["rows"].items()
+    }
+    if len(set(rows.values())) > 1:
+        counts = ", ".join(
+            f"{n} ({', '.join(name for name, own in rows.items() if own == n)})"
+            for n in sorted(set(rows.values()), reverse=True)
+        )
+        yield (
+            f"the methods are fitted to different numbers of training rows, as models lack values "
+            f'at some: {counts}; rows = "complete" in [data] gives all of them the same'
+        )
+
+
+def _compared(done: Finished, variants: Sequence[Sequence[str]]) -> tuple[Tables, tuple[str, ...]]:
     """What looks at several jobs at once; of the scores, those of the validation schemes."""
     study, selection = done.setup.study, done.setup.selection
     bootstrap = Bootstrap(study.seed, study.n_boot)
@@ -63,7 +96,9 @@ def _compared(done: Finished, variants: Sequence[Sequence[str]]) -> Tables:
     unseen = cast(pd.DataFrame, points.loc[points["split"] != "train"])
     tables["ranking"] = ranking(unseen, bootstrap)
     tables["preselection_confirmed"] = confirmed(study, done.jobs, points)
-    return tables if selection is None else tables | {"preselection": selection.path}
+    if selection is not None:
+        tables["preselection"] = selection.path
+    return tables, unlike_rows(unseen)
 
 
 def _joined(name: str, parts: Iterable[pd.DataFrame | None], coords: Sequence[str]) -> pd.DataFrame:

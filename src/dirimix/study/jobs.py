@@ -18,7 +18,7 @@ from dirimix.assess.options import Threshold
 from dirimix.assess.threshold import threshold_tables
 from dirimix.errors import InputError
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.laws.bands import Bootstrap
+from dirimix.laws.bootstrap import Bootstrap
 from dirimix.methods import Choice
 from dirimix.study.folder import (
     FACTS_FILE,

@@ -12,8 +12,7 @@ from typing import Any, cast
 import pandas as pd
 
 from dirimix._version import __version__
-from dirimix.assess.method_tables import Tables
-from dirimix.study.collate import Finished, collate
+from dirimix.study.collate import Collated, Finished, collate
 from dirimix.study.folder import MANIFEST_FILE, SCORES_FILE, records, write_json, write_tables
 from dirimix.table.split import SplitTable
 
@@ -36,23 +35,25 @@ class Outcome:
     Attributes:
         unconverged: Why, by method, of those that have not converged and are not tolerated.
         scores: The score table.
+        notes: What a reader of the scores must know, line by line.
     """
 
     unconverged: dict[str, tuple[str, ...]]
     scores: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
 def finish(
     done: Finished, folder: Path, *, command: str, seconds: float, inputs: Mapping[str, str]
 ) -> Outcome:
     """Write the folder's own files from those of its jobs, the manifest last."""
-    tables = collate(done)
-    write_tables(tables, folder)
-    write_json(_report_numbers(done, tables), folder / SCORES_FILE)
+    found = collate(done)
+    write_tables(found.tables, folder)
+    write_json(_report_numbers(done, found), folder / SCORES_FILE)
     manifest = _manifest(done, command=command, seconds=seconds, inputs=inputs)
-    write_json(manifest, folder / MANIFEST_FILE)
+    write_json(manifest | {"notes": list(found.notes)}, folder / MANIFEST_FILE)
     deciding = [j for j in done.jobs if j.choice.name not in done.setup.study.tolerated]
-    return Outcome(done.unconverged(deciding), tables["scores"])
+    return Outcome(done.unconverged(deciding), found.tables["scores"], found.notes)
 
 
 def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
@@ -79,8 +80,9 @@ def worst_diagnostics(diagnostics: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def _report_numbers(done: Finished, tables: Tables) -> dict[str, Any]:
+def _report_numbers(done: Finished, found: Collated) -> dict[str, Any]:
     """Every number that the report shows, except times, which differ from run to run."""
+    tables = found.tables
     effective, coords = tables["effective"], list(done.setup.data.coords)
     of_all_sites = effective.reindex(columns=coords).isna().all(axis=1)
     known = ("method", "words", "options", "priors", "sigma", "converged", "reasons", "warnings")
@@ -88,6 +90,7 @@ def _report_numbers(done: Finished, tables: Tables) -> dict[str, Any]:
         "title": done.setup.study.title,
         "data": _described(done.setup.data),
         "methods": [{k: f[k] for k in known} for f in (job.facts() for job in done.whole)],
+        "notes": list(found.notes),
         "unconverged": done.unconverged(job for job in done.jobs if not job.is_whole),
         **{name: _rows(tables[name]) for name in _SHOWN},
         "sampling": _rows(tables["sampling"].drop(columns="seconds")),
@@ -114,7 +117,7 @@ def _manifest(
     others = {k: v for other in done.setup.others.values() for k, v in other.inputs.items()}
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
     facts = [job.facts() for job in done.whole]
-    shown = ("converged", "reasons", "warnings", "options", "priors", "seconds")
+    shown = ("converged", "reasons", "warnings", "options", "priors", "rows", "seconds")
     return {
         "program": "dirimix",
         "command": command,

@@ -22,7 +22,7 @@ import pandas as pd
 from dirimix.assess.folds import clusters, make_folds
 from dirimix.assess.schema import TABLES
 from dirimix.estimators.fitted import fit_method
-from dirimix.laws.bands import Bootstrap, band_of
+from dirimix.laws.bootstrap import Bootstrap
 from dirimix.methods import parse_method
 from dirimix.study.spec import Study
 from dirimix.table.split import SplitTable
@@ -112,7 +112,7 @@ def _path(steps: Sequence[Step], labels: np.ndarray, study: Study) -> pd.DataFra
     best = points[:, [int(np.argmax(points.mean(axis=0)))]]
     lost, behind = points[:, [0]] - points, best - points
     bootstrap = Bootstrap(study.seed, study.n_boot)
-    bands = [band_of(column) for column in bootstrap.means(lost, labels).T]
+    low, high = bootstrap.resample(lost, labels).band()
     return pd.DataFrame(
         {
             "models": [len(step.kept) for step in steps],
@@ -122,9 +122,9 @@ def _path(steps: Sequence[Step], labels: np.ndarray, study: Study) -> pd.DataFra
             "n": len(points),
             "clusters": len(np.unique(labels)),
             "cost": lost.mean(axis=0),
-            "cost_lo": [band.lo for band in bands],
-            "cost_hi": [band.hi for band in bands],
+            "cost_lo": low,
+            "cost_hi": high,
             "behind_best": behind.mean(axis=0),
-            "behind_best_se": bootstrap.means(behind, labels).std(axis=0),
+            "behind_best_se": bootstrap.resample(behind, labels).error,
         }
     )

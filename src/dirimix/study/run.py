@@ -280,6 +280,7 @@ def _facts(job: Job, fitted: FittedMethod, lines: list[str], seconds: float) -> 
         "options": dict(job.options),
         "sigma": {m: r.sigma for m, r in reports.items() if r.sigma is not None},
         "priors": priors.get("") or next(iter(priors.values()), None) or {},
+        "rows": dict(fitted.rows),
         "converged": not reasons,
         "reasons": list(reasons),
         "warnings": lines,

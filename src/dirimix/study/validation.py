@@ -11,7 +11,7 @@ from dirimix.assess.comparison import columns_of, pair_rows, score_rows
 from dirimix.assess.folds import clusters, predicted_part
 from dirimix.assess.options import Scheme
 from dirimix.assess.schema import TABLES, read_tables
-from dirimix.laws.bands import Bootstrap
+from dirimix.laws.bootstrap import Bootstrap
 from dirimix.scores import SCORES
 from dirimix.study.folder import REDUCED_FOLDER
 from dirimix.study.jobs import Job
