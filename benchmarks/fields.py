@@ -115,7 +115,7 @@ def _sampling(member) -> Row:
 
 
 def _scores(points: Points) -> Row:
-    from dirimix.laws.bands import Bootstrap
+    from dirimix.laws.bootstrap import Bootstrap
     from dirimix.scores import score_points
 
     known = np.isfinite(points["error"])
