@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dirimix._arguments import check_share
 from dirimix._arrays import Floats, Mask
 from dirimix.errors import InputError
 from dirimix.laws.bands import (
@@ -159,7 +160,13 @@ def coverage(law: PredictiveLaw, y: Floats, levels: Sequence[float] = LEVELS) ->
 
 
 def coverage_of(pit: Floats, levels: Sequence[float] = LEVELS) -> Floats:
-    """The coverage at each level, (len(levels),), of probability integral transforms (m,)."""
+    """The coverage at each level, (len(levels),), of probability integral transforms (m,).
+
+    Raises:
+        InputError: If a level is not a number between 0 and 1.
+    """
+    for level in levels:
+        check_share(level, "level")
     return np.array([_inside({"pit": pit}, level).mean() for level in levels])
 
 

@@ -112,6 +112,38 @@ def test_draws_of_observations_belong_to_a_seed(name):
         fitted(name).sample_y(table(), random_state=-1)
 
 
+@pytest.mark.parametrize("count", [0, -3, 1.5, True, None])
+def test_a_number_of_draws_that_is_none_is_refused(count):
+    with pytest.raises(InputError, match="n_samples must be a whole number of 1 or more, not"):
+        fitted("EqualWeights").sample_y(table(), count)
+
+
+@every_mixture
+def test_a_nested_list_is_read_as_an_array_is(name):
+    array = table()[COORDS + MODELS].to_numpy()
+    estimator = made(name).fit(array.tolist(), list(table()["y"]))
+    found = estimator.predict_weights(array.tolist())
+    np.testing.assert_array_equal(found, estimator.predict_weights(array))
+    assert list(found.columns) == MODELS
+
+
+@every_estimator
+def test_names_that_are_no_text_are_refused(name):
+    frame = table().set_axis(range(5), axis=1)
+    estimator = getattr(dirimix, name)([0, 1], [2, 3], **OPTIONS.get(name, {}))
+    with pytest.raises(InputError, match="^coords must name columns by text, and 0 is none; ren"):
+        estimator.fit(frame, table()["y"])
+
+
+def test_a_correction_takes_arrays_and_checks_the_observations():
+    array, y = table()[COORDS + MODELS].to_numpy(), table()["y"]
+    corrected = made("GPCorrection").fit(array, y).transform(array)
+    named = made("GPCorrection").fit(table(), y).transform(table())
+    np.testing.assert_array_equal(corrected[MODELS], named[MODELS])
+    with pytest.raises(InputError, match="target 'y' needs one value a row"):
+        made("GPCorrection").cross_fitted(table(), y[:-1])
+
+
 @every_mixture
 def test_a_renamed_method_is_refused_with_its_new_name(name):
     message = f"{name}.sample_weights is now called 'draw_weights'; use that name"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from arviz_stats.base.array import array_stats
 
+from dirimix.sampling.convergence import faults, summarise
 from dirimix.sampling.rhat_ess import check_chains, ess_bulk
 
 
@@ -65,3 +66,11 @@ def test_a_chain_that_lies_apart_is_seen(shift: float) -> None:
     found = check_chains(draws)
     assert (found.rhat > 1.01).all() == (shift > 0)
     assert (found.ess_bulk < 400).all() == (shift > 0)
+
+
+def test_a_draw_that_is_no_number_is_a_fault() -> None:
+    draws = np.random.default_rng(1).normal(size=(4, 500, 2))
+    assert faults(summarise(draws, ["p", "q"])) == ()
+    draws[1, 7, 1] = np.nan
+    (told,) = faults(summarise(draws, ["p", "q"]))
+    assert told == "draws of 1 quantities are no finite number (first q)"

@@ -5,7 +5,7 @@ import zlib
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from dirimix._arguments import check_number, check_seed, check_share
 from dirimix.errors import InputError, no_attribute
 from dirimix.estimators.correction_overlap import warn_if_overlapping
 from dirimix.estimators.fit_report import FitReport
@@ -72,7 +73,7 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
 
         Checks the parameters and notes the columns, as scikit-learn does.
         """
-        _check_seed(self.random_state)
+        check_seed(self.random_state)
         if not (isinstance(self.y_scale, Real) and 0 < self.y_scale < np.inf):
             raise InputError(f"y_scale must be a positive finite number, not {self.y_scale!r}")
         table = make_table(
@@ -195,10 +196,7 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
         Raises:
             InputError: If `coverage` is not one number strictly between 0 and 1.
         """
-        if not (isinstance(coverage, Real) and 0 < coverage < 1):
-            raise InputError(
-                f"coverage must be a single number strictly between 0 and 1, not {coverage!r}"
-            )
+        check_share(coverage, "coverage")
         return self.predict_quantiles(X, ((1 - coverage) / 2, (1 + coverage) / 2))
 
     def sample_y(
@@ -217,10 +215,12 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
                 call.
 
         Raises:
-            InputError: If `random_state` is not a whole number of 0 or more.
+            InputError: If `random_state` is not a whole number of 0 or more, or `n_samples` not
+                one of 1 or more.
         """
+        check_number(n_samples, "n_samples")
         if random_state is not None:
-            _check_seed(random_state)
+            check_seed(random_state)
         return self.sample_law(self.predictive(X), X, n_samples, random_state).T
 
     def sample_law(
@@ -253,17 +253,3 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
         """A NumPy generator for one purpose, the same at every call."""
         seed = self.random_state if seed is None else seed
         return np.random.default_rng([seed, zlib.crc32(purpose.encode())])
-
-
-def _check_seed(seed: object) -> None:
-    """Refuse what is no seed, None among it: every result can be repeated.
-
-    Raises:
-        InputError: If it is not a whole number of 0 or more.
-    """
-    if not isinstance(seed, Integral) or seed < 0:
-        why = ": a result that cannot be repeated is not made" if seed is None else ""
-        raise InputError(
-            f"random_state must be a whole number of 0 or more, not {seed!r}{why}; "
-            "give one, such as 0"
-        )

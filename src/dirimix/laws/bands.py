@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from dirimix._arguments import check_share
 from dirimix._arrays import Floats, Mask
 from dirimix.errors import InputError
 from dirimix.laws.bootstrap import Bootstrap, check_count, grouped
@@ -158,7 +159,7 @@ def deviations(a: Floats, b: Floats) -> Floats:
     """The differences a - b, (m,), of two columns of one length.
 
     Raises:
-        InputError: If their lengths differ or are 0.
+        InputError: If their lengths differ or are 0, or a value is not a number.
 
     >>> deviations(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
     array([0., 2.])
@@ -169,6 +170,10 @@ def deviations(a: Floats, b: Floats) -> Floats:
             f"two columns of one length are compared, and their shapes are {a.shape} and {b.shape}"
         )
     check_count(len(a))
+    for i in np.flatnonzero(np.isnan(a) | np.isnan(b))[:1]:
+        raise InputError(
+            f"the values at row {i + 1} are {a[i]:g} and {b[i]:g}; leave such rows out"
+        )
     return a - b
 
 
@@ -187,6 +192,7 @@ def binomial_band(hits: float, n: float, level: float = 0.9) -> Band:
     >>> round(band.lo, 3), round(band.hi, 3)
     (0.414, 0.586)
     """
+    check_share(level, "level")
     if not n > 0:
         check_count(0)
     tail, misses = (1 - level) / 2, n - hits
@@ -230,11 +236,13 @@ def nominal_band(level: float, n: int, confidence: float = 0.95) -> Band:
     """Where the coverage of n sites lies, with the confidence, if the true one is the level.
 
     Raises:
-        InputError: If there is no site.
+        InputError: If there is no site, or a level is not a number between 0 and 1.
 
     >>> nominal_band(0.5, 100)
     Band(lo=0.4, hi=0.6)
     """
     check_count(n)
+    check_share(level, "level")
+    check_share(confidence, "confidence")
     lo, hi = _stats.binom.interval(confidence, n, level)
     return Band(float(lo) / n, float(hi) / n)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from dirimix._arguments import check_number, check_seed, check_share
 from dirimix._arrays import Floats
 from dirimix.errors import InputError
 
@@ -48,6 +49,7 @@ class Resamples:
 
     def band(self, level: float = 0.9) -> Floats:
         """Lower and upper ends of a band of every mean, (2, c); not a number for too few groups."""
+        check_share(level, "level")
         if self.groups < FEWEST:
             return np.full((2, len(self.mean)), np.nan)
         tail, shift = (1 - level) / 2, self.means - self.mean
@@ -74,6 +76,10 @@ class Bootstrap:
 
     seed: int
     n_boot: int = 2000
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed, "seed")
+        check_number(self.n_boot, "n_boot")
 
     def resample(self, values: Floats, clusters: ArrayLike | None = None) -> Resamples:
         """Column means over resamples, all columns resampled together.

@@ -51,12 +51,15 @@ class Verdict:
 
 
 def faults(summary: pd.DataFrame, min_ess: float = MIN_ESS) -> tuple[str, ...]:
-    """What is wrong with the rows of a summary, in words: R-hat and effective sample sizes.
+    """What is wrong with the rows of a summary, in words: R-hat, effective sample sizes, NaN.
 
     A quantity that never varied (a weight that is exactly 0) has no defined R-hat and is passed.
     """
-    rows = summary[summary["sd"] > 0]
+    rows, lost = summary[summary["sd"] > 0], summary[~np.isfinite(summary["sd"])]
     found = []
+    if len(lost):
+        first = lost["parameter"].iloc[0]
+        found.append(f"draws of {len(lost)} quantities are no finite number (first {first})")
     for column, bad, limit in (
         ("rhat", rows["rhat"] > MAX_RHAT, f"above {MAX_RHAT}"),
         ("ess_bulk", rows["ess_bulk"] < min_ess, f"below {min_ess:.0f}"),

@@ -152,10 +152,17 @@ def make_table(
     return table
 
 
-def _names(names: Sequence[str], what: str) -> tuple[str, ...]:
+def _names(names: Sequence[object], what: str) -> tuple[str, ...]:
     if isinstance(names, str):
         raise InputError(f"{what} must be a list of column names, not the text {names!r}")
-    return tuple(names)
+    texts = [name for name in names if isinstance(name, str)]
+    for name in names:
+        if name not in texts:
+            raise InputError(
+                f"{what} must name columns by text, and {name!r} is none; rename the columns, such "
+                "as by frame.columns = frame.columns.astype(str)"
+            )
+    return tuple(texts)
 
 
 def _check_names(coords: tuple[str, ...], models: tuple[str, ...], min_models: int) -> None:

@@ -1,0 +1,38 @@
+"""Checks of single arguments, the same words behind every door."""
+
+from numbers import Integral, Real
+
+from dirimix.errors import InputError
+
+
+def check_seed(seed: object, name: str = "random_state") -> None:
+    """Refuse what is no seed, None among it: every result can be repeated.
+
+    Raises:
+        InputError: If it is not a whole number of 0 or more.
+    """
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
+        why = ": a result that cannot be repeated is not made" if seed is None else ""
+        raise InputError(
+            f"{name} must be a whole number of 0 or more, not {seed!r}{why}; give one, such as 0"
+        )
+
+
+def check_share(value: object, name: str) -> None:
+    """Refuse what is no share of a whole: 90 where 0.9 is meant, a list, nothing, everything.
+
+    Raises:
+        InputError: If it is not one number strictly between 0 and 1.
+    """
+    if not (isinstance(value, Real) and 0 < float(value) < 1):
+        raise InputError(f"{name} must be a single number strictly between 0 and 1, not {value!r}")
+
+
+def check_number(value: object, name: str) -> None:
+    """Refuse what cannot be a number of things.
+
+    Raises:
+        InputError: If it is not a whole number of 1 or more.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+        raise InputError(f"{name} must be a whole number of 1 or more, not {value!r}")
