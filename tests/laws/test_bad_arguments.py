@@ -21,7 +21,7 @@ CASES = {
     "several levels as one": (lambda: nominal_band([0.5], 50), r"^level must be .*, not \[0.5\]$"),  # pyright: ignore[reportArgumentType]
     "band of a share in per cent": (lambda: binomial_band(5, 9, 90), LEVEL),
     "band of a mean in per cent": (
-        lambda: scores.paired_difference(np.arange(9), Y[0] * np.ones(9), seed=0, level=90),
+        lambda: scores.paired_difference(np.arange(9.0), Y[0] * np.ones(9), seed=0, level=90),
         LEVEL,
     ),
     "no seed of a band": (
