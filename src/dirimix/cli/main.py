@@ -6,12 +6,12 @@ import sys
 from collections.abc import Sequence
 
 from dirimix._version import __version__
-from dirimix.cli import data, fit, predict, report, run
+from dirimix.cli import data, fit, init, predict, report, run
 from dirimix.errors import InputError, NotConverged
 from dirimix.sampling import compile_cache
 
 BAD_INPUT, NOT_CONVERGED, INTERRUPTED = 2, 3, 130
-VERBS = {"data": data, "fit": fit, "predict": predict, "run": run, "report": report}
+VERBS = {"init": init, "data": data, "fit": fit, "predict": predict, "run": run, "report": report}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,6 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.quiet:
         _silence_downloads()
+    elif sys.stderr.isatty():
+        _begin(arguments)
     os.environ.update(compile_cache.environment())
     try:
         converged = arguments.act(arguments)
@@ -37,6 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return INTERRUPTED
     return 0 if converged or arguments.allow_unconverged else NOT_CONVERGED
+
+
+def _begin(arguments: argparse.Namespace) -> None:
+    """Say at once what was understood: what follows imports for a second or two."""
+    sys.stderr.write(f"dirimix {__version__}: {arguments.doing}\n")
+    sys.stderr.flush()
 
 
 def _silence_downloads() -> None:
@@ -56,5 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, module in VERBS.items():
         words = (module.__doc__ or "").splitlines()[0]
-        module.add_arguments(verbs.add_parser(name, help=words, description=words))
+        verb = verbs.add_parser(name, help=words, description=words)
+        module.add_arguments(verb)
+        verb.set_defaults(doing=f"{name}, {words[0].lower()}{words[1:].rstrip('.')}")
     return parser

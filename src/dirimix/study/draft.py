@@ -1,0 +1,70 @@
+"""A first study of a table, to be edited."""
+
+# pyright: strict
+
+from collections.abc import Sequence
+
+from dirimix.table.guess import Guess
+
+_WIDTH = 88  # of a line
+_FEW = 30  # observations below which none are set aside for a test
+
+
+def study_text(found: Guess, table: str) -> str:
+    """A commented study file for the columns that were guessed.
+
+    Args:
+        found: What the columns are.
+        table: Path of the table as the study names it.
+    """
+    local = ["lbmm-gld"] + (["lbmm-gpd"] if len(found.coords) <= 2 else []) if found.coords else []
+    run = ["raw", "equal", "simplex-ls", "ridge-stacking", "bma-closed-form", "gbmm-d", *local]
+    best = run[-1]
+    lines = [
+        f"title = {_quoted(f'Mixing {len(found.models)} models of {found.target}')}",
+        "seed = 0",
+        "",
+        "[data]",
+        f"table = {_quoted(table)}",
+        f"target = {_quoted(found.target)} # the observations",
+        f"coords = {_listed(found.coords)} # where they were made",
+        f"models = {_listed(found.models)}",
+    ]
+    if found.error:
+        lines.append(f"error = {_quoted(found.error)} # their standard deviations")
+    else:
+        lines.append('# error = "COLUMN" # standard deviations of the observations, if known')
+    if found.split:
+        lines.append(f"split = {_quoted(found.split)} # says train, test or landscape")
+    elif found.observed >= _FEW:
+        lines.append(
+            "test_fraction = 0.25 # of the rows, drawn at random; rows that hang together in time "
+            "or space\n# are better left out as a block: mark them in a column and name it in split"
+        )
+    else:
+        lines.append(f"# {found.observed} observations are too few to set some aside for a test")
+    lines += [
+        "",
+        "# docs/methods.md says what they are; delete what is not wanted",
+        "[methods]",
+        f"run = {_listed(run)}",
+        "",
+        "[compare]",
+        f"pairs = [{_listed([best, 'simplex-ls'])}, {_listed([best, 'ridge-stacking'])}]",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """A TOML list, on several lines where one would be long."""
+    line = f"[{', '.join(map(_quoted, names))}]"
+    if len(line) <= _WIDTH:
+        return line
+    return "[\n" + "".join(f"    {_quoted(name)},\n" for name in names) + "]"
+
+
+def _quoted(text: str) -> str:
+    """A TOML string of any text."""
+    known = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+    body = "".join(known.get(c, c if c.isprintable() else f"\\U{ord(c):08x}") for c in text)
+    return f'"{body}"'

@@ -1,0 +1,261 @@
+"""Which column of a table is what, guessed from names, places and values."""
+
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from dirimix._arrays import Floats
+from dirimix.errors import InputError, did_you_mean
+from dirimix.table.split import SPLITS
+
+_TARGETS = (
+    "target", "y", "obs", "observed", "observation", "observations", "truth", "actual", "measured",
+    "measurement", "experiment", "experimental", "exp", "expt", "reference", "oracle_value", "q",
+    "discharge", "runoff", "streamflow",
+)  # fmt: skip
+_ERRORS = ("error", "err", "sd", "std", "stdev", "sigma", "uncertainty", "unc", "y_err", "yerr")
+_COORDS = (
+    "x", "z", "n", "t", "time", "date", "datetime", "day", "doy", "hour", "week", "month",
+    "year", "lat", "latitude", "lon", "long", "lng", "longitude", "elevation", "altitude", "height",
+    "depth", "level", "pressure", "temperature", "station", "site", "location", "region", "state",
+    "country", "fips", "id", "horizon", "lead", "lead_time", "east", "north", "easting", "northing",
+)  # fmt: skip
+_LONG = ({"model", "model_id"}, {"value"})  # columns of a table with one row a model and site
+_SMALL = 0.5  # of the target's median deviation, below which a column just after it is its error
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What the columns of a table seem to be.
+
+    Attributes:
+        target: Column of the observations.
+        coords: Columns of the coordinates.
+        models: Columns of the models.
+        error: Column of the measurement errors, if any.
+        split: Column that says train, test or landscape, if any.
+        unused: Columns that are none of these.
+        rows: Number of rows.
+        observed: Number of rows with an observation.
+        whole: Number of rows where every model has a value.
+    """
+
+    target: str
+    coords: tuple[str, ...]
+    models: tuple[str, ...]
+    error: str | None
+    split: str | None
+    unused: tuple[str, ...]
+    rows: int
+    observed: int
+    whole: int
+
+    def words(self) -> tuple[str, ...]:
+        """What was understood, line by line."""
+        ending = "" if self.observed == self.rows else f", {self.observed} of them observed"
+        gaps = "" if self.whole == self.rows else f"; all have a value in {self.whole} rows"
+        rows = [
+            f"{self.rows} rows{ending}",
+            f"observations: {self.target}",
+            f"their standard deviations: {self.error or 'none'}",
+            f"coordinates: {', '.join(self.coords) or 'none'}",
+            f"{len(self.models)} models: {', '.join(self.models)}{gaps}",
+            f"train and test: {self.split or 'no column'}",
+        ]
+        if self.unused:
+            rows.append(f"not used: {', '.join(self.unused)}")
+        return tuple(rows)
+
+
+def guess(
+    frame: pd.DataFrame,
+    *,
+    target: str | None = None,
+    coords: Sequence[str] | None = None,
+    models: Sequence[str] | None = None,
+    error: str | None = None,
+) -> Guess:
+    """What the columns of a table seem to be; what is given is not guessed.
+
+    The target, its error and coordinates are known by their names and places; a column of train
+    and test by its values; other columns of numbers are models if they lie in the target's range.
+
+    Args:
+        frame: The table.
+        target: Column of the observations.
+        coords: Columns of the coordinates.
+        models: Columns of the models.
+        error: Column of the measurement errors.
+
+    Raises:
+        InputError: If no target is found, fewer than two models are, or a name is not a column.
+
+    >>> table = pd.DataFrame({"x": [1, 2, 3], "a": [1.0, 2, 3], "b": [1.5, 2, 2], "obs": [1, 2, 3]})
+    >>> found = guess(table)
+    >>> found.target, found.coords, found.models
+    ('obs', ('x',), ('a', 'b'))
+    """
+    names = [str(c) for c in frame.columns]
+    frame = frame.set_axis(names, axis=1)
+    for name in (target, error, *(coords or ()), *(models or ())):
+        if name is not None and name not in names:
+            raise InputError(
+                f"there is no column {name!r}{did_you_mean(name, names)}; the table has "
+                f"{', '.join(names)}"
+            )
+    _refuse_long(names)
+    target = target or _find_target(frame)
+    split = next((n for n in names if n != target and _is_split(frame, n)), None)
+    error = error or _find_error(frame, target)
+    taken = {target, split, error, *(coords or ()), *(models or ())}
+    free = [n for n in names if n not in taken]
+    if models is None:
+        models = _find_models(frame, [n for n in free if _plain(n) not in _COORDS], target)
+    if coords is None:
+        first = min((names.index(m) for m in models), default=len(names))
+        coords = [n for n in free if n not in models and _is_coordinate(frame, n, first)]
+    if len(models) < 2:
+        raise InputError(
+            f"{len(models)} columns look like models of {target!r} (numbers in its range); name "
+            f"at least two with --models, of {', '.join(free) or 'no other column'}"
+        )
+    used = {target, split, error, *coords, *models}
+    return Guess(
+        target,
+        tuple(coords),
+        tuple(models),
+        error,
+        split,
+        tuple(n for n in names if n not in used),
+        len(frame),
+        int(cast(Any, frame[target]).notna().sum()),
+        int(cast(Any, frame[list(models)]).notna().all(axis=1).sum()),
+    )
+
+
+def _plain(name: str) -> str:
+    """A name without what people add to it: case and a unit in brackets."""
+    return re.sub(r"[\s_]*[\[(].*[\])]\s*$", "", name).strip().lower()
+
+
+def _refuse_long(names: Sequence[str]) -> None:
+    plain = {_plain(n) for n in names}
+    if all(plain & wanted for wanted in _LONG):
+        raise InputError(
+            "this looks like a long table, one row for each site and model; dirimix init reads "
+            "tables with one column a model: pivot it first, or write the study with long = true"
+        )
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> Floats | None:
+    """The values as numbers, NaN where there is none; None for a column of text."""
+    column = cast(Any, frame[name])
+    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return None
+    return column.to_numpy(dtype=float, na_value=np.nan)
+
+
+def _is_split(frame: pd.DataFrame, name: str) -> bool:
+    values = set(map(str, cast(Any, frame[name]).dropna().unique()))
+    return "train" in values and values <= set(SPLITS)
+
+
+def _find_target(frame: pd.DataFrame) -> str:
+    numbers = [n for n in frame.columns if _numbers(frame, n) is not None]
+    named = [n for n in numbers if _plain(n) in _TARGETS]
+    if not named:  # else what has an error of its own
+        named = [n for n in numbers if _plain(n) not in _COORDS and _own_error(frame, n)]
+    if not named:  # else what stands before a column of errors
+        pairs = itertools.pairwise(numbers)
+        named = [n for n, following in pairs if _plain(following) in _ERRORS]
+    if len(named) != 1:
+        found = f"it may be {' or '.join(named)}" if named else "no name says so"
+        raise InputError(
+            f"which column holds the observations: {found}; name it with --target, of "
+            f"{', '.join(frame.columns)}"
+        )
+    return named[0]
+
+
+def _find_error(frame: pd.DataFrame, target: str) -> str | None:
+    """The column of errors: named after the target, called an error, or small and just after it."""
+    own = _own_error(frame, target)
+    if own:
+        return own
+    for name in frame.columns:
+        if name != target and _plain(name) in _ERRORS and _is_positive(frame, name):
+            return name
+    following = list(frame.columns)[list(frame.columns).index(target) + 1 :][:1]
+    for name in following:
+        values, y = _numbers(frame, name), _numbers(frame, target)
+        if values is None or y is None or not _is_positive(frame, name):
+            continue
+        if _plain(name) in _COORDS:
+            continue
+        if np.nanmax(values) < _SMALL * np.nanmedian(np.abs(y - np.nanmedian(y))):
+            return name
+    return None
+
+
+def _own_error(frame: pd.DataFrame, target: str) -> str | None:
+    plain = _plain(target)
+    known = {f"{plain}{mark}{e}" for e in _ERRORS for mark in ("_", " ", "")}
+    known |= {f"{mark}{plain}" for mark in ("u", "u_", "d", "sigma_", "err_", "error_", "unc_")}
+    found = (n for n in frame.columns if n != target and _plain(n) in known)
+    return next((n for n in found if _is_positive(frame, n)), None)
+
+
+def _is_positive(frame: pd.DataFrame, name: str) -> bool:
+    values = _numbers(frame, name)
+    return values is not None and bool(np.isfinite(values).any() and np.nanmin(values) >= 0)
+
+
+def _find_models(frame: pd.DataFrame, free: Sequence[str], target: str) -> list[str]:
+    """Columns of numbers in the target's range; where those are too few, all but a first one.
+
+    A first column that goes up or down all the way is a coordinate, whatever its range.
+    """
+    numbers = [n for n in free if _numbers(frame, n) is not None]
+    if numbers and numbers[0] == frame.columns[0] and _is_monotonic(frame, numbers[0]):
+        numbers = numbers[1:]
+    found = [n for n in numbers if _in_range(frame, n, target)]
+    return found if len(found) > 1 else numbers
+
+
+def _is_monotonic(frame: pd.DataFrame, name: str) -> bool:
+    column = cast(Any, frame[name])
+    return bool(column.is_monotonic_increasing or column.is_monotonic_decreasing)
+
+
+def _in_range(frame: pd.DataFrame, name: str, target: str) -> bool:
+    """Whether half of a column's numbers lie no further from the target than it varies."""
+    values, y = _numbers(frame, name), _numbers(frame, target)
+    if values is None or y is None:
+        return False
+    both = np.isfinite(values) & np.isfinite(y)
+    if both.sum() < 2:
+        return False
+    return bool(np.median(np.abs(values[both] - y[both])) <= np.ptp(y[both]))
+
+
+def _is_coordinate(frame: pd.DataFrame, name: str, first: int) -> bool:
+    """Whether a column tells rows apart: its name says so, or it stands before the models.
+
+    Args:
+        frame: The table.
+        name: The column.
+        first: Position of the first model.
+    """
+    column = cast(Any, frame[name])
+    if _numbers(frame, name) is None:
+        dated = pd.api.types.is_datetime64_any_dtype(column)
+        return bool(dated or (_plain(name) in _COORDS and 1 < column.nunique() < len(column)))
+    whole = bool(column.notna().all()) and column.nunique() > 1
+    return whole and (_plain(name) in _COORDS or list(frame.columns).index(name) < first)

@@ -1,0 +1,70 @@
+"""`dirimix init`: a table becomes a study that reads and runs as it stands."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dirimix.cli.main import main
+from dirimix.study.parse import read_study
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x = np.linspace(0.0, 4.0, 60)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": x, "flat": 1.0, "line": 1 - x / 2, "late": x * np.exp(-x)})
+    frame.assign(y=np.exp(-x) + 0.02 * rng.standard_normal(60)).to_csv("a b.csv", index=False)
+    return tmp_path
+
+
+def test_init_writes_a_study_that_runs(table, capsys):
+    assert main(["init", "a b.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "coordinates: x" in said
+    assert "3 models: flat, line, late" in said
+    study = read_study(table / "a b.toml")
+    assert study.data.target == "y"
+    assert study.data.test_fraction == 0.25
+    assert "lbmm-gpd" in study.run
+    cheap = ["run", "a b.toml", "--only", "equal,simplex-ls", "--out", "out", "--quiet"]
+    assert main(cheap) == 0
+    assert (table / "out" / "scores.csv").is_file()
+
+
+def test_init_refuses_to_overwrite_and_writes_nothing_it_cannot(table, capsys):
+    (table / "mine.toml").write_text("title = 'mine'\n")
+    assert main(["init", "a b.csv", "--out", "mine.toml"]) == 2
+    assert "'mine.toml' is there already" in capsys.readouterr().err
+    assert (table / "mine.toml").read_text() == "title = 'mine'\n"
+    assert main(["init", "a b.csv", "--out", "study.txt"]) == 2
+    assert main(["init", "a b.csv", "--out", "no/study.toml"]) == 2
+    assert main(["init", "a b.csv", "--target", "z"]) == 2
+    assert sorted(p.name for p in table.iterdir()) == ["a b.csv", "mine.toml"]
+
+
+def test_any_name_survives_the_study(table):
+    names = {"flat": 'a"b', "line": "tab\there", "late": "\\back ünï 模型"}
+    pd.read_csv("a b.csv").rename(columns=names).to_parquet("hostile.parquet")
+    assert main(["init", "hostile.parquet", "--quiet"]) == 0
+    assert read_study(table / "hostile.toml").data.models == tuple(names.values())
+
+
+def test_a_study_in_another_folder_finds_its_table(table):
+    (table / "studies").mkdir()
+    assert main(["init", "a b.csv", "--out", "studies/s.toml", "--quiet"]) == 0
+    found = read_study(table / "studies" / "s.toml")
+    assert (table / "studies" / found.data.table).resolve() == (table / "a b.csv").resolve()
+
+
+def test_the_documentation_shows_what_init_prints(tmp_path, monkeypatch, capsys):
+    docs = Path(__file__).parents[2] / "docs"
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(docs / "example" / "table.csv", tmp_path)
+    assert main(["init", "table.csv"]) == 0
+    page = (docs / "own-table.md").read_text(encoding="utf-8")
+    shown = page.split("```text\n")[1].split("```")[0]
+    assert capsys.readouterr().out.startswith(shown)

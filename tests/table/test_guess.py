@@ -1,0 +1,90 @@
+"""Which column is what: tables of many shapes, names and orders."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dirimix.errors import InputError
+from dirimix.table.guess import guess
+
+
+def table(n: int = 40, **columns) -> pd.DataFrame:
+    """x, three models and y, with other columns in front, beside or behind."""
+    x = np.linspace(0.0, 4.0, n)
+    y = np.exp(-x)
+    made = {
+        "x": x, "flat": np.ones(n), "line": 1 - x / 2, "late": x * np.exp(-x), "y": y,
+    }  # fmt: skip
+    return pd.DataFrame({**made, **columns})
+
+
+def test_names_and_places_say_what_columns_are():
+    found = guess(table(err=np.full(40, 0.01), part=["train"] * 30 + ["test"] * 10))
+    assert (found.target, found.error, found.split) == ("y", "err", "part")
+    assert found.coords == ("x",)
+    assert found.models == ("flat", "line", "late")
+    assert (found.rows, found.observed, found.whole) == (40, 40, 40)
+
+
+@pytest.mark.parametrize("name", ["observation", "Observed", "obs", "Actual", "truth [m]", "Q"])
+def test_observations_go_by_many_names(name):
+    assert guess(table().rename(columns={"y": name})).target == name
+
+
+@pytest.mark.parametrize("error", ["uS", "S_err", "S error", "sigma_S", "S_sd"])
+def test_an_error_named_after_its_column_tells_the_target(error):
+    frame = table().rename(columns={"y": "S"}).assign(**{error: 0.01})
+    found = guess(frame)
+    assert (found.target, found.error) == ("S", error)
+
+
+def test_small_positive_numbers_just_after_the_target_are_its_error():
+    assert guess(table(e=np.full(40, 0.02))).error == "e"
+    # the control: as large as the target itself
+    assert guess(table(e=np.full(40, 0.8))).error is None
+
+
+def test_a_first_column_that_goes_up_is_a_coordinate_in_any_unit():
+    for scale in (1e-9, 1.0, 1e9):
+        frame = table().assign(x=lambda t, s=scale: s * t["x"]).rename(columns={"x": "log Re"})
+        assert guess(frame).coords == ("log Re",)
+
+
+def test_a_model_that_is_far_off_somewhere_is_still_a_model():
+    x = np.linspace(0.01, 4, 40)
+    frame = pd.DataFrame({"g": x, "small": 1 - x, "large": -1e19 / x, "y": np.exp(-x)})
+    assert guess(frame).models == ("small", "large")
+
+
+def test_models_with_gaps_and_rows_without_observation_are_counted():
+    frame = table()
+    frame.loc[3:9, "late"] = np.nan
+    frame.loc[35:, "y"] = np.nan
+    found = guess(frame)
+    assert (found.observed, found.whole) == (35, 33)
+    assert "40 rows, 35 of them observed" in found.words()
+
+
+def test_what_is_given_is_not_guessed():
+    found = guess(table(w=np.arange(40.0)), coords=["w"], models=["flat", "late"], target="y")
+    assert (found.coords, found.models) == (("w",), ("flat", "late"))
+    assert found.unused == ("x", "line")
+
+
+def test_text_and_dates_that_tell_sites_apart_are_coordinates():
+    days = pd.date_range("2020-01-01", periods=40)
+    frame = table().assign(station=["north", "south"] * 20, when=days)
+    assert set(guess(frame).coords) == {"x", "station", "when"}
+
+
+def test_what_cannot_be_guessed_is_refused_with_the_option_that_says_it():
+    with pytest.raises(InputError, match="no name says so; name it with --target, of x, flat"):
+        guess(table().rename(columns={"y": "v"}))
+    with pytest.raises(InputError, match="it may be y or obs; name it with --target"):
+        guess(table(obs=np.arange(40.0)))
+    with pytest.raises(InputError, match="1 columns look like models of 'y'.*--models"):
+        guess(table()[["x", "line", "y"]])
+    with pytest.raises(InputError, match="no column 'flatt' .did you mean 'flat'"):
+        guess(table(), models=["flatt", "line"])
+    with pytest.raises(InputError, match="long table"):
+        guess(pd.DataFrame({"x": [1, 1], "model_id": ["a", "b"], "value": [1.0, 2.0]}))
