@@ -31,7 +31,7 @@ from dirimix.estimators.fields.lattice import make_lattice_field
 from dirimix.estimators.fields.length_scale import LengthScalePrior
 from dirimix.estimators.local_mixture import _constant_mixture
 from dirimix.estimators.local_posterior import LocalPosterior
-from dirimix.laws.noise import GammaNoise
+from dirimix.laws.noise_prior import GammaNoise
 from dirimix.likelihood import density
 from dirimix.sampling.hmc import FULL_STEPS, MAX_STEPS
 from dirimix.sampling.rhat_ess import check_chains
@@ -125,7 +125,7 @@ def posterior(
     def at(q: Float[Array, "c size"]) -> State:
         p = jax.vmap(model.unravel)(q)
         prior = jax.vmap(model.field.log_prior)(p) + model.noise.log_density_of_log(
-            p["log_sigma"], jnp.exp
+            p["log_sigma"], jnp
         )
         fit = likelihood(*concentrations(model, q))
         return State(q, prior + fit.sum(axis=1), fit)

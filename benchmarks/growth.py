@@ -32,7 +32,7 @@ def measure(sites: int, models: int) -> dict[str, object]:
     from dirimix.estimators.fields.lattice import make_lattice_field
     from dirimix.estimators.fields.length_scale import LengthScalePrior
     from dirimix.estimators.local_posterior import LocalPosterior
-    from dirimix.laws.noise import GammaNoise
+    from dirimix.laws.noise_prior import GammaNoise
     from dirimix.table.table import make_table
 
     rng = np.random.default_rng(sites + models)

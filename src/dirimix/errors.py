@@ -28,6 +28,10 @@ class TableWarning(UserWarning):
     """Something in a table is probably not meant as it stands; the message says what to do."""
 
 
+class ScaleWarning(UserWarning):
+    """The noise scale that was given is far from that of the data; the message says how far."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A clause that names the nearest known names, or nothing.
 

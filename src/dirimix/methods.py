@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CORRECTED = "+gp"  # a method's name with this suffix mixes corrected models
 LABEL = "@"  # what follows it tells two runs of one method apart
 # parameters of an estimator that are not a study's options: set here, or no plain values
-_NOT_OPTIONS = ("self", "coords", "models", "model", "random_state", "progress", "noise_prior")
+_NOT_OPTIONS = ("self", "coords", "models", "model", "random_state", "progress")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,16 @@ class Method:
         """The options that a study may set, with their defaults."""
         known = inspect.signature(self.kind.__init__).parameters
         return {n: p.default for n, p in known.items() if n not in (*_NOT_OPTIONS, *self.fixed)}
+
+    def types(self) -> dict[str, Any]:
+        """What each option may be: its parameter's annotation, else the type of its default."""
+        known = inspect.signature(self.kind.__init__).parameters
+        return {
+            name: type(default)
+            if known[name].annotation is inspect.Parameter.empty
+            else known[name].annotation
+            for name, default in self.options().items()
+        }
 
     def build(
         self,

@@ -7,7 +7,7 @@ from scipy.stats import halfnorm, norm
 from dirimix import DirichletMixture, LinearMixture
 from dirimix.assess.sensitivity import sensitivity_tables, short_parameters
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.laws.noise import GammaNoise
+from dirimix.laws.noise_prior import GammaNoise
 from stand_ins import Reporting
 
 CHAINS, DRAWS = 4, 1000
@@ -96,7 +96,9 @@ def table():
 @pytest.mark.parametrize("kind", [DirichletMixture, LinearMixture])
 def test_global_mixtures_keep_the_density_of_every_prior(kind, table):
     names = {"chains": 2, "draws": 60, "warmup": 60}
-    member = kind(["x"], ["a", "b"], y_scale=2.0, **names).fit(table, table["y"])
+    member = kind(["x"], ["a", "b"], y_scale=2.0, noise_prior="paper", **names).fit(
+        table, table["y"]
+    )
     tree = member.posterior_
     sigma = tree["posterior"]["sigma"]
     expected = GammaNoise(scale=2.0).log_density(sigma.to_numpy())

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.estimators.averaging import BayesianModelAveraging
 from dirimix.estimators.single_model import SingleModel
-from dirimix.laws.noise import GammaNoise, GammaPrecision
+from dirimix.laws.noise_prior import GammaNoise, GammaPrecision
 
 MODELS = ["a", "b", "c"]
 
@@ -156,7 +156,7 @@ def test_unit_of_y_does_not_matter(frame):
     columns = [*MODELS, "y"]
     kilo = frame.assign(**{c: 1e3 * frame[c] for c in columns})
     fitted = _averaging().fit(frame, frame.y)
-    scaled = _averaging(y_scale=1e3).fit(kilo, kilo.y)
+    scaled = _averaging(y_scale=1e3 * fitted.y_scale_).fit(kilo, kilo.y)
     np.testing.assert_allclose(scaled.weights_, fitted.weights_, atol=1e-9)
     np.testing.assert_allclose(scaled.predict(kilo), np.multiply(1e3, fitted.predict(frame)))
 

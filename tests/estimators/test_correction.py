@@ -81,7 +81,8 @@ def test_doubt_grows_away_from_the_data(fitted):
 
 
 def test_process_is_conditioned_as_by_brute_force(fitted, train):
-    process, residual = fitted.processes_["a"], (train.y - train.a).to_numpy()
+    process = fitted.processes_["a"]
+    residual = (train.y - train.a).to_numpy() / fitted.y_scale_
     covariance = process.kernel(process.x) + process.noise**2 * np.eye(150)
     new = np.array([[0.3, -0.2], [1.0, 1.0]])
     cross = process.kernel(new, process.x)

@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.special import expit
 
 from dirimix.estimators.global_posterior import DirichletPosterior, LinearPosterior
-from dirimix.laws.noise import AbstractNoisePrior, GammaNoise
+from dirimix.laws.noise_prior import AbstractNoisePrior, GammaNoise
 from dirimix.table.table import Table, make_table
 
 NOISE = GammaNoise(5, 10, scale=1.7)

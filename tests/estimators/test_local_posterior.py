@@ -17,7 +17,7 @@ from dirimix.estimators.fields.lattice import make_lattice_field
 from dirimix.estimators.fields.length_scale import LengthScalePrior
 from dirimix.estimators.fields.linear import LinearField
 from dirimix.estimators.local_posterior import LocalPosterior
-from dirimix.laws.noise import GammaNoise
+from dirimix.laws.noise_prior import GammaNoise
 from dirimix.likelihood.density import Likelihood
 from dirimix.table.selection import observed
 from dirimix.table.table import make_table

@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.estimators.single_model import SingleModel
-from dirimix.laws.noise import GammaPrecision
+from dirimix.laws.noise_prior import GammaPrecision
 
 
 @pytest.fixture
@@ -20,7 +20,8 @@ def frame():
 
 
 def test_predictive_is_students_t(frame):
-    fitted = SingleModel(["x"], ["a", "b"], "a", noise_prior=GammaPrecision()).fit(frame, frame.y)
+    prior = GammaPrecision()
+    fitted = SingleModel(["x"], ["a", "b"], "a", noise_prior=prior, y_scale=1).fit(frame, frame.y)
     shape = 0.252 + 20
     rate = 0.030 + np.sum((frame.y - frame.a) ** 2) / 2
     law = stats.t(2 * shape, frame.a, np.sqrt(rate / shape))
@@ -33,7 +34,8 @@ def test_predictive_is_students_t(frame):
 
 
 def test_weights_are_one_for_the_model(frame):
-    fitted = SingleModel(["x"], ["a", "b"], "b").fit(frame, frame.y)
+    paper = {"noise_prior": "paper", "y_scale": 1}
+    fitted = SingleModel(["x"], ["a", "b"], "b", **paper).fit(frame, frame.y)
     assert fitted.draw_weights(frame).shape == (1, 40, 2)
     np.testing.assert_array_equal(fitted.predict_weights(frame).iloc[0], [0.0, 1.0])
     assert fitted.priors_ == {"sigma": "sigma / 1 ~ Gamma(shape 5, rate 10)"}
@@ -80,8 +82,9 @@ def test_missing_rows_are_named(frame):
 
 def test_holes_of_other_models_do_not_matter(frame):
     holes = frame.assign(b=frame.b.where(frame.x > 10))
-    whole = SingleModel(["x"], ["a", "b"], "a").fit(frame, frame.y)
-    assert SingleModel(["x"], ["a", "b"], "a").fit(holes, holes.y).sigma_ == whole.sigma_
+    alone = SingleModel(["x"], ["a", "b"], "a", y_scale=0.3)
+    whole = alone.fit(frame, frame.y).sigma_
+    assert clone(alone).fit(holes, holes.y).sigma_ == whole
 
 
 @pytest.mark.parametrize("name", [None, "c"])

@@ -12,7 +12,8 @@ from dirimix.laws.evidence import (
     monte_carlo,
     quadrature,
 )
-from dirimix.laws.noise import GammaNoise, GammaPrecision, log_likelihood, log_target
+from dirimix.laws.noise import log_likelihood, log_target
+from dirimix.laws.noise_prior import GammaNoise, GammaPrecision
 from dirimix.table.selection import edge_rows
 
 NONE = np.zeros(8)

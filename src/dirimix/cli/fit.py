@@ -10,7 +10,8 @@ from dirimix.laws.transform_names import TRANSFORMS
 from dirimix.methods import METHODS, Choice, parse_method
 
 # options with a flag of their own
-_SAMPLING = ("chains", "draws", "warmup", "min_ess", "max_seconds", "kernel", "y_scale")
+_SAMPLING = ("chains", "draws", "warmup", "min_ess", "max_seconds", "kernel")
+_NOISE = ("y_scale", "noise_prior")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-seconds", type=float, metavar="S", help="begin no more draws after this time"
     )
     parser.add_argument("--kernel", choices=("hmc", "nuts", "metropolis"))
-    parser.add_argument("--y-scale", type=float, metavar="S", help="unit of the noise prior")
+    parser.add_argument(
+        "--y-scale", type=float, metavar="S",
+        help="scale of the noise, in the unit of the target (default: found from the data)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--noise-prior", choices=("weak", "paper"), help="prior of the noise (default: weak)"
+    )
     parser.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="any other option"
     )
@@ -95,9 +102,10 @@ def _flags(
     arguments: argparse.Namespace, choice: Choice, reporter: ConsoleReporter
 ) -> dict[str, object]:
     """Options given by flags, those that the method has; a line about the others."""
-    given = {n: getattr(arguments, n) for n in _SAMPLING if getattr(arguments, n) is not None}
+    flags = {n: getattr(arguments, n) for n in (*_SAMPLING, *_NOISE)}
+    given = {name: value for name, value in flags.items() if value is not None}
     for name, value in given.items():
-        if name != "kernel" and value <= 0:
+        if not isinstance(value, str) and value <= 0:
             raise InputError(f"--{name.replace('_', '-')} must be positive, not {value}")
     known = choice.method.options()
     for name in [n for n in given if n not in known]:

@@ -9,10 +9,17 @@ from scipy.special import entr, softmax
 
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
-from dirimix.estimators.fit_report import FitReport
+from dirimix.estimators.fit_report import FitReport, noise_words
 from dirimix.estimators.pooling import renormalise
 from dirimix.laws.evidence import Evidence, closed_form, laplace, monte_carlo, quadrature
-from dirimix.laws.noise import AbstractNoisePrior, GammaPrecision, sigma_posterior
+from dirimix.laws.noise import sigma_posterior
+from dirimix.laws.noise_prior import (
+    PRECISION_PRIORS,
+    AbstractNoisePrior,
+    GammaPrecision,
+    PriorName,
+    chosen_prior,
+)
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.table.selection import complete_rows, edge_rows, observed
 from dirimix.table.table import Table
@@ -33,15 +40,16 @@ class BayesianModelAveraging(AbstractMixture):
         models: Names of the K model columns.
         evidence: "closed-form", "laplace" or "monte-carlo". With measurement errors there is no
             closed form, and quadrature takes its place (`evidence_["route"]` says so).
-        noise_prior: Prior of sigma, the same for all models; by default the paper's
-            `GammaPrecision(0.252, 0.030)`, so that the three evidences estimate one number.
+        noise_prior: Prior of sigma in units of y_scale, the same for all models: 'paper' or
+            'weak', which are both `GammaPrecision(0.252, 0.030)`, so that the three evidences
+            estimate one number, or one of `dirimix.laws.noise_prior`.
         evidence_rows: Indices or mask of the training rows that make the evidence set; by
             default `edge_rows` of those where every model has a value.
         n_evidence: Number of rows of the default evidence set.
         discrepancy: Precision, in units of the noise precision, of the normal prior of a
             constant shift of each model; None is no shift.
         n_monte_carlo: Number of prior draws of the Monte Carlo evidence.
-        y_scale: Unit of the noise prior, in the unit of y.
+        y_scale: Scale of the noise, in the unit of y; by default found from the training rows.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
         random_state: Seed of the Monte Carlo evidence and of `sample_y`.
@@ -66,14 +74,14 @@ class BayesianModelAveraging(AbstractMixture):
     """
 
     evidence: str = "closed-form"
-    noise_prior: AbstractNoisePrior | None = None
+    noise_prior: AbstractNoisePrior | PriorName = "weak"
     evidence_rows: Sequence[int] | np.ndarray | None = None
     n_evidence: int = 8
     discrepancy: float | None = None
     n_monte_carlo: int = 100_000
 
     def _fit(self, table: Table) -> None:
-        prior = (self.noise_prior or GammaPrecision()).scaled(self.y_scale)
+        prior = chosen_prior(self.noise_prior, PRECISION_PRIORS)
         self._check_parameters(prior)
         kept = complete_rows(table)
         self.evidence_rows_ = self._evidence_rows(table, kept)
@@ -81,7 +89,8 @@ class BayesianModelAveraging(AbstractMixture):
         self.weights_ = self.evidence_["probability"].to_numpy()
         self.effective_models_ = float(np.exp(np.sum(entr(self.weights_))))
         self._posteriors(table.rows(kept), prior)
-        self.priors_ = {"model": f"uniform, 1/{len(table.models)}", "sigma": str(prior)}
+        models = {"model": f"uniform, 1/{len(table.models)}"}
+        self.priors_ = models | noise_words(prior, self.scale_)
         if self.discrepancy is not None:
             self.priors_["shift"] = f"Normal(0, sigma^2 / {self.discrepancy:g})"
 
@@ -106,12 +115,13 @@ class BayesianModelAveraging(AbstractMixture):
         return _checked_rows(np.asarray(self.evidence_rows), table)
 
     def _compare(self, table: Table, prior: AbstractNoisePrior) -> pd.DataFrame:
-        residuals = (observed(table)[:, None] - table.f).T
-        exact = [quadrature(d, table.y_err, prior, self.discrepancy) for d in residuals]
-        found = self._evidences(residuals, table.y_err, prior, exact)
-        # densities of y, whatever the scale they are taken in
-        y = self.transform_.back(observed(table))
-        jacobian = float(np.sum(self.transform_.log_jacobian(y)))
+        unit = table.in_units_of(self.y_scale_)
+        residuals = (observed(unit)[:, None] - unit.f).T
+        exact = [quadrature(d, unit.y_err, prior, self.discrepancy) for d in residuals]
+        found = self._evidences(residuals, unit.y_err, prior, exact)
+        # densities of y, whatever the scale and the unit they are taken in
+        slope = self.transform_.log_jacobian(self.transform_.back(observed(table)))
+        jacobian = float(np.sum(slope - np.log(self.y_scale_)))
         log = np.array([e.log for e in found]) + jacobian
         return pd.DataFrame(
             {
@@ -143,17 +153,19 @@ class BayesianModelAveraging(AbstractMixture):
 
     def _posteriors(self, table: Table, prior: AbstractNoisePrior) -> None:
         """Set the nodes of each model's posterior of sigma and of its shift, each (c,)."""
-        residuals = (observed(table)[:, None] - table.f).T
-        nodes = [sigma_posterior(d, table.y_err, prior, self.discrepancy) for d in residuals]
+        unit = table.in_units_of(self.y_scale_)
+        residuals = (observed(unit)[:, None] - unit.f).T
+        nodes = [sigma_posterior(d, unit.y_err, prior, self.discrepancy) for d in residuals]
         shifts = [
-            _shift(sigma, d, table.y_err, self.discrepancy)
+            _shift(sigma, d, unit.y_err, self.discrepancy)
             for (sigma, _), d in zip(nodes, residuals, strict=True)
         ]
         self.node_model_ = np.repeat(np.arange(len(nodes)), [len(s) for s, _ in nodes])
-        self.node_sigma_ = np.concatenate([sigma for sigma, _ in nodes])
+        self.node_sigma_ = np.concatenate([sigma for sigma, _ in nodes]) * self.y_scale_
         self.node_weight_ = np.concatenate([weight for _, weight in nodes])
-        self.node_shift_ = np.concatenate([mean for mean, _ in shifts])
-        self.node_shift_variance_ = np.concatenate([variance for _, variance in shifts])
+        self.node_shift_ = np.concatenate([mean for mean, _ in shifts]) * self.y_scale_
+        variance = np.concatenate([variance for _, variance in shifts])
+        self.node_shift_variance_ = variance * self.y_scale_**2
 
     def _predictive(self, table: Table) -> NormalMixture:
         probability = self._weight_draws(table)[0].T
@@ -170,7 +182,7 @@ class BayesianModelAveraging(AbstractMixture):
         return renormalise(self.weights_[None], table.known)
 
     def fit_report(self) -> FitReport:
-        return FitReport(priors=self.priors_, evidence=self.evidence_)
+        return FitReport(priors=self.priors_, y_scale=self.scale_, evidence=self.evidence_)
 
 
 def _shift(

@@ -5,7 +5,6 @@ import zlib
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from numbers import Real
 from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
 import numpy as np
@@ -21,12 +20,14 @@ from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.transforms.choice import choose_transform
 from dirimix.estimators.transforms.domain import refuse_outside
 from dirimix.estimators.transforms.scaled import of_new_observations, to_scale
+from dirimix.laws.noise_scale import NoiseScale, noise_scale
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.sites import site_normals
 from dirimix.laws.transformed_mixture import PredictiveLaw
 from dirimix.laws.transforms import Identity
 from dirimix.sampling.progress import Listener
 from dirimix.table.frames import as_frame
+from dirimix.table.selection import observed
 from dirimix.table.table import Table, make_table
 
 _RENAMED = {"sample_weights": "draw_weights", "seed": "random_state"}
@@ -62,7 +63,7 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
     coords: Sequence[str] = ()
     models: Sequence[str] = ()
     _: KW_ONLY
-    y_scale: float = 1.0
+    y_scale: float | NoiseScale | None = None
     y_transform: str | None = None
     random_state: int = 0
 
@@ -72,10 +73,9 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         """The table of a fit in the scale of `transform_`, which is chosen here.
 
         Checks the parameters and notes the columns, as scikit-learn does.
+        Sets `scale_` and `y_scale_`, the scale of the noise and its value, too.
         """
         check_seed(self.random_state)
-        if not (isinstance(self.y_scale, Real) and 0 < self.y_scale < np.inf):
-            raise InputError(f"y_scale must be a positive finite number, not {self.y_scale!r}")
         table = make_table(
             X, self.coords, self.models, y, y_err, fitting=True, min_models=min_models
         )
@@ -85,7 +85,10 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         if not isinstance(X, np.ndarray | Sequence) or getattr(X, "dtype", np.dtype(float)).names:
             self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
         self.transform_ = choose_transform(self.y_transform, table, getattr(y, "name", None))
-        return to_scale(table, self.transform_)
+        table = to_scale(table, self.transform_)
+        self.scale_ = noise_scale(self.y_scale, table.f, observed(table))
+        self.y_scale_ = self.scale_.value
+        return table
 
     def _table_to_predict(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> Table:
         """The table of new sites in the scale of the fit, with measurement errors as given."""
@@ -109,7 +112,8 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
 
     Subclasses are leaves: data classes whose fields are their parameters, beside `coords`,
     `models`, `y_scale` and `random_state`. They write `_fit`, `_predictive`, `_weight_draws` and
-    `fit_report`.
+    `fit_report`. Every tolerance in the unit of y is a multiple of `y_scale_`, so that a change
+    of that unit changes nothing but the unit of the answers.
     """
 
     progress: Listener | None = None  # callback of those that sample

@@ -19,7 +19,9 @@ from dirimix.laws.simplex import ridge_posterior, simplex_least_squares
 from dirimix.table.selection import complete_rows, observed
 from dirimix.table.table import Table
 
-_FLOOR = 1e-6  # smallest sigma in units of y_scale: an exact fit leaves a law with some width
+_FLOOR = (
+    1e-6  # smallest sigma in units of the noise scale: an exact fit leaves a law with some width
+)
 
 
 class _FixedWeights(AbstractMixture):
@@ -33,13 +35,15 @@ class _FixedWeights(AbstractMixture):
 
     def _fit(self, table: Table) -> None:
         table = table.rows(complete_rows(table))
-        self.weights_ = self._solve(table.f, observed(table))
+        unit = table.in_units_of(self.y_scale_)
+        self.weights_ = self._solve(unit.f, observed(unit))
         self.sigma_ = self._noise(table, self.weights_)
         self.priors_ = {"w": self._prior_of_weights, "sigma": "none; maximum likelihood"}
 
     def _noise(self, table: Table, weights: np.ndarray) -> float:
-        residual = observed(table) - table.f @ weights
-        return maximum_likelihood_sigma(residual, table.y_err, _FLOOR * self.y_scale)
+        unit = table.in_units_of(self.y_scale_)
+        residual = observed(unit) - unit.f @ weights
+        return maximum_likelihood_sigma(residual, unit.y_err, _FLOOR) * self.y_scale_
 
     def _predictive(self, table: Table) -> NormalMixture:
         return pool(table, self.weights_[None], np.array([self.sigma_]))
@@ -48,7 +52,7 @@ class _FixedWeights(AbstractMixture):
         return renormalise(self.weights_[None], table.known)
 
     def fit_report(self) -> FitReport:
-        return FitReport(priors=self.priors_, sigma=self.sigma_)
+        return FitReport(priors=self.priors_, sigma=self.sigma_, y_scale=self.scale_)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -58,7 +62,8 @@ class EqualWeights(_FixedWeights):
     Args:
         coords: Names of the coordinate columns (not used by the law).
         models: Names of the K model columns.
-        y_scale: Unit of the noise, in the unit of y.
+        y_scale: Scale of the noise, in the unit of y, by default found from the training rows; the
+            noise level is at least a millionth of it.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
         random_state: Seed of `sample_y`.
@@ -91,7 +96,8 @@ class OrdinaryLeastSquares(_FixedWeights):
     Args:
         coords: Names of the coordinate columns (not used by the law).
         models: Names of the K model columns.
-        y_scale: Unit of the noise, in the unit of y.
+        y_scale: Scale of the noise, in the unit of y, by default found from the training rows; the
+            noise level is at least a millionth of it.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
         random_state: Seed of `sample_y`.
@@ -152,7 +158,8 @@ class SimplexLeastSquares(_FixedWeights):
     Args:
         coords: Names of the coordinate columns (not used by the law).
         models: Names of the K model columns.
-        y_scale: Unit of the noise, in the unit of y.
+        y_scale: Scale of the noise, in the unit of y, by default found from the training rows; the
+            noise level is at least a millionth of it.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
         random_state: Seed of `sample_y`.
@@ -188,7 +195,8 @@ class RidgeStacking(AbstractMixture):
         coords: Names of the coordinate columns (not used by the law).
         models: Names of the K model columns.
         n_draws: Number of draws of w.
-        y_scale: Unit of the noise, in the unit of y.
+        y_scale: Scale of the noise, in the unit of y, by default found from the training rows; the
+            noise level is at least a millionth of it.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
         random_state: Seed of the draws and of `sample_y`.
@@ -215,15 +223,18 @@ class RidgeStacking(AbstractMixture):
     n_draws: int = 1000
 
     def _fit(self, table: Table) -> None:
-        table = table.rows(complete_rows(table))
-        k = len(table.models)
-        residual = observed(table) - table.f.mean(axis=1)
-        self.sigma_, self.tau_ = _likeliest_ridge(table.f, residual, table.y_err, self.y_scale)
+        rows = table.rows(complete_rows(table))
+        unit = rows.in_units_of(self.y_scale_)
+        k = len(unit.models)
+        residual = observed(unit) - unit.f.mean(axis=1)
+        sigma, self.tau_ = _likeliest_ridge(unit.f, residual, unit.y_err)
         evidence, shift, covariance = ridge_posterior(
-            table.f, residual, table.y_err, self.sigma_, self.tau_
+            unit.f, residual, unit.y_err, sigma, self.tau_
         )
-        y = self.transform_.back(observed(table))
-        self.log_marginal_likelihood_ = evidence + float(np.sum(self.transform_.log_jacobian(y)))
+        self.sigma_ = sigma * self.y_scale_
+        # a density of y, whatever the scale and the unit it is taken in
+        slope = self.transform_.log_jacobian(self.transform_.back(observed(rows)))
+        self.log_marginal_likelihood_ = evidence + float(np.sum(slope - np.log(self.y_scale_)))
         self.weights_, self.weights_covariance_ = 1 / k + shift, covariance
         self.draws_ = self.weights_ + _exact_draws(
             covariance, self.n_draws, self._generator("weights")
@@ -240,20 +251,21 @@ class RidgeStacking(AbstractMixture):
         return renormalise(self.draws_, table.known)
 
     def fit_report(self) -> FitReport:
-        return FitReport(priors=self.priors_, sigma=self.sigma_)
+        return FitReport(priors=self.priors_, sigma=self.sigma_, y_scale=self.scale_)
 
 
-def _likeliest_ridge(
-    f: np.ndarray, residual: np.ndarray, error: np.ndarray, y_scale: float
-) -> tuple[float, float]:
-    """Noise and weight scale of the largest marginal likelihood, from a grid of starts."""
+def _likeliest_ridge(f: np.ndarray, residual: np.ndarray, error: np.ndarray) -> tuple[float, float]:
+    """Noise and weight scale of the largest marginal likelihood, from a grid of starts.
+
+    All in units of the noise scale.
+    """
 
     def loss(log_parameters: np.ndarray) -> float:
         sigma, tau = np.exp(log_parameters)
         return -ridge_posterior(f, residual, error, sigma, tau)[0]
 
-    start = max(float(np.sqrt(np.mean(residual**2))), _FLOOR * y_scale)
-    lowest = np.log(_FLOOR * y_scale)
+    start = max(float(np.sqrt(np.mean(residual**2))), _FLOOR)
+    lowest = np.log(_FLOOR)
     bounds = [(lowest, max(np.log(start) + 2, lowest + 1)), (np.log(1e-5), np.log(1e3))]
     starts = [np.array([np.log(start * r), np.log(t)]) for r in (1.0, 0.3) for t in (0.03, 0.3)]
     found = [

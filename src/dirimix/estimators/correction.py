@@ -39,14 +39,15 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
     Args:
         coords: Names of the coordinate columns.
         models: Names of the model columns.
-        y_scale: Unit of the amplitude and the noise, in the unit of y; both are sought within a
-            factor of 1000 of it.
+        y_scale: Scale of the noise, in the unit of y, by default found from the training rows;
+            amplitude and noise are sought within a factor of 1000 of it, or farther where the
+            residuals are larger.
         y_transform: Scale in which a model is corrected, as of a mixture; in 'log' by a factor.
             Corrected values and their standard deviations are in the unit of y again.
         random_state: Seed of the subset and of the folds.
 
     Attributes:
-        processes_: A `ResidualProcess` a model.
+        processes_: A `ResidualProcess` a model, in units of `y_scale_`.
         hyperparameters_: Frame with model, rows, amplitude, length_scale_COORD (in the unit of
             the coordinate), noise, in_sample_rms and left_out_rms.
 
@@ -92,7 +93,7 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         x = (table.x - self.centre_) / self.spread_
         frame = as_frame(X, (*self.coords, *self.models)).copy()
         for k, model in enumerate(table.models):
-            mean, sd = self.processes_[model].at(x)
+            mean, sd = (self.y_scale_ * a for a in self.processes_[model].at(x))
             known = table.known[:, k]
             z = np.where(known, table.f[:, k] + mean, 0.0)
             f = self.transform_.allowed(self.transform_.back(z))
@@ -146,22 +147,24 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
     def _process(self, table: Table, k: int) -> ResidualProcess:
         rows = np.flatnonzero(table.known[:, k])
         x = (table.x[rows] - self.centre_) / self.spread_
-        residual, error = (observed(table) - table.f[:, k])[rows], table.y_err[rows]
+        unit = table.in_units_of(self.y_scale_).rows(rows)
+        residual, error = observed(unit) - unit.f[:, k], unit.y_err
         subset = _subset(len(rows), np.random.default_rng(self.random_state))
-        kernel = likeliest_kernel(x[subset], residual[subset], error[subset], self.y_scale)
+        kernel = likeliest_kernel(x[subset], residual[subset], error[subset])
         return condition(x, residual, error, kernel)
 
     def _summary(self, model: str) -> dict[str, object]:
         process = self.processes_[model]
         scales = process.kernel.k2.length_scale * self.spread_
+        size = self.y_scale_
         return {
             "model": model,
             "rows": len(process.x),
-            "amplitude": float(np.sqrt(process.kernel.k1.constant_value)),
+            "amplitude": size * float(np.sqrt(process.kernel.k1.constant_value)),
             **{f"length_scale_{c}": s for c, s in zip(self.coords, scales, strict=True)},
-            "noise": process.noise,
-            "in_sample_rms": _rms(process.in_sample),
-            "left_out_rms": _rms(process.left_out),
+            "noise": size * process.noise,
+            "in_sample_rms": size * _rms(process.in_sample),
+            "left_out_rms": size * _rms(process.left_out),
         }
 
     def _record(self) -> dict[str, object]:

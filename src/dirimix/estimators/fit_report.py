@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import xarray as xr
 
+from dirimix.laws.noise_prior import AbstractNoisePrior
+from dirimix.laws.noise_scale import NoiseScale
 from dirimix.laws.transformed_mixture import PredictiveLaw
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ class FitReport:
 
     Attributes:
         priors: The prior of every parameter in words.
+        y_scale: Scale of the noise, found or given, in the scale of the fit.
         sigma: Noise level, its posterior mean where it has one, in the scale of the fit.
         evidence: Frame with model, log_evidence, std_error, probability: of model averaging.
         posterior: DataTree of all draws, as ArviZ reads it.
@@ -30,6 +33,7 @@ class FitReport:
     """
 
     priors: Mapping[str, str] = field(default_factory=dict)
+    y_scale: NoiseScale | None = None
     sigma: float | None = None
     evidence: pd.DataFrame | None = None
     posterior: xr.DataTree | None = None
@@ -38,3 +42,9 @@ class FitReport:
     reasons: tuple[str, ...] = ()
     siblings: Mapping[str, Callable[[], "AbstractMixture"]] = field(default_factory=dict)
     site_law: Callable[[], PredictiveLaw] | None = None
+
+
+def noise_words(prior: AbstractNoisePrior, scale: NoiseScale) -> dict[str, str]:
+    """The prior of sigma in words, from that in units of the noise scale."""
+    found = ", the unit found from the training rows" if scale.found else ""
+    return {"sigma": f"{prior.scaled(scale.value)}{found}"}

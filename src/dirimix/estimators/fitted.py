@@ -12,8 +12,10 @@ from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.correction import GPCorrection
 from dirimix.estimators.fit_report import FitReport
-from dirimix.estimators.transforms.choice import checked_name
+from dirimix.estimators.transforms.choice import checked_name, choose_transform
 from dirimix.estimators.transforms.domain import refuse_outside
+from dirimix.estimators.transforms.scaled import to_scale
+from dirimix.laws.noise_scale import NoiseScale, noise_scale
 from dirimix.laws.transform_names import NO_TRANSFORM
 from dirimix.laws.transformed_mixture import PredictiveLaw
 from dirimix.methods import Choice
@@ -105,16 +107,16 @@ def fit_method(
     Raises:
         InputError: If the table or an option is not usable.
     """
+    _check_domain(data, options)
     rows = data.parts["train"]
-    built = choice.method.build(data.coords, data.models, options, seed)
+    y, scale = observed(rows), scale_of(data, options)
+    built = choice.method.build(data.coords, data.models, {**options, "y_scale": scale}, seed)
     mixture, singles = (None, built) if choice.method.each_model else (built[""], {})
-    correction = _correction(data, options, seed) if choice.corrected else None
+    correction = _correction(data, options, scale, seed) if choice.corrected else None
     fitted = FittedMethod(
         choice.name, data.coords, data.models, data.target, correction, mixture, singles,
         {model: _rows_used(member, rows.frame) for model, member in built.items()},
     )  # fmt: skip
-    _check_domain(data, options)
-    y = observed(rows)
     if correction is not None:
         correction.fit(rows.frame, y, rows.y_err)
     frame = fitted.prepared(rows.frame)
@@ -139,12 +141,28 @@ def _rows_used(member: AbstractMixture, frame: pd.DataFrame) -> int:
     return int(np.sum(known.all(axis=1) if member.complete_only else known.any(axis=1)))
 
 
-def _correction(data: SplitTable, options: Mapping[str, object], seed: int) -> GPCorrection:
-    y_scale = options.get("y_scale", 1.0)
-    assert isinstance(y_scale, float | int)
+def scale_of(data: SplitTable, options: Mapping[str, object]) -> NoiseScale:
+    """The scale of the noise for every method fitted to a table: one for all, as are its models.
+
+    So single models are measured in one unit, and corrected ones in that of the models as given.
+
+    Raises:
+        InputError: If the options give one that is no positive number.
+    """
+    rows = data.parts["train"]
+    given: Any = options.get("y_scale")
+    name: Any = options.get("y_transform")
+    table = make_table(rows.frame, data.coords, data.models, rows.y)
+    scaled = to_scale(table, choose_transform(name, table, data.target))
+    return noise_scale(given, scaled.f, observed(scaled))
+
+
+def _correction(
+    data: SplitTable, options: Mapping[str, object], scale: NoiseScale, seed: int
+) -> GPCorrection:
     transform: Any = options.get("y_transform")
     return GPCorrection(
-        data.coords, data.models, y_scale=y_scale, y_transform=transform, random_state=seed
+        data.coords, data.models, y_scale=scale, y_transform=transform, random_state=seed
     )
 
 

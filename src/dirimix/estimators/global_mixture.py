@@ -31,14 +31,14 @@ class AbstractGlobalMixture(AbstractSampledMixture):
     def _quantities(self, draws: Draws, table: Table) -> dict[str, Quantity]:
         of_models = {n: draws[n] for n in ("weights", "alpha") if n in draws}
         found = {n: Quantity(v, ("model",), (table.models,)) for n, v in of_models.items()}
-        return found | {"sigma": Quantity(draws["sigma"])}
+        return found | {"sigma": Quantity(self._sigma(draws))}
 
     def _predictions(self, kept: Mapping[str, Quantity], table: Table) -> np.ndarray:
         return kept["weights"].values @ table.f.T
 
     def _keep(self, weights: np.ndarray, draws: Draws) -> None:
         """Keep draws of the weights, (s, K), and those of sigma that belong to them."""
-        self.weight_draws_, self.sigma_draws_ = weights, flat(draws["sigma"])
+        self.weight_draws_, self.sigma_draws_ = weights, flat(self._sigma(draws))
         self.weights_ = weights.mean(axis=0)
 
     def _predictive(self, table: Table) -> NormalMixture:
@@ -60,7 +60,7 @@ class LinearMixture(AbstractGlobalMixture):
         models: Names of the K model columns.
         chains, draws, warmup, kernel, min_ess, max_seconds, noise_prior, progress: As those of
             `DirichletMixture`; more draws by default.
-        y_scale: Unit of the noise prior, in the unit of y.
+        y_scale: Scale of the noise, in the unit of y; by default found from the training rows.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
         random_state: Same seed, same draws.
@@ -87,12 +87,13 @@ class LinearMixture(AbstractGlobalMixture):
 
     def _fit(self, table: Table) -> None:
         table = table.rows(complete_rows(table))
-        draws = self._sample(LinearPosterior(table, self._noise()), table)
+        unit = table.in_units_of(self.y_scale_)
+        draws = self._sample(LinearPosterior(unit, self._noise()), table)
         self.free_draws_ = flat(draws["weights"])
         self._keep(self.free_draws_ / self.free_draws_.sum(axis=1, keepdims=True), draws)
 
     def _priors(self) -> dict[str, str]:
-        return {"weights": "Uniform(0, 1), independent", "sigma": str(self._noise())}
+        return {"weights": "Uniform(0, 1), independent"}
 
     def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
         del draws  # the weights' prior is flat
@@ -128,8 +129,9 @@ class DirichletMixture(AbstractGlobalMixture):
         min_ess: Effective sample size that all of `diagnostics_` is to reach, R-hat passing:
             after `draws` a tenth as many more, again and again. None for `draws` alone.
         max_seconds: Wall time after which no more draws are begun.
-        noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
-        y_scale: Unit of the noise prior, in the unit of y.
+        noise_prior: Prior of sigma in units of y_scale: 'weak' (half-Cauchy), 'paper'
+            (Gamma(5, 10)) or one of `dirimix.laws.noise_prior`.
+        y_scale: Scale of the noise, in the unit of y; by default found from the training rows.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
         random_state: Same seed, same draws.
@@ -158,12 +160,12 @@ class DirichletMixture(AbstractGlobalMixture):
 
     def _fit(self, table: Table) -> None:
         table = table.rows(complete_rows(table))
-        draws = self._sample(DirichletPosterior(table, self._noise(), self.alpha_scale), table)
+        unit = table.in_units_of(self.y_scale_).deviations()
+        draws = self._sample(DirichletPosterior(unit, self._noise(), self.alpha_scale), table)
         self._keep(flat(draws["weights"]), draws)
 
     def _priors(self) -> dict[str, str]:
-        alpha = f"HalfNormal({self.alpha_scale:g})"
-        return {"weights": "Dirichlet(alpha)", "alpha": alpha, "sigma": str(self._noise())}
+        return {"weights": "Dirichlet(alpha)", "alpha": f"HalfNormal({self.alpha_scale:g})"}
 
     def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
         return {"alpha": halfnorm.logpdf(draws["alpha"], scale=self.alpha_scale).sum(axis=-1)}

@@ -1,6 +1,6 @@
 """The log joints of the global mixtures (gBMM+L and gBMM+D): one weight vector for all sites.
 
-    y_i ~ Normal(w . f(x_i), sigma^2 + u_i^2),   sigma / y_scale ~ Gamma(shape, rate)
+    y_i ~ Normal(w . f(x_i), sigma^2 + u_i^2),   sigma / y_scale ~ the noise prior
     gBMM+L: w_k ~ Uniform(0, 1), independent
     gBMM+D: w ~ Dirichlet(alpha), alpha_k ~ HalfNormal(alpha_scale)
 
@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from scipy.special import logit
 
 from dirimix.laws import dirichlet
-from dirimix.laws.noise import AbstractNoisePrior
+from dirimix.laws.noise_prior import AbstractNoisePrior
 from dirimix.laws.simplex import simplex_least_squares
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
@@ -71,7 +71,7 @@ class AbstractGlobalPosterior(ABC):
         p = self.parameters(q)
         return (
             self.log_prior_weights(q)
-            + self.noise.log_density_of_log(q[-1], jnp.exp)
+            + self.noise.log_density_of_log(q[-1], jnp)
             + jnp.sum(self.site_log_likelihood(p))
         )
 

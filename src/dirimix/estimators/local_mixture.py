@@ -61,8 +61,9 @@ class LocalDirichletMixture(AbstractSampledMixture):
         min_ess: Effective sample size that all of `diagnostics_` is to reach, R-hat passing:
             after `draws` a tenth as many more, again and again. None for `draws` alone.
         max_seconds: Wall time after which no more draws are begun.
-        noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
-        y_scale: Unit of the noise prior, in the unit of y.
+        noise_prior: Prior of sigma in units of y_scale: 'weak' (half-Cauchy), 'paper'
+            (Gamma(5, 10)) or one of `dirimix.laws.noise_prior`.
+        y_scale: Scale of the noise, in the unit of y; by default found from the training rows.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
         random_state: Same seed, same draws.
@@ -108,10 +109,11 @@ class LocalDirichletMixture(AbstractSampledMixture):
             form=self.form,
             length_scale=self.length_scale,
         )
-        model = LocalPosterior(table, self.field_, self._noise(), *_constant_mixture(table))
+        unit = table.in_units_of(self.y_scale_)
+        model = LocalPosterior(unit, self.field_, self._noise(), *_constant_mixture(unit))
         heavy, options = table.f.size >= _HEAVY, f"(field={self.field!r})"
         draws = self._sample(model, table, options=options, heavy=heavy)
-        sigma = flat(np.exp(draws["latent_log_sigma"]))
+        sigma = flat(self._sigma(draws))
         chosen = _thin(sigma.size, _KEPT)
         self.latents_ = {n: flat(a)[chosen] for n, a in self._latents(draws).items()}
         self.sigma_draws_ = sigma[chosen]
@@ -127,7 +129,7 @@ class LocalDirichletMixture(AbstractSampledMixture):
         weight = dirichlet.mean(np.where(table.known, draws["log_alpha"], -np.inf))
         return {
             **self._hyperparameters(self._latents(draws), table),
-            "sigma": Quantity(np.exp(draws["latent_log_sigma"])),
+            "sigma": Quantity(self._sigma(draws)),
             "field_weight": Quantity(weight, *axes),
         }
 
@@ -136,7 +138,7 @@ class LocalDirichletMixture(AbstractSampledMixture):
         return np.einsum("csnk,nk->csn", kept["field_weight"].values, known)
 
     def _priors(self) -> dict[str, str]:
-        return {**self.field_.priors(), "sigma": str(self._noise())}
+        return self.field_.priors()
 
     def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
         return self.field_.log_priors(self._latents(draws))
@@ -150,12 +152,12 @@ class LocalDirichletMixture(AbstractSampledMixture):
 
     def _draw_site_weights(self, log_alpha: np.ndarray, sigma: np.ndarray) -> None:
         chosen, table = _thin(len(sigma), _KEPT_AT_SITES), self.training_
-        noise = np.hypot(sigma[chosen, None], table.y_err)
-        d = table.f - observed(table)[:, None]
+        unit = table.in_units_of(self.y_scale_).deviations()
+        noise = np.hypot(sigma[chosen, None] / self.y_scale_, unit.y_err)
         rng = self._generator("site weights")
         finite = np.where(table.known, log_alpha[chosen], 0.0)
         self.site_sigma_draws_ = sigma[chosen]
-        self.site_weight_draws_ = sample_site_weights(finite, noise, d, table.known, rng)
+        self.site_weight_draws_ = sample_site_weights(finite, noise, unit.f, table.known, rng)
 
     def _hyperparameters(self, latents: dict, table: Table) -> dict[str, Quantity]:
         labels = {

@@ -3,7 +3,7 @@
     log alpha_k(x)  ~ field
     w(x_i)          ~ Dirichlet(alpha(x_i))
     y_i             ~ Normal(w(x_i) . f(x_i), sigma^2 + u_i^2)
-    sigma / y_scale ~ Gamma(shape, rate)
+    sigma / y_scale ~ the noise prior
 
 Kejzlar, Neufcourt, Nazarewicz (2023), doi 10.1038/s41598-023-46568-0. The weights w(x_i) are
 integrated out exactly (`likelihood.density`), so that only the field and sigma are sampled; they
@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 
 from dirimix.estimators.fields.field import AbstractField, Params
 from dirimix.laws import dirichlet
-from dirimix.laws.noise import AbstractNoisePrior
+from dirimix.laws.noise_prior import AbstractNoisePrior
 from dirimix.likelihood.density import Likelihood
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
@@ -100,9 +100,7 @@ class LocalPosterior:
         sigma = jnp.exp(p["log_sigma"])
         noise = jnp.sqrt(sigma**2 + self.table.y_err**2)
         fit = jnp.sum(likelihood(jnp.exp(log_alpha), noise))
-        return (
-            self.field.log_prior(p) + self.noise.log_density_of_log(p["log_sigma"], jnp.exp) + fit
-        )
+        return self.field.log_prior(p) + self.noise.log_density_of_log(p["log_sigma"], jnp) + fit
 
     def target(self) -> Target:
         """What the sampler needs."""
@@ -142,6 +140,7 @@ class LocalPosterior:
         return {
             **{f"latent_{n}": p[n] for n in self.shapes()},
             "hyper": jnp.concatenate([jnp.ravel(p[n]) for n in self.shapes() if n != "z"]),
+            "sigma": jnp.exp(p["log_sigma"]),
             "log_alpha": log_alpha.astype(jnp.float32),
             "log_likelihood": self.likelihood(
                 jnp.exp(log_alpha), jnp.sqrt(jnp.exp(2 * p["log_sigma"]) + self.table.y_err**2)

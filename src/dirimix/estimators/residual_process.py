@@ -1,4 +1,7 @@
-"""A Gaussian process of one model's residuals: its hyperparameters, then its posterior."""
+"""A Gaussian process of one model's residuals: its hyperparameters, then its posterior.
+
+Residuals, errors, amplitude and noise are in units of the noise scale.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +15,8 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 Kernel = Any  # scikit-learn's kernels carry no types that name their parameters
 
 _STARTS = (1.0, 0.1)  # length-scales, in standard deviations of a coordinate
-_LOWEST, _HIGHEST = 1e-3, 1e3  # amplitude and noise, in units of y_scale
+_LOWEST, _HIGHEST = 1e-3, 1e3  # amplitude and noise, in units of the noise scale
+_FINEST, _COARSEST = 1e-5, 30.0  # at least, and at most or more, in units of the residuals' rms
 
 
 @dataclass(frozen=True)
@@ -66,23 +70,20 @@ def condition(
     return ResidualProcess(x, smooth, noise, factor, solution, left_out, variance * solution)
 
 
-def likeliest_kernel(
-    x: np.ndarray, residual: np.ndarray, error: np.ndarray, y_scale: float
-) -> Kernel:
+def likeliest_kernel(x: np.ndarray, residual: np.ndarray, error: np.ndarray) -> Kernel:
     """The kernel of the largest marginal likelihood, among two starts for the length-scales.
 
     Args:
         x: Standardised coordinates, (n, q).
         residual: y - f, (n,).
         error: Measurement errors, (n,).
-        y_scale: Unit of amplitude and noise, in the unit of y.
 
     Returns:
         Constant times squared exponential plus white noise.
     """
-    kernel = _start_kernel(x, residual, y_scale)
+    kernel = _start_kernel(x, residual)
     # an optimizer of our own: scikit-learn's warns whenever a bound is met, which is no fault
-    options: dict[str, Any] = {"alpha": error**2 + 1e-12 * y_scale**2, "optimizer": None}
+    options: dict[str, Any] = {"alpha": error**2 + 1e-12, "optimizer": None}
     process: Any = GaussianProcessRegressor(kernel, **options).fit(x, residual)
 
     def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
@@ -101,8 +102,10 @@ def likeliest_kernel(
     return kernel.clone_with_theta(min(found, key=lambda r: r.fun).x)
 
 
-def _start_kernel(x: np.ndarray, residual: np.ndarray, y_scale: float) -> Kernel:
-    variances = ((y_scale * _LOWEST) ** 2, (y_scale * _HIGHEST) ** 2)
+def _start_kernel(x: np.ndarray, residual: np.ndarray) -> Kernel:
+    size = float(np.sqrt(np.mean(residual**2)))
+    # a model far off moves both bounds: its process is larger, and has fewer digits for the noise
+    variances = (max(_LOWEST, _FINEST * size) ** 2, max(_HIGHEST, _COARSEST * size) ** 2)
     half = float(np.clip(np.mean(residual**2) / 2, variances[0], variances[1]))
     extent = np.ptp(x, axis=0)
     distinct = np.array([len(np.unique(column)) for column in x.T])

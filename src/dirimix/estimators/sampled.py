@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from dirimix.estimators.base import AbstractMixture
-from dirimix.estimators.fit_report import FitReport
+from dirimix.estimators.fit_report import FitReport, noise_words
 from dirimix.estimators.transforms.scaled import from_scale
-from dirimix.laws.noise import AbstractNoisePrior, GammaNoise
+from dirimix.laws.noise_prior import NOISE_PRIORS, AbstractNoisePrior, PriorName, chosen_prior
 from dirimix.sampling import convergence, posterior, sampler
 from dirimix.sampling.posterior import Quantity
 from dirimix.sampling.progress import Listener
@@ -44,14 +44,14 @@ class AbstractSampledMixture(AbstractMixture):
     kernel: str = "hmc"
     min_ess: float | None = None
     max_seconds: float | None = None
-    noise_prior: AbstractNoisePrior | None = None
+    noise_prior: AbstractNoisePrior | PriorName = "weak"
     progress: Listener | None = None
     trajectory: ClassVar[Any] = 4.0  # mean length in posterior standard deviations
     _accept: ClassVar[float]  # acceptance that the step size is tuned for
 
     @abstractmethod
     def _priors(self) -> dict[str, str]:
-        """The prior of every parameter in words."""
+        """The prior of every parameter but sigma in words."""
 
     @abstractmethod
     def _points(self, table: Table) -> tuple[str, ...]:
@@ -72,6 +72,7 @@ class AbstractSampledMixture(AbstractMixture):
     def fit_report(self) -> FitReport:
         return FitReport(
             priors=self.priors_,
+            y_scale=self.scale_,
             sigma=self.sigma_,
             posterior=self.posterior_,
             diagnostics=self.diagnostics_,
@@ -80,14 +81,22 @@ class AbstractSampledMixture(AbstractMixture):
         )
 
     def _noise(self) -> AbstractNoisePrior:
-        return (self.noise_prior or GammaNoise()).scaled(self.y_scale)
+        """The prior of sigma in units of `y_scale_`, which are those that the sampler works in."""
+        return chosen_prior(self.noise_prior, NOISE_PRIORS)
+
+    def _sigma(self, draws: Draws) -> np.ndarray:
+        """Draws of sigma in the unit of y, (chains, draws)."""
+        return draws["sigma"] * self.y_scale_
 
     def _sample(
         self, model: Posterior, table: Table, *, options: str = "", heavy: bool = False
     ) -> Draws:
-        """Draw, judge and keep; a warning, which names `options`, where the checks failed."""
+        """Draw, judge and keep; a warning, which names `options`, where the checks failed.
+
+        `model` is of the table in units of `y_scale_`, as are its draws of sigma.
+        """
         refuse_answers(table)
-        self.priors_ = self._priors()
+        self.priors_ = {**self._priors(), **noise_words(self._noise(), self.scale_)}
         settings = Settings(
             self.chains,
             self.draws,
@@ -123,10 +132,11 @@ class AbstractSampledMixture(AbstractMixture):
 
     def _data_tree(self, sample: sampler.Sample, table: Table) -> xr.DataTree:
         points, quantities = self._points(table), self._quantities(sample.draws, table)
-        sigma = self._noise().log_density(quantities["sigma"].values)
+        prior = self._noise().scaled(self.y_scale_)
         shown = from_scale(table, self.transform_)
         y = observed(shown)
-        log_likelihood = sample.draws["log_likelihood"] + self.transform_.log_jacobian(y)
+        # a density of y, whatever the scale and the unit it is taken in
+        slope = self.transform_.log_jacobian(y) - np.log(self.y_scale_)
         return posterior.data_tree(
             quantities,
             sample.stats,
@@ -136,8 +146,11 @@ class AbstractSampledMixture(AbstractMixture):
                 "x": Quantity(table.x, ("point", "coordinate"), (points, table.coords)),
                 "y_err": Quantity(shown.y_err, ("point",), (points,)),
             },
-            Quantity(log_likelihood, ("point",), (points,)),
-            {**self._log_priors(sample.draws), "sigma": sigma},
+            Quantity(sample.draws["log_likelihood"] + slope, ("point",), (points,)),
+            {
+                **self._log_priors(sample.draws),
+                "sigma": prior.log_density(quantities["sigma"].values),
+            },
         )
 
 

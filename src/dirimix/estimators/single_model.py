@@ -7,8 +7,9 @@ import numpy as np
 
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
-from dirimix.estimators.fit_report import FitReport
-from dirimix.laws.noise import AbstractNoisePrior, GammaNoise, sigma_posterior
+from dirimix.estimators.fit_report import FitReport, noise_words
+from dirimix.laws.noise import sigma_posterior
+from dirimix.laws.noise_prior import NOISE_PRIORS, AbstractNoisePrior, PriorName, chosen_prior
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.table.selection import complete_rows, observed
 from dirimix.table.table import Table
@@ -22,8 +23,9 @@ class SingleModel(AbstractMixture):
         coords: Names of the coordinate columns (not used by the law).
         models: Names of the model columns.
         model: The one that is used; by default the only one of `models`.
-        noise_prior: Prior of sigma; by default the paper's, `GammaNoise(5, 10)`.
-        y_scale: Unit of the noise prior, in the unit of y.
+        noise_prior: Prior of sigma in units of y_scale: 'weak' (half-Cauchy), 'paper'
+            (Gamma(5, 10)) or one of `dirimix.laws.noise_prior`.
+        y_scale: Scale of the noise, in the unit of y; by default found from the training rows.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
         random_state: Seed of `sample_y`.
@@ -47,20 +49,23 @@ class SingleModel(AbstractMixture):
     """
 
     model: str | None = field(default=None, kw_only=False)
-    noise_prior: AbstractNoisePrior | None = None
+    noise_prior: AbstractNoisePrior | PriorName = "weak"
     _min_models: ClassVar[int] = 1
 
     def _fit(self, table: Table) -> None:
         k = self._position(table.models)
         alone = table.alone(k)
         alone = alone.rows(complete_rows(alone))
-        prior = (self.noise_prior or GammaNoise()).scaled(self.y_scale)
-        residual = observed(alone) - alone.f[:, 0]
+        prior = chosen_prior(self.noise_prior, NOISE_PRIORS)
+        unit = alone.in_units_of(self.y_scale_)
         self.model_ = table.models[k]
-        self.sigma_nodes_, self.sigma_weights_ = sigma_posterior(residual, alone.y_err, prior)
+        nodes, self.sigma_weights_ = sigma_posterior(
+            observed(unit) - unit.f[:, 0], unit.y_err, prior
+        )
+        self.sigma_nodes_ = nodes * self.y_scale_
         self.sigma_ = float(self.sigma_nodes_ @ self.sigma_weights_)
         self.weights_ = np.eye(len(table.models))[k]
-        self.priors_ = {"sigma": str(prior)}
+        self.priors_ = noise_words(prior, self.scale_)
 
     def _position(self, models: tuple[str, ...]) -> int:
         if self.model is None and len(models) == 1:
@@ -89,4 +94,4 @@ class SingleModel(AbstractMixture):
         return np.tile(self.weights_, (1, len(table.f), 1))
 
     def fit_report(self) -> FitReport:
-        return FitReport(priors=self.priors_, sigma=self.sigma_)
+        return FitReport(priors=self.priors_, sigma=self.sigma_, y_scale=self.scale_)

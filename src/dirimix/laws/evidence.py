@@ -23,14 +23,8 @@ from scipy import special
 from scipy.special import gammaln
 
 from dirimix._arrays import Floats
-from dirimix.laws.noise import (
-    AbstractNoisePrior,
-    GammaPrecision,
-    Peak,
-    find_peak,
-    log_likelihood,
-    log_target,
-)
+from dirimix.laws.noise import Peak, find_peak, log_likelihood, log_target
+from dirimix.laws.noise_prior import AbstractNoisePrior, GammaPrecision
 
 _DOUBLINGS = 12
 _special: Any = special  # SciPy does not type the results of these

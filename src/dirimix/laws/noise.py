@@ -1,23 +1,21 @@
-"""The noise level sigma: its priors, its likelihood and its posterior given residuals.
+"""The noise level sigma: its likelihood and its posterior given residuals.
 
 Everywhere residual d_i = y_i - mean_i ~ Normal(0, sigma^2 + u_i^2), where u_i is the known
-standard deviation of the measurement error. Priors are on sigma in units of `scale`;
-residuals, errors and sigma itself are always in the unit of y.
+standard deviation of the measurement error. Residuals, errors and sigma are in one unit.
 """
 
 # pyright: strict, reportMissingTypeStubs=false
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import optimize, special
-from scipy.special import gammaln
 
 from dirimix._arrays import Floats
 from dirimix.errors import InputError
+from dirimix.laws.noise_prior import AbstractNoisePrior
 
 _REACH = 30.0  # half width of the search for log sigma, around the scales of data and prior
 _STEP = 0.25  # of that search
@@ -26,95 +24,6 @@ _NEGLIGIBLE = 1e-14  # probability of a node of sigma
 _BLOCK = 4_000_000  # array elements held at once
 _special: Any = special  # SciPy types neither the arguments nor the results of these
 _optimize: Any = optimize
-
-
-@dataclass(frozen=True)
-class AbstractNoisePrior(ABC):
-    """Prior of sigma in a unit, `scale`; defaults of the paper, doi 10.1038/s41598-023-46568-0."""
-
-    shape: float
-    rate: float
-    scale: float = 1.0
-
-    @abstractmethod
-    def log_density(self, sigma: Floats) -> Floats:
-        """Log density with respect to `sigma`, (s,), in the unit of y."""
-
-    @abstractmethod
-    def log_density_of_log(self, log_sigma: Any, exp: Callable[[Any], Any] = np.exp) -> Any:
-        """Log density of log sigma, up to a constant; with JAX's exponential of its arrays."""
-
-    @abstractmethod
-    def sample(self, rng: np.random.Generator, n: int) -> Floats:
-        """Draws of sigma, (n,), in the unit of y."""
-
-    @abstractmethod
-    def derivatives(self, sigma: Floats) -> tuple[Floats, Floats]:
-        """First and second derivative of the log density of log sigma at `sigma`, (s,) each."""
-
-    def scaled(self, scale: float) -> Self:
-        """The same prior with its unit multiplied by `scale`."""
-        return replace(self, scale=self.scale * scale)
-
-
-@dataclass(frozen=True)
-class GammaNoise(AbstractNoisePrior):
-    """sigma / scale ~ Gamma(shape, rate); the default is the paper's (mean 0.5, sd 0.22).
-
-    >>> print(GammaNoise())
-    sigma / 1 ~ Gamma(shape 5, rate 10)
-    """
-
-    shape: float = 5.0
-    rate: float = 10.0
-
-    def __str__(self) -> str:
-        return f"sigma / {self.scale:g} ~ Gamma(shape {self.shape:g}, rate {self.rate:g})"
-
-    def log_density(self, sigma: Floats) -> Floats:
-        s = np.asarray(sigma) / self.scale
-        constant = self.shape * np.log(self.rate) - gammaln(self.shape) - np.log(self.scale)
-        return constant + (self.shape - 1) * np.log(s) - self.rate * s
-
-    def log_density_of_log(self, log_sigma: Any, exp: Callable[[Any], Any] = np.exp) -> Any:
-        return self.shape * log_sigma - self.rate * (exp(log_sigma) / self.scale)
-
-    def sample(self, rng: np.random.Generator, n: int) -> Floats:
-        return rng.gamma(self.shape, self.scale / self.rate, n)
-
-    def derivatives(self, sigma: Floats) -> tuple[Floats, Floats]:
-        decay = self.rate * np.asarray(sigma) / self.scale
-        return self.shape - decay, -decay
-
-
-@dataclass(frozen=True)
-class GammaPrecision(AbstractNoisePrior):
-    """(scale / sigma)^2 ~ Gamma(shape, rate), conjugate; the default is the paper's.
-
-    >>> print(GammaPrecision())
-    (1 / sigma)^2 ~ Gamma(shape 0.252, rate 0.03)
-    """
-
-    shape: float = 0.252
-    rate: float = 0.030
-
-    def __str__(self) -> str:
-        return f"({self.scale:g} / sigma)^2 ~ Gamma(shape {self.shape:g}, rate {self.rate:g})"
-
-    def log_density(self, sigma: Floats) -> Floats:
-        s = np.asarray(sigma) / self.scale
-        constant = self.shape * np.log(self.rate) - gammaln(self.shape) + np.log(2 / self.scale)
-        return constant - (2 * self.shape + 1) * np.log(s) - self.rate / s**2
-
-    def log_density_of_log(self, log_sigma: Any, exp: Callable[[Any], Any] = np.exp) -> Any:
-        return -2 * self.shape * log_sigma - self.rate * (self.scale / exp(log_sigma)) ** 2
-
-    def sample(self, rng: np.random.Generator, n: int) -> Floats:
-        return self.scale / np.sqrt(rng.gamma(self.shape, 1 / self.rate, n))
-
-    def derivatives(self, sigma: Floats) -> tuple[Floats, Floats]:
-        decay = 2 * self.rate * (self.scale / np.asarray(sigma)) ** 2
-        return decay - 2 * self.shape, -2 * decay
 
 
 def log_likelihood(

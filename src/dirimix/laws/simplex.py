@@ -31,9 +31,10 @@ def simplex_least_squares(f: Floats, y: Floats) -> Floats:
     array([0.75, 0.25])
     """
     deviation = f - y[:, None]
-    squares: Floats = np.sum(deviation**2, axis=0)
-    size = np.sqrt(np.mean(squares))
-    stacked = np.vstack([deviation / (size or 1.0), np.ones(f.shape[1])])
+    # units of the nearest model, or a far one would leave the others no digits
+    sizes: Floats = np.sqrt(np.sum(deviation**2, axis=0))
+    unit = np.min(sizes, where=sizes > 0, initial=np.inf) if sizes.any() else 1.0
+    stacked = np.vstack([deviation / unit, np.ones(f.shape[1])])
     v: Floats = _optimize.nnls(stacked, np.append(np.zeros(len(y)), 1.0))[0]
     return v / v.sum()
 

@@ -7,7 +7,8 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from types import UnionType
+from typing import Any, Literal, Union, cast, get_args, get_origin
 
 from dirimix.assess.options import Reversion, Scheme, Threshold
 from dirimix.errors import InputError, did_you_mean
@@ -81,22 +82,33 @@ def _beside(path: Path, table: str) -> str:
 
 
 def check_options(choice: Choice, options: Mapping[str, object]) -> None:
-    """Check options of a method against the defaults of its estimator.
+    """Check options of a method against the parameters of its estimator.
 
     Raises:
         InputError: If the method does not have one of them, or has it of another kind.
     """
-    known = choice.method.options()
+    known = choice.method.types()
     for name, value in options.items():
         if name not in known:
             raise InputError(
                 f"{choice.name} has no option {name!r}{did_you_mean(name, known)}; it has "
                 f"{', '.join(known) or 'none'}"
             )
-        kind = type(known[name])
-        fits = type(value) is kind or (kind is float and type(value) is int)
-        if kind in _KINDS and not fits:
-            raise InputError(f"option {name!r} of {choice.name} is {_KINDS[kind]}, not {value!r}")
+        wanted = _wanted(known[name], value)
+        if wanted:
+            raise InputError(f"option {name!r} of {choice.name} is {wanted}, not {value!r}")
+
+
+def _wanted(annotation: Any, value: object) -> str:
+    """What an option must be, by the type of its parameter, '' if the value is that."""
+    several = get_origin(annotation) in (Union, UnionType)
+    parts = get_args(annotation) if several else (annotation,)
+    words = [str(word) for p in parts if get_origin(p) is Literal for word in get_args(p)]
+    if words:
+        return "" if value in words else f"one of {', '.join(words)}"
+    kinds: list[type] = [part for part in parts if part in _KINDS]
+    fits = type(value) in kinds or (float in kinds and type(value) is int)
+    return "" if fits or not kinds else " or ".join(_KINDS[kind] for kind in kinds)
 
 
 def _options(

@@ -21,6 +21,7 @@ from dirimix.errors import (
     CorrectionOverlapWarning,
     DroppedRowsWarning,
     InputError,
+    ScaleWarning,
 )
 from dirimix.estimators.fitted import FittedMethod, fit_method
 from dirimix.estimators.transforms.choice import in_words
@@ -51,7 +52,7 @@ from dirimix.study.spec import Study
 from dirimix.table.split import SplitTable
 
 # warnings about a result, which are kept with it
-_KEPT = (CorrectionOverlapWarning, DroppedRowsWarning)
+_KEPT = (CorrectionOverlapWarning, DroppedRowsWarning, ScaleWarning)
 
 
 class Reporter(Protocol):

@@ -81,6 +81,20 @@ class Table:
         x, f, f_sd, y_err = (a[keep] for a in (self.x, self.f, self.f_sd, self.y_err))
         return replace(self, x=x, f=f, f_sd=f_sd, y=y, y_err=y_err)
 
+    def in_units_of(self, scale: float) -> "Table":
+        """The table with values, observations and errors divided by `scale`."""
+        y = None if self.y is None else self.y / scale
+        f, f_sd, y_err = (a / scale for a in (self.f, self.f_sd, self.y_err))
+        return replace(self, f=f, f_sd=f_sd, y=y, y_err=y_err)
+
+    def deviations(self) -> "Table":
+        """The models' deviations from the observations, which are 0: what weights of sum one see.
+
+        A constant added to models and observations leaves no rounding errors in it.
+        """
+        y = np.zeros(len(self.f)) if self.y is None else self.y
+        return replace(self, f=self.f - y[:, None], y=np.zeros(len(y)))
+
     def alone(self, k: int) -> "Table":
         """The table of the model at one position only."""
         f, f_sd = self.f[:, [k]], self.f_sd[:, [k]]
