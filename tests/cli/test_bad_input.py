@@ -27,6 +27,7 @@ from spoilt import (
     dataset,
     fit,
     fit_file,
+    held,
     predict,
     published,
     run,
@@ -240,11 +241,6 @@ def no_network(monkeypatch, tmp_path):
     monkeypatch.delenv(files.VARIABLE, raising=False)
     monkeypatch.setattr(files, "_cache", lambda: tmp_path / "cache")
     monkeypatch.setattr(pooch.HTTPDownloader, "__call__", unreachable)
-
-
-def held(folder: Path) -> dict[Path, bytes]:
-    """Every file in a folder."""
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.usefixtures("no_network")

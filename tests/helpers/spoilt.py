@@ -118,3 +118,8 @@ def published(content: bytes, folder: Path) -> None:
     for file in DATASETS["nuclear-s2n"].files:
         (folder / file.path).parent.mkdir(exist_ok=True)
         (folder / file.path).write_bytes(content)
+
+
+def held(folder: Path) -> dict[Path, bytes]:
+    """Every file in a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}

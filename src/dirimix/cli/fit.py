@@ -61,10 +61,10 @@ def _fit(arguments: argparse.Namespace) -> bool:
     choice = parse_method(arguments.method)
     reporter = ConsoleReporter(quiet=arguments.quiet)
     # light checks first: the rest imports much
-    from dirimix.study.folder import check_target
+    from dirimix.study.check.target import check_target
     from dirimix.study.load import load_split_table
     from dirimix.study.parse import check_options
-    from dirimix.study.run import collected_warnings, fit_one, training_only
+    from dirimix.study.run import collected_warnings, fit_one
     from dirimix.study.spec import DataChoice, Study
 
     own = dict(options.setting(text) for text in arguments.option)
@@ -85,9 +85,9 @@ def _fit(arguments: argparse.Namespace) -> bool:
         seed=arguments.seed or 0,
         title=f"{choice.name} on {Path(arguments.table).name}",
     )
-    check_target(Path(arguments.out))
+    check_target(Path(arguments.out), "fit")
     with collected_warnings(reporter.say, arguments.table):
-        data = training_only(load_split_table(wanted, study.seed, arguments.data_dir))
+        data = load_split_table(wanted, study.seed, arguments.data_dir).training_only()
     reporter.describe(data)
     outcome = fit_one(study, data, Path(arguments.out), reporter)
     reporter.finish(outcome, arguments.out)

@@ -35,7 +35,8 @@ def _run(arguments: argparse.Namespace) -> bool:
     if arguments.only:
         study = study.only(options.names(arguments.only, "--only"))
     # a study that is not valid is refused before the heavy imports
-    from dirimix.study.folder import check_target
+    from dirimix.study.check.target import check_target
+    from dirimix.study.failures import refuse
     from dirimix.study.jobs import ResolvedStudy
     from dirimix.study.load import file_sha256, load_split_table
     from dirimix.study.run import collected_warnings, run_study
@@ -43,7 +44,7 @@ def _run(arguments: argparse.Namespace) -> bool:
     folder = Path(arguments.out or Path("runs", Path(arguments.study).stem))
     alone = arguments.jobs == 1 and arguments.dask is None
     reporter = ConsoleReporter(quiet=arguments.quiet, redraw=alone)
-    check_target(folder)
+    check_target(folder, "run")
     with collected_warnings(reporter.say, study.data.table):
         data = load_split_table(study.data, study.seed, arguments.data_dir)
         others = {
@@ -62,4 +63,5 @@ def _run(arguments: argparse.Namespace) -> bool:
         resume=arguments.resume,
     )
     reporter.finish(outcome, str(folder))
+    refuse(outcome.failures, f"all else is in {folder}")
     return not outcome.unconverged

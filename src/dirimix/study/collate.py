@@ -14,6 +14,7 @@ from dirimix.assess.ranking import ranking, unlike_rows
 from dirimix.assess.schema import TABLES, read_tables
 from dirimix.assess.threshold import joint
 from dirimix.laws.bootstrap import Bootstrap
+from dirimix.study.failures import Failure
 from dirimix.study.folder import OTHER_TABLE_FOLDER
 from dirimix.study.jobs import Job, ResolvedStudy
 from dirimix.study.validation import confirmed, joined, validate
@@ -22,10 +23,11 @@ from dirimix.study.variants import variant_pairs, weight_changes
 
 @dataclass(frozen=True)
 class Finished:
-    """A study whose jobs are done."""
+    """A study whose jobs are done, those that could be."""
 
     setup: ResolvedStudy
     jobs: Sequence[Job]
+    failures: Sequence[Failure] = ()
 
     @property
     def whole(self) -> list[Job]:
@@ -53,7 +55,8 @@ class Collated:
 
 def collate(done: Finished) -> Collated:
     """Bring the results of all jobs together."""
-    data, pairs = done.setup.data, variant_pairs(done.setup.study)
+    data, there = done.setup.data, {job.choice.name for job in done.whole}
+    pairs = tuple(pair for pair in variant_pairs(done.setup.study) if there.issuperset(pair))
     found, notes = _compared(done, pairs)
     elsewhere = [job for job in done.jobs if job.task.place.startswith(OTHER_TABLE_FOLDER)]
     for source, jobs in {"fits": done.whole, "targets": [*done.whole, *elsewhere]}.items():

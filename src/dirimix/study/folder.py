@@ -1,14 +1,12 @@
-"""Output folders: made whole or not at all, and never over somebody else's files."""
+"""Output folders: the names of their files, and how these are written and read."""
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ REDUCED_FOLDER, OTHER_TABLE_FOLDER = "preselection", "threshold"
 FIT_FOLDERS = (METHOD_FOLDER, FOLD_FOLDER, REDUCED_FOLDER, OTHER_TABLE_FOLDER)
 FIGURE_FOLDER = "figures"
 FACTS_FILE = "facts.json"  # in the folder of every fit
+POSTERIOR_FILE = "posterior.nc"  # there until it is whole
 MODEL_FILE = "model.joblib"
 SCORES_FILE, MANIFEST_FILE, REPORT_FILE = "scores.json", "manifest.json", "report.html"
 
@@ -33,24 +32,12 @@ def posterior_file(method: str) -> str:
     return f"posterior-{method}.nc"
 
 
-_OURS = (
-    MARK,
-    ".*.part",
-    *FIT_FOLDERS,
-    FIGURE_FOLDER,
-    "*.csv",
-    posterior_file("*"),
-    MODEL_FILE,
-    "*.json",
-    REPORT_FILE,
-)
 DIGITS = "%.10g"  # sums differ in the last digits of a double between machines
 
 
 @contextmanager
 def whole_folder(target: Path) -> Generator[Path]:
     """A new folder beside the target that takes its place when the block ends well."""
-    check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
         prefix=f".{target.name}-", dir=target.parent, ignore_cleanup_errors=True
@@ -61,27 +48,6 @@ def whole_folder(target: Path) -> Generator[Path]:
         if target.exists():
             target.replace(Path(scratch) / "old")
         fresh.replace(target)
-
-
-def check_target(target: Path) -> None:
-    """Raise an InputError if a folder to be written holds anything that is not ours."""
-    if target.exists() and not target.is_dir():
-        raise InputError(f"the output {str(target)!r} is a file; name a folder")
-    held = sorted(path.name for path in target.iterdir()) if target.is_dir() else []
-    if held and MARK not in held:
-        raise InputError(
-            f"the output folder {str(target)!r} is not empty and was not written by dirimix; "
-            "name another, or empty it yourself"
-        )
-    for name in held:
-        if not any(fnmatch(name, ours) for ours in _OURS):
-            raise InputError(
-                f"the output folder {str(target)!r} holds {name!r}, which dirimix did not write; "
-                "move it away, or name another folder"
-            )
-    path = target.absolute()
-    if not os.access(next(p for p in (path, *path.parents) if p.exists()), os.W_OK):
-        raise InputError(f"the output folder {str(target)!r} cannot be written to; name another")
 
 
 def mark(folder: Path, kind: str) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from dirimix._version import __version__
 from dirimix.study.collate import Collated, Finished, collate
+from dirimix.study.failures import Failure, by_title
 from dirimix.study.folder import MANIFEST_FILE, SCORES_FILE, records, write_json, write_tables
 from dirimix.table.split import SplitTable
 
@@ -36,11 +37,13 @@ class Outcome:
         unconverged: Why, by method, of those that have not converged and are not tolerated.
         scores: The score table.
         notes: What a reader of the scores must know, line by line.
+        failures: Fits without a result, of methods that are not tolerated.
     """
 
     unconverged: dict[str, tuple[str, ...]]
     scores: pd.DataFrame
     notes: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
 
 def finish(
@@ -52,8 +55,10 @@ def finish(
     write_json(_report_numbers(done, found), folder / SCORES_FILE)
     manifest = _manifest(done, command=command, seconds=seconds, inputs=inputs)
     write_json(manifest | {"notes": list(found.notes)}, folder / MANIFEST_FILE)
-    deciding = [j for j in done.jobs if j.choice.name not in done.setup.study.tolerated]
-    return Outcome(done.unconverged(deciding), found.tables["scores"], found.notes)
+    tolerated = done.setup.study.tolerated
+    deciding = [j for j in done.jobs if j.choice.name not in tolerated]
+    failures = tuple(f for f in done.failures if f.job.choice.name not in tolerated)
+    return Outcome(done.unconverged(deciding), found.tables["scores"], found.notes, failures)
 
 
 def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
@@ -91,6 +96,7 @@ def _report_numbers(done: Finished, found: Collated) -> dict[str, Any]:
         "data": _described(done.setup.data),
         "methods": [{k: f[k] for k in known} for f in (job.facts() for job in done.whole)],
         "notes": list(found.notes),
+        "failed": by_title(done.failures),
         "unconverged": done.unconverged(job for job in done.jobs if not job.is_whole),
         **{name: _rows(tables[name]) for name in _SHOWN},
         "sampling": _rows(tables["sampling"].drop(columns="seconds")),
@@ -128,6 +134,7 @@ def _manifest(
         "data": _described(done.setup.data),
         "sha256": {**inputs, **others, **done.setup.data.inputs},
         "seconds": round(seconds, 3),
-        "converged": not done.unconverged(done.jobs),
+        "converged": not done.unconverged(done.jobs) and not done.failures,
+        "failed": by_title(done.failures),
         "methods": {f["method"]: {k: f[k] for k in shown} for f in facts},
     }

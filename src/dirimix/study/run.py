@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,14 +29,16 @@ from dirimix.estimators.transforms.choice import in_words
 from dirimix.laws.transform_names import NO_TRANSFORM
 from dirimix.sampling.progress import Listener
 from dirimix.sampling.workers import WorkerPool
+from dirimix.study.check.target import check_target
 from dirimix.study.collate import Finished
+from dirimix.study.failures import Failure, attempt, finished, refuse
 from dirimix.study.folder import (
     FACTS_FILE,
     FIT_FOLDERS,
     MANIFEST_FILE,
     MARK,
     MODEL_FILE,
-    check_target,
+    POSTERIOR_FILE,
     kind_of,
     mark,
     read_json,
@@ -82,24 +85,34 @@ def run_study(
     `inputs`, the sha256 of every file that the study was read from. So many `processes` fit at a
     time on this machine, or else the workers of the Dask scheduler whose address is `dask`.
 
+    A method that cannot be fitted is left out of what is collected, and told with its reason.
+
     Raises:
-        InputError: If the folder holds anything else, or a method cannot use the table.
+        InputError: If the folder holds anything else, or no method can use the table.
+        NotConverged: If the samplers of all methods failed.
     """
     begun = time.perf_counter()
-    check_target(folder)
+    check_target(folder, "run")
     data = setup.data
     setup = replace(setup, selection=preselect(setup.study, data))
     jobs = make_jobs(setup, folder)
     with _dask_client(dask) if dask else nullcontext() as client:
+        new = not folder.exists()
         waiting = _prepare(folder, jobs, reporter, resume=resume)
-        run_jobs(waiting, data, reporter, processes=processes, client=client)
+        failures = run_jobs(waiting, data, reporter, processes=processes, client=client)
+    done = Finished(setup, finished(jobs, failures), failures)
+    if not done.whole:
+        if new:
+            remove(folder)
+        refuse(failures, "no method is left to collect")
     seconds = time.perf_counter() - begun
-    return finish(Finished(setup, jobs), folder, command="run", seconds=seconds, inputs=inputs)
+    return finish(done, folder, command="run", seconds=seconds, inputs=inputs)
 
 
 def fit_one(study: Study, data: SplitTable, folder: Path, reporter: Reporter) -> Outcome:
     """Fit the one method of a study and write its output folder, the model included."""
     begun = time.perf_counter()
+    check_target(folder, "fit")
     with whole_folder(folder) as fresh:
         mark(fresh, "fit")
         setup = ResolvedStudy(study, data)
@@ -155,7 +168,7 @@ def run_job(job: Job, data: SplitTable, reporter: Reporter) -> FittedMethod:
     try:
         write_tables(tables, scratch)
         tree = fitted.mixture.fit_report().posterior if job.is_whole and fitted.mixture else None
-        posterior = scratch / "posterior.nc"
+        posterior = scratch / POSTERIOR_FILE
         if tree is not None:
             tree.to_netcdf(posterior, engine="h5netcdf")
         facts = _facts(job, fitted, lines, time.perf_counter() - begun)
@@ -176,23 +189,37 @@ def run_jobs(
     *,
     processes: int = 1,
     client: Any = None,
-) -> None:
+) -> tuple[Failure, ...]:
     """Run every job, each in a process of its own with its share of the cores if there are several.
 
     The workers of a Dask client, which share this machine's files, run them instead if it is given.
+
+    Returns:
+        The jobs that failed, each told when it does.
     """
+    found: list[Failure | None] = []
+
+    def collect(job: Job, run: Callable[[], object]) -> None:
+        found.append(failure := attempt(job, run))
+        if failure is not None:
+            reporter.say(f"{job.title}: failed: {failure.reason}")
+
     if client is not None:
-        client.gather([client.submit(_run_for_files, job, data, reporter) for job in jobs])
+        running = [client.submit(_run_for_files, job, data, reporter) for job in jobs]
+        for job, future in zip(jobs, running, strict=True):
+            collect(job, future.result)
     elif min(processes, len(jobs)) < 2:
         for job in jobs:
-            run_job(job, data, reporter)
+            collect(job, partial(run_job, job, data, reporter))
     else:
         with WorkerPool(deal_cores(min(processes, len(jobs)))) as pool:
-            running: list[Future[None]] = [
-                pool.submit(_run_for_files, job, data, reporter) for job in jobs
-            ]
-            for done in as_completed(running):
-                done.result()
+            futures: dict[Future[None], Job] = {
+                pool.submit(_run_for_files, job, data, reporter): job for job in jobs
+            }
+            for done in as_completed(futures):
+                collect(futures[done], done.result)
+    failed = {failure.job.home: failure for failure in found if failure is not None}
+    return tuple(failed[job.home] for job in jobs if job.home in failed)
 
 
 @contextmanager
@@ -212,25 +239,10 @@ def collected_warnings(say: Callable[[str], None], name: str) -> Generator[list[
             say(f"{name}: warning: {w.message}")
 
 
-def training_only(data: SplitTable) -> SplitTable:
-    """The data with its training rows alone, and a line that says so."""
-    others = {split: len(rows.frame) for split, rows in data.parts.items() if split != "train"}
-    rows = data.parts["train"]
-    if not others:
-        return data
-    unused = " and ".join(f"{n} {split} rows" for split, n in others.items())
-    note = (
-        f"fitted on the {len(rows.frame)} training rows of {data.source}; its {unused} are not used"
-    )
-    return replace(data, parts={"train": rows}, notes=(*data.notes, note))
-
-
 def _prepare(
     folder: Path, jobs: Sequence[Job], reporter: Reporter, *, resume: bool
 ) -> tuple[Job, ...]:
     """Make or clear the folder; the jobs that are still to be done."""
-    if resume and kind_of(folder) not in (None, "run"):
-        raise InputError(f"the folder {str(folder)!r} is not of a run; there is nothing to resume")
     done = [job for job in jobs if resume and job.is_done()]
     folder.mkdir(parents=True, exist_ok=True)
     keep = {MARK, *(job.posterior.name for job in done)}

@@ -2,7 +2,7 @@
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import pandas as pd
@@ -71,3 +71,16 @@ class SplitTable:
     label: str = ""
     citation: str = ""
     everywhere: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def training_only(self) -> "SplitTable":
+        """The same with its training rows alone, and a note that says so."""
+        rows = self.parts["train"]
+        others = {split: len(part.frame) for split, part in self.parts.items() if split != "train"}
+        if not others:
+            return self
+        unused = " and ".join(f"{n} {split} rows" for split, n in others.items())
+        note = (
+            f"fitted on the {len(rows.frame)} training rows of {self.source}; its {unused} are not "
+            "used"
+        )
+        return replace(self, parts={"train": rows}, notes=(*self.notes, note))

@@ -1,0 +1,125 @@
+"""Which folders may be written: new ones, empty ones, and what dirimix wrote by the same command.
+
+A folder that is written again is emptied first. So nothing is taken for ours by its ending alone: a
+file that dirimix never writes under that name is somebody's, and the folder is left as it is.
+"""
+
+# pyright: strict
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from dirimix.assess.schema import TABLES
+from dirimix.errors import InputError
+from dirimix.methods import parse_method
+from dirimix.study.folder import (
+    FACTS_FILE,
+    FIGURE_FOLDER,
+    FIT_FOLDERS,
+    MANIFEST_FILE,
+    MARK,
+    MODEL_FILE,
+    POSTERIOR_FILE,
+    REPORT_FILE,
+    SCORES_FILE,
+    kind_of,
+    posterior_file,
+    read_json,
+)
+
+# command -> what it writes
+_WRITERS = {"fit": "a fit", "run": "a study"}
+_TABLE_ENDINGS = (".csv", ".parquet")
+_FIGURE_ENDINGS = (".csv", ".png", ".svg")
+_HEAD_FILES = (MARK, MODEL_FILE, SCORES_FILE, MANIFEST_FILE, REPORT_FILE)
+
+
+def check_target(target: Path, kind: str) -> None:
+    """Refuse a folder that `fit` or `run`, the kind, would not write anew without a loss.
+
+    Raises:
+        InputError: If it is a file, cannot be written to, or holds anything that the same command
+            did not write there.
+    """
+    if target.exists() and not target.is_dir():
+        raise InputError(f"the output {str(target)!r} is a file; name a folder")
+    _check_writable(target)
+    if not target.is_dir() or not any(target.iterdir()):
+        return
+    found = kind_of(target)
+    if found is None:
+        raise InputError(
+            f"the output folder {str(target)!r} is not empty and was not written by dirimix; "
+            "name another, or empty it yourself"
+        )
+    if found != kind:
+        raise InputError(
+            f"the output folder {str(target)!r} holds {_WRITERS.get(found, found)}, which "
+            f"{kind!r} does not replace; name another, or delete it yourself"
+        )
+    for name in _not_ours(target):
+        raise InputError(
+            f"the output folder {str(target)!r} holds {name!r}, which dirimix did not write; "
+            "move it away, or name another folder"
+        )
+
+
+def _check_writable(target: Path) -> None:
+    path = target.absolute()
+    there = next(p for p in (path, *path.parents) if p.exists())
+    if not there.is_dir():
+        raise InputError(
+            f"the output folder {str(target)!r} would lie in {str(there)!r}, which is a file; "
+            "name another"
+        )
+    if not os.access(there, os.W_OK):
+        raise InputError(f"the output folder {str(target)!r} cannot be written to; name another")
+
+
+def _not_ours(folder: Path) -> Iterator[str]:
+    """What lies in an output folder under a name that dirimix does not give."""
+    for path in sorted(folder.iterdir()):
+        if path.name in FIT_FOLDERS and path.is_dir():
+            own = (p for p in sorted(path.rglob("*")) if not p.is_dir() and not _of_a_fit(p))
+            yield from (str(p.relative_to(folder)) for p in own)
+        elif path.name == FIGURE_FOLDER and path.is_dir():
+            known = _figures(folder)
+            yield from (f"{path.name}/{p.name}" for p in path.iterdir() if p.name not in known)
+        elif path.is_dir() or not _at_the_head(path):
+            yield path.name
+
+
+def _at_the_head(path: Path) -> bool:
+    return path.name in _HEAD_FILES or _is_table(path) or _is_posterior(path) or _is_part(path)
+
+
+def _of_a_fit(path: Path) -> bool:
+    return path.name in (FACTS_FILE, POSTERIOR_FILE) or _is_table(path) or _is_part(path)
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix in _TABLE_ENDINGS and path.stem in TABLES
+
+
+def _is_part(path: Path) -> bool:
+    """Whether it is what an interrupted command left of a file."""
+    return path.name.startswith(".") and path.name.endswith(".part")
+
+
+def _is_posterior(path: Path) -> bool:
+    before, after = posterior_file("\n").split("\n")
+    method = path.name.removeprefix(before).removesuffix(after)
+    try:
+        return path.name == posterior_file(parse_method(method).name)
+    except InputError:
+        return False
+
+
+def _figures(folder: Path) -> set[str]:
+    """The files of the exhibits that the study of a folder chose."""
+    if not (folder / MANIFEST_FILE).is_file():
+        return set()
+    chosen = read_json(folder / MANIFEST_FILE)["study"].get("exhibits", ())
+    names = [f"{each['name']}{ending}" for each in chosen for ending in _FIGURE_ENDINGS]
+    return {*names, *(f".{name}.part" for name in names)}
