@@ -38,6 +38,7 @@ from dirimix.sampling.rhat_ess import check_chains
 from dirimix.sampling.sampler import WINDOWS
 from dirimix.sampling.target import FIRST_STEP
 from dirimix.table.selection import observed
+from dirimix.table.space import Space
 from dirimix.table.table import Table
 
 FILE = Path(__file__).with_suffix(".csv")
@@ -103,7 +104,7 @@ class Run(NamedTuple):
 
 def make_model(table: Table) -> LocalPosterior:
     """The posterior that `LocalDirichletMixture` samples by default."""
-    prior = LengthScalePrior.of_sites(table.x)
+    prior = LengthScalePrior.of_sites(table.x, Space(table.coords))
     field = make_lattice_field(table.x, table.f.shape[1], prior)
     return LocalPosterior(table, field, GammaNoise(), *_constant_mixture(table))
 

@@ -33,6 +33,7 @@ def measure(sites: int, models: int) -> dict[str, object]:
     from dirimix.estimators.fields.length_scale import LengthScalePrior
     from dirimix.estimators.local_posterior import LocalPosterior
     from dirimix.laws.noise_prior import GammaNoise
+    from dirimix.table.space import Space
     from dirimix.table.table import make_table
 
     rng = np.random.default_rng(sites + models)
@@ -43,7 +44,8 @@ def measure(sites: int, models: int) -> dict[str, object]:
     y = y + rng.normal(0, 0.2, sites)
     names = tuple(f"m{k}" for k in range(models))
     table = make_table(np.column_stack([x, f]), ("a", "b"), names, y, fitting=True)
-    field = make_lattice_field(table.x, models, LengthScalePrior.of_sites(table.x))
+    prior = LengthScalePrior.of_sites(table.x, Space(table.coords))
+    field = make_lattice_field(table.x, models, prior)
     model = LocalPosterior(table, field, GammaNoise(), 0.5, np.full(models, 1 / models))
     with jax.enable_x64(True):
         at = jnp.asarray(model.start(1, rng)[0])

@@ -16,6 +16,7 @@ import pandas as pd
 from dirimix import LocalDirichletMixture
 from dirimix.estimators.fields.length_scale import LengthScalePrior
 from dirimix.table.selection import observed
+from dirimix.table.space import Space
 from dirimix.table.table import Table
 
 CHAINS = 4
@@ -73,7 +74,7 @@ def textbook_numpyro(table: Table, draws: int, warmup: int, seed: int) -> Drawn:
 
     numpyro.set_host_device_count(CHAINS)
     numpyro.enable_x64()
-    prior = LengthScalePrior.of_sites(table.x)
+    prior = LengthScalePrior.of_sites(table.x, Space(table.coords))
     x, (n, count) = jnp.asarray(table.x), table.f.shape
 
     def model() -> None:
@@ -115,7 +116,7 @@ def textbook_pymc(table: Table, draws: int, warmup: int, seed: int) -> Drawn:
     import pymc as pm
     import pytensor.tensor as pt
 
-    prior, (n, count) = LengthScalePrior.of_sites(table.x), table.f.shape
+    prior, (n, count) = LengthScalePrior.of_sites(table.x, Space(table.coords)), table.f.shape
     begun = time.perf_counter()
     with pm.Model():
         length = pm.Normal("length", 0, 1, shape=table.x.shape[1])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CORRECTED = "+gp"  # a method's name with this suffix mixes corrected models
 LABEL = "@"  # what follows it tells two runs of one method apart
 # parameters of an estimator that are not a study's options: set here, or no plain values
-_NOT_OPTIONS = ("self", "coords", "models", "model", "random_state", "progress")
+_NOT_OPTIONS = ("self", "coords", "models", "geo", "periodic", "model", "random_state", "progress")
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Method:
         models: tuple[str, ...],
         options: Mapping[str, object],
         seed: int,
+        places: Mapping[str, object] | None = None,
     ) -> dict[str, "AbstractMixture"]:
         """Unfitted estimators by the model that each uses, '' for a mixture of all.
 
@@ -72,9 +73,10 @@ class Method:
             models: Columns of the models.
             options: Options of the estimator, some of those that `options` names.
             seed: Its random_state.
+            places: Its `geo` and `periodic`, what coordinates are.
         """
         kind: Any = self.kind  # each takes options of its own
-        given = {**self.fixed, **options, "random_state": seed}
+        given = {**self.fixed, **(places or {}), **options, "random_state": seed}
         if self.each_model:
             return {m: kind(coords=coords, models=(m,), model=m, **given) for m in models}
         return {"": kind(coords=coords, models=models, **given)}

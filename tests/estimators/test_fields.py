@@ -1,17 +1,23 @@
 """The forms of the Gaussian process against its covariance."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.linalg.lapack import dpstrf as pstrf
 from scipy.spatial.distance import cdist
 
 from dirimix import LocalDirichletMixture
+from dirimix.estimators.fields.choice import make_field
 from dirimix.estimators.fields.gaussian_process import DenseField
 from dirimix.estimators.fields.hilbert import make_hilbert_field
+from dirimix.estimators.fields.inducing import InducingField, make_inducing_field, spread_points
 from dirimix.estimators.fields.lattice import make_lattice_field
 from dirimix.estimators.fields.length_scale import LengthScalePrior
+from dirimix.table.space import Space
 
 RHO = np.array([2.5, 4.0])
 RNG = np.random.default_rng(0)
@@ -19,7 +25,8 @@ SITES = RNG.uniform(0, 10, (30, 2))
 NEW = np.vstack([RNG.uniform(0, 10, (10, 2)), [[13.0, 5.0], [-8.0, 16.0], [-40.0, 60.0]]])
 PRIOR = LengthScalePrior.between(np.array([1.5, 2.0]), np.array([5.0, 6.0]))
 FORMS = {
-    "dense": DenseField(SITES, 1, PRIOR),
+    "dense": DenseField(SITES, 1, PRIOR, (0, 1)),
+    "inducing": make_inducing_field(SITES, 1, PRIOR, (0, 1), asked=False),
     "lattice": make_lattice_field(SITES, 1, PRIOR),
     "hilbert": make_hilbert_field(SITES, 1, PRIOR),
 }
@@ -79,3 +86,40 @@ def test_three_coordinates_are_served_exactly_at_the_sites():
         mixture.fit(frame, frame["3"] + rng.normal(0, 0.1, 25))
     assert "exact at the 25 sites" in mixture.priors_["log alpha"]
     assert mixture.predict_weights(frame).shape == (25, 2)
+
+
+def test_the_points_are_those_of_a_factorisation_with_pivots():
+    x = np.random.default_rng(3).uniform(0, 6, (300, 3))
+    chosen, left = spread_points(x, 0.01, 300)
+    gram = np.exp(-0.5 * cdist(x, x, "sqeuclidean"))
+    pivots = pstrf(gram, tol=0.01, lower=1)[1]
+    np.testing.assert_array_equal(chosen[:30], pivots[:30] - 1)
+    own, cross = gram[np.ix_(chosen, chosen)], gram[:, chosen]
+    kept = np.sum(cross * np.linalg.solve(own, cross.T).T, axis=1)
+    assert left == pytest.approx((1 - kept).max(), rel=1e-6)
+    assert left <= 0.01 < spread_points(x, 0.01, len(chosen) - 1)[1]
+
+
+@pytest.mark.parametrize("q", [3, 6])
+def test_many_sites_of_many_coordinates_have_the_covariance_of_a_dense_process(q):
+    x = np.random.default_rng(q).uniform(0, 1, (1500, q)) * 10.0 ** np.arange(q)
+    space = Space(tuple("abcdef"[:q]))
+    field = make_field(x, 1, space, field="gp", form="auto", length_scale=None)
+    assert isinstance(field, InducingField)
+    assert len(field.points) <= 400
+    assert ("times the usual" in field.priors()["log alpha"]) == (field.widened > 1)
+    some = np.random.default_rng(0).permutation(len(x))[:300]
+    scaled = np.zeros((1, q))
+    for shift in (0.0, 1.645, 3.0, -1.645):
+        scaled = np.full((1, q), shift) * np.where(np.arange(q) % 2, 1, -1)
+        rho = np.exp(field.length_prior.location + field.length_prior.spread * scaled[0])
+        # a model a latent: the field of each is a column of the basis
+        p = {"length": scaled, "z": np.eye(len(field.points))[None]}
+        basis = field.unit_field_at(p, x[some])[0][0]
+        oracle = np.exp(-0.5 * cdist(x[some] / rho, x[some] / rho, "sqeuclidean"))
+        errors = basis @ basis.T - oracle
+        assert np.abs(errors).max() < 0.02
+        assert np.sqrt(np.mean(errors**2)) < 1e-3
+        assert field.deficit(p)[0] < 0.02
+    few = replace(field, points=field.points[:50])  # the control: too few of them
+    assert few.deficit({"length": scaled, "z": np.zeros((1, 1, 50))})[0] > 0.02

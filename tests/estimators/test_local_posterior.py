@@ -20,13 +20,20 @@ from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.laws.noise_prior import GammaNoise
 from dirimix.likelihood.density import Likelihood
 from dirimix.table.selection import observed
+from dirimix.table.space import Space
 from dirimix.table.table import make_table
 
 NOISE = GammaNoise(5, 10, scale=1.3)
+
+
+def prior(x: np.ndarray) -> LengthScalePrior:
+    return LengthScalePrior.of_sites(x, Space(tuple("pq")))
+
+
 FIELDS = {
-    "lbmm-gld": lambda x, k: LinearField(x, k),
-    "lbmm-gpd": lambda x, k: make_lattice_field(x, k, LengthScalePrior.of_sites(x)),
-    "dense": lambda x, k: DenseField(x, k, LengthScalePrior.of_sites(x)),
+    "lbmm-gld": lambda x, k: LinearField(x, k, x.std(axis=0)),
+    "lbmm-gpd": lambda x, k: make_lattice_field(x, k, prior(x)),
+    "dense": lambda x, k: DenseField(x, k, prior(x), tuple(range(x.shape[1]))),
 }
 
 

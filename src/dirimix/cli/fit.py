@@ -19,6 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="CSV, Parquet or netCDF, or data:NAME")
     parser.add_argument("--target", metavar="COL", help="column of the observations")
     parser.add_argument("--coords", metavar="A,B", help="columns of the coordinates")
+    parser.add_argument("--geo", metavar="LON,LAT", help="which of them are places on the globe")
+    parser.add_argument(
+        "--periodic", metavar="A=PERIOD,...", help="which of them come round, such as doy=365.25"
+    )
     parser.add_argument("--models", metavar="M1,M2,...", help="columns of the models")
     parser.add_argument("--error", metavar="COL", help="column of the measurement errors")
     methods = ", ".join(METHODS)
@@ -77,6 +81,8 @@ def _fit(arguments: argparse.Namespace) -> bool:
         error=arguments.error,
         rows=arguments.rows,
         transform=arguments.transform,
+        geo=_columns(arguments.geo, "--geo"),
+        periodic=options.periods(arguments.periodic),
     )
     study = Study(
         wanted,

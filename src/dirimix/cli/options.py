@@ -39,6 +39,26 @@ def names(text: str, flag: str) -> tuple[str, ...]:
     return found
 
 
+def periods(text: str | None) -> dict[str, float] | None:
+    """Coordinates that come round and their periods, from a comma-separated list.
+
+    >>> periods("doy=365.25, hour=24")
+    {'doy': 365.25, 'hour': 24.0}
+
+    Raises:
+        InputError: If it is no such list.
+    """
+    if text is None:
+        return None
+    try:
+        pairs = [part.rpartition("=") for part in text.split(",")]
+        return {name.strip(): float(period) for name, _, period in pairs}
+    except ValueError as error:
+        raise InputError(
+            f"--periodic takes COORDINATE=PERIOD, separated by commas, not {text!r}"
+        ) from error
+
+
 def setting(text: str) -> tuple[str, object]:
     """A NAME=VALUE pair; the value is read as in a study file, else as text.
 

@@ -111,7 +111,7 @@ class BayesianModelAveraging(AbstractMixture):
 
     def _evidence_rows(self, table: Table, kept: np.ndarray) -> np.ndarray:
         if self.evidence_rows is None:
-            return kept[edge_rows(table.x[kept], self.n_evidence)]
+            return kept[edge_rows(self.space_.embed(table.x[kept]), self.n_evidence)]
         return _checked_rows(np.asarray(self.evidence_rows), table)
 
     def _compare(self, table: Table, prior: AbstractNoisePrior) -> pd.DataFrame:

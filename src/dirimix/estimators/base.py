@@ -3,7 +3,7 @@
 import inspect
 import zlib
 from abc import ABCMeta, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
@@ -28,6 +28,7 @@ from dirimix.laws.transforms import Identity
 from dirimix.sampling.progress import Listener
 from dirimix.table.frames import as_frame
 from dirimix.table.selection import observed
+from dirimix.table.space import make_space
 from dirimix.table.table import Table, make_table
 
 _RENAMED = {"sample_weights": "draw_weights", "seed": "random_state"}
@@ -63,6 +64,8 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
     coords: Sequence[str] = ()
     models: Sequence[str] = ()
     _: KW_ONLY
+    geo: Sequence[str] | None = None
+    periodic: Mapping[str, float] | None = None
     y_scale: float | NoiseScale | None = None
     y_transform: str | None = None
     random_state: int = 0
@@ -80,6 +83,9 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
             X, self.coords, self.models, y, y_err, fitting=True, min_models=min_models
         )
         self.kinds_, self.levels_ = dict(table.kinds), dict(table.levels)
+        self.space_ = make_space(table.coords, self.geo, self.periodic, tuple(table.levels))
+        self.space_.check(table.x)
+        table = replace(table, x=self.space_.canonical(table.x))
         frame = as_frame(X, (*self.coords, *self.models))
         self.n_features_in_ = frame.shape[1]
         if not isinstance(X, np.ndarray | Sequence) or getattr(X, "dtype", np.dtype(float)).names:
@@ -99,7 +105,9 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
     def _new_table(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> Table:
         """The table of sites to predict, its coordinates read as those of the fit were."""
         names = self.coords, self.models
-        return make_table(X, *names, None, y_err, kinds=self.kinds_, levels=self.levels_)
+        table = make_table(X, *names, None, y_err, kinds=self.kinds_, levels=self.levels_)
+        self.space_.check(table.x)
+        return replace(table, x=self.space_.canonical(table.x))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

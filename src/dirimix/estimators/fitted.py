@@ -110,7 +110,8 @@ def fit_method(
     _check_domain(data, options)
     rows = data.parts["train"]
     y, scale = observed(rows), scale_of(data, options)
-    built = choice.method.build(data.coords, data.models, {**options, "y_scale": scale}, seed)
+    given = {**options, "y_scale": scale}
+    built = choice.method.build(data.coords, data.models, given, seed, data.places)
     mixture, singles = (None, built) if choice.method.each_model else (built[""], {})
     correction = _correction(data, options, scale, seed) if choice.corrected else None
     fitted = FittedMethod(
@@ -162,7 +163,13 @@ def _correction(
 ) -> GPCorrection:
     transform: Any = options.get("y_transform")
     return GPCorrection(
-        data.coords, data.models, y_scale=scale, y_transform=transform, random_state=seed
+        data.coords,
+        data.models,
+        geo=data.geo,
+        periodic=data.periodic,
+        y_scale=scale,
+        y_transform=transform,
+        random_state=seed,
     )
 
 

@@ -48,11 +48,14 @@ class LocalDirichletMixture(AbstractSampledMixture):
         coords: Names of the q coordinate columns.
         models: Names of the K model columns.
         field: 'linear' or 'gp'.
-        form: Of the process: 'lattice' or 'hilbert' (one or two coordinates), 'dense' (exact at
-            the sites, for few of them), or 'auto', the lattice where it serves. `priors_` says
-            which.
-        length_scale: (low, high) for each coordinate, between which 98 % of the prior mass of
-            its length scale lies, with field='gp'; by default from the sites' spacing and extent.
+        form: Of the process: 'lattice' or 'hilbert' (one or two coordinates on lines), 'inducing'
+            (any, given few of the sites), 'dense' (exact at the sites, for few of them), or
+            'auto', which chooses. `priors_` says which.
+        length_scale: (low, high) for each coordinate (one for both of geo, in degrees of arc),
+            between which 98 % of the prior mass of its length scale lies, with field='gp'; by
+            default from the sites' spacing and extent.
+        geo: The longitude and the latitude among the coordinates: distances are on the globe.
+        periodic: Coordinates that come round, and their periods.
         chains: Independent chains.
         draws: Draws kept from each.
         warmup: Iterations before them.
@@ -103,8 +106,9 @@ class LocalDirichletMixture(AbstractSampledMixture):
 
     def _fit(self, table: Table) -> None:
         self.field_ = make_field(
-            table.x,
+            self.space_.embed(table.x),
             len(table.models),
+            self.space_,
             field=self.field,
             form=self.form,
             length_scale=self.length_scale,
@@ -161,10 +165,10 @@ class LocalDirichletMixture(AbstractSampledMixture):
 
     def _hyperparameters(self, latents: dict, table: Table) -> dict[str, Quantity]:
         labels = {
-            "rho": (("coordinate",), (table.coords,)),
+            "rho": (("coordinate",), (self.space_.names,)),
             "eta": (("model",), (table.models,)),
             "gamma": (("model",), (table.models,)),
-            "beta": (("model", "term"), (table.models, ("1", *table.coords))),
+            "beta": (("model", "term"), (table.models, ("1", *self.space_.features))),
         }
         known = self.field_.hyperparameters(latents)
         return {n: Quantity(np.asarray(v), *labels[n]) for n, v in known.items()}
@@ -175,14 +179,14 @@ class LocalDirichletMixture(AbstractSampledMixture):
         if np.median(self.deficit_) > _MAX_DEFICIT:
             warnings.warn(
                 f"the form of the field leaves out {np.median(self.deficit_):.1%} of its "
-                "variance at some site; lower the first bound of length_scale",
+                f"variance at some site; {self.field_.remedy()}",
                 ConvergenceWarning,
                 stacklevel=5,
             )
 
     def _log_alpha(self, table: Table) -> np.ndarray:
         """Draws at m sites, (s, m, K); -inf where a model has no value."""
-        log_alpha = self.field_.extend(self.latents_, table.x, self.random_state)
+        log_alpha = self.field_.extend(self.latents_, self.space_.embed(table.x), self.random_state)
         return dirichlet.saturated(np.where(table.known, log_alpha, -np.inf))
 
     def _weight_draws(self, table: Table) -> np.ndarray:

@@ -86,6 +86,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "label": Entry(values.text),
         "unit": Entry(values.text),
         "transform": Entry(values.one_of(*TRANSFORMS)),
+        "geo": Entry(values.names),
+        "periodic": Entry(values.periods),
     },
     "methods": {
         "run": Entry(values.names, "a list of methods; add run = [...]"),

@@ -235,4 +235,4 @@ def _content_of(data: SplitTable) -> list[object]:
         for split, rows in data.parts.items()
     }
     parts["everywhere"] = frame_sha256(data.everywhere)
-    return [data.coords, data.models, data.target, data.error, parts]
+    return [data.coords, data.models, data.target, data.error, parts, data.places]

@@ -16,6 +16,7 @@ from dirimix.estimators.transforms.domain import refuse_outside
 from dirimix.laws.transform_names import NO_TRANSFORM
 from dirimix.study.spec import DataChoice
 from dirimix.table.files import read_frame
+from dirimix.table.space import make_space
 from dirimix.table.split import DATASET, SPLITS, Part, SplitTable
 from dirimix.table.table import make_table
 
@@ -40,6 +41,7 @@ def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None)
     """
     is_dataset = choice.table.startswith(DATASET)
     data, frame, split = _from_dataset(choice, data_dir) if is_dataset else _from_file(choice)
+    data = replace(data, geo=choice.geo, periodic=choice.periodic)
     marks = _marks(frame, split, choice.test_fraction, seed)
     if choice.rows == "complete":
         data, marks = _mark_unusable(data, frame, marks)
@@ -191,6 +193,7 @@ def _check_columns(
     models = {m: pd.Series(frame[m]).where(usable, 1.0) for m in data.models if m in frame}
     table = make_table(frame.assign(**models), data.coords, data.models, y, y_err, min_models=2)
     refuse_outside(table, transform or NO_TRANSFORM, data.target)
+    make_space(data.coords, data.geo, data.periodic, tuple(table.levels)).check(table.x)
 
 
 def _part(data: SplitTable, frame: pd.DataFrame, split: str) -> Part:

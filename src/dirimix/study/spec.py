@@ -28,6 +28,8 @@ class DataChoice:
         unit: The unit of the target.
         transform: Scale in which the methods are fitted, a name of `laws.transforms`.
         n_train: Most training rows; the others are predicted as part of the landscape.
+        geo: The longitude and the latitude among the coordinates.
+        periodic: Coordinates that come round, and their periods.
     """
 
     table: str
@@ -42,6 +44,8 @@ class DataChoice:
     unit: str | None = None
     n_train: int | None = None
     transform: str | None = None
+    geo: tuple[str, ...] | None = None
+    periodic: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,6 +69,10 @@ texts = reader(
     "must be a section of texts, not",
     lambda v: isinstance(v, dict) and all(isinstance(t, str) for t in cast(Any, v).values()),
 )
+periods = reader(
+    "must be a section of numbers above 0, COORDINATE = PERIOD, not",
+    lambda v: isinstance(v, dict) and all(is_number(p) and p > 0 for p in cast(Any, v).values()),
+)
 text = reader("must be text in quotes, and it is", lambda v: isinstance(v, str))
 names = list_of(text, "must be a list of names, and it is", distinct=True)
 number = reader("must be a number, and it is", is_number, float)

@@ -2,6 +2,7 @@
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -55,6 +56,8 @@ class SplitTable:
         units: Units of columns.
         label: What the target is.
         citation: What to cite for the data.
+        geo: The longitude and the latitude among the coordinates, or None.
+        periodic: Coordinates that come round, and their periods, or None.
     """
 
     source: str
@@ -71,6 +74,13 @@ class SplitTable:
     label: str = ""
     citation: str = ""
     everywhere: pd.DataFrame = field(default_factory=pd.DataFrame)
+    geo: tuple[str, ...] | None = None
+    periodic: Mapping[str, float] | None = None
+
+    @property
+    def places(self) -> dict[str, object]:
+        """What the coordinates are, as an estimator takes it."""
+        return {"geo": self.geo, "periodic": self.periodic}
 
     def training_only(self) -> "SplitTable":
         """The same with its training rows alone, and a note that says so."""

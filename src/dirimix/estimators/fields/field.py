@@ -14,14 +14,14 @@ Params = dict[str, Any]
 
 
 class AbstractField(ABC):
-    """log alpha_k(x) for K models over q coordinates.
+    """log alpha_k(x) for K models over p straight coordinates.
 
     `shapes` names the latents; `log_prior` is their log density; `log_alpha` is at the training
     sites; `extend` draws log alpha at new sites given posterior draws. A leaf is a frozen
     dataclass that begins with the two attributes.
 
     Attributes:
-        x: Training sites, (n, q).
+        x: Training sites in straight coordinates (`dirimix.table.space`), (n, p).
         n_models: K.
     """
 
@@ -50,7 +50,7 @@ class AbstractField(ABC):
 
     @abstractmethod
     def extend(self, p: Params, x_new: np.ndarray, seed: int) -> np.ndarray:
-        """Draws of log alpha, (s, m, K), at sites `x_new`, (m, q), given draws of the latents.
+        """Draws of log alpha, (s, m, K), at sites `x_new`, (m, p), given draws of the latents.
 
         Each draw is one function of place: what it says at a site depends on the latents, the
         seed and the site alone, not on the other sites, and bit for bit (`laws.sites`).
@@ -67,6 +67,10 @@ class AbstractField(ABC):
     @abstractmethod
     def deficit(self, p: Params) -> np.ndarray:
         """Largest share of the field's variance left out at a training site, a draw, (s,)."""
+
+    def remedy(self) -> str:
+        """What a user can do where the form leaves out too much."""
+        return "lower the first bound of length_scale"
 
     @abstractmethod
     def priors(self) -> dict[str, str]:

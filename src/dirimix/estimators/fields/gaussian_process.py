@@ -29,14 +29,16 @@ class AbstractProcess(AbstractField):
     A form says what the standard normal latents z of a model are, and how they make a field.
 
     Attributes:
-        x: Training sites, (n, q).
+        x: Training sites in straight coordinates, (n, p).
         n_models: K.
-        length_prior: Prior of rho.
+        length_prior: Prior of rho, one scale an axis.
+        axis_of: The axis of each straight coordinate, (p,).
     """
 
     x: np.ndarray
     n_models: int
     length_prior: LengthScalePrior
+    axis_of: tuple[int, ...]
 
     @abstractmethod
     def latent_shape(self) -> tuple[int, ...]:
@@ -58,7 +60,7 @@ class AbstractProcess(AbstractField):
 
         Args:
             z: One draw of the latents, (K, ...); they say the values.
-            length: Its length scales, (q,).
+            length: Its length scales, one a straight coordinate, (p,).
             prior: A draw of the unit process without data.
             rng: Source of the jitter's own noise.
         """
@@ -81,7 +83,7 @@ class AbstractProcess(AbstractField):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         k = self.n_models
         return {
-            "length": (self.x.shape[1],),
+            "length": self.length_prior.location.shape,
             "amplitude": (k,),
             "gamma": (k,),
             "z": (k, *self.latent_shape()),
@@ -104,7 +106,8 @@ class AbstractProcess(AbstractField):
         centre, unit = self.x.mean(axis=0), np.empty((len(p["z"]), len(x_new), self.n_models))
         parts = [slice(at, at + _SITES) for at in range(0, len(x_new), _SITES)]
         places = [self.places(x_new[part]) for part in parts]
-        for draw, (z, length) in enumerate(zip(p["z"], self.lengths(p), strict=True)):
+        scales = self.lengths(p)[:, list(self.axis_of)]
+        for draw, (z, length) in enumerate(zip(p["z"], scales, strict=True)):
             rng = np.random.default_rng([seed, _PATHS, draw])
             prior = PriorDraw.make(length, self.n_models, centre, rng)
             weights = self.node_weights(z, length, prior, rng)
@@ -148,7 +151,7 @@ class AbstractProcess(AbstractField):
 
 @dataclass(frozen=True)
 class DenseField(AbstractProcess):
-    """The process at the training sites themselves: exact, any q, of cost n^3 a gradient."""
+    """The process at the training sites themselves: exact, any p, of cost n^3 a gradient."""
 
     def latent_shape(self) -> tuple[int, ...]:
         return (len(self.x),)
@@ -157,13 +160,13 @@ class DenseField(AbstractProcess):
         return f"exact at the {len(self.x)} sites"
 
     def unit_field(self, p: Params) -> Float[Array, "n K"]:
-        gap = (self.x[:, None] - self.x[None]) / self.rho(p["length"])
+        gap = (self.x[:, None] - self.x[None]) / self.rho(p["length"])[jnp.array(self.axis_of)]
         gram = jnp.exp(-0.5 * jnp.sum(gap**2, axis=-1)) + JITTER * jnp.eye(len(self.x))
         return jnp.linalg.cholesky(gram) @ p["z"].T
 
     def unit_field_at(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         fields, shares = [], []
-        for z, length in zip(p["z"], self.lengths(p), strict=True):
+        for z, length in zip(p["z"], self.lengths(p)[:, list(self.axis_of)], strict=True):
             own, cross = (
                 cdist(x / length, self.x / length, "sqeuclidean") for x in (self.x, x_new)
             )

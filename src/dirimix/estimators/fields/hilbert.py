@@ -96,4 +96,5 @@ def make_hilbert_field(x: np.ndarray, n_models: int, prior: LengthScalePrior) ->
     half_width = np.ptp(x, axis=0) / 2 + _BEYOND * prior.quantile(0.95)
     counts = np.ceil(CUTOFF * 2 * half_width / (np.pi * prior.quantile(0.05)))
     centre = (x.min(axis=0) + x.max(axis=0)) / 2
-    return HilbertField(x, n_models, prior, centre, half_width, tuple(int(c) for c in counts))
+    axis_of, sines = tuple(range(x.shape[1])), tuple(int(c) for c in counts)
+    return HilbertField(x, n_models, prior, axis_of, centre, half_width, sines)

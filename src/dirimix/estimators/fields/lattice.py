@@ -101,7 +101,8 @@ def basis_series(x: np.ndarray, grid: np.ndarray, low: float, high: float) -> np
 
 def make_lattice_field(x: np.ndarray, n_models: int, prior: LengthScalePrior) -> LatticeField:
     """A lattice over sites `x`, (n, q), fine enough for all but the shortest 5 % of lengths."""
-    return LatticeField(x, n_models, prior, lattice_axes(x, prior))
+    axes = lattice_axes(x, prior)
+    return LatticeField(x, n_models, prior, tuple(range(x.shape[1])), axes)
 
 
 def lattice_axes(x: np.ndarray, prior: LengthScalePrior) -> tuple[np.ndarray, ...]:

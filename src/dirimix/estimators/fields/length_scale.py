@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from dirimix.table.space import Space
+
 
 @dataclass(frozen=True)
 class LengthScalePrior:
-    """log length scale ~ Normal(location, spread^2), one a coordinate.
+    """log length scale ~ Normal(location, spread^2), one an axis of the coordinates' space.
 
     Attributes:
         location: (q,), log of the coordinate's unit.
@@ -25,29 +27,34 @@ class LengthScalePrior:
         return cls(location, (np.log(high) - np.log(low)) / (2 * ndtri(0.99)))
 
     @classmethod
-    def of_sites(cls, x: np.ndarray) -> "LengthScalePrior":
-        """Little mass below twice the spacing of sites `x` (n, q) and above a sixth of their span.
+    def of_sites(cls, x: np.ndarray, space: Space) -> "LengthScalePrior":
+        """Little mass below twice the spacing of sites `x` (n, p) and above a sixth of their span.
 
         Shorter scales than that look alike between two sites, and a process of a longer one,
         whose waves are about 2 pi scales long, does not turn once over the sites.
         """
-        sixth = np.ptp(x, axis=0) / 6
-        return cls.between(np.minimum(2 * spacing(x), sixth / 2), sixth)
+        sixth = space.extent(x) / 6
+        return cls.between(np.minimum(2 * spacing(x, space), sixth / 2), sixth)
+
+    def times(self, factor: float) -> "LengthScalePrior":
+        """The prior of scales that are longer by a factor."""
+        return LengthScalePrior(self.location + np.log(factor), self.spread)
 
     def quantile(self, q: float) -> np.ndarray:
         """The q-quantile, (q,)."""
         return np.exp(self.location + self.spread * ndtri(q))
 
 
-def spacing(x: np.ndarray) -> np.ndarray:
-    """Typical distance between neighbours of sites `x`, (n, q), along each coordinate, (q,).
+def spacing(x: np.ndarray, space: Space) -> np.ndarray:
+    """Typical distance between neighbours of sites in straight coordinates, (n, p), by axis.
 
     The median gap between distinct values where the sites repeat them (a lattice), else the
-    extent over n^(1/q).
+    extent over n^(1/d), d the number of dimensions.
     """
-    n, q = x.shape
-    gaps = np.array([float(np.median(np.diff(np.unique(column).astype(float)))) for column in x.T])
-    return np.where(_on_lattice(x), gaps, np.ptp(x, axis=0) / n ** (1 / q))
+    if space.is_flat and _on_lattice(x):
+        gaps = [np.median(np.diff(np.unique(column).astype(float))) for column in x.T]
+        return np.array(gaps, dtype=float)
+    return space.extent(x) / len(x) ** (1 / sum(space.dimensions))
 
 
 def _on_lattice(x: np.ndarray) -> bool:

@@ -15,18 +15,21 @@ class LinearField(AbstractField):
     """log alpha_k(x) = beta_k0 + beta_k . s(x), s(x) the standardised coordinates (LBMM+GLD).
 
     Attributes:
-        x: Training sites, (n, q).
+        x: Training sites in straight coordinates, (n, p).
         n_models: K.
+        spread: By which each is divided, (p,): one number an axis, so that on the globe and on a
+            circle no direction is preferred.
         scale: Prior standard deviation of every beta (a default; the paper's is not known).
     """
 
     x: np.ndarray
     n_models: int
+    spread: np.ndarray
     scale: float = 1.0
 
     def design(self, x: np.ndarray) -> np.ndarray:
-        """(1, s(x)), (m, q + 1), at sites `x`, (m, q), standardised by the training sites."""
-        s = (x - self.x.mean(axis=0)) / self.x.std(axis=0)
+        """(1, s(x)), (m, p + 1), at sites `x`, (m, p), standardised by the training sites."""
+        s = (x - self.x.mean(axis=0)) / self.spread
         return np.column_stack([np.ones(len(x)), s])
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
