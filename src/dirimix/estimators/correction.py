@@ -21,10 +21,13 @@ from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.estimators.base import AbstractEstimator
 from dirimix.estimators.correction_overlap import RECORD
 from dirimix.estimators.residual_process import ResidualProcess, condition, likeliest_kernel
+from dirimix.estimators.residuals.sparse import SparseProcess
 from dirimix.table.frames import as_frame
 from dirimix.table.selection import describe_missing, observed
+from dirimix.table.space import refuse_categories
 from dirimix.table.table import SD_SUFFIX, Table
 
+_MOST_UNRESOLVED = 0.05  # of a correction's variance, at more sites than a dense matrix serves
 _MOST_ROWS = 600  # for the hyperparameters; the fit itself uses every row
 
 
@@ -33,12 +36,16 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
     """Replace each model column by f_k + E[delta_k] and add MODEL__sd, its standard deviation.
 
     Hyperparameters maximise the marginal likelihood, each model's by itself; those of more than
-    600 rows come from a seeded subset of 600. Length-scales stay between the spacing of the sites
-    and three times their extent. Missing model values stay missing.
+    600 rows come from a seeded subset of 600. At more than 2,000 sites the process is given by
+    its values at up to 600 of them, and a warning says if it varies faster than these can follow.
+    Length-scales stay between the spacing of the sites and three times their extent. Missing model
+    values stay missing.
 
     Args:
         coords: Names of the coordinate columns.
         models: Names of the model columns.
+        geo: The longitude and the latitude among the coordinates: distances are on the globe.
+        periodic: Coordinates that come round, and their periods.
         y_scale: Scale of the noise, in the unit of y, by default found from the training rows;
             amplitude and noise are sought within a factor of 1000 of it, or farther where the
             residuals are larger.
@@ -79,8 +86,10 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
                 "a correction is a function of coordinates and there are none; give coords"
             )
         table = self._training_table(X, y, y_err)
+        refuse_categories(self.space_, "a correction")
         _warn_of_missing(table)
-        self.centre_, self.spread_ = table.x.mean(axis=0), table.x.std(axis=0)
+        x = self.space_.embed(table.x)
+        self.centre_, self.spread_ = x.mean(axis=0), self.space_.spread(x)
         self.sites_ = table.x
         self.processes_ = {model: self._process(table, k) for k, model in enumerate(table.models)}
         self.hyperparameters_ = pd.DataFrame([self._summary(m) for m in table.models])
@@ -90,7 +99,7 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         """A copy of X with corrected model columns and their standard deviations."""
         check_is_fitted(self)
         table = self._table_to_predict(X)
-        x = (table.x - self.centre_) / self.spread_
+        x = self._standardised(table)
         frame = as_frame(X, (*self.coords, *self.models)).copy()
         for k, model in enumerate(table.models):
             mean, sd = (self.y_scale_ * a for a in self.processes_[model].at(x))
@@ -144,24 +153,37 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         added = [m + SD_SUFFIX for m in self.models]
         return np.array(names + [a for a in added if a not in names], dtype=object)
 
-    def _process(self, table: Table, k: int) -> ResidualProcess:
+    def _process(self, table: Table, k: int) -> ResidualProcess | SparseProcess:
         rows = np.flatnonzero(table.known[:, k])
-        x = (table.x[rows] - self.centre_) / self.spread_
+        x = self._standardised(table)[rows]
         unit = table.in_units_of(self.y_scale_).rows(rows)
         residual, error = observed(unit) - unit.f[:, k], unit.y_err
         subset = _subset(len(rows), np.random.default_rng(self.random_state))
-        kernel = likeliest_kernel(x[subset], residual[subset], error[subset])
-        return condition(x, residual, error, kernel)
+        seen = x[subset], residual[subset], error[subset]
+        kernel = likeliest_kernel(*seen, self.space_)
+        process = condition(x, residual, error, kernel)
+        if process.unresolved > _MOST_UNRESOLVED:
+            warnings.warn(
+                f"the correction of {table.models[k]!r} is given by {len(process.points)} of "
+                f"{len(x)} sites, which leave {process.unresolved:.0%} of its variance to noise",
+                UserWarning,
+                stacklevel=4,
+            )
+        return process
+
+    def _standardised(self, table: Table) -> np.ndarray:
+        """Straight coordinates, (n, p), about 0 and of size 1."""
+        return (self.space_.embed(table.x) - self.centre_) / self.spread_
 
     def _summary(self, model: str) -> dict[str, object]:
         process = self.processes_[model]
-        scales = process.kernel.k2.length_scale * self.spread_
-        size = self.y_scale_
+        axes = [self.space_.axis_of.index(k) for k in range(len(self.space_.axes))]
+        size, scales = self.y_scale_, (process.kernel.k2.straight() * self.spread_)[axes]
         return {
             "model": model,
             "rows": len(process.x),
             "amplitude": size * float(np.sqrt(process.kernel.k1.constant_value)),
-            **{f"length_scale_{c}": s for c, s in zip(self.coords, scales, strict=True)},
+            **{f"length_scale_{c}": s for c, s in zip(self.space_.names, scales, strict=True)},
             "noise": size * process.noise,
             "in_sample_rms": size * _rms(process.in_sample),
             "left_out_rms": size * _rms(process.left_out),
@@ -172,6 +194,8 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         summary = self.hyperparameters_.set_index("model")
         return {
             "coords": list(self.coords),
+            "geo": None if self.geo is None else list(self.geo),
+            "periodic": None if self.periodic is None else dict(self.periodic),
             "sites": self.sites_.tolist(),
             "in_sample_rms": summary["in_sample_rms"].to_dict(),
             "left_out_rms": summary["left_out_rms"].to_dict(),

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from dirimix.errors import CorrectionOverlapWarning
-from dirimix.table.table import Table
+from dirimix.table.space import make_space
+from dirimix.table.table import Table, make_table
 
 RECORD = "dirimix_correction"  # the key of `DataFrame.attrs` that says what trained a correction
 
@@ -23,7 +24,9 @@ def warn_if_overlapping(frame: pd.DataFrame, table: Table) -> None:
         return
     models = [m for m in table.models if m in record["in_sample_rms"]]
     trained = {tuple(site) for site in record["sites"]}
-    sites = frame[record["coords"]].to_numpy(dtype=float).tolist()
+    x = make_table(frame, record["coords"], table.models).x
+    space = make_space(record["coords"], record["geo"], record["periodic"])
+    sites = space.canonical(x).tolist()
     overlap = sum(tuple(site) in trained for site in sites)
     if len(models) < 2 or not overlap:
         return
