@@ -42,8 +42,11 @@ class AxisRBF(StationaryKernelMixin, NormalizedKernelMixin, Kernel):
         # scikit-learn sets a single length scale as a scalar
         return np.atleast_1d(self.length_scale)[list(self.axis_of)]
 
-    def __call__(self, X: np.ndarray, Y: np.ndarray | None = None, eval_gradient: bool = False):
-        straight = RBF(self.straight())
+    def __call__(
+        self, X: np.ndarray, Y: np.ndarray | None = None, eval_gradient: bool = False
+    ) -> Any:
+        scales: Any = self.straight()
+        straight: Any = RBF(scales)
         if not eval_gradient:
             return straight(X, Y)
         value, slopes = straight(X, Y, eval_gradient=True)
