@@ -162,7 +162,7 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         seen = x[subset], residual[subset], error[subset]
         kernel = likeliest_kernel(*seen, self.space_)
         process = condition(x, residual, error, kernel)
-        if process.unresolved > _MOST_UNRESOLVED:
+        if isinstance(process, SparseProcess) and process.unresolved > _MOST_UNRESOLVED:
             warnings.warn(
                 f"the correction of {table.models[k]!r} is given by {len(process.points)} of "
                 f"{len(x)} sites, which leave {process.unresolved:.0%} of its variance to noise",

@@ -4,7 +4,7 @@ Residuals, errors, amplitude and noise are in units of the noise scale.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
@@ -45,7 +45,6 @@ class ResidualProcess:
     solution: np.ndarray
     left_out: np.ndarray
     in_sample: np.ndarray
-    unresolved: ClassVar[float] = 0.0  # share of the variance that the form leaves out
 
     def at(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Posterior mean and standard deviation of the discrepancy at x (m, p), each (m,)."""

@@ -170,14 +170,15 @@ def make_space(
     Raises:
         InputError: If an option does not name coordinates, or a period is not positive.
     """
-    pair, periods = () if geo is None else geo, {} if periodic is None else periodic
+    pair: Sequence[str] = () if geo is None else geo
+    periods: Mapping[str, float] = {} if periodic is None else periodic
     if isinstance(pair, str) or len(pair) not in (0, 2) or len(set(pair)) != len(pair):
         raise InputError(f"geo names a longitude and a latitude, as ['lon', 'lat'], not {geo!r}")
     if not isinstance(periods, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InputError(
             f"periodic gives a period by coordinate, as {{'doy': 365.25}}: {periodic!r}"
         )
-    for option, names in (("geo", pair), ("periodic", periods)):
+    for option, names in (("geo", list(pair)), ("periodic", list(periods))):
         for name in names:
             if name not in coords:
                 raise InputError(

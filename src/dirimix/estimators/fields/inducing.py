@@ -65,7 +65,7 @@ class InducingField(AbstractProcess):
         unit = np.exp(self.length_prior.location)[list(self.axis_of)]
         centre = self.points.mean(axis=0)
         x, points = (self.x - centre) / unit, (self.points - centre) / unit
-        wave = (unit / self.rho(p["length"])[jnp.array(self.axis_of)]) ** 2
+        wave: Any = (unit / self.rho(p["length"])[jnp.array(self.axis_of)]) ** 2
         own = _kernel(points, points, wave, wave.dtype) + _JITTER * jnp.eye(len(points))
         root = jnp.linalg.cholesky(own)
         solved = jax.scipy.linalg.solve_triangular(root.T, p["z"].T, lower=False)
