@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.linalg.lapack import dpstrf as pstrf
 from scipy.spatial.distance import cdist
+from scipy.stats import kstest
 
 from dirimix import LocalDirichletMixture
 from dirimix.estimators.fields.choice import make_field
@@ -17,7 +18,9 @@ from dirimix.estimators.fields.hilbert import make_hilbert_field
 from dirimix.estimators.fields.inducing import InducingField, make_inducing_field, spread_points
 from dirimix.estimators.fields.lattice import make_lattice_field
 from dirimix.estimators.fields.length_scale import LengthScalePrior
+from dirimix.estimators.fields.linear import LinearField
 from dirimix.table.space import Space
+from monte_carlo import LIMIT
 
 RHO = np.array([2.5, 4.0])
 RNG = np.random.default_rng(0)
@@ -75,6 +78,69 @@ def test_the_sampled_field_is_the_extended_one(name):
     with jax.enable_x64(True):
         here = np.asarray(field.unit_field({n: jnp.asarray(v[0]) for n, v in p.items()}))
     np.testing.assert_allclose(here, field.unit_field_at(p, SITES)[0][0], atol=1e-3)
+
+
+def largest_z(draws: np.ndarray, covariance: np.ndarray) -> float:
+    """Largest deviation of means and second moments, (s, m) draws, in their standard errors."""
+    s = len(draws)
+    products = draws[:, :, None] * draws[:, None, :]
+    error = np.sqrt(products.var(axis=0) + 1e-12)
+    moments = (products.mean(axis=0) - covariance) * np.sqrt(s) / error
+    means = draws.mean(axis=0) * np.sqrt(s) / draws.std(axis=0)
+    return float(max(np.abs(moments).max(), np.abs(means).max()))
+
+
+NEIGHBOURS = np.vstack([SITES[:8], NEW, [[13.5, 5.0], [13.0, 7.0], [-41.0, 60.0], [30.0, 30.0]]])
+
+
+@pytest.mark.parametrize("name", list(FORMS))
+def test_draws_at_new_sites_have_the_joint_law_of_the_process(name):
+    field, rng = FORMS[name], np.random.default_rng(6)
+    z = rng.normal(size=(1500, int(np.prod(field.latent_shape()))))
+    draws = field.extend(latents(field, z), NEIGHBOURS, 3)[:, :, 0]
+    exact = kernel(NEIGHBOURS, NEIGHBOURS)
+    assert largest_z(draws, exact) < LIMIT
+    # the controls: residuals that are independent from site to site, and a scale too short
+    mean, share = field.unit_field_at(latents(field, z), NEIGHBOURS)
+    apart = np.sqrt(np.clip(1 - share, 0, None)) * rng.standard_normal(share.shape)
+    assert largest_z(mean[:, :, 0] + apart, exact) > 2 * LIMIT
+    assert largest_z(draws, exact**2) > 2 * LIMIT
+    # single values are normal wherever they are
+    assert min(kstest(column, "norm").pvalue for column in draws.T) > 1e-5
+
+
+def test_given_the_sites_draws_follow_the_conditional_law():
+    """One set of values at the sites, many draws of the rest: against the textbook formula."""
+    field = FORMS["dense"]
+    z = np.random.default_rng(8).normal(size=(1, len(SITES)))
+    draws = field.extend(latents(field, np.repeat(z, 2000, axis=0)), NEW, 5)[:, :, 0]
+    own = kernel(SITES, SITES) + 1e-8 * np.eye(len(SITES))
+    seen = np.linalg.solve(own, kernel(SITES, NEW))
+    mean = seen.T @ np.linalg.cholesky(own) @ z[0]
+    left = kernel(NEW, NEW) - kernel(NEW, SITES) @ seen
+    # where hardly anything is left its draws have the right size, but tails that are too heavy
+    free = np.diag(left) > 1e-3
+    assert free.sum() >= 5
+    assert largest_z((draws - mean)[:, free], left[np.ix_(free, free)]) < LIMIT
+    shifted = (draws - mean + 0.3 * np.sqrt(np.diag(left)))[:, free]
+    assert largest_z(shifted, left[np.ix_(free, free)]) > 2 * LIMIT
+
+
+@pytest.mark.parametrize("name", [*FORMS, "line"])
+def test_a_field_at_a_site_depends_on_the_site_alone(name):
+    if name == "line":
+        field = LinearField(SITES, 3)
+        p = {"beta": np.random.default_rng(2).normal(size=(9, 3, 3))}
+    else:
+        field = FORMS[name]
+        count = int(np.prod(field.latent_shape()))
+        p = latents(field, np.random.default_rng(2).normal(size=(9, count)))
+    x = np.vstack([NEIGHBOURS, np.random.default_rng(3).uniform(-5, 15, (600, 2))])
+    whole = field.extend(p, x, 4)
+    for some in ([0], [12], [600], [20, 3, 3], np.arange(len(x))[::-1], np.arange(500, 530)):
+        np.testing.assert_array_equal(field.extend(p, x[some], 4), whole[:, some])
+    if name != "line":
+        assert np.any(field.extend(p, x, 5) != whole)
 
 
 def test_three_coordinates_are_served_exactly_at_the_sites():

@@ -1,4 +1,4 @@
-"""Both forms of the Dirichlet against scipy's in law, for concentrations from 1e-6 to 1e4.
+"""Both forms of the Dirichlet against scipy's in law, for concentrations from 1e-6 to 1e6.
 
 Every comparison is in standard errors of the Monte Carlo estimate, which follow from the exact
 law: |z| < 4.5 fails by chance in 7 of a million comparisons.
@@ -18,7 +18,7 @@ from dirimix.laws import dirichlet
 DRAWS = 200_000
 LIMIT = 4.5
 SHARES = np.array([1.0, 2.0, 3.0])
-TOTALS = [1e-6, 1e-3, 0.1, 1.0, 10.0, 1e4]  # the concentrations are these times SHARES
+TOTALS = [1e-6, 1e-3, 0.1, 1.0, 10.0, 1e4, 1e6]  # the concentrations are these times SHARES
 every_total = pytest.mark.parametrize("total", TOTALS)
 V, B = np.linspace(-45, 12, 1501), np.linspace(-30, 30, 601)  # where the latents live
 
@@ -158,3 +158,26 @@ def test_no_place_has_infinite_density():
         found = np.asarray(dirichlet.latent_log_density(alpha, v, b))
     assert not np.any(found == np.inf)
     assert np.isfinite(found).sum() > 1000
+
+
+def test_saturated_concentrations_keep_their_ratios():
+    rng = np.random.default_rng(4)
+    log_alpha = rng.normal(0, 1, (2000, 4)) * 10 ** rng.uniform(-1, 3, (2000, 1))
+    found = dirichlet.saturated(log_alpha)
+    np.testing.assert_allclose(found - found[:, :1], log_alpha - log_alpha[:, :1], atol=1e-9)
+    assert np.abs(found.max(axis=1)).max() <= dirichlet.LOG_ALPHA_BOUND + 1e-9
+    inside = np.abs(log_alpha.max(axis=1)) < dirichlet.LOG_ALPHA_BOUND
+    assert 0.2 < inside.mean() < 0.8
+    np.testing.assert_array_equal(found[inside], log_alpha[inside])
+    np.testing.assert_allclose(dirichlet.mean(found), dirichlet.mean(log_alpha), atol=1e-9)
+    # the control: concentrations clipped one by one lose the ratios
+    clipped = np.clip(log_alpha, -dirichlet.LOG_ALPHA_BOUND, dirichlet.LOG_ALPHA_BOUND)
+    assert np.abs(dirichlet.mean(clipped) - dirichlet.mean(log_alpha)).max() > 0.4
+
+
+def test_concentrations_beyond_those_of_a_double_draw_weights():
+    log_alpha = np.array([[15.0, -900.0, 14.0], [-700.0, -800.0, -15.0]])
+    draws = dirichlet.sample(np.repeat(log_alpha, 50, axis=0), np.random.default_rng(0))
+    np.testing.assert_allclose(draws.sum(axis=1), 1)
+    np.testing.assert_allclose(draws[:50, 0], 1 / (1 + np.exp(-1.0)), atol=0.01)
+    np.testing.assert_array_equal(draws[50:, 2], 1)
