@@ -1,0 +1,198 @@
+"""What a fit says at a site is that of the site, in any call; what it says of many is joint."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import softmax
+
+import dirimix
+from dirimix import DirichletMixture, GPCorrection, LocalDirichletMixture
+from dirimix.estimators.fields.choice import make_field
+from dirimix.laws.transforms import Identity
+from monte_carlo import LIMIT
+
+MODELS = ["a", "b", "c"]
+
+
+def fitted(name: str, coords: list[str], **options: Any):
+    """A fit to the table."""
+    estimator = getattr(dirimix, name)(coords, MODELS, y_scale=0.2, random_state=3, **options)
+    return estimator.fit(table(24), table(24)["y"])
+
+
+def posed(estimator, sites: pd.DataFrame, draws: int = 24, **options: Any):
+    """An estimator with draws of the prior for a posterior, noise 0.1; nothing is sampled."""
+    rng, k = np.random.default_rng(0), len(MODELS)
+    estimator.sigma_draws_ = np.full(draws, 0.1)
+    estimator.weight_draws_ = rng.dirichlet(np.ones(k), draws)
+    estimator.transform_, estimator.kinds_, estimator.levels_ = Identity(), {}, {}
+    if isinstance(estimator, LocalDirichletMixture):
+        x = sites[list(estimator.coords)].to_numpy()
+        form = {"field": estimator.field, "form": estimator.form}
+        estimator.field_ = make_field(x, k, **(form | {"length_scale": None} | options))
+        shapes = estimator.field_.shapes()
+        estimator.latents_ = {n: rng.normal(size=(draws, *s)) for n, s in shapes.items()}
+        if "amplitude" in shapes:
+            estimator.latents_["amplitude"][:] = 1.0
+    return estimator
+
+
+def local(*coords: str, **options: Any) -> LocalDirichletMixture:
+    return posed(LocalDirichletMixture(list(coords), MODELS, random_state=3, **options), table(24))
+
+
+METHODS = {
+    "equal": lambda: fitted("EqualWeights", ["x"]),
+    "ols": lambda: fitted("OrdinaryLeastSquares", ["x"]),
+    "simplex": lambda: fitted("SimplexLeastSquares", []),  # without coordinates
+    "ridge": lambda: fitted("RidgeStacking", ["x"], n_draws=50),
+    "single": lambda: fitted("SingleModel", ["x"], model="a"),
+    "bma": lambda: fitted("BayesianModelAveraging", ["x"]),
+    "bma with shifts": lambda: fitted("BayesianModelAveraging", ["x"], discrepancy=0.5),
+    "gbmm": lambda: posed(DirichletMixture(["x"], MODELS), table(24)),
+    "gld": lambda: local("x", "z", field="linear"),
+    "gpd": lambda: local("x"),
+    "gpd, two coordinates": lambda: local("x", "z"),
+    "gpd, dense": lambda: local("x", "z", form="dense"),
+    "gpd, sines": lambda: local("x", "z", form="hilbert"),
+    "corrected": lambda: fitted("SimplexLeastSquares", ["x"]),
+}
+BATCHES = ([0], [39], np.arange(40)[::-1], [7, 7, 3], np.arange(11, 30), np.arange(40) // 2)
+
+
+def table(n: int, low: float = 0.0, high: float = 8.0) -> pd.DataFrame:
+    """Three models that err in their own ways, and y."""
+    rng = np.random.default_rng(n)
+    x, z = np.sort(rng.uniform(low, high, n)), rng.uniform(0, 3, n)
+    y = np.sin(x) + 0.1 * rng.standard_normal(n)
+    models = {"a": y + 0.3, "b": np.sin(x) * x / 4, "c": np.cos(z) + rng.normal(0, 0.2, n)}
+    return pd.DataFrame({"x": x, "z": z, **models, "y": y})
+
+
+def answers(estimator, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """All that may be asked of a fit, rows first."""
+    mean, sd = estimator.predict(frame, return_std=True)
+    law = estimator.predictive(frame, 0.2)
+    return {
+        "mean": mean,
+        "sd": sd,
+        "interval": estimator.predict_interval(frame),
+        "quantiles": estimator.predict_quantiles(frame, (0.01, 0.3)),
+        "weights": estimator.predict_weights(frame).to_numpy(),
+        "draws of weights": np.moveaxis(estimator.draw_weights(frame), 1, 0),
+        "draws": estimator.sample_y(frame, 9),
+        "draws of another seed": estimator.sample_y(frame, 2, random_state=8),
+        "density": law.logpdf(np.zeros(len(frame))),
+        "distribution": law.cdf(np.ones(len(frame))),
+    }
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_answers_at_a_site_are_the_same_in_any_call(name):
+    estimator, new = METHODS[name](), table(40, -3, 12)
+    new.loc[[3, 20], "c"] = np.nan
+    prepare = (lambda f: f) if name != "corrected" else correction().transform
+    whole = answers(estimator, prepare(new))
+    for some in BATCHES:
+        for what, values in answers(estimator, prepare(new.iloc[list(some)])).items():
+            np.testing.assert_array_equal(values, whole[what][some], err_msg=what)
+    np.testing.assert_array_equal(estimator.sample_y(prepare(new), 4), whole["draws"][:, :4])
+    assert len(np.unique(whole["draws"])) == whole["draws"].size
+
+
+def correction() -> GPCorrection:
+    return GPCorrection(["x"], MODELS, y_scale=0.2).fit(table(24), table(24)["y"])
+
+
+def test_sites_far_apart_in_a_table_have_streams_of_their_own():
+    """Sites whose places differ by the length of a block once had equal draws."""
+    train, new = table(24), table(1100)
+    estimator = dirimix.EqualWeights(["x"], MODELS).fit(train, train["y"])
+    standard = estimator.sample_y(new)[:, 0] - estimator.predict(new)
+    assert len(np.unique(standard.round(12))) == len(new)
+
+
+def test_a_new_category_has_the_draws_of_its_name():
+    train, new = table(24), table(9)
+    train["side"] = np.where(train["z"] > 1, "north", "south")
+    new["side"] = [*"dacb", "north", "south", "a", "e", "west"]
+    estimator = dirimix.EqualWeights(["x", "side"], MODELS).fit(train, train["y"])
+    whole = estimator.sample_y(new, 3)
+    for some in ([0], [8, 1], [6, 7]):
+        np.testing.assert_array_equal(estimator.sample_y(new.iloc[some], 3), whole[some])
+    there = new.iloc[[0, 0]].assign(side=["d", "e"])
+    assert np.all(np.diff(estimator.sample_y(there, 3), axis=0) != 0)
+
+
+def known_field(draws: int) -> LocalDirichletMixture:
+    """A mixture with prior draws for a posterior, length scale 1, amplitude 1, far field 0."""
+    sites = pd.DataFrame({"x": np.arange(0.0, 6.0, 0.5)})
+    mixture = LocalDirichletMixture(["x"], MODELS, random_state=2)
+    posed(mixture, sites, draws, length_scale=[(0.5, 2.0)])
+    for name in ("length", "gamma"):
+        mixture.latents_[name][:] = 0.0
+    return mixture
+
+
+def sums_of_draws(mixture: LocalDirichletMixture, x: np.ndarray, n: int) -> np.ndarray:
+    """Sums over pairs of neighbouring sites of draws of y, (n, pairs)."""
+    frame = pd.DataFrame({"x": x, "a": 0.0, "b": 1.0, "c": 3.0})
+    draws = mixture.sample_y(frame, n).T
+    return draws[:, ::2] + draws[:, 1::2]
+
+
+def sums_by_hand(x: np.ndarray, n: int) -> np.ndarray:
+    """The same by the definition of the model: Cholesky factor, Dirichlet weights, noise."""
+    rng = np.random.default_rng(9)
+    root = np.linalg.cholesky(np.exp(-0.5 * (x[:, None] - x) ** 2) + 1e-10 * np.eye(len(x)))
+    alpha = np.exp(np.einsum("ij,njk->nik", root, rng.standard_normal((n, len(x), 3))))
+    gammas = rng.standard_gamma(alpha)
+    weights = gammas / gammas.sum(axis=-1, keepdims=True)
+    y = weights @ np.array([0.0, 1.0, 3.0]) + 0.1 * rng.standard_normal((n, len(x)))
+    return y[:, ::2] + y[:, 1::2]
+
+
+def largest_z(found: np.ndarray, expected: np.ndarray) -> float:
+    """Of means, variances and shares above thresholds of independent draws, (n, p) each."""
+    parts = [found, (found - expected.mean(axis=0)) ** 2, *(found > t for t in (1.0, 2.0, 4.0))]
+    other = [
+        expected, (expected - expected.mean(axis=0)) ** 2, *(expected > t for t in (1.0, 2.0, 4.0))
+    ]  # fmt: skip
+    z = [
+        (a.mean(axis=0) - b.mean(axis=0)) / np.sqrt(a.var(axis=0) / len(a) + b.var(axis=0) / len(b))
+        for a, b in zip(parts, other, strict=True)
+    ]
+    return float(np.abs(z).max())
+
+
+def test_sums_over_neighbours_are_those_of_the_model():
+    """Among the sites, between them, and as far away as a limit is extrapolated."""
+    x = np.array([1.0, 1.2, 2.3, 2.9, 9.0, 9.3, 30.0, 30.5, 30.0, 35.0])
+    mixture, n = known_field(2500), 2500
+    exact = sums_by_hand(x, 40_000)
+    assert largest_z(sums_of_draws(mixture, x, n), exact) < LIMIT
+    # the control: every site on its own, as sites of different calls were
+    one = mixture.sample_y(pd.DataFrame({"x": x, "a": 0.0, "b": 1.0, "c": 3.0}), n)
+    order = np.random.default_rng(1).permuted(np.tile(np.arange(n), (len(x), 1)), axis=1)
+    apart = np.take_along_axis(one, order, axis=1).T
+    assert largest_z(apart[:, ::2] + apart[:, 1::2], exact) > 2 * LIMIT
+
+
+def test_far_from_the_data_the_line_goes_on_in_the_ratios():
+    """Weights by the line itself; clipped log concentrations would share equally."""
+    mixture = local("x", field="linear")
+    x, beta = table(24)["x"], mixture.latents_["beta"]
+    beta[:] = np.array([[0.0, 1.0], [0.5, 1.01], [0.0, -2.0]]) + 0.01 * beta
+    s = (100.0 - x.mean()) / x.std(ddof=0)
+    line = softmax(beta[..., 0] + beta[..., 1] * s, axis=1)
+    frame = pd.DataFrame({"x": [100.0], "a": 0.0, "b": 1.0, "c": 3.0})
+    np.testing.assert_allclose(mixture.draw_weights(frame)[:, 0], line, atol=1e-9)
+    assert np.ptp(line[:, 1]) > 0.5
+    mean, sd = mixture.predict(frame, return_std=True)
+    # concentrations of exp(15): hardly any scatter about the line is left
+    sigma = mixture.sigma_draws_
+    assert mean[0] == pytest.approx((line @ [0.0, 1.0, 3.0]).mean(), abs=1e-3)
+    exact = np.sqrt(np.mean(sigma**2) + np.var(line @ [0.0, 1.0, 3.0]))
+    assert sd[0] == pytest.approx(exact, abs=1e-3)
