@@ -129,7 +129,7 @@ def test_given_the_sites_draws_follow_the_conditional_law():
 @pytest.mark.parametrize("name", [*FORMS, "line"])
 def test_a_field_at_a_site_depends_on_the_site_alone(name):
     if name == "line":
-        field = LinearField(SITES, 3)
+        field = LinearField(SITES, 3, SITES.std(axis=0))
         p = {"beta": np.random.default_rng(2).normal(size=(9, 3, 3))}
     else:
         field = FORMS[name]

@@ -11,6 +11,7 @@ import dirimix
 from dirimix import DirichletMixture, GPCorrection, LocalDirichletMixture
 from dirimix.estimators.fields.choice import make_field
 from dirimix.laws.transforms import Identity
+from dirimix.table.space import make_space
 from monte_carlo import LIMIT
 
 MODELS = ["a", "b", "c"]
@@ -28,10 +29,11 @@ def posed(estimator, sites: pd.DataFrame, draws: int = 24, **options: Any):
     estimator.sigma_draws_ = np.full(draws, 0.1)
     estimator.weight_draws_ = rng.dirichlet(np.ones(k), draws)
     estimator.transform_, estimator.kinds_, estimator.levels_ = Identity(), {}, {}
+    estimator.space_ = space = make_space(estimator.coords, estimator.geo, estimator.periodic)
     if isinstance(estimator, LocalDirichletMixture):
-        x = sites[list(estimator.coords)].to_numpy()
-        form = {"field": estimator.field, "form": estimator.form}
-        estimator.field_ = make_field(x, k, **(form | {"length_scale": None} | options))
+        form = {"field": estimator.field, "form": estimator.form, "length_scale": None} | options
+        x = space.embed(sites[list(estimator.coords)].to_numpy())
+        estimator.field_ = make_field(x, k, space, **form)
         shapes = estimator.field_.shapes()
         estimator.latents_ = {n: rng.normal(size=(draws, *s)) for n, s in shapes.items()}
         if "amplitude" in shapes:
@@ -56,6 +58,8 @@ METHODS = {
     "gpd": lambda: local("x"),
     "gpd, two coordinates": lambda: local("x", "z"),
     "gpd, dense": lambda: local("x", "z", form="dense"),
+    "gpd, inducing": lambda: local("x", "z", form="inducing"),
+    "gpd, on a circle": lambda: local("x", "z", periodic={"x": 10.0}),
     "gpd, sines": lambda: local("x", "z", form="hilbert"),
     "corrected": lambda: fitted("SimplexLeastSquares", ["x"]),
 }
@@ -112,6 +116,13 @@ def test_sites_far_apart_in_a_table_have_streams_of_their_own():
     estimator = dirimix.EqualWeights(["x"], MODELS).fit(train, train["y"])
     standard = estimator.sample_y(new)[:, 0] - estimator.predict(new)
     assert len(np.unique(standard.round(12))) == len(new)
+
+
+def test_a_place_that_has_two_names_is_one_site():
+    estimator = local("x", "z", geo=["x", "z"])
+    west = pd.DataFrame({"x": [-115.0, 20.0], "z": [40.0, 5.0], "a": 0.0, "b": 1.0, "c": 3.0})
+    east = west.assign(x=[245.0, 20.0])
+    np.testing.assert_array_equal(estimator.sample_y(west, 3), estimator.sample_y(east, 3))
 
 
 def test_a_new_category_has_the_draws_of_its_name():

@@ -22,6 +22,7 @@ from dirimix.estimators.base import AbstractEstimator
 from dirimix.estimators.correction_overlap import RECORD
 from dirimix.estimators.residual_process import ResidualProcess, condition, likeliest_kernel
 from dirimix.estimators.residuals.sparse import SparseProcess
+from dirimix.laws.sites import by_rows
 from dirimix.table.frames import as_frame
 from dirimix.table.selection import describe_missing, observed
 from dirimix.table.space import refuse_categories
@@ -102,7 +103,7 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         x = self._standardised(table)
         frame = as_frame(X, (*self.coords, *self.models)).copy()
         for k, model in enumerate(table.models):
-            mean, sd = (self.y_scale_ * a for a in self.processes_[model].at(x))
+            mean, sd = self._correction_at(model, x)
             known = table.known[:, k]
             z = np.where(known, table.f[:, k] + mean, 0.0)
             f = self.transform_.allowed(self.transform_.back(z))
@@ -170,6 +171,12 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
                 stacklevel=4,
             )
         return process
+
+    def _correction_at(self, model: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of a model's discrepancy at standardised sites, each (m,)."""
+        process = self.processes_[model]
+        mean, sd = by_rows(lambda some: np.column_stack(process.at(some)), x).T
+        return self.y_scale_ * mean, self.y_scale_ * sd
 
     def _standardised(self, table: Table) -> np.ndarray:
         """Straight coordinates, (n, p), about 0 and of size 1."""
