@@ -1,5 +1,6 @@
 """Checks of single arguments, the same words behind every door."""
 
+import math
 from numbers import Integral, Real
 
 from dirimix.errors import InputError
@@ -16,6 +17,26 @@ def check_seed(seed: object, name: str = "random_state") -> None:
         raise InputError(
             f"{name} must be a whole number of 0 or more, not {seed!r}{why}; give one, such as 0"
         )
+
+
+def check_whole(value: object, name: str, least: int) -> None:
+    """Refuse what is no whole number of at least so much.
+
+    Raises:
+        InputError: If it is none.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
+def check_positive(value: object, name: str) -> None:
+    """Refuse what is no positive finite number.
+
+    Raises:
+        InputError: If it is none.
+    """
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 < float(value) < math.inf:
+        raise InputError(f"{name} must be a positive number, not {value!r}")
 
 
 def check_share(value: object, name: str) -> None:

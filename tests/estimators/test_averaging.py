@@ -166,8 +166,8 @@ def test_unit_of_y_does_not_matter(frame):
     [
         ({"evidence": "exact"}, "one of closed-form, laplace, monte-carlo, not 'exact'"),
         ({"noise_prior": GammaNoise()}, "needs the conjugate prior GammaPrecision, not GammaNoise"),
-        ({"discrepancy": -1.0}, "discrepancy must be positive or None, not -1.0"),
-        ({"n_monte_carlo": 1}, "n_monte_carlo must be at least 2, not 1"),
+        ({"discrepancy": -1.0}, "discrepancy must be a positive number, not -1.0"),
+        ({"n_monte_carlo": 1}, "n_monte_carlo must be a whole number of at least 2, not 1"),
         ({"evidence_rows": [0, 80]}, r"different indices from 0 to 79, not \[0, 80\]"),
         ({"evidence_rows": [3, 3]}, r"different indices from 0 to 79, not \[3, 3\]"),
         ({"evidence_rows": []}, "and not empty"),

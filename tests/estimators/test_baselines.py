@@ -167,7 +167,7 @@ def test_ridge_survives_duplicated_models(frame):
 
 
 def test_too_few_draws_are_refused(frame):
-    with pytest.raises(InputError, match="n_draws must exceed twice the number of models"):
+    with pytest.raises(InputError, match="n_draws must be a whole number of at least 7, not 4"):
         RidgeStacking(["x"], MODELS, n_draws=4).fit(frame, frame.y)
 
 

@@ -242,21 +242,24 @@ def test_a_run_that_is_too_short_says_so():
         ({"coords": []}, "a local mixture needs coordinates; name at least one in coords"),
         ({"field": "lin"}, "field is 'linear' or 'gp', not 'lin'"),
         ({"coords": ["p", "r", "s"], "form": "lattice"}, "'lattice' does not serve 3 coordinates"),
-        ({"form": "cubic"}, "form is 'auto', 'lattice' .*; 'cubic' does not serve 1 coord"),
+        ({"form": "cubic"}, "form is one of 'auto', 'lattice', .*, not 'cubic'"),
         ({"length_scale": [(1, 2), (1, 2)]}, r"needs \(low, high\) for each of the 1 coordinates"),
-        ({"length_scale": [(2, 1)]}, "length_scale needs low < high"),
+        ({"length_scale": [(2, 1)]}, r"with 0 < low < high, not \[\(2, 1\)\]"),
         ({"field": "linear", "length_scale": [(1, 2)]}, "field='linear' has no length scale"),
-        ({"draws": 1}, "draws must be at least 4, not 1"),
+        ({"draws": 1}, "draws must be a whole number of at least 4, not 1"),
         ({"min_ess": 0}, "min_ess must be a positive number, not 0"),
         ({"max_seconds": 60}, "max_seconds ends the search for min_ess; give min_ess too"),
+        ({"chains": 2.5}, "chains must be a whole number of at least 1, not 2.5"),
+        ({"trajectory": 0.0}, "trajectory must be a positive number, not 0.0"),
         ({"kernel": "gibbs"}, "kernel is one of 'hmc', 'nuts', 'metropolis', not 'gibbs'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(options, message):
     table = line().assign(r=lambda t: t["p"] ** 2, s=lambda t: np.cos(t["p"]))
     mixture = LocalDirichletMixture(**({"coords": ["p"], "models": TRIO} | options))
-    with pytest.raises(InputError, match=message):
-        mixture.fit(table, table["y"])
+    for door in (mixture.fit, mixture.check):
+        with pytest.raises(InputError, match=message):
+            door(table, table["y"])
 
 
 def test_a_model_that_is_the_answer_itself_is_refused():

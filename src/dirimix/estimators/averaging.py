@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import entr, softmax
 
+from dirimix._arguments import check_positive, check_whole
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
@@ -82,7 +83,6 @@ class BayesianModelAveraging(AbstractMixture):
 
     def _fit(self, table: Table) -> None:
         prior = chosen_prior(self.noise_prior, PRECISION_PRIORS)
-        self._check_parameters(prior)
         kept = complete_rows(table)
         self.evidence_rows_ = self._evidence_rows(table, kept)
         self.evidence_ = self._compare(table.rows(self.evidence_rows_), prior)
@@ -94,7 +94,9 @@ class BayesianModelAveraging(AbstractMixture):
         if self.discrepancy is not None:
             self.priors_["shift"] = f"Normal(0, sigma^2 / {self.discrepancy:g})"
 
-    def _check_parameters(self, prior: AbstractNoisePrior) -> None:
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        prior = chosen_prior(self.noise_prior, PRECISION_PRIORS)
         if self.evidence not in EVIDENCES:
             raise InputError(
                 f"evidence must be one of {', '.join(EVIDENCES)}, not {self.evidence!r}"
@@ -104,10 +106,15 @@ class BayesianModelAveraging(AbstractMixture):
                 "the closed-form evidence needs the conjugate prior GammaPrecision, not "
                 f"{type(prior).__name__}; choose evidence='laplace' or 'monte-carlo'"
             )
-        if self.discrepancy is not None and not self.discrepancy > 0:
-            raise InputError(f"discrepancy must be positive or None, not {self.discrepancy}")
-        if self.n_monte_carlo < 2:
-            raise InputError(f"n_monte_carlo must be at least 2, not {self.n_monte_carlo}")
+        if self.discrepancy is not None:
+            check_positive(self.discrepancy, "discrepancy")
+        check_whole(self.n_monte_carlo, "n_monte_carlo", 2)
+        check_whole(self.n_evidence, "n_evidence", 2)
+        if self.n_evidence % 2:
+            raise InputError(f"n_evidence must be an even number, not {self.n_evidence}")
+
+    def _check_table(self, table: Table) -> None:
+        self._evidence_rows(table, complete_rows(table))
 
     def _evidence_rows(self, table: Table, kept: np.ndarray) -> np.ndarray:
         if self.evidence_rows is None:

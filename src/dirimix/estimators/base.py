@@ -17,17 +17,17 @@ from dirimix._arguments import check_number, check_seed, check_share
 from dirimix.errors import InputError, no_attribute
 from dirimix.estimators.correction_overlap import warn_if_overlapping
 from dirimix.estimators.fit_report import FitReport
-from dirimix.estimators.transforms.choice import choose_transform
+from dirimix.estimators.transforms.choice import checked_name, choose_transform
 from dirimix.estimators.transforms.domain import refuse_outside
 from dirimix.estimators.transforms.scaled import of_new_observations, to_scale
-from dirimix.laws.noise_scale import NoiseScale, noise_scale
+from dirimix.laws.noise_scale import NoiseScale, check_scale, noise_scale
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.sites import site_normals
 from dirimix.laws.transformed_mixture import PredictiveLaw
 from dirimix.laws.transforms import Identity
 from dirimix.sampling.progress import Listener
 from dirimix.table.frames import as_frame
-from dirimix.table.selection import observed
+from dirimix.table.selection import complete_rows, observed
 from dirimix.table.space import make_space
 from dirimix.table.table import Table, make_table
 
@@ -70,6 +70,16 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
     y_transform: str | None = None
     random_state: int = 0
 
+    def check_parameters(self) -> None:
+        """Refuse parameters that no table could serve, as `fit` does before all else.
+
+        Raises:
+            InputError: If one is not usable.
+        """
+        check_seed(self.random_state)
+        check_scale(self.y_scale)
+        checked_name(self.y_transform)
+
     def _training_table(
         self, X: pd.DataFrame, y: ArrayLike, y_err: ArrayLike | None, min_models: int = 1
     ) -> Table:
@@ -78,7 +88,7 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         Checks the parameters and notes the columns, as scikit-learn does.
         Sets `scale_` and `y_scale_`, the scale of the noise and its value, too.
         """
-        check_seed(self.random_state)
+        self.check_parameters()
         table = make_table(
             X, self.coords, self.models, y, y_err, fitting=True, min_models=min_models
         )
@@ -168,6 +178,24 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
             warn_if_overlapping(X, table)
         self._fit(table)
         return self
+
+    def check(self, X: pd.DataFrame, y: ArrayLike, y_err: ArrayLike | None = None) -> None:
+        """Refuse, and warn of, what `fit` would, before it begins to work.
+
+        Args:
+            X: Frame with the coordinate and model columns, n rows.
+            y: Observations, (n,).
+            y_err: Standard deviations of their measurement errors, (n,) or a scalar.
+
+        Raises:
+            InputError: If the table or a parameter is not usable.
+        """
+        self._check_table(self._training_table(X, y, y_err, self._min_models))
+
+    def _check_table(self, table: Table) -> None:
+        """What a fit refuses of a table that is in order as such."""
+        if self.complete_only:
+            complete_rows(table)
 
     def predictive(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> PredictiveLaw:
         """The predictive law of an observation at each of the m rows of X, noise included.

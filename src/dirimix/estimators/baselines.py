@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.utils.validation import check_is_fitted
 
+from dirimix._arguments import check_whole
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport
@@ -222,6 +223,11 @@ class RidgeStacking(AbstractMixture):
 
     n_draws: int = 1000
 
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        # so many draws have any mean and covariance
+        check_whole(self.n_draws, "n_draws", 2 * len(self.models) + 1)
+
     def _fit(self, table: Table) -> None:
         rows = table.rows(complete_rows(table))
         unit = rows.in_units_of(self.y_scale_)
@@ -278,8 +284,6 @@ def _likeliest_ridge(f: np.ndarray, residual: np.ndarray, error: np.ndarray) -> 
 
 def _exact_draws(covariance: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """Normal draws (n, K) whose sample mean is 0 and sample covariance exactly as asked."""
-    if n <= 2 * len(covariance):
-        raise InputError(f"n_draws must exceed twice the number of models, not be {n}")
     half = rng.standard_normal(((n + 1) // 2, len(covariance)))
     z = np.concatenate([half, -half])[:n]
     z = z - z.mean(axis=0)

@@ -82,10 +82,6 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         Raises:
             InputError: If there are no coordinates or the table is not usable.
         """
-        if not len(self.coords):
-            raise InputError(
-                "a correction is a function of coordinates and there are none; give coords"
-            )
         table = self._training_table(X, y, y_err)
         refuse_categories(self.space_, "a correction")
         _warn_of_missing(table)
@@ -95,6 +91,13 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         self.processes_ = {model: self._process(table, k) for k, model in enumerate(table.models)}
         self.hyperparameters_ = pd.DataFrame([self._summary(m) for m in table.models])
         return self
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        if not len(self.coords):
+            raise InputError(
+                "a correction is a function of coordinates and there are none; give coords"
+            )
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """A copy of X with corrected model columns and their standard deviations."""

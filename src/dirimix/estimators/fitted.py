@@ -128,6 +128,24 @@ def fit_method(
     return fitted
 
 
+def check_method(
+    choice: Choice, data: SplitTable, options: Mapping[str, object], seed: int
+) -> None:
+    """Refuse, and warn of, what `fit_method` would, before it begins to work.
+
+    Raises:
+        InputError: If the table or an option is not usable.
+    """
+    _check_domain(data, options)
+    rows = data.parts["train"]
+    scale = scale_of(data, options)
+    if choice.corrected:
+        _correction(data, options, scale, seed).check_parameters()
+    built = choice.method.build(data.coords, data.models, {**options, "y_scale": scale}, seed)
+    for member in built.values():
+        member.check(rows.frame, observed(rows), rows.y_err)
+
+
 def _check_domain(data: SplitTable, options: Mapping[str, object]) -> None:
     """Refuse a table with a row, of training or not, that the transform has no place for."""
     transform = checked_name(options.get("y_transform"))

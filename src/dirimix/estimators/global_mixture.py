@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import halfnorm
 from sklearn.utils.validation import check_is_fitted
 
+from dirimix._arguments import check_positive
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.global_posterior import DirichletPosterior, LinearPosterior
 from dirimix.estimators.pooling import pool, renormalise
@@ -157,6 +158,10 @@ class DirichletMixture(AbstractGlobalMixture):
     """
 
     alpha_scale: float = 1.0
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        check_positive(self.alpha_scale, "alpha_scale")
 
     def _fit(self, table: Table) -> None:
         table = table.rows(complete_rows(table))

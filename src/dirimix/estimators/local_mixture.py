@@ -10,7 +10,7 @@ import numpy as np
 
 from dirimix._cores import cores
 from dirimix.errors import ConvergenceWarning
-from dirimix.estimators.fields.choice import make_field
+from dirimix.estimators.fields.choice import check_field, check_sites, make_field
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.estimators.pooling import pool
@@ -103,6 +103,15 @@ class LocalDirichletMixture(AbstractSampledMixture):
     trajectory: float = 4.0
     _accept: ClassVar[float] = 0.9
     complete_only: ClassVar[bool] = False
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        check_field(self.field, self.form, self.length_scale)
+
+    def _check_table(self, table: Table) -> None:
+        super()._check_table(table)
+        x, space = self.space_.embed(table.x), self.space_
+        check_sites(x, space, self.field, self.form, self.length_scale)
 
     def _fit(self, table: Table) -> None:
         self.field_ = make_field(

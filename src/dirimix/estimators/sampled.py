@@ -80,6 +80,28 @@ class AbstractSampledMixture(AbstractMixture):
             reasons=self.reasons_,
         )
 
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        self._noise()
+        self._settings()
+
+    def _check_table(self, table: Table) -> None:
+        super()._check_table(table)
+        refuse_answers(table)
+
+    def _settings(self) -> Settings:
+        return Settings(
+            self.chains,
+            self.draws,
+            self.warmup,
+            self.kernel,
+            self.trajectory,
+            target_accept=self._accept,
+            seed=self.random_state,
+            min_ess=self.min_ess,
+            max_seconds=self.max_seconds,
+        )
+
     def _noise(self) -> AbstractNoisePrior:
         """The prior of sigma in units of `y_scale_`, which are those that the sampler works in."""
         return chosen_prior(self.noise_prior, NOISE_PRIORS)
@@ -97,17 +119,7 @@ class AbstractSampledMixture(AbstractMixture):
         """
         refuse_answers(table)
         self.priors_ = {**self._priors(), **noise_words(self._noise(), self.scale_)}
-        settings = Settings(
-            self.chains,
-            self.draws,
-            self.warmup,
-            self.kernel,
-            self.trajectory,
-            target_accept=self._accept,
-            seed=self.random_state,
-            min_ess=self.min_ess,
-            max_seconds=self.max_seconds,
-        )
+        settings = self._settings()
         sample = sampler.sample(
             model,
             model.start(self.chains, self._generator("start")),

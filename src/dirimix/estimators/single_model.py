@@ -67,6 +67,13 @@ class SingleModel(AbstractMixture):
         self.weights_ = np.eye(len(table.models))[k]
         self.priors_ = noise_words(prior, self.scale_)
 
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        chosen_prior(self.noise_prior, NOISE_PRIORS)
+
+    def _check_table(self, table: Table) -> None:
+        complete_rows(table.alone(self._position(table.models)))
+
     def _position(self, models: tuple[str, ...]) -> int:
         if self.model is None and len(models) == 1:
             return 0

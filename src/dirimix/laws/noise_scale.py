@@ -73,10 +73,21 @@ def noise_scale(given: float | NoiseScale | None, f: Floats, y: Floats) -> Noise
         return given
     if given is None:
         return NoiseScale(_usable_scale(residual_spread(f, y), y), found=True)
-    if not (isinstance(given, Real) and 0 < float(given) < np.inf):
-        raise InputError(f"y_scale must be a positive finite number or None, not {given!r}")
+    check_scale(given)
     _warn_if_far(float(given), residual_spread(f, y))
     return NoiseScale(float(given), found=False)
+
+
+def check_scale(given: object) -> None:
+    """Refuse what is no scale.
+
+    Raises:
+        InputError: If it is no positive number, nor None for one that is to be found.
+    """
+    if given is None or isinstance(given, NoiseScale):
+        return
+    if not (isinstance(given, Real) and 0 < float(given) < np.inf):
+        raise InputError(f"y_scale must be a positive finite number or None, not {given!r}")
 
 
 def residual_spread(f: Floats, y: Floats) -> Spread:

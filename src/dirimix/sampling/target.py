@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from jaxtyping import Array
 
+from dirimix._arguments import check_positive, check_whole
 from dirimix.errors import InputError
 
 KERNELS = ("hmc", "nuts", "metropolis")
@@ -45,12 +46,11 @@ class Settings:
             known = ", ".join(map(repr, KERNELS))
             raise InputError(f"kernel is one of {known}, not {self.kernel!r}")
         for name, least in (("chains", 1), ("draws", 4), ("warmup", 20)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} must be at least {least}, not {getattr(self, name)}")
+            check_whole(getattr(self, name), name, least)
+        check_positive(self.trajectory, "trajectory")
         for name in ("min_ess", "max_seconds"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, int | float) and value > 0):
-                raise InputError(f"{name} must be a positive number, not {value!r}")
+            if getattr(self, name) is not None:
+                check_positive(getattr(self, name), name)
         if self.max_seconds is not None and self.min_ess is None:
             raise InputError("max_seconds ends the search for min_ess; give min_ess too")
 

@@ -1,10 +1,10 @@
 """Which field a local mixture asks for, by name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dirimix.errors import InputError
+from dirimix.errors import InputError, did_you_mean
 from dirimix.estimators.fields.field import AbstractField
 from dirimix.estimators.fields.gaussian_process import DenseField
 from dirimix.estimators.fields.hilbert import make_hilbert_field
@@ -16,7 +16,41 @@ from dirimix.table.space import Space
 
 _DENSE_SITES = 1000  # that a dense process serves
 _FEW_SITES = 250  # for which it is also the quickest
+Bounds = Sequence[Sequence[float]]
 _PRODUCTS = {"lattice": make_lattice_field, "hilbert": make_hilbert_field}
+
+
+def check_field(field: str, form: str, length_scale: Bounds | None) -> None:
+    """Refuse a field that no sites could have, its arguments as those of `make_field`.
+
+    Raises:
+        InputError: If there is no such field or form, or a length scale without low < high.
+    """
+    if field not in ("linear", "gp"):
+        raise InputError(f"field is 'linear' or 'gp', not {field!r}")
+    forms = ("auto", *_PRODUCTS, "inducing", "dense")
+    if form not in forms:
+        raise InputError(
+            f"form is one of {', '.join(map(repr, forms))}, not {form!r}{did_you_mean(form, forms)}"
+        )
+    if length_scale is None:
+        return
+    if field == "linear":
+        raise InputError("field='linear' has no length scale; leave length_scale out")
+    try:
+        bounds = np.asarray(length_scale, dtype=float)
+    except (TypeError, ValueError):
+        bounds = np.empty(0)
+    if bounds.ndim != 2 or bounds.shape[-1] != 2 or not _ordered(bounds):
+        raise InputError(
+            "length_scale is a list of (low, high), one for each coordinate, with 0 < low < high, "
+            f"not {length_scale!r}"
+        )
+
+
+def _ordered(bounds: np.ndarray) -> bool:
+    low, high = bounds.T
+    return bool(np.all((0 < low) & (low < high) & (high < np.inf)))
 
 
 def make_field(
@@ -26,7 +60,7 @@ def make_field(
     *,
     field: str,
     form: str,
-    length_scale: Sequence[Sequence[float]] | None,
+    length_scale: Bounds | None,
 ) -> AbstractField:
     """The field of log concentrations that `LocalDirichletMixture` describes.
 
@@ -41,25 +75,40 @@ def make_field(
     Raises:
         InputError: If there is no such field, or it does not serve these sites.
     """
+    return _maker(x, n_models, space, field, form, length_scale)()
+
+
+def check_sites(
+    x: np.ndarray, space: Space, field: str, form: str, length_scale: Bounds | None
+) -> None:
+    """Refuse a field that does not serve these sites, its arguments as those of `make_field`.
+
+    Raises:
+        InputError: If it does not.
+    """
+    _maker(x, 2, space, field, form, length_scale)
+
+
+def _maker(
+    x: np.ndarray, k: int, space: Space, field: str, form: str, length_scale: Bounds | None
+) -> Callable[[], AbstractField]:
+    """What makes the field, all that may be refused behind it."""
     if not space.coords:
         raise InputError("a local mixture needs coordinates; name at least one in coords")
-    if field == "linear" and length_scale is not None:
-        raise InputError("field='linear' has no length scale; leave length_scale out")
+    check_field(field, form, length_scale)
     if field == "linear":
-        return LinearField(x, n_models, space.spread(x))
-    if field != "gp":
-        raise InputError(f"field is 'linear' or 'gp', not {field!r}")
+        return lambda: LinearField(x, k, space.spread(x))
     n, q = len(x), len(space.coords)
     prior, on_axes = _length_prior(x, space, length_scale), space.is_flat and q <= 2
     several = "dense" if n <= _FEW_SITES else "inducing"
     chosen = ("lattice" if on_axes else several) if form == "auto" else form
     if chosen == "dense" and n <= _DENSE_SITES:
-        return DenseField(x, n_models, prior, space.axis_of)
+        return lambda: DenseField(x, k, prior, space.axis_of)
     if chosen == "inducing":
         asked = length_scale is not None
-        return make_inducing_field(x, n_models, prior, space.axis_of, asked=asked)
+        return lambda: make_inducing_field(x, k, prior, space.axis_of, asked=asked)
     if chosen in _PRODUCTS and on_axes:
-        return _PRODUCTS[chosen](x, n_models, prior)
+        return lambda: _PRODUCTS[chosen](x, k, prior)
     raise InputError(
         f"form is 'auto', 'lattice' or 'hilbert' (one or two coordinates on lines), 'inducing', or "
         f"'dense' (up to {_DENSE_SITES} sites); {form!r} does not serve {n} sites of "
@@ -68,16 +117,14 @@ def make_field(
 
 
 def _length_prior(
-    x: np.ndarray, space: Space, length_scale: Sequence[Sequence[float]] | None
+    x: np.ndarray, space: Space, length_scale: Bounds | None
 ) -> LengthScalePrior:
     if length_scale is None:
         return LengthScalePrior.of_sites(x, space)
     bounds = np.asarray(length_scale, dtype=float)
-    if bounds.shape != (len(space.axes), 2) or not (0 < bounds[:, 0]).all():
+    if len(bounds) != len(space.axes):
         raise InputError(
-            f"length_scale needs (low, high) for each of {', '.join(space.names)}, with "
-            f"0 < low < high, not {length_scale!r}"
+            f"length_scale needs (low, high) for each of {', '.join(space.names)}, not "
+            f"{length_scale!r}"
         )
-    if not (bounds[:, 0] < bounds[:, 1]).all():
-        raise InputError(f"length_scale needs low < high, not {length_scale!r}")
     return LengthScalePrior.between(bounds[:, 0], bounds[:, 1])
