@@ -116,9 +116,7 @@ def _maker(
     )
 
 
-def _length_prior(
-    x: np.ndarray, space: Space, length_scale: Bounds | None
-) -> LengthScalePrior:
+def _length_prior(x: np.ndarray, space: Space, length_scale: Bounds | None) -> LengthScalePrior:
     if length_scale is None:
         return LengthScalePrior.of_sites(x, space)
     bounds = np.asarray(length_scale, dtype=float)
