@@ -11,6 +11,7 @@ from dirimix.methods import METHODS
 
 _METHODS = (method.estimator.rpartition(".") for method in METHODS.values())
 _HOME = {name: module for module, _, name in _METHODS} | {"GPCorrection": ".correction"}
+_HOME["pivot_long"] = "dirimix.table.long"
 _MODULES = ("datasets", "scores")
 
 # METHODS alone makes an estimator public, so that a new one is one line there

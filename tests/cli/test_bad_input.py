@@ -93,9 +93,9 @@ BAD = {
         r"model 'a' has the text 'one' at row 1 and 29 more; numbers are needed",
     ),
     "text in a prediction": (predict(altered("a", 2, "oops")), r"has the text 'oops' at row 3"),
-    "NaN in the target": (
-        fit(altered("y", 4, np.nan)),
-        r"target 'y' must be finite everywhere, and is nan at row 5",
+    "no observation at all": (
+        fit(train_frame().assign(y=np.nan)),
+        r"the target 'y' is empty at every training row; give some",
     ),
     "infinity in the target": (fit(altered("y", 4, np.inf)), r"target 'y' .* is inf at row 5"),
     "NaN in a coordinate": (

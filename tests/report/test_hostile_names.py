@@ -34,8 +34,7 @@ def outline(tmp_path_factory):
         register(patch, "lbmm-gpd")
         run = ["run", str(folder / "study.toml"), "--out", str(folder / "out"), "--quiet"]
         assert main(run) == 0
-        with pytest.warns(UserWarning, match="Glyph"):  # in the PNG files
-            assert main(["report", str(folder / "out"), "--quiet"]) == 0
+        assert main(["report", str(folder / "out"), "--quiet"]) == 0
     return Outline((folder / "out/report.html").read_text())
 
 

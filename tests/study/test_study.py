@@ -12,8 +12,9 @@ from dirimix.errors import InputError
 from dirimix.methods import METHODS, parse_method
 from dirimix.study.load import load_split_table
 from dirimix.study.parse import make_study, read_study
-from dirimix.study.spec import DataChoice
-from stand_ins import STUDY, register, write_study
+from dirimix.study.spec import DataChoice, LongColumns
+from dirimix.table.files import read_frame, write_frame
+from stand_ins import STUDY, frame, register, write_study
 
 CSV_FILES = ("scores", "predictions", "weights", "evidence", "diagnostics", "coverage", "pairs")
 
@@ -331,7 +332,7 @@ def test_training_rows_that_are_too_many_are_predicted_unseen(tmp_path):
     ("column", "value", "message"),
     [
         ("part", "tset", "must hold train, test, landscape, and has 'tset' at row 3"),
-        ("y", np.nan, "at row 3"),
+        ("y", np.inf, "at row 3"),
         ("u", -1.0, "at row 3"),
     ],
 )
@@ -361,3 +362,107 @@ def test_two_other_tables_of_one_target_are_refused(tmp_path, capsys):
     assert run(path, tmp_path / "out") == 2
     assert "differ in their targets, which are y, y; keep one" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_dates_are_printed_as_dates_and_come_back_as_dates(tmp_path):
+    """Through run, report, fit and predict, under names that a reader may take for no names."""
+    names = {"a": "null", "b": "NA", "c": "None", "y": "target <y>", "x": "time of $day^$"}
+    table = frame().rename(columns=names)
+    days = pd.date_range("2013-12-20", periods=len(table), freq="18h")
+    table[names["x"]] = days.strftime("%d.%m.%Y %H:%M")
+    table.to_csv(tmp_path / "table.csv", index=False, sep=";", decimal=",")
+    text = STUDY.replace('"raw:c"', '"raw:None"').replace('target = "y"', 'target = "target <y>"')
+    text = text.replace('["a", "b", "c"]', '["null", "NA", "None"]')
+    text = text.replace('["x", "z"]', '["time of $day^$", "z"]')
+    (tmp_path / "study.toml").write_text(text + '[exhibits]\nplaces = "domains"\n')
+    out = tmp_path / "out"
+    assert run(tmp_path / "study.toml", out) == 0
+    assert main(["report", str(out), "--quiet"]) == 0
+    predictions = pd.read_csv(out / "predictions.csv", keep_default_na=False)
+    one = predictions[predictions["method"] == "equal"]
+    assert list(pd.to_datetime(one[names["x"]], format="ISO8601")) == list(days)
+    assert one[names["x"]].iloc[0] == "2013-12-20"
+    assert one[names["x"]].iloc[1] == "2013-12-20T18:00:00"
+    pairs = pd.read_csv(out / "pairs.csv", keep_default_na=False)
+    assert "raw:None" in set(pairs["a"])
+    assert json.loads((out / "scores.json").read_text())["data"]["kinds"] == {
+        names["x"]: "date",
+        "z": "number",
+    }
+    columns = ["--coords", f"{names['x']},z", "--models", "null,NA,None", "--target", names["y"]]
+    fitted, kept = str(tmp_path / "fitted"), table.drop(columns="part")
+    kept.iloc[:30].to_csv(tmp_path / "old.csv", index=False)
+    argv = ["fit", str(tmp_path / "old.csv"), *columns, "--method", "simplex-ls", "--out", fitted]
+    assert main([*argv, "--quiet"]) == 0
+    for ending in ("csv", "parquet", "nc"):
+        again = kept.assign(**{names["x"]: days})
+        write_frame(again, tmp_path / f"new.{ending}")
+        argv = ["predict", fitted, str(tmp_path / f"new.{ending}"), "--quiet"]
+        assert main([*argv, "--out", str(tmp_path / f"p.{ending}")]) == 0
+        back = read_frame(tmp_path / f"p.{ending}")
+        assert list(pd.to_datetime(back[names["x"]], format="ISO8601")) == list(days)
+
+
+def test_rows_without_an_observation_are_predicted_in_fit_as_in_run(tmp_path, capsys):
+    table = frame().iloc[:30].drop(columns="part")
+    table.loc[[4, 7], "y"] = np.nan
+    table.loc[9, "y"] = -9999
+    table.to_csv(tmp_path / "table.csv", index=False)
+    argv = ["fit", str(tmp_path / "table.csv"), "--target", "y", "--coords", "x,z"]
+    argv += ["--models", "a,b,c", "--method", "equal", "--out", str(tmp_path / "out")]
+    assert main(argv) == 0
+    said = capsys.readouterr().err
+    assert "2 of 30 train rows have no y: they are predicted, as part of the landscape" in said
+    assert "target 'y' is -9999 at 1 of 28 rows" in said
+    assert main([*argv, "--missing", "-9999"]) == 0
+    said = capsys.readouterr().err
+    assert "y holds a mark of missing values at 1 rows" in said
+    assert "27 train, 3 landscape rows" in said
+    found = pd.read_csv(tmp_path / "out/predictions.csv")
+    unseen = found[found["split"] == "landscape"]
+    assert list(unseen["x"]) == list(table["x"].iloc[[4, 7, 9]])
+    assert unseen["observed"].isna().all()
+    assert unseen["mean"].notna().all()
+
+
+def test_a_long_table_is_that_table(tmp_path):
+    """The same files from one row a model and site as from one column a model."""
+    wide = frame()
+    long = wide.melt([c for c in wide if c not in "abc"], ["a", "b", "c"], "team", "forecast")
+    long.sample(frac=1, random_state=0).to_csv(tmp_path / "long.csv", index=False)
+    study = write_study(tmp_path, STUDY.replace('"simplex-ls+gp", ', "").partition("[compare]")[0])
+    data = read_study(study).data
+    named = LongColumns(model="team", value="forecast")
+    loaded = load_split_table(replace(data, table=str(tmp_path / "long.csv"), long=named), 0)
+    plain = load_split_table(data, 0)
+    for split, part in plain.parts.items():
+        one, other = (p.frame.assign(y=p.y) for p in (part, loaded.parts[split]))
+        order = list(one.columns)
+        pd.testing.assert_frame_equal(
+            one.sort_values("x", ignore_index=True).reindex(columns=order),
+            other.sort_values("x", ignore_index=True).reindex(columns=order),
+        )
+    assert "150 rows, one a model, are 50 rows, one a site" in loaded.notes
+
+
+@pytest.mark.parametrize("name", ["mean", "model", "split", "sd", "row", "method", "observed"])
+def test_a_coordinate_with_the_name_of_an_output_is_refused_at_once(name):
+    data = DataChoice("data:liquid-drop", coords=(name, "N"))
+    with pytest.raises(InputError, match=f"the coordinate '{name}' has the name of a column of"):
+        load_split_table(data, 0)
+
+
+def test_sites_that_agree_in_ten_digits_stay_apart(tmp_path):
+    table = frame().iloc[:30].drop(columns="part")
+    table["x"] = 2460000.5 + np.arange(30) / 86400 / 7
+    shift = 429228004229874.0
+    table[["a", "b", "c", "y"]] += shift
+    table.to_csv(tmp_path / "table.csv", index=False)
+    argv = ["fit", str(tmp_path / "table.csv"), "--target", "y", "--coords", "x,z", "--quiet"]
+    argv += ["--models", "a,b,c", "--method", "equal", "--out", str(tmp_path / "out")]
+    assert main(argv) == 0
+    found = pd.read_csv(tmp_path / "out/predictions.csv")
+    assert list(found["x"]) == list(table["x"])
+    assert list(found["observed"]) == list(table["y"])
+    mean = table[["a", "b", "c"]].sub(shift).mean(axis=1)
+    np.testing.assert_allclose(found["mean"] - shift, mean, atol=0.13)

@@ -18,7 +18,9 @@ import numpy as np
 from dirimix._arrays import Floats, Indices
 from dirimix.assess.options import Scheme
 from dirimix.errors import InputError
+from dirimix.table.coordinates import as_numbers
 from dirimix.table.split import SplitTable
+from dirimix.table.values import number_text
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def make_folds(scheme: Scheme, data: SplitTable, seed: int) -> tuple[Fold, ...]:
         InputError: If the scheme does not suit the table.
     """
     _check(scheme, data)
-    x = data.parts["train"].frame[list(data.coords)].to_numpy()
+    x = as_numbers(data.parts["train"].frame, data.coords)
     match scheme.kind:
         case "blocks":
             held = list(_blocks(scheme, x))
@@ -74,7 +76,7 @@ def clusters(scheme: Scheme, data: SplitTable) -> Indices:
 
     Blocks of `cluster`, else the blocks left out, else the lines at an edge, else single rows.
     """
-    x = data.parts[predicted_part(scheme)].frame[list(data.coords)].to_numpy()
+    x = as_numbers(data.parts[predicted_part(scheme)].frame, data.coords)
     size = scheme.cluster or scheme.size
     if size:
         return block_of(x, size)
@@ -115,7 +117,7 @@ def _blocks(scheme: Scheme, x: Floats) -> Iterator[tuple[str, Indices]]:
     corner = np.floor(x / np.asarray(scheme.size)).astype(int)
     for place in np.unique(corner, axis=0):
         rows = np.flatnonzero((corner == place).all(axis=1))
-        yield "_".join(f"{v:g}" for v in place * np.asarray(scheme.size)), rows
+        yield "_".join(number_text(v) for v in place * np.asarray(scheme.size)), rows
 
 
 def _edges(scheme: Scheme, x: Floats, j: int) -> Iterator[tuple[str, Indices]]:

@@ -13,7 +13,6 @@ from dirimix.assess.weight_tables import located, summarise
 from dirimix.errors import DroppedRowsWarning
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.estimators.transforms.domain import refuse_outside
-from dirimix.table.table import make_table
 
 
 def forecast(fitted: FittedMethod, frame: pd.DataFrame) -> pd.DataFrame:
@@ -32,11 +31,10 @@ def forecast(fitted: FittedMethod, frame: pd.DataFrame) -> pd.DataFrame:
     Raises:
         InputError: If a column is missing or has a bad value.
     """
-    table = make_table(frame, fitted.coords, fitted.models)
+    table = fitted.table(frame)
     refuse_outside(table, fitted.transform)
-    columns = pd.Index([*fitted.coords, *fitted.models])
-    numbers = pd.DataFrame(np.column_stack([table.x, table.f]), columns=columns)
-    parts = [_of_member(fitted, model, numbers) for model in fitted.members]
+    rows = table.frame()
+    parts = [_of_member(fitted, model, rows) for model in fitted.members]
     return pd.concat(parts, ignore_index=True).assign(converged=not fitted.reasons())
 
 

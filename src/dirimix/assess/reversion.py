@@ -22,6 +22,7 @@ from dirimix.assess.options import Reversion
 from dirimix.assess.weight_tables import by_model, summarise
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
+from dirimix.table.coordinates import as_numbers, as_written
 from dirimix.table.split import SplitTable
 
 _FAR = 1e4  # extents of the data away
@@ -39,9 +40,9 @@ def reversion_tables(
         return {}
     rho = tree["posterior"]["rho"].mean(("chain", "draw")).to_numpy()
     # a site where some model has no value is as far from the data as any
-    frame = fitted.prepared(data.everywhere.fillna(1.0))
-    train = data.parts["train"].frame.loc[:, list(data.coords)].to_numpy()
-    x = frame.loc[:, list(data.coords)].to_numpy()
+    frame = fitted.prepared(data.everywhere.fillna(dict.fromkeys(data.models, 1.0)))
+    train = as_numbers(data.parts["train"].frame, data.coords)
+    x = as_numbers(frame, data.coords)
     scales = {"distance": rho, "standardised": train.std(0)}
     distances = {name: nearest(x, train, scale) for name, scale in scales.items()}
     weight = summarise(member, frame).mean
@@ -77,7 +78,11 @@ def far_field(
     """
     extent = np.ptp(train, axis=0)
     steps = _FAR * (1 + np.arange(_COPIES))[:, None]
-    places = pd.DataFrame(train.max(axis=0) + steps * extent, columns=pd.Index(data.coords))
+    beyond = train.max(axis=0) + steps * extent
+    kinds = [member.kinds_[c] for c in data.coords]
+    places = pd.DataFrame(
+        {c: as_written(beyond[:, k], kinds[k]) for k, c in enumerate(data.coords)}
+    )
     known = frame.loc[:, list(data.models)].iloc[[0] * _COPIES].reset_index(drop=True)
     return summarise(member, pd.concat([places, known], axis=1)).mean.mean(axis=0)
 

@@ -156,10 +156,11 @@ _TEXT = frozenset(
 )
 
 
-def read_table(folder: Path, name: str) -> "pd.DataFrame":
+def read_table(folder: Path, name: str, words: Iterable[str] = ()) -> "pd.DataFrame":
     """A table of an output folder, `NAME.csv`.
 
-    Names stay text whatever they look like, '' where there is none; other empty cells are NaN.
+    Names stay text whatever they look like, '' where there is none, and so do the coordinates
+    that are `words`; other empty cells are NaN.
 
     Raises:
         InputError: If the folder has no such file.
@@ -169,21 +170,34 @@ def read_table(folder: Path, name: str) -> "pd.DataFrame":
     path = folder / f"{name}.csv"
     if not path.is_file():
         raise InputError(f"there is no file {str(path)!r}; run the command again")
-    text = _TEXT & set(TABLES[name].columns())
+    text = {*(_TEXT & set(TABLES[name].columns())), *words}
     numbers = [c for c in pd.read_csv(path, nrows=0).columns if c not in text]
     return pd.read_csv(
         path,
         dtype=dict.fromkeys(text, str),
         na_values={c: [""] for c in numbers},
         keep_default_na=False,
+        float_precision=_exact(pd.__version__),
     )
 
 
-def read_tables(folders: Iterable[Path], name: str) -> "Iterator[pd.DataFrame]":
+def _exact(version: str) -> Literal["round_trip"] | None:
+    """What makes pandas read floats exactly, where that is not its habit.
+
+    >>> _exact("2.3.1"), _exact("3.1.0")
+    ('round_trip', None)
+    """
+    older = tuple(int(part) for part in version.split(".")[:2]) < (3, 1)
+    return "round_trip" if older else None
+
+
+def read_tables(
+    folders: Iterable[Path], name: str, words: Iterable[str] = ()
+) -> "Iterator[pd.DataFrame]":
     """A table of each of the folders that have it."""
     for folder in folders:
         if (folder / f"{name}.csv").is_file():
-            yield read_table(folder, name)
+            yield read_table(folder, name, words)
 
 
 def row_label(row: Mapping[Any, Any], labels: Mapping[str, str] | None = None) -> str:

@@ -29,6 +29,7 @@ from dirimix.assess.weight_tables import located, site_blocks
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.transformed_mixture import PredictiveLaw, side_by_side
+from dirimix.table.coordinates import as_numbers
 from dirimix.table.split import SplitTable
 
 _HARDLY = 0.01  # share of a model's values below the level, of a table that ends there
@@ -75,7 +76,7 @@ def fill_ended(frame: pd.DataFrame, data: SplitTable, along: str, level: float) 
     which is in the unit of the target, stay as they are.
     """
     filled = frame.copy()
-    place = frame[along].to_numpy(dtype=float)
+    place = as_numbers(frame, [along])[:, 0]
     lines = _lines(frame.loc[:, list(data.coords)], along)
     for model in data.models:
         values = frame[model].to_numpy(dtype=float).copy()
@@ -99,7 +100,7 @@ def limits(above: Mask, sites: pd.DataFrame, along: str) -> pd.DataFrame:
 
     Lines of the m sites run along the coordinate `along`.
     """
-    place = sites[along].to_numpy()
+    place = as_numbers(sites, [along])[:, 0]
     rows = []
     for line in _lines(sites, along):
         reached = above[:, line]
@@ -122,7 +123,7 @@ def joint(table: pd.DataFrame, coords: Sequence[str]) -> pd.DataFrame:
     The targets are fitted apart, so their probabilities in the table `threshold` are multiplied.
     """
     n = table["target"].nunique()
-    groups = table.groupby(["method", *coords], sort=False)["probability"]
+    groups = table.groupby(["method", *coords], sort=False, observed=True)["probability"]
     found = groups.agg(["size", "prod"]).reset_index()
     both = found.loc[found["size"] == n].rename(columns={"prod": "probability"})
     return both.drop(columns="size").reset_index(drop=True)
@@ -131,10 +132,10 @@ def joint(table: pd.DataFrame, coords: Sequence[str]) -> pd.DataFrame:
 def _lines(sites: pd.DataFrame, along: str) -> list[Indices]:
     """Row numbers of every line, in order along it."""
     others = [c for c in sites if c != along]
-    place = sites[along].to_numpy()
+    place = as_numbers(sites, [along])[:, 0]
     if not others:
         return [np.argsort(place, kind="stable")]
-    lines = sites.groupby(others, sort=True).indices.values()
+    lines = sites.groupby(others, sort=True, observed=True).indices.values()
     return [rows[np.argsort(place[rows], kind="stable")] for rows in lines]
 
 

@@ -103,7 +103,7 @@ def weight_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFr
     for split, rows in data.parts.items():
         frame = fitted.prepared(rows.frame)
         # a global mixture has the same weights wherever all models have a value, whichever
-        frame = frame if method.local else frame.iloc[:1].fillna(1.0)
+        frame = frame if method.local else frame.iloc[:1].fillna(dict.fromkeys(data.models, 1.0))
         found = summarise(member, frame)
         nowhere = {} if method.local else dict.fromkeys(coords, np.nan)
         sites = frame.loc[:, coords].assign(**nowhere)

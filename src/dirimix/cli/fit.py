@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="METHOD",
         help=f"one of {methods}; with +gp, of corrected models",
     )
+    options.add_reading(parser)
     parser.add_argument("--rows", choices=("all", "complete"), default="all", help="rows to use")
     parser.add_argument(
         "--transform", choices=TRANSFORMS, help="scale of the fit, of positive and skewed values"
@@ -83,6 +84,8 @@ def _fit(arguments: argparse.Namespace) -> bool:
         transform=arguments.transform,
         geo=_columns(arguments.geo, "--geo"),
         periodic=options.periods(arguments.periodic),
+        long=options.long_columns(arguments),
+        missing=tuple(arguments.missing),
     )
     study = Study(
         wanted,

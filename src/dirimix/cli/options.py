@@ -2,8 +2,14 @@
 
 import argparse
 import tomllib
+from typing import TYPE_CHECKING
 
 from dirimix.errors import InputError
+
+if TYPE_CHECKING:
+    from dirimix.study.spec import LongColumns
+
+LONG = {"model": "model names", "value": "values", "quantile": "the quantiles' levels"}
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +28,29 @@ def add_common_of_fits(parser: argparse.ArgumentParser) -> None:
         "--allow-unconverged", action="store_true", help="exit 0 even if a result has not converged"
     )
     add_common(parser)
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Options of how a table is read."""
+    parser.add_argument(
+        "--long", action="store_true", help="the table has one row a model and site"
+    )
+    for name, what in LONG.items():
+        parser.add_argument(
+            f"--long-{name}", metavar="COL", help=f"its column of {what}; makes it --long"
+        )
+    parser.add_argument(
+        "--missing", type=float, action="append", default=[], metavar="NUMBER",
+        help="a number that marks a missing value, such as -9999; may be given again",
+    )  # fmt: skip
+
+
+def long_columns(arguments: argparse.Namespace) -> "LongColumns | None":
+    """The columns of a long table, None where the table is wide."""
+    from dirimix.study.spec import LongColumns
+
+    given = {name: getattr(arguments, f"long_{name}") for name in LONG}
+    return LongColumns(**given) if arguments.long or any(given.values()) else None
 
 
 def names(text: str, flag: str) -> tuple[str, ...]:

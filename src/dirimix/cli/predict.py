@@ -11,6 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`predict DIR TABLE --out FILE`."""
     parser.add_argument("folder", metavar="DIR", help="folder that fit wrote")
     parser.add_argument("table", metavar="TABLE", help="CSV, Parquet or netCDF, or data:NAME")
+    options.add_reading(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help=".csv, .parquet or .nc")
     options.add_common_of_fits(parser)
     parser.set_defaults(act=_predict)
@@ -19,14 +20,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _predict(arguments: argparse.Namespace) -> bool:
     from dirimix.assess.forecast import forecast
     from dirimix.study.load import read_table
+    from dirimix.study.rows import as_meant
     from dirimix.study.run import collected_warnings, load_fitted
+    from dirimix.study.spec import DataChoice
     from dirimix.table.files import file_kind, write_frame
 
     reporter = ConsoleReporter(quiet=arguments.quiet)
     file_kind(arguments.out)
     fitted = load_fitted(Path(arguments.folder))
     with collected_warnings(reporter.say, arguments.table):
-        table = forecast(fitted, read_table(arguments.table, arguments.data_dir))
+        read = read_table(arguments.table, arguments.data_dir)
+        choice = DataChoice(
+            arguments.table,
+            long=options.long_columns(arguments),
+            missing=tuple(arguments.missing),
+        )
+        frame, notes = as_meant(read, choice, (*fitted.coords, *fitted.models))
+        for note in notes:
+            reporter.say(note)
+        table = forecast(fitted, frame)
     write_frame(table, arguments.out)
     reasons = fitted.reasons()
     if reasons:

@@ -1,6 +1,7 @@
 """What every estimator has in common: its parameters and table, and a mixture's predictions."""
 
 import inspect
+import warnings
 import zlib
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_number, check_seed, check_share
-from dirimix.errors import InputError, no_attribute
+from dirimix.errors import InputError, TableWarning, no_attribute
 from dirimix.estimators.correction_overlap import warn_if_overlapping
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.transforms.choice import checked_name, choose_transform
@@ -27,7 +28,7 @@ from dirimix.laws.transformed_mixture import PredictiveLaw
 from dirimix.laws.transforms import Identity
 from dirimix.sampling.progress import Listener
 from dirimix.table.frames import as_frame
-from dirimix.table.selection import complete_rows, observed
+from dirimix.table.selection import complete_rows, observed, suspicions
 from dirimix.table.space import make_space
 from dirimix.table.table import Table, make_table
 
@@ -93,6 +94,8 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
             X, self.coords, self.models, y, y_err, fitting=True, min_models=min_models
         )
         self.kinds_, self.levels_ = dict(table.kinds), dict(table.levels)
+        for sentence in suspicions(table):
+            warnings.warn(sentence, TableWarning, stacklevel=3)
         self.space_ = make_space(table.coords, self.geo, self.periodic, tuple(table.levels))
         self.space_.check(table.x)
         table = replace(table, x=self.space_.canonical(table.x))

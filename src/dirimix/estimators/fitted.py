@@ -22,7 +22,7 @@ from dirimix.methods import Choice
 from dirimix.sampling.progress import Listener
 from dirimix.table.selection import observed
 from dirimix.table.split import SplitTable
-from dirimix.table.table import make_table
+from dirimix.table.table import Table, make_table
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class FittedMethod:
         if self.mixture is None:
             raise InputError(f"{self.name} mixes nothing; name a mixture")
         return self.mixture
+
+    def table(self, frame: object) -> Table:
+        """Rows to predict, their coordinates read as those of the fit were."""
+        one = next(iter(self.members.values()))
+        return make_table(frame, self.coords, self.models, kinds=one.kinds_, levels=one.levels_)
 
     def prepared(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame with corrected models, if the method corrects them."""

@@ -1,11 +1,13 @@
 """The look of figures: colours of methods, labels of columns, grids of panels, colour bars."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.collections import Collection
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
@@ -38,10 +40,14 @@ class ColumnLabels:
     Attributes:
         labels: Display names of columns; a column without one goes by its own name.
         units: Units of columns.
+        kinds: Of each coordinate, 'number', 'date' or 'category'; a number where it is not there.
+        levels: Labels of each coordinate that is a category.
     """
 
     labels: Mapping[str, str]
     units: Mapping[str, str]
+    kinds: Mapping[str, str] = field(default_factory=dict[str, str])
+    levels: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
     def short(self, column: str) -> str:
         """The display name."""
@@ -50,6 +56,18 @@ class ColumnLabels:
     def axis(self, column: str) -> str:
         """The display name with its unit, if there is one."""
         return with_unit(self.short(column), self.units.get(column))
+
+
+def name_places(axis: Axis, column: str, names: ColumnLabels) -> None:
+    """Ticks of an axis along a coordinate: dates where it has dates, labels of a category."""
+    kind = names.kinds.get(column)
+    if kind == "date":
+        axis.axis_date()
+        locator = AutoDateLocator(maxticks=6)
+        axis.set_major_locator(locator)
+        axis.set_major_formatter(ConciseDateFormatter(locator))
+    elif kind == "category":
+        axis.set_ticks(range(len(names.levels[column])), list(names.levels[column]))
 
 
 def with_unit(label: str, unit: str | None) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from dirimix.assess.schema import read_table
+from dirimix.assess.schema import COORDINATES, TABLES, read_table
 from dirimix.errors import InputError
 from dirimix.report.look import ColumnLabels
 from dirimix.study.folder import MANIFEST_FILE, SCORES_FILE, kind_of, posterior_file, read_json
+from dirimix.table.coordinates import CATEGORY, DATE
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,18 @@ class Output:
     manifest: Mapping[str, Any]
 
     def table(self, name: str) -> pd.DataFrame:
-        """One of its CSV files, '' where there is no model."""
-        return read_table(self.folder, name)
+        """One of its CSV files, '' where there is no model; dates are dates again."""
+        kinds = self.names.kinds
+        words = {c: kind for c, kind in kinds.items() if kind in (DATE, CATEGORY)}
+        words = {c: k for c, k in words.items() if COORDINATES in TABLES[name].columns()}
+        table = read_table(self.folder, name, words)
+        for c, kind in words.items():
+            if kind == CATEGORY:
+                table[c] = pd.Categorical(table[c], categories=self.names.levels[c])
+            else:
+                given = table[c].where(table[c] != "")
+                table[c] = pd.to_datetime(given, format="ISO8601")
+        return table
 
     def posterior(self, method: str) -> xr.Dataset | None:
         """The posterior of a method without what has an entry a training row; None if unsampled."""
@@ -46,7 +57,8 @@ class Output:
         """What columns are called; the target goes by the study's label."""
         data = self.numbers["data"]
         labels = {**data["labels"], data["target"]: data["label"]}
-        return ColumnLabels(labels, {**data["units"], data["target"]: data["unit"]})
+        units = {**data["units"], data["target"]: data["unit"]}
+        return ColumnLabels(labels, units, data.get("kinds", {}), data.get("levels", {}))
 
     @property
     def coords(self) -> list[str]:

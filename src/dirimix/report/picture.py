@@ -3,12 +3,16 @@
 import io
 import re
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from zlib import crc32
 
 import matplotlib
 from markupsafe import Markup
+from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from dirimix.report.look import FOREGROUND
 
@@ -26,6 +30,27 @@ class Picture:
     caption: str
 
 
+# fonts with signs of East Asia, as systems have them; matplotlib's own has none
+_MORE_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei",
+    "Microsoft YaHei", "SimHei", "PingFang SC", "Hiragino Sans", "Yu Gothic", "Malgun Gothic",
+    "Arial Unicode MS", "Droid Sans Fallback",
+)  # fmt: skip
+
+
+@contextmanager
+def any_script(figure: Figure) -> Generator[None]:
+    """Draw names in every script: in a font that has its signs if one is installed, else boxes."""
+    there = set(font_manager.get_font_names()) & set(_MORE_FONTS)
+    families = ["sans-serif", *(name for name in _MORE_FONTS if name in there)]
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and not text.get_text().isascii():
+            text.set_fontfamily(families)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing")
+        yield
+
+
 def make_picture(figure: Figure, caption: str) -> Picture:
     """A figure as inline SVG, drawn in the colour of the page's text.
 
@@ -36,11 +61,9 @@ def make_picture(figure: Figure, caption: str) -> Picture:
     stream = io.StringIO()
     # text stays text; ids and dates must not differ from run to run
     with (
-        warnings.catch_warnings(),
+        any_script(figure),
         matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dirimix"}),
     ):
-        # the browser has fonts for what matplotlib's own lacks
-        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing")
         figure.savefig(stream, format="svg", dpi=150, metadata={"Date": None})
     svg = stream.getvalue()
     prefix = f"p{crc32(caption.encode()):08x}-"

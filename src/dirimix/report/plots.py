@@ -21,10 +21,12 @@ from dirimix.report.look import (
     colour_bar,
     method_colour,
     method_line_style,
+    name_places,
     panels,
     style_axes,
 )
 from dirimix.report.site_map import draw_map, label_map
+from dirimix.table.coordinates import as_numbers
 
 PANEL = 2.9, 2.35  # inches of a small map
 
@@ -154,19 +156,22 @@ def weight_maps(
 def _weight_line(
     rows: pd.DataFrame, coord: str, names: ColumnLabels, tint: str, axes: Axes
 ) -> None:
-    rows = rows.iloc[np.argsort(rows[coord].to_numpy())]
-    axes.fill_between(rows[coord], rows["q05"], rows["q95"], color=tint, alpha=0.25, lw=0)
-    axes.plot(rows[coord], rows["mean"], color=tint)
-    seen = rows[rows["split"] == "train"][coord]
+    place = as_numbers(rows, [coord])[:, 0]
+    order = np.argsort(place)
+    rows, place = rows.iloc[order], place[order]
+    axes.fill_between(place, rows["q05"], rows["q95"], color=tint, alpha=0.25, lw=0)
+    axes.plot(place, rows["mean"], color=tint)
+    seen = place[(rows["split"] == "train").to_numpy()]
     axes.plot(seen, np.zeros(len(seen)), "|", color=FOREGROUND, ms=4, clip_on=False)
     axes.set(xlabel=names.axis(coord), ylabel="weight", ylim=(0, 1))
+    name_places(axes.xaxis, coord, names)
     style_axes(axes)
 
 
 def _weight_map(
     rows: pd.DataFrame, coords: Sequence[str], names: ColumnLabels, top: float, axes: Axes
 ) -> Collection:
-    sites = rows[list(coords[:2])].to_numpy(dtype=float)
+    sites = as_numbers(rows, coords[:2])
     trained = sites[(rows["split"] == "train").to_numpy()]
     drawn = draw_map(axes, sites, rows["mean"].to_numpy(), trained, clim=(0, top))
     label_map(axes, coords, names)

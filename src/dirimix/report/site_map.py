@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import Collection, LineCollection, PolyCollection
 
-from dirimix.report.look import FOREGROUND, ColumnLabels, style_axes
+from dirimix.report.look import FOREGROUND, ColumnLabels, name_places, style_axes
 
 _SPARSE = 20  # places of the smallest lattice a site, above which sites are no lattice
 
@@ -39,6 +39,8 @@ def draw_map(
 def label_map(axes: Axes, coords: Sequence[str], names: ColumnLabels) -> None:
     """Name the axes of a map after the first two coordinates."""
     axes.set(xlabel=names.axis(coords[1]), ylabel=names.axis(coords[0]))
+    for axis, coord in ((axes.xaxis, coords[1]), (axes.yaxis, coords[0])):
+        name_places(axis, coord, names)
     style_axes(axes)
 
 

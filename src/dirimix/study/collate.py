@@ -19,6 +19,7 @@ from dirimix.study.folder import OTHER_TABLE_FOLDER
 from dirimix.study.jobs import Job, ResolvedStudy
 from dirimix.study.validation import confirmed, joined, validate
 from dirimix.study.variants import variant_pairs, weight_changes
+from dirimix.table.coordinates import NUMBER
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,11 @@ def collate(done: Finished) -> Collated:
     data, there = done.setup.data, {job.choice.name for job in done.whole}
     pairs = tuple(pair for pair in variant_pairs(done.setup.study) if there.issuperset(pair))
     found, notes = _compared(done, pairs)
+    words = [c for c in data.coords if data.kinds.get(c, NUMBER) != NUMBER]
     elsewhere = [job for job in done.jobs if job.task.place.startswith(OTHER_TABLE_FOLDER)]
     for source, jobs in {"fits": done.whole, "targets": [*done.whole, *elsewhere]}.items():
         for name in (name for name, table in TABLES.items() if table.source == source):
-            parts = [*read_tables((job.home for job in jobs), name), found.get(name)]
+            parts = [*read_tables((job.home for job in jobs), name, words), found.get(name)]
             found[name] = _joined(name, parts, data.coords)
     if done.setup.others and len(found["threshold"]):
         found["joint"] = joint(found["threshold"], data.coords)

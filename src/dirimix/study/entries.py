@@ -7,12 +7,13 @@ those of the records in `spec` and `assess.options`.
 # pyright: strict
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from dirimix.errors import InputError
 from dirimix.laws.transform_names import TRANSFORMS
 from dirimix.study import toml_values as values
+from dirimix.study.spec import LongColumns
 
 # kind of validation scheme -> its entries beyond those that every scheme has
 SCHEMES: dict[str, tuple[str, ...]] = {
@@ -71,6 +72,17 @@ _TRIPLES = values.list_of(_TRIPLE, "must be a list of lists of three numbers, no
 _ENDED = values.reader(
     "is 'below' or 'unknown', not", lambda v: v in ("below", "unknown"), lambda v: v == "below"
 )
+
+
+def _read_long(value: object, where: str) -> LongColumns | None:
+    """What `long` says: true, false or a table of names of columns."""
+    if isinstance(value, bool):
+        return LongColumns() if value else None
+    columns = values.texts(value, where)
+    values.check_known(columns, [f.name for f in fields(LongColumns)], where)
+    return LongColumns(**columns)
+
+
 SECTIONS: dict[str, dict[str, Entry]] = {
     "": {"title": Entry(values.text), "seed": Entry(values.whole(0))},
     "data": {
@@ -88,6 +100,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "transform": Entry(values.one_of(*TRANSFORMS)),
         "geo": Entry(values.names),
         "periodic": Entry(values.periods),
+        "long": Entry(_read_long),
+        "missing": Entry(values.list_of(values.number, "must be a list of numbers, and it is")),
     },
     "methods": {
         "run": Entry(values.names, "a list of methods; add run = [...]"),

@@ -5,16 +5,19 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
+from dirimix.assess.schema import TABLES
 from dirimix.errors import InputError
+from dirimix.table.dates import date_words
 from dirimix.table.files import whole_file
+from dirimix.table.values import number_text
 
 MARK = ".dirimix"  # a file with this name says that a folder is ours
 METHOD_FOLDER, FOLD_FOLDER = "methods", "validation"
@@ -32,7 +35,8 @@ def posterior_file(method: str) -> str:
     return f"posterior-{method}.nc"
 
 
-DIGITS = "%.10g"  # sums differ in the last digits of a double between machines
+_DIGITS = 10  # sums differ in the last digits of a double between machines
+DIGITS = f"%.{_DIGITS}g"
 
 
 @contextmanager
@@ -62,15 +66,36 @@ def kind_of(folder: Path) -> str | None:
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
-    """One CSV file a table, 10 significant digits."""
+    """One CSV file a table; coordinates and observations keep every digit."""
     for name, table in tables.items():
-        write_csv(table, folder / f"{name}.csv")
+        given = set(table.columns) - set(TABLES[name].columns()) | {"observed"}
+        write_csv(table, folder / f"{name}.csv", given)
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """A CSV file that is there whole or not at all."""
+def write_csv(table: pd.DataFrame, path: Path, given: Collection[str] = ()) -> None:
+    """A CSV file that is there whole or not at all.
+
+    Dates are written as such, the numbers of columns that are `given` with every digit, and other
+    numbers with 10 digits, more where they are large beside their own spread.
+    """
+    text = {c: _in_words(cast(pd.Series, table[c]), c in given) for c in table.columns}
     with whole_file(path) as part:
-        table.to_csv(part, index=False, float_format=DIGITS, lineterminator="\n")
+        pd.DataFrame(text, columns=table.columns).to_csv(part, index=False, lineterminator="\n")
+
+
+def _in_words(column: pd.Series, exact: bool) -> pd.Series:
+    if pd.api.types.is_float_dtype(column.dtype):
+        numbers = column.to_numpy(dtype=float)
+        if exact:
+            words = [number_text(v) for v in numbers]
+        else:
+            known = np.abs(numbers[np.isfinite(numbers)])
+            spread = np.ptp(numbers[np.isfinite(numbers)]) if len(known) else 0.0
+            more = np.log10(known.max() / spread) if spread > 0 else 0.0
+            form = f"%.{min(_DIGITS + max(int(more), 0), 17)}g"
+            words = [form % v for v in numbers]
+        return pd.Series(words, column.index, dtype=object).where(~np.isnan(numbers), "")
+    return date_words(column)
 
 
 def write_json(content: Any, path: Path) -> None:

@@ -5,23 +5,24 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from dirimix._arrays import Mask
-from dirimix.errors import InputError, did_you_mean
+from dirimix.assess.schema import COORDINATES, TABLES
+from dirimix.errors import InputError
 from dirimix.estimators.transforms.domain import refuse_outside
 from dirimix.laws.transform_names import NO_TRANSFORM
+from dirimix.study.rows import LANDSCAPE, NOWHERE, UNUSABLE, as_meant, check_there, mark_rows
 from dirimix.study.spec import DataChoice
 from dirimix.table.files import read_frame
+from dirimix.table.selection import observed, suspicions
+from dirimix.table.sentinels import remarks
 from dirimix.table.space import make_space
 from dirimix.table.split import DATASET, SPLITS, Part, SplitTable
-from dirimix.table.table import make_table
-
-_UNUSABLE = "unusable"  # mark of a row where no model has a value
-
+from dirimix.table.table import Table, make_table
 
 # where a table came from and what its columns are, all its rows, and its split column if any
 _Source = tuple[SplitTable, pd.DataFrame, str | None]
@@ -42,14 +43,21 @@ def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None)
     is_dataset = choice.table.startswith(DATASET)
     data, frame, split = _from_dataset(choice, data_dir) if is_dataset else _from_file(choice)
     data = replace(data, geo=choice.geo, periodic=choice.periodic)
-    marks = _marks(frame, split, choice.test_fraction, seed)
-    if choice.rows == "complete":
-        data, marks = _mark_unusable(data, frame, marks)
-    _check_columns(data, frame, marks, choice.transform)
-    rows = {s: cast(pd.DataFrame, frame.loc[marks == s]) for s in SPLITS}
-    parts = {s: _part(data, rows[s], s) for s in SPLITS if len(rows[s])}
+    _check_roles(data)
+    frame, changed = as_meant(frame, choice, (*data.coords, *data.models, data.target, data.error))
+    marks, moved = mark_rows(frame, data, choice, split, seed)
+    table = _checked(data, frame, marks, choice.transform)
+    parts = {s: _part(data, table, marks, s) for s in SPLITS if np.any(marks == s)}
     everywhere = pd.concat([part.frame for part in parts.values()], ignore_index=True)
-    data = replace(data, parts=parts, everywhere=everywhere)
+    notes = (*data.notes, *changed, *moved, *_suspicions(data, table, marks))
+    data = replace(
+        data,
+        parts=parts,
+        everywhere=everywhere,
+        notes=notes,
+        kinds=dict(table.kinds),
+        levels=dict(table.levels),
+    )
     if choice.rows == "complete":
         data = _complete(data)
     if choice.n_train is not None:
@@ -133,48 +141,8 @@ def _from_file(choice: DataChoice) -> _Source:
     return data, frame, choice.split
 
 
-def _marks(frame: pd.DataFrame, split: str | None, fraction: float | None, seed: int) -> np.ndarray:
-    """Which part every row belongs to, (n,) of text.
-
-    Raises:
-        InputError: If the split column holds anything but the names of the parts, or no 'train'.
-    """
-    n = len(frame)
-    if fraction is not None:
-        order = np.random.default_rng(seed).permutation(n)
-        return np.where(np.isin(np.arange(n), order[: round(fraction * n)]), "test", "train")
-    if split is None:
-        return np.full(n, "train")
-    _check_there(frame, split, "split")
-    marks = pd.Series(frame[split]).astype(str).to_numpy(dtype=object)
-    bad = np.flatnonzero(~np.isin(marks, SPLITS))
-    if len(bad):
-        raise InputError(
-            f"the split column {split!r} must hold {', '.join(SPLITS)}, and has "
-            f"{marks[bad[0]]!r} at row {bad[0] + 1}; correct it"
-        )
-    if not np.any(marks == "train"):
-        raise InputError(f"the split column {split!r} has no row 'train'; mark the training rows")
-    return marks
-
-
-def _check_there(frame: pd.DataFrame, column: str, role: str) -> None:
-    if column not in frame:
-        known = list(map(str, frame.columns))
-        raise InputError(
-            f"the {role} column {column!r} is not in the table{did_you_mean(column, known)}; it "
-            f"has {', '.join(known)}"
-        )
-
-
-def _check_columns(
-    data: SplitTable, frame: pd.DataFrame, marks: np.ndarray, transform: str | None
-) -> None:
-    """Check all rows, (n,) marks, at once, so that messages count rows as the file does.
-
-    Raises:
-        InputError: If a column is missing, has two roles or holds a value that cannot be used.
-    """
+def _check_roles(data: SplitTable) -> None:
+    """Raise an InputError if a column has two roles, or a name that the outputs need."""
     for role, name in (("target", data.target), ("error", data.error)):
         if name in (*data.coords, *data.models):
             raise InputError(
@@ -183,44 +151,58 @@ def _check_columns(
             )
     if data.error == data.target:
         raise InputError(f"the column {data.error!r} is both target and error; name another")
+    taken = {c for table in TABLES.values() for c in table.columns() if COORDINATES in table.names}
+    for name in data.coords:
+        if name in taken:
+            raise InputError(
+                f"the coordinate {name!r} has the name of a column of the output tables, where "
+                f"coordinates stand beside it; rename it, to '{name}_' for example"
+            )
+
+
+def _checked(
+    data: SplitTable, frame: pd.DataFrame, marks: np.ndarray, transform: str | None
+) -> Table:
+    """All rows, of marks (n,), checked at once, so that messages count rows as the file does.
+
+    Raises:
+        InputError: If a column is missing or holds a value that cannot be used.
+    """
     for role, column in (("target", data.target), ("error", data.error)):
         if column is not None:
-            _check_there(frame, column, role)
+            check_there(frame, column, role)
     # a landscape row needs no observation, an unusable one no model either
-    observed, usable = ~np.isin(marks, ("landscape", _UNUSABLE)), marks != _UNUSABLE
-    y = pd.Series(frame[data.target]).where(observed, 1.0)
-    y_err = None if data.error is None else pd.Series(frame[data.error]).where(observed, 1.0)
-    models = {m: pd.Series(frame[m]).where(usable, 1.0) for m in data.models if m in frame}
-    table = make_table(frame.assign(**models), data.coords, data.models, y, y_err, min_models=2)
+    usable, nowhere = ~np.isin(marks, (UNUSABLE, NOWHERE)), marks == NOWHERE
+    seen = usable & (marks != LANDSCAPE)
+    y = pd.Series(frame[data.target]).where(seen, 1.0)
+    y_err = None if data.error is None else pd.Series(frame[data.error]).where(seen, 1.0)
+    used = {m: pd.Series(frame[m]).where(usable, 1.0) for m in data.models if m in frame}
+    if nowhere.any():
+        somewhere = int(np.argmin(nowhere))
+        places = {c: pd.Series(frame[c]) for c in data.coords if c in frame}
+        used |= {c: v.mask(nowhere, cast(Any, v.iloc[somewhere])) for c, v in places.items()}
+    table = make_table(frame.assign(**used), data.coords, data.models, y, y_err, min_models=2)
     refuse_outside(table, transform or NO_TRANSFORM, data.target)
     make_space(data.coords, data.geo, data.periodic, tuple(table.levels)).check(table.x)
+    return table
 
 
-def _part(data: SplitTable, frame: pd.DataFrame, split: str) -> Part:
-    """The rows of one part, as numbers."""
-    observed = split != "landscape"
-    table = make_table(
-        frame,
-        data.coords,
-        data.models,
-        pd.Series(frame[data.target]) if observed else None,
-        pd.Series(frame[data.error]) if observed and data.error else None,
-    )
-    columns = pd.Index([*data.coords, *data.models])
-    numbers = pd.DataFrame(np.column_stack([table.x, table.f]), columns=columns)
-    return Part(numbers, table.y, table.y_err if observed and data.error else None)
+def _suspicions(data: SplitTable, table: Table, marks: np.ndarray) -> list[str]:
+    """Sentences on numbers that look like marks of missing values, in rows of marks (n,)."""
+    usable = ~np.isin(marks, (UNUSABLE, NOWHERE))
+    seen = usable & (marks != LANDSCAPE)
+    columns = {f"target {data.target!r}": observed(table)[seen]}
+    columns |= {f"error {data.error!r}": table.y_err[seen]} if data.error else {}
+    return [*suspicions(replace(table.rows(usable), y=None)), *remarks(columns.items())]
 
 
-def _mark_unusable(
-    data: SplitTable, frame: pd.DataFrame, marks: np.ndarray
-) -> tuple[SplitTable, np.ndarray]:
-    """Mark the rows where no model has a value, with a note, in marks (n,) of the rows' parts."""
-    columns = [m for m in data.models if m in frame]
-    unusable = cast(Mask, frame[columns].isna().to_numpy()).all(axis=1)
-    if not unusable.any() or unusable.all():
-        return data, marks
-    note = f"{unusable.sum()} of {len(frame)} rows are left out, those where no model has a value"
-    return replace(data, notes=(*data.notes, note)), np.where(unusable, _UNUSABLE, marks)
+def _part(data: SplitTable, table: Table, marks: np.ndarray, split: str) -> Part:
+    """The rows of one part of a table with marks (n,)."""
+    rows = marks == split
+    frame = cast(pd.DataFrame, table.frame().loc[rows]).reset_index(drop=True)
+    if split == LANDSCAPE:
+        return Part(frame, None, None)
+    return Part(frame, observed(table)[rows], table.y_err[rows] if data.error else None)
 
 
 def _complete(data: SplitTable) -> SplitTable:

@@ -24,7 +24,7 @@ _SHOWN = (
 )  # fmt: skip
 _DESCRIBED = (
     "source", "target", "label", "unit", "coords", "models", "error", "rows", "notes", "remarks",
-    "labels", "units", "citation",
+    "labels", "units", "citation", "kinds", "levels",
 )  # fmt: skip
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "jax", "blackjax", "arviz-stats")
 

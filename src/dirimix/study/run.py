@@ -23,6 +23,7 @@ from dirimix.errors import (
     DroppedRowsWarning,
     InputError,
     ScaleWarning,
+    TableWarning,
 )
 from dirimix.estimators.fitted import FittedMethod, fit_method
 from dirimix.estimators.transforms.choice import in_words
@@ -55,7 +56,7 @@ from dirimix.study.spec import Study
 from dirimix.table.split import SplitTable
 
 # warnings about a result, which are kept with it
-_KEPT = (CorrectionOverlapWarning, DroppedRowsWarning, ScaleWarning)
+_KEPT = (CorrectionOverlapWarning, DroppedRowsWarning, ScaleWarning, TableWarning)
 
 
 class Reporter(Protocol):
@@ -159,6 +160,7 @@ def run_job(job: Job, data: SplitTable, reporter: Reporter) -> FittedMethod:
     # what a fit to fewer rows warns of, that to all rows has said
     say: Callable[[str], None] = reporter.say if job.is_whole else lambda _: None
     with collected_warnings(say, job.title) as lines:
+        warnings.simplefilter("ignore", TableWarning)  # the table's notes say it
         own = job.task.data(data)
         fitted = fit_method(job.choice, own, job.options, job.seed, reporter.listener(job.title))
         tables = job.task.tables(fitted, own)

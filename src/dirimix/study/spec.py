@@ -12,6 +12,21 @@ from dirimix.methods import Choice, parse_method
 
 
 @dataclass(frozen=True)
+class LongColumns:
+    """Columns of a long table, which has a row a model and site; None has its usual name.
+
+    Attributes:
+        model: The model's name.
+        value: Its value.
+        quantile: The level of a quantile, where rows are quantiles.
+    """
+
+    model: str | None = None
+    value: str | None = None
+    quantile: str | None = None
+
+
+@dataclass(frozen=True)
 class DataChoice:
     """Which table, which columns, which rows.
 
@@ -30,6 +45,8 @@ class DataChoice:
         n_train: Most training rows; the others are predicted as part of the landscape.
         geo: The longitude and the latitude among the coordinates.
         periodic: Coordinates that come round, and their periods.
+        long: The columns of a long table, one row a model and site; None for a wide one.
+        missing: Numbers that mark a missing value, such as -9999.
     """
 
     table: str
@@ -46,6 +63,8 @@ class DataChoice:
     transform: str | None = None
     geo: tuple[str, ...] | None = None
     periodic: Mapping[str, float] | None = None
+    long: LongColumns | None = None
+    missing: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

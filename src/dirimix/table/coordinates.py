@@ -11,7 +11,7 @@ import pandas as pd
 
 from dirimix._arrays import Floats
 from dirimix.errors import InputError
-from dirimix.table.dates import day_text, days
+from dirimix.table.dates import as_dates, day_text, days
 from dirimix.table.values import is_text, number_text, numbers, parsed, refuse
 
 NUMBER, DATE, CATEGORY = "number", "date", "category"
@@ -78,6 +78,26 @@ def place_text(value: float, kind: str = NUMBER, levels: Sequence[str] = ()) -> 
     if kind == DATE:
         return day_text(value)
     return levels[int(value)] if kind == CATEGORY else number_text(value)
+
+
+def as_written(values: Floats, kind: str = NUMBER, levels: Sequence[str] = ()) -> pd.Series:
+    """A coordinate, (n,), as a column that `read_coordinate` reads as the same."""
+    if kind == DATE:
+        return pd.Series(as_dates(values))
+    if kind == CATEGORY:
+        return pd.Series(pd.Categorical.from_codes(values.astype(int), list(levels)))
+    return pd.Series(values)
+
+
+def as_numbers(frame: pd.DataFrame, names: Sequence[str]) -> Floats:
+    """Columns that `as_written` made as numbers, dates in days and labels as positions, (n, q)."""
+    return np.column_stack([_number_column(pd.Series(frame[c]), c) for c in names])
+
+
+def _number_column(column: pd.Series, name: str) -> Floats:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return np.asarray(column.cat.codes, dtype=float)
+    return read_coordinate(column, name).values
 
 
 def _uncategorised(column: pd.Series, what: str) -> Coordinate | None:

@@ -58,6 +58,17 @@ def day_text(day: float) -> str:
     return text.removesuffix("T00:00:00")
 
 
+def date_words(column: pd.Series) -> pd.Series:
+    """A column with its dates, if it holds any, as `day_text` writes them."""
+    if pd.api.types.is_datetime64_any_dtype(column.dtype) or (
+        column.dtype == object and any(isinstance(v, pd.Timestamp) for v in column)
+    ):
+        found = _since_1970(pd.to_datetime(column, utc=True))
+        words = [None if np.isnan(v) else day_text(v) for v in found]
+        return pd.Series(words, column.index, dtype=object)
+    return column
+
+
 def as_dates(day: Floats) -> "np.ndarray[Any, np.dtype[np.datetime64]]":
     """Days since 1970-01-01 as dates to the microsecond, (n,)."""
     whole = np.floor(day)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from dirimix.errors import InputError
 from dirimix.table.csv_text import check_names, read_csv
+from dirimix.table.dates import date_words
 
 _ROW = "row"  # dimension of a table's rows in netCDF
 # what the readers raise on files that are cut short or not of their kind
@@ -127,7 +128,8 @@ def _read_netcdf(path: Path) -> pd.DataFrame:
 
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_csv(path, index=False, lineterminator="\n")
+    words = {c: date_words(cast(pd.Series, frame[c])) for c in frame.columns}
+    pd.DataFrame(words, columns=frame.columns).to_csv(path, index=False, lineterminator="\n")
 
 
 def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
@@ -152,6 +154,8 @@ def _plain(column: pd.Series) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column.dtype):
         missing = column.isna().any()
         return column.to_numpy(dtype=float, na_value=np.nan) if missing else column.to_numpy()
+    if pd.api.types.is_datetime64_dtype(column.dtype):
+        return column.to_numpy()
     return column.astype(object).where(column.notna(), "").astype(str).to_numpy(dtype=object)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from dirimix._arrays import Floats, Indices
 from dirimix.errors import DroppedRowsWarning, InputError
+from dirimix.table.coordinates import NUMBER
+from dirimix.table.sentinels import remarks
 from dirimix.table.split import Part
 from dirimix.table.table import Table
 
@@ -79,6 +81,14 @@ def describe_missing(table: Table) -> str:
         for model, column in counts
         if column.any()
     )
+
+
+def suspicions(table: Table) -> list[str]:
+    """Sentences on numbers of a table that look like marks of missing values."""
+    places = {c: table.x[:, k] for k, c in enumerate(table.coords) if table.kinds[c] == NUMBER}
+    columns = {f"coordinate {c!r}": values for c, values in places.items()}
+    columns |= {f"model {m!r}": table.f[:, k] for k, m in enumerate(table.models)}
+    return remarks((columns | ({} if table.y is None else {"the target": table.y})).items())
 
 
 def edge_rows(x: Floats, n: int) -> Indices:

@@ -58,6 +58,8 @@ class SplitTable:
         citation: What to cite for the data.
         geo: The longitude and the latitude among the coordinates, or None.
         periodic: Coordinates that come round, and their periods, or None.
+        kinds: Of each coordinate, 'number', 'date' or 'category'.
+        levels: Labels of each coordinate that is a category.
     """
 
     source: str
@@ -76,6 +78,8 @@ class SplitTable:
     everywhere: pd.DataFrame = field(default_factory=pd.DataFrame)
     geo: tuple[str, ...] | None = None
     periodic: Mapping[str, float] | None = None
+    kinds: dict[str, str] = field(default_factory=dict[str, str])
+    levels: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     @property
     def places(self) -> dict[str, object]:
@@ -83,14 +87,18 @@ class SplitTable:
         return {"geo": self.geo, "periodic": self.periodic}
 
     def training_only(self) -> "SplitTable":
-        """The same with its training rows alone, and a note that says so."""
-        rows = self.parts["train"]
-        others = {split: len(part.frame) for split, part in self.parts.items() if split != "train"}
+        """The same with its training rows alone, and a note that says so.
+
+        The rows of a file that have no observation stay, to be predicted.
+        """
+        kept = {"train"} if self.source.startswith(DATASET) else {"train", "landscape"}
+        others = {split: len(part.frame) for split, part in self.parts.items() if split not in kept}
         if not others:
             return self
         unused = " and ".join(f"{n} {split} rows" for split, n in others.items())
         note = (
-            f"fitted on the {len(rows.frame)} training rows of {self.source}; its {unused} are not "
-            "used"
+            f"fitted on the {len(self.parts['train'].frame)} training rows of {self.source}; its "
+            f"{unused} are not used"
         )
-        return replace(self, parts={"train": rows}, notes=(*self.notes, note))
+        parts = {split: part for split, part in self.parts.items() if split in kept}
+        return replace(self, parts=parts, notes=(*self.notes, note))

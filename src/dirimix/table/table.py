@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from dirimix._arrays import Floats, Indices, Mask
 from dirimix.errors import InputError
-from dirimix.table.coordinates import NUMBER, place_text, read_coordinate
+from dirimix.table.coordinates import NUMBER, as_written, place_text, read_coordinate
 from dirimix.table.frames import SD_SUFFIX, as_column, as_frame
 from dirimix.table.values import lined_up, numbers, refuse
 
@@ -74,6 +74,18 @@ class Table:
             place[:, column] = 0.0  # the position of a new label depends on the other rows
         numbers = place.astype("<f8")
         return [row.tobytes() + text.encode() for row, text in zip(numbers, labels, strict=True)]
+
+    def frame(self) -> pd.DataFrame:
+        """The coordinates, as numbers, dates and labels, and the models' values as columns."""
+        return pd.DataFrame(
+            {
+                **{
+                    c: as_written(self.x[:, k], self.kinds.get(c, NUMBER), self.levels.get(c, ()))
+                    for k, c in enumerate(self.coords)
+                },
+                **{m: self.f[:, k] for k, m in enumerate(self.models)},
+            }
+        )
 
     def rows(self, keep: Mask | Indices) -> "Table":
         """The table restricted to some rows, given as a mask or as indices, (n,)."""

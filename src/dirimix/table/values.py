@@ -45,6 +45,15 @@ def number_text(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
+def unknown(column: pd.Series) -> Mask:
+    """Where a column is empty, (n,)."""
+    empty = column.isna().to_numpy(dtype=bool)
+    if not is_text(column):
+        return empty
+    blank = [isinstance(v, str) and not v.strip() for v in column.astype(object).to_list()]
+    return empty | np.array(blank, dtype=bool)
+
+
 def is_text(column: pd.Series) -> bool:
     """Whether a column may hold text."""
     return (

@@ -15,6 +15,7 @@ from dirimix.report.exhibits.content import ExhibitContent, Maker, Options, chos
 from dirimix.report.look import FOREGROUND, PALETTE, blocks, colour_bar, panels
 from dirimix.report.output import Output
 from dirimix.report.site_map import draw_map, draw_outline, draw_values, half_steps, label_map
+from dirimix.table.coordinates import as_numbers
 
 _SPLITS = {"landscape": "#d5d9e0", "train": "#3568c9", "test": "#e0752c"}
 _SMALL = 4.4, 3.2  # inches of a map
@@ -221,7 +222,7 @@ def _local_methods(output: Output, options: Options) -> list[str]:
 
 
 def _sites(rows: pd.DataFrame, output: Output) -> np.ndarray:
-    return rows[output.coords].to_numpy(dtype=float)
+    return as_numbers(rows, output.coords)
 
 
 def _training_sites(table: pd.DataFrame, output: Output) -> np.ndarray:

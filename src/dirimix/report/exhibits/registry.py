@@ -14,7 +14,7 @@ import matplotlib
 from dirimix.report.exhibits import curves, maps, tables
 from dirimix.report.exhibits.content import ExhibitContent
 from dirimix.report.output import Output
-from dirimix.report.picture import Picture, make_picture
+from dirimix.report.picture import Picture, any_script, make_picture
 from dirimix.study.folder import FIGURE_FOLDER, write_csv
 from dirimix.study.spec import ExhibitChoice
 
@@ -68,7 +68,7 @@ def read_choices(manifest: Mapping[str, Any]) -> list[ExhibitChoice]:
 def _write(content: ExhibitContent, csv: Path, png: Path, svg: Path) -> None:
     csv.parent.mkdir(exist_ok=True)
     write_csv(content.table, csv)
-    content.figure.savefig(png, dpi=_DPI, metadata={"Software": None}, facecolor="white")
     # ids and dates must not differ from run to run
-    with matplotlib.rc_context({"svg.hashsalt": "dirimix"}):
+    with any_script(content.figure), matplotlib.rc_context({"svg.hashsalt": "dirimix"}):
+        content.figure.savefig(png, dpi=_DPI, metadata={"Software": None}, facecolor="white")
         content.figure.savefig(svg, metadata={"Date": None}, facecolor="white")

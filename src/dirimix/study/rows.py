@@ -1,0 +1,140 @@
+"""Which rows of a study's table train, test or are only predicted, and which are left out."""
+
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+from collections.abc import Iterable
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from dirimix._arrays import Mask
+from dirimix.errors import InputError, did_you_mean
+from dirimix.study.spec import DataChoice
+from dirimix.table.long import pivot_long
+from dirimix.table.sentinels import made_missing
+from dirimix.table.split import SPLITS, SplitTable
+from dirimix.table.values import unknown
+
+LANDSCAPE = "landscape"
+UNUSABLE, NOWHERE = "unusable", "nowhere"  # no model has a value, a coordinate is missing
+
+
+def as_meant(
+    frame: pd.DataFrame, choice: DataChoice, columns: Iterable[str | None]
+) -> tuple[pd.DataFrame, list[str]]:
+    """A table as it was read, with long rows made wide and marks of missing values taken out.
+
+    Args:
+        frame: The table.
+        choice: How it is to be read.
+        columns: Those that are used, and None.
+
+    Returns:
+        The table, and a line for everything that was changed in it.
+
+    Raises:
+        InputError: If the table is not long, or has two rows of one model and site.
+    """
+    used, notes = [c for c in columns if c is not None], list[str]()
+    if choice.long is not None:
+        keys = [c for c in (*used, choice.split) if c is not None and c in frame.columns]
+        wide = pivot_long(frame, list(dict.fromkeys(keys)), **vars(choice.long))
+        forecasts = cast("dict[str, str]", wide.attrs["forecasts"])
+        which = ", ".join(f"the {f} of {m}" for m, f in forecasts.items() if m in used)
+        notes.append(
+            f"{len(frame)} rows, one a model, are {len(wide)} rows, one a site"
+            f"{'; models are ' if which else ''}{which}"
+        )
+        frame = wide
+    if choice.missing:
+        there = [c for c in used if c in frame.columns]
+        found = made_missing(frame, there, choice.missing)
+        for name in there:
+            before, after = (int(unknown(pd.Series(f[name])).sum()) for f in (frame, found))
+            if after > before:
+                notes.append(f"{name} holds a mark of missing values at {after - before} rows")
+        frame = found
+    return frame, notes
+
+
+def mark_rows(
+    frame: pd.DataFrame, data: SplitTable, choice: DataChoice, split: str | None, seed: int
+) -> tuple[np.ndarray, list[str]]:
+    """Which part every row belongs to, (n,) of text, and a line on every row out of its place.
+
+    Args:
+        frame: The table.
+        data: What its columns are.
+        choice: Which rows are wanted.
+        split: The column that says so, if any.
+        seed: Draws the test rows where a fraction is asked for.
+
+    Raises:
+        InputError: If the split column holds anything but the names of the parts, or no 'train',
+            or no training row has an observation.
+    """
+    marks, notes = _given(frame, split, choice.test_fraction, seed), list[str]()
+    if choice.rows == "complete":
+        empty = np.asarray(_unknown(frame, data.models).all(axis=1))
+        if empty.any() and not empty.all():
+            marks = np.where(empty, UNUSABLE, marks)
+            notes.append(_left_out(empty, "no model has a value"))
+    if choice.missing:
+        empty = np.asarray(_unknown(frame, data.coords).any(axis=1))
+        if empty.any() and not empty.all():
+            marks = np.where(empty, NOWHERE, marks)
+            notes.append(_left_out(empty, "a coordinate is missing"))
+    if data.target not in frame:
+        return marks, notes
+    empty = unknown(pd.Series(frame[data.target]))
+    if np.all(empty[marks == "train"]):
+        raise InputError(f"the target {data.target!r} is empty at every training row; give some")
+    for part in ("train", "test"):
+        count, size = int((empty & (marks == part)).sum()), int((marks == part).sum())
+        if count:
+            notes.append(
+                f"{count} of {size} {part} rows have no {data.target}: they are predicted, as "
+                "part of the landscape"
+            )
+    return np.where(empty & np.isin(marks, ("train", "test")), LANDSCAPE, marks), notes
+
+
+def check_there(frame: pd.DataFrame, column: str, role: str) -> None:
+    """Raise an InputError if the table lacks a column."""
+    if column not in frame:
+        known = list(map(str, frame.columns))
+        raise InputError(
+            f"the {role} column {column!r} is not in the table{did_you_mean(column, known)}; it "
+            f"has {', '.join(known)}"
+        )
+
+
+def _given(frame: pd.DataFrame, split: str | None, fraction: float | None, seed: int) -> np.ndarray:
+    n = len(frame)
+    if fraction is not None:
+        order = np.random.default_rng(seed).permutation(n)
+        return np.where(np.isin(np.arange(n), order[: round(fraction * n)]), "test", "train")
+    if split is None:
+        return np.full(n, "train")
+    check_there(frame, split, "split")
+    marks = pd.Series(frame[split]).astype(str).to_numpy(dtype=object)
+    bad = np.flatnonzero(~np.isin(marks, SPLITS))
+    if len(bad):
+        raise InputError(
+            f"the split column {split!r} must hold {', '.join(SPLITS)}, and has "
+            f"{marks[bad[0]]!r} at row {bad[0] + 1}; correct it"
+        )
+    if not np.any(marks == "train"):
+        raise InputError(f"the split column {split!r} has no row 'train'; mark the training rows")
+    return marks
+
+
+def _unknown(frame: pd.DataFrame, names: Iterable[str]) -> Mask:
+    """Where columns are empty, (n, columns); those that are not there are for others to miss."""
+    there = [unknown(pd.Series(frame[name])) for name in names if name in frame]
+    return np.column_stack([np.zeros(len(frame), dtype=bool), *there])[:, 1:]
+
+
+def _left_out(rows: Mask, why: str) -> str:
+    return f"{rows.sum()} of {len(rows)} rows are left out, those where {why}"

@@ -1,0 +1,173 @@
+"""Long tables, one row a model and site, as wide ones, one column a model."""
+
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from dirimix.errors import InputError, did_you_mean
+from dirimix.table.frames import as_frame
+
+_MODEL, _VALUE = ("model_id", "model"), ("value",)
+_QUANTILE, _TYPE = ("output_type_id", "quantile"), "output_type"
+# what stands for a forecast, the best first
+_CENTRES = ("quantile 0.5", "median", "mean", "point")
+
+
+def pivot_long(
+    frame: object,
+    keys: Sequence[str] | None = None,
+    *,
+    model: str | None = None,
+    value: str | None = None,
+    quantile: str | None = None,
+) -> pd.DataFrame:
+    """A table with one row a site and model as one with a row a site and a column a model.
+
+    Tables of forecast hubs, with the columns output_type and output_type_id, give of each model
+    its medians or, where it has none, its means or points; other quantiles, samples and
+    probabilities are left out.
+
+    Args:
+        frame: Anything tabular.
+        keys: Columns that tell the sites apart and stay; by default all others that are the same
+            for every model at a site.
+        model: Column of the models' names; by default model_id or model.
+        value: Column of their values; by default value.
+        quantile: Column of the quantiles' levels, if any; by default output_type_id or quantile.
+
+    Returns:
+        The keys, then a column a model in order of their first rows, NaN where a model has no
+        value; `attrs["forecasts"]` says which rows stand for each model.
+
+    Raises:
+        InputError: If a column is missing, or two rows have the same model and site.
+
+    >>> rows = {"day": [1, 1, 2], "model": ["a", "b", "a"], "value": [0.5, 0.6, 0.7]}
+    >>> pivot_long(rows).to_dict("list")
+    {'day': [1, 2], 'a': [0.5, 0.7], 'b': [0.6, nan]}
+    """
+    frame = as_frame(frame, ()).reset_index(drop=True)
+    found = {
+        "model": _column(frame, model, _MODEL, "model"),
+        "value": _column(frame, value, _VALUE, "value"),
+    }
+    level = (
+        _column(frame, quantile, _QUANTILE, "quantile") if quantile else _first(frame, _QUANTILE)
+    )
+    own = {*found.values(), *((level,) if level else ()), *({_TYPE} & set(frame.columns))}
+    for name in keys or ():
+        if name not in frame:
+            known = list(map(str, frame.columns))
+            raise InputError(f"the long table has no column {name!r}{did_you_mean(name, known)}")
+        if name in own:
+            raise InputError(
+                f"the column {name!r} of the long table holds the models' names, values or levels "
+                "and cannot be a coordinate or target too; name another"
+            )
+    names = cast(pd.Series, frame[found["model"]])
+    if names.isna().any():
+        row = int(np.argmax(names.isna())) + 1
+        raise InputError(f"the column {found['model']!r} names no model at row {row}; give one")
+    frame = frame.assign(**{found["model"]: names.map(str)})
+    rows, forecasts = _centres(frame, found["model"], level)
+    kept = list(keys) if keys is not None else _shared(rows, own, found["model"])
+    return _wide(rows, kept, found["model"], found["value"], forecasts)
+
+
+def _centres(
+    frame: pd.DataFrame, model: str, level: str | None
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The rows that stand for each model's forecast, and what they are by model."""
+    if level is None and _TYPE not in frame:
+        return frame, {}
+    half = np.zeros(len(frame), dtype=bool)
+    if level is not None:
+        levels = pd.Series(pd.to_numeric(frame[level], errors="coerce"))
+        half = np.isclose(levels.to_numpy(dtype=float, na_value=np.nan), 0.5)
+    if _TYPE in frame:
+        kind = cast(pd.Series, frame[_TYPE]).astype(str)
+        kind = kind.mask(half & (kind == "quantile"), _CENTRES[0])
+    else:
+        empty = pd.isna(frame[level]).to_numpy()
+        kind = pd.Series(np.where(half, _CENTRES[0], np.where(empty, "point", "")), frame.index)
+    rank = kind.map({word: place for place, word in enumerate(_CENTRES)})
+    if rank.isna().all():
+        there = ", ".join(sorted(set(frame[_TYPE].astype(str)))) if _TYPE in frame else str(level)
+        raise InputError(
+            "the long table has no medians, means or points to stand for the models' forecasts, "
+            f"only {there}; add rows of the quantile 0.5"
+        )
+    best = rank.groupby(frame[model]).transform("min")
+    used = kind.where(rank == best).dropna().groupby(frame[model]).first()
+    lacking = [m for m in frame[model].unique() if m not in used.index]
+    if lacking:
+        raise InputError(
+            f"model {lacking[0]!r} of the long table has no median, mean or point; leave it out "
+            "or add rows of the quantile 0.5"
+        )
+    return frame.loc[rank == best], {str(k): str(v) for k, v in used.items()}
+
+
+def _shared(rows: pd.DataFrame, own: set[str], model: str) -> list[str]:
+    """The other columns, but those that only say more of the model or are the same throughout."""
+    others = [c for c in rows.columns if c not in own]
+    if len(set(rows[model])) < 2:
+        return others
+    # the different pairs of a value and a model
+    pairs = {c: set(zip(rows[c], rows[model], strict=True)) for c in others}
+    return [
+        c
+        for c, found in pairs.items()
+        if len({value for value, _ in found}) < 2 or len({name for _, name in found}) < len(found)
+    ]
+
+
+def _wide(
+    rows: pd.DataFrame, keys: list[str], model: str, value: str, forecasts: dict[str, str]
+) -> pd.DataFrame:
+    models = list(dict.fromkeys(rows[model]))
+    taken = [m for m in models if m in keys]
+    if taken:
+        raise InputError(
+            f"the long table has a model {taken[0]!r} and a column of that name; rename one"
+        )
+    sites = rows[keys].drop_duplicates().reset_index(drop=True) if keys else pd.DataFrame(index=[0])
+    place = rows.groupby(keys, sort=False, dropna=False, observed=True).ngroup() if keys else 0
+    rows = rows.assign(__site=place)
+    twins = rows.duplicated(["__site", model])
+    if twins.any():
+        second = rows.loc[twins].iloc[0]
+        first = rows.loc[(rows["__site"] == second["__site"]) & (rows[model] == second[model])]
+        differ = [
+            c for c in first.columns if c not in (*keys, "__site", value) and first[c].nunique() > 1
+        ]
+        why = f"; they differ in {', '.join(map(repr, differ))}, so" if differ else ":"
+        raise InputError(
+            f"rows {first.index[0] + 1} and {second.name + 1} of the long table are both of model "
+            f"{second[model]!r} at the same site{why} keep one of them, or name more coordinates"
+        )
+    wide = rows.pivot(index="__site", columns=model, values=value)[models]
+    found = sites.assign(**{m: pd.Series(wide[m]).to_numpy() for m in models})
+    found.attrs["forecasts"] = forecasts
+    return found
+
+
+def _first(frame: pd.DataFrame, names: Iterable[str]) -> str | None:
+    return next((name for name in names if name in frame), None)
+
+
+def _column(frame: pd.DataFrame, given: str | None, usual: tuple[str, ...], role: str) -> str:
+    found = _first(frame, (given,) if given else usual)
+    if found is None:
+        known = list(map(str, frame.columns))
+        wanted = repr(given) if given else " or ".join(map(repr, usual))
+        raise InputError(
+            f"the long table has no column {wanted} for the {role}"
+            f"{did_you_mean(given or usual[0], known)}; it has {', '.join(known)}"
+        )
+    return found

@@ -1,0 +1,116 @@
+"""Long tables made wide, against pandas' own pivot and by hand."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dirimix.errors import InputError
+from dirimix.table.long import pivot_long
+
+
+def hub(kinds: dict[str, list[tuple[str, object]]]) -> pd.DataFrame:
+    """Rows as a forecast hub has them: of each model, output types and their ids."""
+    rows = [
+        {
+            "model_id": model,
+            "location": place,
+            "horizon": horizon,
+            "output_type": kind,
+            "output_type_id": level,
+            "value": 100 * ord(model[0])
+            + 10 * horizon
+            + (level if isinstance(level, float) else 0),
+        }
+        for model, place, horizon in itertools.product(kinds, ["US", "01"], range(3))
+        for kind, level in kinds[model]
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_any_order_of_rows_gives_the_pivot():
+    rng = np.random.default_rng(0)
+    wide = pd.DataFrame(rng.normal(size=(30, 4)), columns=["a", "b", "null", "$"])
+    wide.insert(0, "t", np.arange(30))
+    wide.insert(1, "y", rng.normal(size=30))
+    long = wide.melt(["t", "y"], var_name="model", value_name="value")
+    long = long.sample(frac=1, random_state=0)
+    found = pivot_long(long).sort_values("t").reset_index(drop=True)
+    pd.testing.assert_frame_equal(found.reindex(columns=wide.columns), wide)
+
+
+def test_gaps_are_missing_and_sites_keep_their_order():
+    long = pd.DataFrame({"t": [3, 1, 1], "model": ["a", "a", "b"], "value": [1.0, 2.0, 3.0]})
+    found = pivot_long(long)
+    assert found["t"].tolist() == [3, 1]
+    np.testing.assert_array_equal(found["b"], [np.nan, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "stands"),
+    [
+        ([("quantile", 0.1), ("quantile", 0.5), ("mean", "NA")], "quantile 0.5"),
+        ([("quantile", 0.1), ("median", "NA"), ("mean", "NA")], "median"),
+        ([("mean", "NA"), ("point", "NA"), ("sample", 1.0)], "mean"),
+        ([("point", "NA")], "point"),
+    ],
+)
+def test_the_best_centre_stands_for_a_forecast(kinds, stands):
+    found = pivot_long(hub({"Alpha": kinds, "Beta": [("median", "NA")]}))
+    assert found.attrs["forecasts"] == {"Alpha": stands, "Beta": "median"}
+    assert list(found.columns) == ["location", "horizon", "Alpha", "Beta"]
+    assert len(found) == 6
+    half = 0.5 if stands.startswith("quantile") else 0.0
+    np.testing.assert_array_equal(found["Alpha"], 6500 + 10 * found["horizon"] + half)
+
+
+def test_a_column_of_levels_alone_tells_quantiles():
+    rows = {"t": [1, 1, 1, 1], "model": list("aaab"), "quantile": [0.1, 0.5, None, None]}
+    found = pivot_long(pd.DataFrame(rows | {"value": [1.0, 2.0, 3.0, 4.0]}))
+    assert found.to_dict("list") == {"t": [1], "a": [2.0], "b": [4.0]}
+
+
+def test_columns_of_other_names_and_those_that_only_describe_a_model():
+    long = pd.DataFrame(
+        {
+            "day": [1, 1, 2, 2],
+            "team": list("abab"),
+            "forecast": [1.0, 2, 3, 4],
+            "town": list("xyxy"),
+        }
+    )
+    found = pivot_long(long, model="team", value="forecast")
+    assert found.to_dict("list") == {"day": [1, 2], "a": [1.0, 3.0], "b": [2.0, 4.0]}
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "message"),
+    [
+        ({"model": ["a", "a"], "value": [1, 2], "t": [1, 1]}, {}, r"rows 1 and 2 .* are both of"),
+        (
+            {"model": ["a", "a"], "value": [1, 2], "t": [1, 1], "h": [0, 1]},
+            {"keys": ["t"]},
+            r"model 'a' at the same site; they differ in 'h', so keep one of them, or name more",
+        ),
+        ({"modle": ["a"], "value": [1]}, {}, r"no column 'model_id' or 'model' for the model"),
+        ({"model": ["a"], "valeu": [1]}, {}, r"no column 'value' for the value \(did you mean"),
+        ({"model": ["a"], "value": [1]}, {"model": "team"}, r"no column 'team' for the model"),
+        ({"model": ["a", None], "value": [1, 2]}, {}, r"'model' names no model at row 2; give"),
+        ({"model": ["t"], "value": [1], "t": [1]}, {}, r"a model 't' and a column of that name"),
+        ({"model": ["a"], "value": [1]}, {"keys": ["value"]}, r"'value' of the long table holds"),
+        (
+            {"model": ["a"], "value": [1], "output_type": ["pmf"], "output_type_id": ["low"]},
+            {},
+            r"no medians, means or points to stand for the models' forecasts, only pmf",
+        ),
+        (
+            {"model": ["a", "b"], "value": [1, 1], "output_type": ["mean", "cdf"]},
+            {},
+            r"model 'b' of the long table has no median, mean or point",
+        ),
+    ],
+)
+def test_what_is_no_long_table_is_refused(columns, options, message):
+    with pytest.raises(InputError, match=message):
+        pivot_long(pd.DataFrame(columns), **options)

@@ -1,0 +1,60 @@
+"""Marks of missing values: noticed where they are, and nowhere else."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dirimix.errors import TableWarning
+from dirimix.estimators.baselines import EqualWeights
+from dirimix.table.sentinels import made_missing, suspects
+
+
+@pytest.mark.parametrize("mark", [-9999.0, -999.0, 1e20, -1e30, 9.969209968386869e36, 99999.0])
+@pytest.mark.parametrize("scale", [1e-12, 1e-3, 1.0, 30.0])
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_usual_marks_are_noticed_at_every_scale(mark, scale, count):
+    values = scale * np.random.default_rng(0).normal(size=50)
+    values[:count] = mark
+    assert suspects(values) == {mark: count}
+
+
+def test_a_number_of_their_own_is_noticed_where_it_repeats_and_two_marks_together():
+    values = np.random.default_rng(0).normal(size=50)
+    values[:3], values[10:12] = -777.0, 5e5
+    assert suspects(values) == {-777.0: 3, 5e5: 2}
+
+
+def test_single_precision_marks_are_the_same_marks():
+    values = np.array([1, 2, 3, 1e20], dtype=np.float32).astype(float)
+    assert list(suspects(values)) == [float(np.float32(1e20))]
+    frame = made_missing(pd.DataFrame({"v": values}), ["v"], [1e20])
+    np.testing.assert_array_equal(frame["v"], [1, 2, 3, np.nan])
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: rng.normal(size=200),
+        lambda rng: rng.lognormal(0, 2, size=200),
+        lambda rng: rng.poisson(0.3, size=200).astype(float),
+        lambda _: np.arange(-99.0, 100.0),
+        lambda rng: np.where(np.arange(200) < 5, -1e19, rng.normal(size=200) * 1e18),
+        lambda _: np.full(20, 9999.0),
+        lambda _: np.array([1.0, -9999.0]),
+    ],
+)
+def test_ordinary_columns_are_left_in_peace(draw):
+    for seed in range(20):
+        assert suspects(draw(np.random.default_rng(seed))) == {}
+
+
+def test_the_door_of_the_estimators_warns_with_column_value_and_option():
+    frame = pd.DataFrame({"x": np.arange(9.0), "a": np.arange(9.0), "b": 1.0})
+    frame.loc[3, "a"] = -9999.0
+    y = np.where(np.arange(9) == 4, 1e20, np.arange(9.0))
+    with pytest.warns(TableWarning) as caught:
+        EqualWeights(["x"], ["a", "b"]).fit(frame, y)
+    first, second = (str(w.message) for w in caught)
+    assert "model 'a' is -9999 at 1 of 9 rows, far outside its other values (0 to 8)" in first
+    assert "missing = [-9999] in [data], --missing -9999 or NaN in Python" in first
+    assert "the target is 1e+20 at 1 of 9 rows" in second
