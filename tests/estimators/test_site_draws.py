@@ -61,6 +61,7 @@ METHODS = {
     "gpd, inducing": lambda: local("x", "z", form="inducing"),
     "gpd, on a circle": lambda: local("x", "z", periodic={"x": 10.0}),
     "gpd, sines": lambda: local("x", "z", form="hilbert"),
+    "bma with shifts, corrected": lambda: METHODS["bma with shifts"](),
     "corrected": lambda: fitted("SimplexLeastSquares", ["x"]),
 }
 BATCHES = ([0], [39], np.arange(40)[::-1], [7, 7, 3], np.arange(11, 30), np.arange(40) // 2)
@@ -97,7 +98,7 @@ def answers(estimator, frame: pd.DataFrame) -> dict[str, np.ndarray]:
 def test_the_answers_at_a_site_are_the_same_in_any_call(name):
     estimator, new = METHODS[name](), table(40, -3, 12)
     new.loc[[3, 20], "c"] = np.nan
-    prepare = (lambda f: f) if name != "corrected" else correction().transform
+    prepare = (lambda f: f) if "corrected" not in name else correction().transform
     whole = answers(estimator, prepare(new))
     for some in BATCHES:
         for what, values in answers(estimator, prepare(new.iloc[list(some)])).items():
@@ -189,6 +190,77 @@ def test_sums_over_neighbours_are_those_of_the_model():
     order = np.random.default_rng(1).permuted(np.tile(np.arange(n), (len(x), 1)), axis=1)
     apart = np.take_along_axis(one, order, axis=1).T
     assert largest_z(apart[:, ::2] + apart[:, 1::2], exact) > 2 * LIMIT
+
+
+def gapped() -> pd.DataFrame:
+    """Observations with a gap, a model without the slow part of the truth, measurement errors."""
+    x = np.concatenate([np.linspace(0, 3, 12), np.linspace(7, 10, 12)])
+    noise = 0.05 * np.random.default_rng(3).standard_normal(len(x))
+    return pd.DataFrame({"x": x, "a": 0.0, "y": np.sin(x) + noise})
+
+
+def covariance_by_hand(correction: GPCorrection, train: pd.DataFrame, x: np.ndarray) -> np.ndarray:
+    """Posterior covariance of the discrepancy at x, by the textbook, (m, m)."""
+    row = correction.hyperparameters_.iloc[0]
+
+    def kernel(a, b):
+        gap = (a[:, None] - b) / row["length_scale_x"]
+        return row["amplitude"] ** 2 * np.exp(-0.5 * gap**2)
+
+    t = train["x"].to_numpy()
+    seen = np.linalg.solve(
+        kernel(t, t) + (row["noise"] ** 2 + 0.02**2) * np.eye(len(t)), kernel(t, x)
+    )
+    return kernel(x, x) - kernel(x, t) @ seen
+
+
+# most sites of a dense process; a sparse one is an approximation by itself
+@pytest.mark.parametrize(("most", "tolerance"), [(2000, 1e-6), (10, 0.01)])
+def test_corrections_err_alike_at_sites_that_are_close(most, tolerance, monkeypatch):
+    monkeypatch.setattr("dirimix.estimators.residual_process._DENSE_SITES", most)
+    train, x = gapped(), np.array([4.5, 4.7, 5.0, 5.5, 11.5, 11.7, 1.0])
+    correction = GPCorrection(["x"], ["a"], y_scale=0.1).fit(train, train["y"], 0.02)
+    mixture = dirimix.SingleModel(["x"], ["a"]).fit(train, train["y"])
+    mixture.sigma_nodes_, mixture.sigma_weights_ = np.array([0.1]), np.ones(1)
+    new = correction.transform(pd.DataFrame({"x": x, "a": 0.0}))
+    exact = covariance_by_hand(correction, train, x) + 0.1**2 * np.eye(len(x))
+    single = mixture.predict(new, return_std=True)[1] ** 2
+    np.testing.assert_allclose(np.diag(exact), single, rtol=tolerance)
+    draws = mixture.sample_y(new, 3000).T - mixture.predict(new)
+    assert of_covariance(draws, exact) < LIMIT
+    np.testing.assert_array_equal(
+        mixture.sample_y(new.iloc[[3, 0]], 40), mixture.sample_y(new, 40)[[3, 0]]
+    )
+    # the control: a table that has lost what its corrections have in common
+    plain = new.copy()
+    plain.attrs = {}
+    apart = mixture.sample_y(plain, 3000).T - mixture.predict(new)
+    assert of_covariance(apart, exact) > 2 * LIMIT
+
+
+def of_covariance(draws: np.ndarray, exact: np.ndarray) -> float:
+    """Largest deviation of second moments of (s, m) draws, in their standard errors."""
+    products = draws[:, :, None] * draws[:, None, :]
+    gaps = products.mean(axis=0) - exact
+    return float(np.abs(gaps / products.std(axis=0)).max() * np.sqrt(len(draws)))
+
+
+def test_a_shift_of_a_model_is_one_number_in_a_draw():
+    """Model averaging with a constant discrepancy: draws at two sites share its uncertainty."""
+    train, new = table(24).head(8), table(4)
+    averaged = dirimix.BayesianModelAveraging(["x"], MODELS, discrepancy=0.01, random_state=3)
+    averaged.fit(train, train["y"])
+    law = averaged.predictive(new)
+    weight, shift = law.weight[:, 0], averaged.node_shift_variance_
+    assert np.sqrt(weight @ shift) > 0.1 * law.std().min()
+    centred = law.loc - law.mean()
+    exact = np.einsum("c,cm,cn->mn", weight, centred, centred) + weight @ shift
+    exact[np.diag_indices(4)] = law.std() ** 2
+    draws = averaged.sample_y(new, 20_000).T - law.mean()
+    assert of_covariance(draws, exact) < LIMIT
+    rng = np.random.default_rng(0)  # the control: a shift of every site's own
+    apart = law.coherent(rng.random(20_000), rng.standard_normal((20_000, 4))) - law.mean()
+    assert of_covariance(apart, exact) > 2 * LIMIT
 
 
 def test_far_from_the_data_the_line_goes_on_in_the_ratios():

@@ -180,10 +180,20 @@ class BayesianModelAveraging(AbstractMixture):
         somewhere = np.sum(probability * np.where(table.known, table.f, 0.0).T, axis=0)
         k = self.node_model_
         mean = np.where(table.known, table.f, somewhere[:, None]).T[k] + self.node_shift_[:, None]
-        fixed = np.where(table.known, table.f_sd, 0.0).T[k] ** 2 + table.y_err**2
-        own = self.node_sigma_**2 + self.node_shift_variance_
+        # the shift of a model is one number, and its correction errs alike at sites that are close
+        together = np.where(table.known, table.f_sd, 0.0).T[k] ** 2
+        together = together + self.node_shift_variance_[:, None]
+        variance = self.node_sigma_[:, None] ** 2 + together + table.y_err**2
         weight = probability[k] * self.node_weight_[:, None]
-        return NormalMixture(mean, np.sqrt(own[:, None] + fixed), weight)
+        together = np.sqrt(together) if together.any() else None
+        return NormalMixture(mean, np.sqrt(variance), weight, together)
+
+    def _alike(self, X: pd.DataFrame, count: int, seed: int) -> np.ndarray | None:
+        corrected = super()._alike(X, count, seed)
+        if corrected is not None or self.discrepancy is None:
+            return corrected
+        shift = self._generator("shift", seed).standard_normal(count)
+        return np.broadcast_to(shift[:, None], (count, len(X)))
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         return renormalise(self.weights_[None], table.known)

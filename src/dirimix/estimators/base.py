@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_number, check_seed, check_share
 from dirimix.errors import InputError, TableWarning, no_attribute
-from dirimix.estimators.correction_overlap import warn_if_overlapping
+from dirimix.estimators.correction_overlap import RECORD, warn_if_overlapping
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.transforms.choice import checked_name, choose_transform
 from dirimix.estimators.transforms.domain import refuse_outside
@@ -277,7 +277,17 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
         seed = self.random_state if random_state is None else random_state
         u = self._generator("component", seed).random(n_samples)
         sites = self._new_table(X).site_keys
-        return law.coherent(u, site_normals(sites, n_samples, seed, "noise"))
+        noise = site_normals(sites, n_samples, seed, "noise")
+        return law.coherent(u, noise, self._alike(X, n_samples, seed))
+
+    def _alike(self, X: pd.DataFrame, count: int, seed: int) -> np.ndarray | None:
+        """Standard normals for that by which sites are off together, (count, m)."""
+        record = getattr(X, "attrs", {}).get(RECORD)
+        if record is None:
+            return None
+        from dirimix.estimators.residuals.joint import joint_errors  # with it comes JAX
+
+        return joint_errors(X, record, self.models, count, seed)
 
     def predict_weights(self, X: pd.DataFrame) -> pd.DataFrame:
         """Posterior mean of the field weights, one column a model, the index of X."""

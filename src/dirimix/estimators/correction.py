@@ -87,7 +87,8 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         _warn_of_missing(table)
         x = self.space_.embed(table.x)
         self.centre_, self.spread_ = x.mean(axis=0), self.space_.spread(x)
-        self.sites_ = table.x
+        self.sites_, self.known_ = table.x, table.known
+        self.errors_ = table.in_units_of(self.y_scale_).y_err
         self.processes_ = {model: self._process(table, k) for k, model in enumerate(table.models)}
         self.hyperparameters_ = pd.DataFrame([self._summary(m) for m in table.models])
         return self
@@ -200,7 +201,7 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         }
 
     def _record(self) -> dict[str, object]:
-        """What the check of overlap needs, in plain lists, which pandas copies and compares."""
+        """What trained it and how it may err, in plain lists, which pandas copies and compares."""
         summary = self.hyperparameters_.set_index("model")
         return {
             "coords": list(self.coords),
@@ -209,6 +210,20 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
             "sites": self.sites_.tolist(),
             "in_sample_rms": summary["in_sample_rms"].to_dict(),
             "left_out_rms": summary["left_out_rms"].to_dict(),
+            "centre": self.centre_.tolist(),
+            "spread": self.spread_.tolist(),
+            "y_err": self.errors_.tolist(),
+            "processes": {model: self._kernel_record(model) for model in self.processes_},
+        }
+
+    def _kernel_record(self, model: str) -> dict[str, object]:
+        """The kernel of a model's process, and the rows that trained it."""
+        process, k = self.processes_[model], list(self.processes_).index(model)
+        return {
+            "rows": np.flatnonzero(self.known_[:, k]).tolist(),
+            "variance": float(process.kernel.k1.constant_value),
+            "length_scale": np.atleast_1d(process.kernel.k2.length_scale).tolist(),
+            "noise": process.noise,
         }
 
 

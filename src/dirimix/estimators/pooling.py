@@ -39,4 +39,4 @@ def pool(table: Table, weights: np.ndarray, sigma: np.ndarray) -> NormalMixture:
     # corrections learnt from the same residuals err together: their deviations add
     correction = np.einsum("smk,mk->sm", np.abs(weights), table.f_sd)
     sd = np.sqrt(sigma[:, None] ** 2 + correction**2 + table.y_err**2)
-    return NormalMixture.of_draws(mean, sd)
+    return NormalMixture.of_draws(mean, sd, correction if np.any(table.f_sd) else None)

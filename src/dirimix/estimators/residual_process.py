@@ -54,6 +54,21 @@ class ResidualProcess:
         # rounding may leave a variance a little under 0 where the data leave no doubt
         return between.T @ self.solution, np.sqrt(np.maximum(variance, 0.0))
 
+    def nodes(self) -> np.ndarray:
+        """Where the process is given, (n, p)."""
+        return self.x
+
+    def weights_of(self, values: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Kernel weights of the mean, were a draw of the process observed at the nodes, (n,).
+
+        Args:
+            values: The draw, (n,).
+            noise: Standard normals, (n,), for what the observations are off by.
+        """
+        variance = np.sum(self.factor**2, axis=1) - self.kernel.diag(self.x)
+        observed = values + np.sqrt(np.maximum(variance, 0.0)) * noise
+        return cho_solve((self.factor, True), observed)
+
 
 def condition(
     x: np.ndarray, residual: np.ndarray, error: np.ndarray, kernel: Kernel

@@ -95,7 +95,8 @@ class SingleModel(AbstractMixture):
         fixed = alone.f_sd[:, 0] ** 2 + alone.y_err**2
         sd = np.sqrt(self.sigma_nodes_[:, None] ** 2 + fixed)
         mean = np.broadcast_to(alone.f[:, 0], sd.shape)
-        return NormalMixture(mean, sd, self.sigma_weights_)
+        together = np.broadcast_to(alone.f_sd[:, 0], sd.shape) if np.any(alone.f_sd) else None
+        return NormalMixture(mean, sd, self.sigma_weights_, together)
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         return np.tile(self.weights_, (1, len(table.f), 1))

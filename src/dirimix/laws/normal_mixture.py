@@ -39,6 +39,8 @@ class NormalMixture:
         loc: Component means, (c, m), in the unit of y.
         scale: Component standard deviations, (c, m), in the unit of y.
         weight: Component weights, (c,) shared by the sites or (c, m); they sum to 1.
+        together: The part of `scale` by which all sites of a joint draw are off together, (c, m);
+            None where there is none. It changes the law of no single site.
 
     >>> law = NormalMixture(np.array([[0.0], [4.0]]), np.ones((2, 1)), np.array([0.5, 0.5]))
     >>> law.mean(), law.ppf(0.5).round(6)
@@ -48,6 +50,7 @@ class NormalMixture:
     loc: Floats
     scale: Floats
     weight: Floats
+    together: Floats | None = None
 
     def __post_init__(self) -> None:
         shape = self.loc.shape
@@ -76,20 +79,29 @@ class NormalMixture:
         raise no_attribute(self, name, _RENAMED)
 
     @classmethod
-    def of_draws(cls, loc: Floats, scale: Floats | float) -> "NormalMixture":
+    def of_draws(
+        cls, loc: Floats, scale: Floats | float, together: Floats | None = None
+    ) -> "NormalMixture":
         """Equally weighted draws; `scale` broadcasts against `loc`, (c, m)."""
         loc = np.asarray(loc, dtype=float)
-        return cls(loc, np.broadcast_to(scale, loc.shape), np.full(len(loc), 1 / len(loc)))
+        weight = np.full(len(loc), 1 / len(loc))
+        return cls(loc, np.broadcast_to(scale, loc.shape), weight, together)
 
     @classmethod
     def joined(cls, laws: "Sequence[NormalMixture]") -> "NormalMixture":
         """The laws at the sites of several, one after the other; their components are the same."""
-        loc, scale = (
-            np.concatenate([getattr(w, n) for w in laws], axis=1) for n in ("loc", "scale")
+        loc, scale = ([getattr(law, n) for law in laws] for n in ("loc", "scale"))
+        parts = [np.zeros_like(w.loc) if w.together is None else w.together for w in laws]
+        any_together = any(w.together is not None for w in laws)
+        weight = laws[0].weight
+        if weight.ndim == 2:
+            weight = np.concatenate([law.weight for law in laws], axis=1)
+        return cls(
+            np.concatenate(loc, axis=1),
+            np.concatenate(scale, axis=1),
+            weight,
+            np.concatenate(parts, axis=1) if any_together else None,
         )
-        shared = laws[0].weight.ndim == 1
-        weight = laws[0].weight if shared else np.concatenate([w.weight for w in laws], axis=1)
-        return cls(loc, scale, weight)
 
     @property
     def n_sites(self) -> int:
@@ -105,7 +117,8 @@ class NormalMixture:
     def at(self, sites: slice | Mask | Indices) -> "NormalMixture":
         """The law at some of the sites, given as a slice, a mask or indices, (m,)."""
         weight = self.weight if self.weight.ndim == 1 else self.weight[:, sites]
-        return NormalMixture(self.loc[:, sites], self.scale[:, sites], weight)
+        together = None if self.together is None else self.together[:, sites]
+        return NormalMixture(self.loc[:, sites], self.scale[:, sites], weight, together)
 
     def blocks(self) -> Iterator[slice]:
         """Consecutive slices of the sites, few enough that temporaries stay small."""
@@ -154,7 +167,7 @@ class NormalMixture:
         u = rng.random(n_samples)
         return self.coherent(u, rng.standard_normal((n_samples, self.loc.shape[1])))
 
-    def coherent(self, u: Floats, noise: Floats) -> Floats:
+    def coherent(self, u: Floats, noise: Floats, alike: Floats | None = None) -> Floats:
         """Draws of Y, (d, m), with one component a draw at all sites.
 
         So a draw is a coherent whole over the sites wherever the weights are shared. Weights
@@ -162,14 +175,23 @@ class NormalMixture:
 
         Args:
             u: Uniform numbers, (d,), which choose the components.
-            noise: Standard normals, (d, m).
+            noise: Standard normals, (d, m), each site's own.
+            alike: Standard normals, (d, m), that are alike at sites which are off `together`; None
+                where nothing is known of that.
         """
         if self.weight.ndim == 1:
             chosen = _component(self.weight, u)
-            return self.loc[chosen] + self.scale[chosen] * noise
-        chosen = np.column_stack([_component(w, u) for w in self.weight.T])
-        loc, scale = (np.take_along_axis(a, chosen, axis=0) for a in (self.loc, self.scale))
-        return loc + scale * noise
+            place = chosen, slice(None)
+        else:
+            chosen = np.column_stack([_component(w, u) for w in self.weight.T])
+            place = chosen, np.arange(self.n_sites)
+        loc, scale = self.loc[place], self.scale[place]
+        if alike is None or self.together is None:
+            return loc + scale * noise
+        together = self.together[place]
+        # rounding may leave the whole a little below its part
+        own = np.sqrt(np.maximum(scale**2 - together**2, 0.0))
+        return loc + own * noise + together * alike
 
     def _by_block(self, function: Callable[..., Floats], *of_site: object) -> Floats:
         m = self.loc.shape[1]

@@ -113,9 +113,9 @@ class TransformedMixture:
         """Draws of Y, (n_samples, m), each coherent over the sites as those of Z are."""
         return self._back(self.latent.sample(n_samples, rng))
 
-    def coherent(self, u: Floats, noise: Floats) -> Floats:
+    def coherent(self, u: Floats, noise: Floats, alike: Floats | None = None) -> Floats:
         """Draws of Y, (d, m), from uniform numbers (d,) and standard normals (d, m), as of Z."""
-        return self._back(self.latent.coherent(u, noise))
+        return self._back(self.latent.coherent(u, noise, alike))
 
     def _back(self, z: Floats) -> Floats:
         # a law that is very wide has values beyond those of a double

@@ -55,6 +55,21 @@ class SparseProcess:
         variance = self.kernel.diag(x) - np.sum(seen**2, axis=0) + np.sum(kept**2, axis=0)
         return between.T @ self.weights, np.sqrt(np.maximum(variance, 0.0))
 
+    def nodes(self) -> np.ndarray:
+        """Where the process is given, (m, p)."""
+        return self.points
+
+    def weights_of(self, values: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Kernel weights of the mean, were a draw of the process observed, (m,).
+
+        Args:
+            values: The draw at the nodes, (m,).
+            noise: Standard normals, (m,), for what is not known of these given the residuals.
+        """
+        seen = solve_triangular(self.root, values, lower=True)
+        unknown = solve_triangular(self.inner.T, noise, lower=False)
+        return solve_triangular(self.root.T, seen - unknown, lower=False)
+
 
 def condition_sparse(
     x: np.ndarray,
