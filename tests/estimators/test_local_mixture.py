@@ -241,7 +241,10 @@ def test_a_run_that_is_too_short_says_so():
     [
         ({"coords": []}, "a local mixture needs coordinates; name at least one in coords"),
         ({"field": "lin"}, "field is 'linear' or 'gp', not 'lin'"),
-        ({"coords": ["p", "r", "s"], "form": "lattice"}, "'lattice' does not serve .* sites of p, r, s"),
+        (
+            {"coords": ["p", "r", "s"], "form": "lattice"},
+            "'lattice' does not serve .* sites of p, r, s",
+        ),
         ({"form": "cubic"}, "form is one of 'auto', 'lattice', .*, not 'cubic'"),
         ({"length_scale": [(1, 2), (1, 2)]}, r"needs \(low, high\) for each of p, not"),
         ({"length_scale": [(2, 1)]}, r"with 0 < low < high, not \[\(2, 1\)\]"),

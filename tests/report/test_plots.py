@@ -5,6 +5,7 @@ import pytest
 from dirimix.methods import METHODS
 from dirimix.report import plots
 from dirimix.report.look import ColumnLabels, method_colour, panels
+from dirimix.report.picture import make_picture
 
 NAMES = ColumnLabels({"a": "Model A"}, {"y": "m", "x": "km"})
 
@@ -185,3 +186,19 @@ def test_traces_have_one_line_a_chain():
     assert [len(ax.lines) for ax in grid] == [3, 3]
     assert [ax.get_title() for ax in grid] == ["sigma", "rho"]
     assert drawn(grid[0].figure)
+
+
+@pytest.mark.parametrize("coords", [["day"], ["state", "day"]])
+def test_dates_and_categories_are_written_on_the_axes(coords):
+    days = pd.date_range("2013-01-01", "2014-12-31", periods=8)
+    states = pd.Categorical(["$x$", "模"] * 4, categories=["$x$", "模"])
+    names = ColumnLabels({}, {}, {"day": "date", "state": "category"}, {"state": ["$x$", "模"]})
+    table = pd.DataFrame(
+        {"method": "lbmm-gld", "split": "train", "day": days, "state": states, "model": "a"}
+    ).assign(mean=0.5, q05=0.2, q95=np.linspace(0.6, 0.9, 8))
+    ax = plots.weight_maps(table, coords, ["a"], names)[0, 0]
+    make_picture(ax.figure, "no warning of signs without a font")
+    texts = [label.get_text() for label in ax.get_xticklabels()]
+    assert {"2013", "2014"} <= set(texts)
+    if len(coords) == 2:
+        assert [label.get_text() for label in ax.get_yticklabels()] == ["$x$", "模"]
