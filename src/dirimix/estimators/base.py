@@ -96,7 +96,7 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         self.kinds_, self.levels_ = dict(table.kinds), dict(table.levels)
         for sentence in suspicions(table):
             warnings.warn(sentence, TableWarning, stacklevel=3)
-        self.space_ = make_space(table.coords, self.geo, self.periodic, tuple(table.levels))
+        self.space_ = make_space(table.coords, self.geo, self.periodic, table.levels)
         self.space_.check(table.x)
         table = replace(table, x=self.space_.canonical(table.x))
         frame = as_frame(X, (*self.coords, *self.models))

@@ -11,6 +11,7 @@ import numpy as np
 from dirimix._cores import cores
 from dirimix.errors import ConvergenceWarning
 from dirimix.estimators.fields.choice import check_field, check_sites, make_field
+from dirimix.estimators.fields.labelled import LabelledField, label_codes
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.estimators.pooling import pool
@@ -110,12 +111,11 @@ class LocalDirichletMixture(AbstractSampledMixture):
 
     def _check_table(self, table: Table) -> None:
         super()._check_table(table)
-        x, space = self.space_.embed(table.x), self.space_
-        check_sites(x, space, self.field, self.form, self.length_scale)
+        check_sites(self._sites(table), self.space_, self.field, self.form, self.length_scale)
 
     def _fit(self, table: Table) -> None:
         self.field_ = make_field(
-            self.space_.embed(table.x),
+            self._sites(table),
             len(table.models),
             self.space_,
             field=self.field,
@@ -179,6 +179,9 @@ class LocalDirichletMixture(AbstractSampledMixture):
             "gamma": (("model",), (table.models,)),
             "beta": (("model", "term"), (table.models, ("1", *self.space_.features))),
         }
+        if isinstance(self.field_, LabelledField):
+            labels["tau"] = ("model", "category"), (table.models, tuple(self.levels_))
+            labels["u"] = ("model", "label"), (table.models, self.field_.names)
         known = self.field_.hyperparameters(latents)
         return {n: Quantity(np.asarray(v), *labels[n]) for n, v in known.items()}
 
@@ -193,9 +196,13 @@ class LocalDirichletMixture(AbstractSampledMixture):
                 stacklevel=5,
             )
 
+    def _sites(self, table: Table) -> np.ndarray:
+        """Sites as the field takes them: straight coordinates, then a code a category."""
+        return np.column_stack([self.space_.embed(table.x), label_codes(table, self.levels_)])
+
     def _log_alpha(self, table: Table) -> np.ndarray:
         """Draws at m sites, (s, m, K); -inf where a model has no value."""
-        log_alpha = self.field_.extend(self.latents_, self.space_.embed(table.x), self.random_state)
+        log_alpha = self.field_.extend(self.latents_, self._sites(table), self.random_state)
         return dirichlet.saturated(np.where(table.known, log_alpha, -np.inf))
 
     def _weight_draws(self, table: Table) -> np.ndarray:

@@ -183,7 +183,7 @@ def _checked(
         used |= {c: v.mask(nowhere, cast(Any, v.iloc[somewhere])) for c, v in places.items()}
     table = make_table(frame.assign(**used), data.coords, data.models, y, y_err, min_models=2)
     refuse_outside(table, transform or NO_TRANSFORM, data.target)
-    make_space(data.coords, data.geo, data.periodic, tuple(table.levels)).check(table.x)
+    make_space(data.coords, data.geo, data.periodic, table.levels).check(table.x)
     return table
 
 

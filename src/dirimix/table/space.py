@@ -47,7 +47,7 @@ class Space:
         coords: Names of the q coordinates.
         geo: Names of the longitude and of the latitude, in degrees, or nothing.
         periodic: Coordinates that come round, and their periods.
-        categories: Coordinates that are labels, which are not laid out.
+        categories: Labels of the coordinates that hold labels, which are not laid out.
 
     >>> space = Space(("lon", "lat"), ("lon", "lat"))
     >>> space.canonical(np.array([[245.0, 40.0], [-115.0, 40.0]]))
@@ -58,7 +58,7 @@ class Space:
     coords: tuple[str, ...]
     geo: tuple[str, ...] = ()
     periodic: Mapping[str, float] = field(default_factory=dict[str, float])
-    categories: tuple[str, ...] = ()
+    categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
@@ -157,7 +157,7 @@ def make_space(
     coords: Sequence[str],
     geo: Sequence[str] | None = None,
     periodic: Mapping[str, float] | None = None,
-    categories: tuple[str, ...] = (),
+    levels: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Space:
     """The space of coordinates, as options name it.
 
@@ -165,11 +165,12 @@ def make_space(
         coords: Names of the coordinates.
         geo: The longitude's name and the latitude's, or None.
         periodic: Period of each coordinate that comes round, or None.
-        categories: Coordinates that are labels.
+        levels: Labels of each coordinate that holds labels, as `Table.levels` has them.
 
     Raises:
         InputError: If an option does not name coordinates, or a period is not positive.
     """
+    categories = {} if levels is None else dict(levels)
     pair: Sequence[str] = () if geo is None else geo
     periods: Mapping[str, float] = {} if periodic is None else periodic
     if isinstance(pair, str) or len(pair) not in (0, 2) or len(set(pair)) != len(pair):
@@ -202,9 +203,9 @@ def refuse_categories(space: Space, what: str) -> None:
     Raises:
         InputError: If a coordinate is a category.
     """
-    if space.categories:
+    for name in space.categories:
         raise InputError(
-            f"{what} needs distances, and the coordinate {space.categories[0]!r} holds labels; "
+            f"{what} needs distances, and the coordinate {name!r} holds labels; "
             "leave it out of coords, or use lbmm-gld (field='linear'), which pools by label"
         )
 

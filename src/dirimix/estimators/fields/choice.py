@@ -9,10 +9,11 @@ from dirimix.estimators.fields.field import AbstractField
 from dirimix.estimators.fields.gaussian_process import DenseField
 from dirimix.estimators.fields.hilbert import make_hilbert_field
 from dirimix.estimators.fields.inducing import make_inducing_field
+from dirimix.estimators.fields.labelled import LabelledField
 from dirimix.estimators.fields.lattice import make_lattice_field
 from dirimix.estimators.fields.length_scale import LengthScalePrior
 from dirimix.estimators.fields.linear import LinearField
-from dirimix.table.space import Space
+from dirimix.table.space import Space, refuse_categories
 
 _DENSE_SITES = 1000  # that a dense process serves
 _FEW_SITES = 250  # for which it is also the quickest
@@ -65,7 +66,7 @@ def make_field(
     """The field of log concentrations that `LocalDirichletMixture` describes.
 
     Args:
-        x: Training sites in straight coordinates, (n, p).
+        x: Training sites: p straight coordinates, then one code a category, (n, p + c).
         n_models: K.
         space: What these are.
         field: 'linear' or 'gp'.
@@ -97,7 +98,11 @@ def _maker(
         raise InputError("a local mixture needs coordinates; name at least one in coords")
     check_field(field, form, length_scale)
     if field == "linear":
-        return lambda: LinearField(x, k, space.spread(x))
+        straight = x[:, : len(space.features)]
+        line = LinearField(straight, k, space.spread(straight))
+        labels = space.categories
+        return lambda: LabelledField(x, k, line, labels) if labels else line
+    refuse_categories(space, "a Gaussian process (field='gp')")
     n, q = len(x), len(space.coords)
     prior, on_axes = _length_prior(x, space, length_scale), space.is_flat and q <= 2
     several = "dense" if n <= _FEW_SITES else "inducing"
