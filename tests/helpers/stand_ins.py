@@ -92,6 +92,8 @@ class SampledStandIn(AbstractMixture):
         *,
         outcome="good",
         draws=8,
+        geo=None,
+        periodic=None,
         y_scale=1.0,
         random_state=0,
         progress=None,
@@ -103,6 +105,8 @@ class SampledStandIn(AbstractMixture):
         self.models = models
         self.outcome = outcome
         self.draws = draws
+        self.geo = geo
+        self.periodic = periodic
         self.y_scale = y_scale
         self.random_state = random_state
         self.progress = progress

@@ -6,12 +6,20 @@ import sys
 from collections.abc import Sequence
 
 from dirimix._version import __version__
-from dirimix.cli import data, fit, init, predict, report, run
+from dirimix.cli import check, data, fit, init, predict, report, run
 from dirimix.errors import InputError, NotConverged
 from dirimix.sampling import compile_cache
 
 BAD_INPUT, NOT_CONVERGED, INTERRUPTED = 2, 3, 130
-VERBS = {"init": init, "data": data, "fit": fit, "predict": predict, "run": run, "report": report}
+VERBS = {
+    "init": init,
+    "data": data,
+    "fit": fit,
+    "predict": predict,
+    "check": check,
+    "run": run,
+    "report": report,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,12 +2,14 @@
 
 import argparse
 import tomllib
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dirimix.errors import InputError
 
 if TYPE_CHECKING:
-    from dirimix.study.spec import LongColumns
+    from dirimix.study.spec import LongColumns, Study
 
 LONG = {"model": "model names", "value": "values", "quantile": "the quantiles' levels"}
 
@@ -19,11 +21,42 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(allow_unconverged=False)
 
 
-def add_common_of_fits(parser: argparse.ArgumentParser) -> None:
-    """Options of every command that reads a table and gives a result."""
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """The option of every command that reads a table."""
     parser.add_argument(
         "--data-dir", metavar="DIR", help="folder of datasets (else DIRIMIX_DATA_DIR, else a cache)"
     )
+
+
+def add_study(parser: argparse.ArgumentParser) -> None:
+    """The study file and what of it is taken."""
+    parser.add_argument("study", metavar="STUDY.toml")
+    parser.add_argument("--out", metavar="DIR", help="folder of the run; default runs/STUDY")
+    parser.add_argument("--only", metavar="METHOD,...", help="only these of its methods")
+
+
+def read_study(arguments: argparse.Namespace) -> "Study":
+    """The study that the options of `add_study` name.
+
+    Raises:
+        InputError: If it is not valid.
+    """
+    from dirimix.study import parse
+
+    study = parse.read_study(Path(arguments.study))
+    if arguments.seed is not None:
+        study = replace(study, seed=arguments.seed)
+    return study.only(names(arguments.only, "--only")) if arguments.only else study
+
+
+def study_folder(arguments: argparse.Namespace) -> Path:
+    """The output folder that the options of `add_study` name."""
+    return Path(arguments.out or Path("runs", Path(arguments.study).stem))
+
+
+def add_common_of_fits(parser: argparse.ArgumentParser) -> None:
+    """Options of every command that reads a table and gives a result."""
+    add_data_dir(parser)
     parser.add_argument(
         "--allow-unconverged", action="store_true", help="exit 0 even if a result has not converged"
     )

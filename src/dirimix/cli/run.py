@@ -1,7 +1,6 @@
 """Run a study: every method on one table, scored and compared."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from dirimix.cli import options
@@ -11,9 +10,7 @@ from dirimix.errors import InputError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`run STUDY.toml [--out DIR]`."""
-    parser.add_argument("study", metavar="STUDY.toml")
-    parser.add_argument("--out", metavar="DIR", help="folder to write; default runs/STUDY")
-    parser.add_argument("--only", metavar="METHOD,...", help="run only these of its methods")
+    options.add_study(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--jobs", type=int, default=1, metavar="N", help="fits at a time")
     where.add_argument("--dask", metavar="ADDRESS", help="run fits on a Dask scheduler")
@@ -27,34 +24,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> bool:
     if arguments.jobs < 1:
         raise InputError(f"--jobs must be at least 1, not {arguments.jobs}")
-    from dirimix.study.parse import read_study
-
-    study = read_study(Path(arguments.study))
-    if arguments.seed is not None:
-        study = replace(study, seed=arguments.seed)
-    if arguments.only:
-        study = study.only(options.names(arguments.only, "--only"))
+    study, folder = options.read_study(arguments), options.study_folder(arguments)
     # a study that is not valid is refused before the heavy imports
+    from dirimix.study.check.study import resolve
     from dirimix.study.check.target import check_target
     from dirimix.study.failures import refuse
-    from dirimix.study.jobs import ResolvedStudy
-    from dirimix.study.load import file_sha256, load_split_table
+    from dirimix.study.load import file_sha256
     from dirimix.study.run import collected_warnings, run_study
 
-    folder = Path(arguments.out or Path("runs", Path(arguments.study).stem))
     alone = arguments.jobs == 1 and arguments.dask is None
     reporter = ConsoleReporter(quiet=arguments.quiet, redraw=alone)
     check_target(folder, "run")
     with collected_warnings(reporter.say, study.data.table):
-        data = load_split_table(study.data, study.seed, arguments.data_dir)
-        others = {
-            name: load_split_table(choice, study.seed, arguments.data_dir)
-            for name, choice in study.other_data().items()
-        }
-    reporter.describe(data)
+        setup = resolve(study, arguments.data_dir)
+    reporter.describe(setup.data)
     inputs = {Path(arguments.study).name: file_sha256(Path(arguments.study))}
     outcome = run_study(
-        ResolvedStudy(study, data, others),
+        setup,
         folder,
         reporter,
         inputs,

@@ -133,6 +133,22 @@ def fit_method(
     return fitted
 
 
+def check_parameters(
+    choice: Choice, data: SplitTable, options: Mapping[str, object], seed: int
+) -> None:
+    """Refuse options of a method that no table could serve.
+
+    Raises:
+        InputError: If one is not usable.
+    """
+    given: Any = options.get("y_scale")
+    if choice.corrected:
+        _correction(data, options, given, seed).check_parameters()
+    built = choice.method.build(data.coords, data.models, options, seed, data.places)
+    for member in built.values():
+        member.check_parameters()
+
+
 def check_method(
     choice: Choice, data: SplitTable, options: Mapping[str, object], seed: int
 ) -> None:
@@ -142,11 +158,9 @@ def check_method(
         InputError: If the table or an option is not usable.
     """
     _check_domain(data, options)
-    rows = data.parts["train"]
-    scale = scale_of(data, options)
-    if choice.corrected:
-        _correction(data, options, scale, seed).check_parameters()
-    built = choice.method.build(data.coords, data.models, {**options, "y_scale": scale}, seed)
+    rows, scale = data.parts["train"], scale_of(data, options)
+    given = {**options, "y_scale": scale}
+    built = choice.method.build(data.coords, data.models, given, seed, data.places)
     for member in built.values():
         member.check(rows.frame, observed(rows), rows.y_err)
 

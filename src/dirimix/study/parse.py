@@ -152,6 +152,10 @@ def _pairs(raw: Mapping[str, Any], run: tuple[str, ...]) -> tuple[tuple[str, str
             raise InputError(
                 f"[compare] pairs has {name!r}, which is many models; name one as '{name}:MODEL'"
             )
+        if colon and not parse_method(method).method.each_model:
+            raise InputError(
+                f"[compare] pairs has {name!r}, and {method!r} mixes all models; name it by itself"
+            )
     return pairs
 
 

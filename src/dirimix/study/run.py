@@ -30,6 +30,7 @@ from dirimix.estimators.transforms.choice import in_words
 from dirimix.laws.transform_names import NO_TRANSFORM
 from dirimix.sampling.progress import Listener
 from dirimix.sampling.workers import WorkerPool
+from dirimix.study.check.setup import check_setup
 from dirimix.study.check.target import check_target
 from dirimix.study.collate import Finished
 from dirimix.study.failures import Failure, attempt, finished, refuse
@@ -94,6 +95,7 @@ def run_study(
     """
     begun = time.perf_counter()
     check_target(folder, "run")
+    check_setup(setup)
     data = setup.data
     setup = replace(setup, selection=preselect(setup.study, data))
     jobs = make_jobs(setup, folder)
@@ -114,9 +116,10 @@ def fit_one(study: Study, data: SplitTable, folder: Path, reporter: Reporter) ->
     """Fit the one method of a study and write its output folder, the model included."""
     begun = time.perf_counter()
     check_target(folder, "fit")
+    setup = ResolvedStudy(study, data)
+    check_setup(setup)
     with whole_folder(folder) as fresh:
         mark(fresh, "fit")
-        setup = ResolvedStudy(study, data)
         (job,) = make_jobs(setup, fresh)
         fitted = run_job(job, data, reporter)
         joblib.dump(fitted, fresh / MODEL_FILE, compress=3)

@@ -1,0 +1,170 @@
+"""What of a study would be refused, without a fit: options, names, folds, what methods need."""
+
+# pyright: strict, reportMissingTypeStubs=false
+
+import warnings
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from dirimix.assess.folds import clusters, make_folds
+from dirimix.assess.options import Scheme
+from dirimix.errors import InputError, did_you_mean
+from dirimix.estimators.fitted import check_method, check_parameters
+from dirimix.methods import Choice
+from dirimix.study.jobs import ResolvedStudy
+from dirimix.table.split import SplitTable
+from dirimix.table.table import make_table
+
+Lines = dict[str, list[str]]
+
+
+@dataclass
+class Findings:
+    """What was found: sentences, each with what it was said of ('' for the whole study).
+
+    Attributes:
+        refusals: What a run would refuse.
+        warnings: What it would warn of.
+    """
+
+    refusals: Lines = field(default_factory=Lines)
+    warnings: Lines = field(default_factory=Lines)
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The refusals, a line each."""
+        return _lines(self.refusals)
+
+    @property
+    def warned(self) -> tuple[str, ...]:
+        """The warnings, a line each."""
+        return _lines(self.warnings)
+
+    @contextmanager
+    def of(self, what: str = "", *, tolerated: bool = False) -> Generator[None]:
+        """Collect the warnings of a block, and its refusal: a warning of what may fail."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                yield
+            except InputError as error:
+                found = self.warnings if tolerated else self.refusals
+                found.setdefault(str(error), []).append(what)
+        for sentence in dict.fromkeys(str(w.message) for w in caught):
+            self.warnings.setdefault(sentence, []).append(what)
+
+
+def _lines(found: Lines) -> tuple[str, ...]:
+    named = ((", ".join(filter(None, whats)), sentence) for sentence, whats in found.items())
+    return tuple(f"{names}: {sentence}" if names else sentence for names, sentence in named)
+
+
+def check_setup(setup: ResolvedStudy) -> None:
+    """Refuse a study that cannot be run as it stands.
+
+    Raises:
+        InputError: If anything would be refused; it says the first.
+    """
+    refused = look_over(setup).refused
+    if refused:
+        more = len(refused) - 1
+        rest = f" (`dirimix check` lists {more} more)" if more else ""
+        raise InputError(f"{refused[0]}{rest}")
+
+
+def look_over(setup: ResolvedStudy) -> Findings:
+    """All that a run of a study would refuse or warn of before its first fit."""
+    found, study, data = Findings(), setup.study, setup.data
+    with found.of():
+        _check_pairs(study.pairs, data.models)
+    with found.of():
+        _check_preselection(setup)
+    tables = {study.data.table: data, **setup.others}
+    along: Mapping[str, str] = {} if study.threshold is None else study.threshold.along
+    for table, coordinate in along.items():
+        with found.of():
+            _check_along(coordinate, tables[table])
+    for choice in study.choices():
+        _look_at_method(found, setup, choice, data)
+    for scheme in study.validation:
+        _look_at_scheme(found, setup, scheme)
+    followed = () if study.threshold is None else study.threshold.methods
+    for other in setup.others.values():
+        for choice in (c for c in study.choices() if c.name in followed):
+            _look_at_method(found, setup, choice, other, f"{choice.name} of {other.target}")
+    return found
+
+
+def _look_at_method(
+    found: Findings,
+    setup: ResolvedStudy,
+    choice: Choice,
+    data: SplitTable,
+    title: str = "",
+    more: Mapping[str, object] | None = None,
+) -> None:
+    study = setup.study
+    options, title = study.options_of(choice) | dict(more or {}), title or choice.name
+    usable = False
+    with found.of(title):
+        check_parameters(choice, data, options, study.seed)
+        usable = True
+    if usable:
+        with found.of(title, tolerated=choice.name in study.tolerated):
+            check_method(choice, data, options, study.seed)
+
+
+def _look_at_scheme(found: Findings, setup: ResolvedStudy, scheme: Scheme) -> None:
+    """The folds of a scheme, each as a table, and the smallest training part by every method."""
+    study, data, parts = setup.study, setup.data, list[SplitTable]()
+    with found.of():
+        folds = make_folds(scheme, data, study.seed)
+        clusters(scheme, data)
+        for fold in folds:
+            with found.of(f"[validation.{scheme.name}] without {fold.label}"):
+                part = fold.data(data)
+                _check_fit(part)
+                parts.append(part)
+    if not parts:
+        return
+    least = min(parts, key=lambda part: len(part.parts["train"].frame))
+    silent = Findings()  # what it warns of, the whole table does
+    for choice in study.validated(scheme):
+        known = choice.method.options()
+        more = {k: v for k, v in scheme.options.items() if k in known}
+        title = f"[validation.{scheme.name}] {choice.name}"
+        _look_at_method(silent, setup, choice, least, title, more)
+    for sentence, names in silent.refusals.items():
+        found.refusals.setdefault(sentence, []).extend(names)
+
+
+def _check_fit(data: SplitTable) -> None:
+    rows = data.parts["train"]
+    make_table(rows.frame, data.coords, data.models, rows.y, rows.y_err, fitting=True)
+
+
+def _check_pairs(pairs: Iterable[tuple[str, str]], models: tuple[str, ...]) -> None:
+    for name in (name for pair in pairs for name in pair):
+        method, colon, model = name.partition(":")
+        if colon and model not in models:
+            raise InputError(
+                f"[compare] pairs has {name!r}, and {model!r} is none of the models"
+                f"{did_you_mean(model, models)}; {method} has {', '.join(models)}"
+            )
+
+
+def _check_preselection(setup: ResolvedStudy) -> None:
+    wanted, models = setup.study.preselection, setup.data.models
+    if wanted is not None and wanted.keep is not None and wanted.keep > len(models):
+        raise InputError(
+            f"[preselection] keep is {wanted.keep}, and there are {len(models)} models; keep fewer"
+        )
+
+
+def _check_along(coordinate: str, data: SplitTable) -> None:
+    if coordinate not in data.coords:
+        raise InputError(
+            f"[threshold.along] names {coordinate!r}, which is no coordinate of {data.source}"
+            f"{did_you_mean(coordinate, data.coords)}; it has {', '.join(data.coords)}"
+        )

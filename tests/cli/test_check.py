@@ -1,0 +1,169 @@
+"""`dirimix check`, and the same check before a run: in words, at once, and nothing is left."""
+
+import re
+
+import pytest
+
+from dirimix.cli.main import main
+from spoilt import held
+from stand_ins import STUDY, frame, write_study
+
+FULL = STUDY.replace('"simplex-ls+gp"]', '"simplex-ls+gp", "gbmm-d", "lbmm-gpd", "ridge-stacking"]')
+
+
+def option(text, name=""):
+    return FULL.replace("[scores]", f"[options{name}]\n{text}\n[scores]")
+
+
+def section(text):
+    return FULL + text
+
+
+# a spoilt study, and what is said of it
+REFUSED = {
+    "scale": (option("y_scale = -0.3"), r"raw, equal, .*: y_scale must be a positive .*, not -0.3"),
+    "infinite scale": (option("y_scale = inf"), r"y_scale must be a positive finite number"),
+    "chains": (option("chains = 0"), r"gbmm-d, lbmm-gpd: chains must be .* at least 1, not 0"),
+    "draws": (option("draws = 2"), r"draws must be a whole number of at least 4, not 2"),
+    "warm-up": (option("warmup = -5"), r"warmup must be a whole number of at least 20, not -5"),
+    "least size": (option("min_ess = -1.0"), r"min_ess must be a positive number, not -1.0"),
+    "seconds": (option("max_seconds = 60.0"), r"max_seconds ends the search for min_ess"),
+    "kernel": (option('kernel = "gibbs"'), r"kernel is one of .* not 'gibbs'"),
+    "form": (option('form = "latice"'), r"form is one of .* \(did you mean 'lattice'"),
+    "length scale": (option("length_scale = [[2, 1]]"), r"with 0 < low < high, not \[\[2, 1\]\]"),
+    "length scales": (option("length_scale = [[1, 2]]"), r"\(low, high\) for each of x, z, not"),
+    "evidence": (option("n_evidence = 7"), r"bma-closed-form: n_evidence must be an even number"),
+    "much evidence": (option("n_evidence = 40"), r"40 evidence rows were asked for, but only 30"),
+    "evidence row": (option("evidence_rows = [99]"), r"different indices from 0 to 29, not \[99\]"),
+    "shift": (option("discrepancy = 0.0"), r"discrepancy must be a positive number, not 0.0"),
+    "few draws": (option("n_draws = 6"), r"n_draws must be a whole number of at least 7, not 6"),
+    "alpha": (option("alpha_scale = nan"), r"alpha_scale must be a positive number, not nan"),
+    "prior": (option('noise_prior = "flat"'), r"option 'noise_prior' of raw is one of weak, paper"),
+    "transform": (option('y_transform = "log10"'), r"y_transform is one of .*, not 'log10'"),
+    "pair of an unknown model": (
+        FULL.replace('"raw:c"', '"raw:cc"'),
+        r"\[compare\] pairs has 'raw:cc', and 'cc' is none of the models \(did you mean 'c'\?\)",
+    ),
+    "pair of a model of a mixture": (
+        FULL.replace('"raw:c", "equal"', '"raw:c", "equal:a"'),
+        r"'equal:a', and 'equal' mixes all models",
+    ),
+    "scheme outside": (
+        section('[validation."../../victim"]\nscheme = "k-fold"\nfolds = 2\n'),
+        r"a scheme of \[validation\] names a folder",
+    ),
+    "folds": (
+        section('[validation.v]\nscheme = "k-fold"\nfolds = 31\n'),
+        r"\[validation.v\] folds must not exceed the 30 training rows",
+    ),
+    "too small a part": (
+        option("n_evidence = 28", '."bma-closed-form"')
+        + '[validation.v]\nscheme = "k-fold"\nfolds = 3\n',
+        r"\[validation.v\] bma-closed-form: 28 evidence rows were asked for, but only 20 rows",
+    ),
+    "options of folds": (
+        section(
+            '[validation.v]\nscheme = "k-fold"\nfolds = 3\nmethods = ["gbmm-d"]\n'
+            "options = { draws = 1 }\n"
+        ),
+        r"\[validation.v\] gbmm-d: draws must be a whole number of at least 4, not 1",
+    ),
+    "line": (
+        section('[threshold]\nmethods = ["equal"]\n[threshold.along]\n"table.csv" = "xx"\n'),
+        r"\[threshold.along\] names 'xx', which is no coordinate of table.csv \(did you mean 'x'",
+    ),
+    "models to keep": (
+        section(
+            '[validation.v]\nscheme = "k-fold"\nfolds = 3\nmethods = ["equal"]\n'
+            '[preselection]\nscheme = "v"\nkeep = 9\n'
+        ),
+        r"\[preselection\] keep is 9, and there are 3 models",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "sentence"), REFUSED.values(), ids=list(REFUSED))
+def test_check_and_run_refuse_it_in_one_sentence_and_leave_nothing(
+    tmp_path, capsys, text, sentence
+):
+    study, out = str(write_study(tmp_path, text)), tmp_path / "deep" / "out"
+    before = held(tmp_path)
+    for argv in (["check", study], ["run", study, "--quiet"]):
+        assert main([*argv, "--out", str(out)]) == 2
+        shown = capsys.readouterr()
+        assert re.fullmatch(r"dirimix: [^\n]+\n", shown.err)
+        assert re.search(sentence, shown.err)
+        assert "Traceback" not in shown.out
+        assert held(tmp_path) == before
+        assert not (tmp_path / "deep").exists()
+    assert not (tmp_path.parent / "victim").exists()
+
+
+def test_a_finished_run_outlives_a_bad_option(tmp_path, capsys):
+    out = tmp_path / "out"
+    only = ("--only", "equal,raw", "--out", str(out), "--quiet")
+    assert main(["run", str(write_study(tmp_path)), *only]) == 0
+    before = held(out)
+    assert main(["run", str(write_study(tmp_path, option("y_scale = 0.0"))), *only]) == 2
+    assert "equal" in capsys.readouterr().err
+    assert held(out) == before
+
+
+def test_check_says_what_it_understood_and_makes_nothing(tmp_path, capsys):
+    text = FULL + '[validation.v]\nscheme = "k-fold"\nfolds = 3\nmethods = ["equal"]\n'
+    study = str(write_study(tmp_path, text))
+    before = held(tmp_path)
+    assert main(["check", study, "--out", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    for line in (
+        "table.csv: 30 train, 12 test, 8 landscape rows",
+        "target: y, with errors u",
+        "coordinates: x, z",
+        "3 models: a, b, c",
+        "9 methods:",
+        "  gbmm-d: global Dirichlet mixing",
+        "validation v: k-fold, of equal",
+        "12 fits in all",
+        f"nothing is refused; run it with: dirimix run {study}",
+    ):
+        assert f"{line}\n" in shown.out
+    assert held(tmp_path) == before
+    assert main(["check", study, "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_check_lists_all_that_is_refused_and_what_is_warned_of(tmp_path, capsys):
+    text = option("draws = 1\nn_draws = 1\nlength_scale = [[2, 1]]")
+    study = str(write_study(tmp_path, text))
+    table = frame()
+    table.loc[3, "b"] = None
+    table.to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").touch()
+    assert main(["check", study, "--out", str(tmp_path / "out")]) == 2
+    shown = capsys.readouterr()
+    refused = re.findall(r"^refused: (.*)$", shown.out, re.MULTILINE)
+    assert len(refused) == 3
+    assert "is not empty and was not written by dirimix" in refused[-1]
+    assert shown.err == f"dirimix: the study would be refused: {refused[0]} (and 2 more)\n"
+    assert re.search(r"^warning: equal, ols, .*: fitting on 29 of 30 rows", shown.out, re.MULTILINE)
+    assert "fits in all" not in shown.out
+
+
+def test_a_tolerated_method_that_cannot_use_the_table_is_warned_of(tmp_path, capsys):
+    text = option("length_scale = [[1, 2]]")
+    only = ("--only", "equal,lbmm-gpd")
+    tolerant = text.replace("[options", 'tolerated = ["lbmm-gpd"]\n[options', 1)
+    assert main(["check", str(write_study(tmp_path, tolerant)), *only]) == 0
+    assert "warning: lbmm-gpd: length_scale needs" in capsys.readouterr().out
+    assert main(["check", str(write_study(tmp_path, text)), *only]) == 2
+    assert "would be refused: lbmm-gpd: length_scale needs" in capsys.readouterr().err
+
+
+def test_a_study_that_cannot_be_read_is_refused(tmp_path, capsys):
+    assert main(["check", str(tmp_path / "none.toml")]) == 2
+    assert "there is no study file" in capsys.readouterr().err
+    (tmp_path / "s.toml").write_text(STUDY)
+    assert main(["check", str(tmp_path / "s.toml")]) == 2
+    assert "there is no file" in capsys.readouterr().err
