@@ -146,3 +146,21 @@ def test_a_target_whose_labels_are_in_another_order_is_refused():
         make_table(table, COORDS, MODELS, shuffled)
     other_labels = pd.Series(np.arange(12.0), index=np.arange(12) + 100)
     assert make_table(table, COORDS, MODELS, other_labels).y is not None
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (pd.Series([1.0, 2.0]), r"an array needs 4 columns, .* has shape \(2,\)"),
+        (pa.array([1.0, 2.0]), r"an array needs 4 columns, .* has shape \(2,\)"),
+        ([1.0, 2.0], r"an array needs 4 columns, .* has shape \(2,\)"),
+        ("text", r"an array needs 4 columns, .* has shape \(\)"),
+        (None, r"an array needs 4 columns, .* has shape \(\)"),
+        ({"x": 1.0, "z": 2.0}, r"a dict of columns needs lists of one length, and 'x' has shape"),
+        ({"x": [1.0], "z": [2.0, 3.0]}, r"lists of one length, and 'z' has shape \(2,\)"),
+        ({}, r"the table has no column 'x'"),
+    ],
+)
+def test_what_is_no_table_is_refused(data, message):
+    with pytest.raises(InputError, match=message):
+        make_table(data, COORDS, MODELS)

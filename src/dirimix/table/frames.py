@@ -73,19 +73,36 @@ def _named(data: Any, columns: Sequence[str]) -> pd.DataFrame | None:
         return _of_xarray(data, columns)
     if library == "polars" and hasattr(data, "collect"):
         data = data.collect()
-    if library in ("polars", "pyarrow") and hasattr(data, "to_pandas") and len(data.shape) == 2:
+    if library in ("polars", "pyarrow") and len(getattr(data, "shape", ())) == 2:
         return data.to_pandas()
-    if library == "pyarrow":  # a record batch reader, say
+    if library == "pyarrow" and hasattr(data, "read_all"):
         return data.read_all().to_pandas()
     if isinstance(data, Mapping):
-        return pd.DataFrame({k: as_column(v) for k, v in data.items()})
+        return _of_columns(data)
     if isinstance(data, np.ndarray) and data.dtype.names:
         return pd.DataFrame({name: as_column(data[name]) for name in data.dtype.names})
-    if hasattr(data, "__arrow_c_stream__"):
+    if hasattr(data, "__arrow_c_stream__") and len(getattr(data, "shape", (0, 0))) == 2:
         import pyarrow
 
         return pyarrow.table(data).to_pandas()
     return None
+
+
+def _of_columns(columns: Mapping[Any, Any]) -> pd.DataFrame:
+    """A dict of columns as a frame.
+
+    Raises:
+        InputError: If they are no columns, or of different lengths.
+    """
+    found = {name: as_column(values) for name, values in columns.items()}
+    sizes = {name: np.shape(values) for name, values in found.items()}
+    for name, shape in sizes.items():
+        if len(shape) != 1 or shape != next(iter(sizes.values())):
+            raise InputError(
+                f"a dict of columns needs lists of one length, and {name!r} has shape {shape}; "
+                "give one value a row in each"
+            )
+    return pd.DataFrame(found)
 
 
 def _library(data: object) -> str:
