@@ -97,10 +97,7 @@ class SampledStandIn(AbstractMixture):
         y_scale=1.0,
         random_state=0,
         progress=None,
-        geo=None,
-        periodic=None,
     ):
-        self.geo, self.periodic = geo, periodic
         self.coords = coords
         self.models = models
         self.outcome = outcome
