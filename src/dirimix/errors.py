@@ -20,6 +20,10 @@ class CorrectionOverlapWarning(UserWarning):
     """Corrected models are mixed on rows that trained the correction."""
 
 
+class SizeWarning(UserWarning):
+    """Intervals do not suit the size of what they predict; the message says how and the remedy."""
+
+
 class DroppedRowsWarning(UserWarning):
     """Some rows could not be used; the message says how many and why."""
 

@@ -213,12 +213,16 @@ def score_row(
 def points_of(law: PredictiveLaw, y: Floats) -> dict[str, Floats]:
     """What each observation (m,) adds to the scores of a law: error, log_score, crps, pit; (m,).
 
+    The predicted `mean` is with them, by which they may be grouped.
+
     Raises:
         InputError: If the observations are not one finite number a site.
     """
     y = _observed(law, y)
+    mean = law.mean()
     return {
-        "error": law.mean() - y,
+        "mean": mean,
+        "error": mean - y,
         "log_score": law.logpdf(y),
         "crps": crps_values(law, y),
         "pit": law.pit(y),

@@ -10,6 +10,7 @@ from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.laws.transforms import Identity
 from dirimix.study.parse import read_study
 from dirimix.table.split import Part, SplitTable
 from stand_ins import STUDY, write_study
@@ -29,7 +30,7 @@ class Falling:
 
     random_state = 1
     coords, models = ("z", "x"), ("a", "b")
-    kinds_, levels_ = {}, {}
+    kinds_, levels_, transform_ = {}, {}, Identity()
     sample_law, _generator = AbstractMixture.sample_law, AbstractMixture._generator
     _new_table = AbstractMixture._new_table
 
@@ -115,7 +116,7 @@ def test_only_what_has_ended_above_the_level_is_filled():
         }
     ).assign(b=np.nan, c=lambda t: t["a"] - 9)
     one = SplitTable("t", ("z", "x"), ("a", "b", "c"), "y", None, {}, everywhere=frame)
-    filled = fill_ended(frame, one, "x", -1.0).sort_values(["z", "x"])
+    filled = fill_ended(frame, one, "x", -1.0, Identity()).sort_values(["z", "x"])
     # at the level where it ends, then falling by 1 a site as before
     np.testing.assert_array_equal(filled["a"], [np.nan, 2, 1, -1, -2, 5, 6])
     assert filled["b"].isna().all()

@@ -23,6 +23,7 @@ ranking = "ranking"
 variants = "variants"
 simplex = { kind = "dirichlet", concentrations = [[0.3, 0.3, 0.3], [1.3, 1.3, 1.3]] }
 coverage = "coverage"
+by-size = "coverage-by-size"
 traces = "traces"
 sensitivity = "sensitivity"
 correlations = "correlations"

@@ -10,6 +10,7 @@ from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.pooling import pool
+from dirimix.laws.transforms import Identity
 from dirimix.methods import METHODS, Method
 from dirimix.sampling.progress import ChainProgress
 
@@ -74,6 +75,7 @@ class Reporting(Any):  # Any, so that type checkers take it for an estimator
     """What assessments ask of an estimator, where its laws are not the question."""
 
     posterior_ = None
+    transform_ = Identity()
 
     def __new__(cls, *_, **__):  # that of Any in Python 3.11 passes its arguments on to object
         return object.__new__(cls)

@@ -42,8 +42,9 @@ def test_the_page_is_whole_and_needs_nothing_else(page):
 def test_the_page_has_all_its_sections(page):
     titles = re.findall(r"<h2>([^<]+)</h2>", page)
     assert titles == [
-        "Scores", "Comparisons", "Rows left out", "Calibration", "Weights", "Redundancy",
-        "Residuals", "Evidence", "Sampling", "Priors and options", "Data", "Provenance",
+        "Scores", "Comparisons", "Rows left out", "Calibration",
+        "Coverage by size of the prediction", "Weights", "Redundancy", "Residuals", "Evidence",
+        "Sampling", "Priors and options", "Data", "Provenance",
     ]  # fmt: skip
     assert "Stand-in &lt;study&gt;" in page
     assert "Stand-in <study>" not in page

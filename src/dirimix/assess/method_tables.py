@@ -3,6 +3,7 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import warnings
 from collections import defaultdict
 
 import numpy as np
@@ -14,8 +15,10 @@ from dirimix.assess.options import Reversion, Threshold
 from dirimix.assess.reversion import reversion_tables
 from dirimix.assess.schema import QUANTILES
 from dirimix.assess.sensitivity import sensitivity_tables
+from dirimix.assess.size import size_rows, size_warning
 from dirimix.assess.threshold import threshold_tables
 from dirimix.assess.weight_tables import located, weight_tables
+from dirimix.errors import SizeWarning
 from dirimix.estimators.fitted import FittedMethod, View, views
 from dirimix.laws.bands import nominal_band
 from dirimix.laws.bootstrap import Bootstrap
@@ -42,6 +45,9 @@ def method_tables(
     threshold is followed along the coordinate `along`; without one there are no such tables.
     """
     found = _law_tables(fitted, data, bootstrap) | _fit_tables(fitted)
+    said = size_warning(fitted, data, found)
+    if said:
+        warnings.warn(said, SizeWarning, stacklevel=2)
     found |= weight_tables(fitted, data) | loo_tables(fitted, data)
     found |= reversion_tables(fitted, data, reversion or Reversion()) | sensitivity_tables(fitted)
     if threshold is not None:
@@ -98,7 +104,12 @@ def _law_tables(fitted: FittedMethod, data: SplitTable, bootstrap: Bootstrap) ->
                 parts["pointwise"].append(_pointwise(view, split, points))
             if view.weights == "field":
                 parts["predictions"].append(_predictions(view, data, split))
-    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+    found = {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+    if "pointwise" in found:
+        points = located(found["pointwise"], method=fitted.name)
+        points["cluster"] = points["row"]
+        found["coverage_by_size"] = size_rows(points).drop(columns="method")
+    return found
 
 
 def _coverage(pit: Floats) -> pd.DataFrame:

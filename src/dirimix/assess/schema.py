@@ -95,6 +95,11 @@ TABLES = {
         "* distance standardised model weight far_field reverted",
     ),
     "coverage": Table("the coverage curve", f"{_VIEW} n level coverage nominal_lo nominal_hi"),
+    "coverage_by_size": Table(
+        "coverage by quarter of the predicted mean",
+        "model split quarter n mean_lo mean_hi coverage_50 coverage_50_lo coverage_50_hi "
+        "coverage_90 coverage_90_lo coverage_90_hi",
+    ),
     "evidence": Table(
         "evidence and posterior probability of each model",
         "model log_evidence std_error probability route log_evidence_quadrature",
@@ -145,7 +150,7 @@ TABLES = {
     ),
     "pointwise": Table(
         "what each row contributes to the scores",
-        f"{_VIEW} row error log_score crps pit",
+        f"{_VIEW} row mean error log_score crps pit",
         "one fit",
     ),
 }

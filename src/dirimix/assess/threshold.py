@@ -26,9 +26,12 @@ from dirimix._arrays import Indices, Mask
 from dirimix.assess.options import Threshold
 from dirimix.assess.schema import QUANTILES
 from dirimix.assess.weight_tables import located, site_blocks
+from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
+from dirimix.estimators.transforms.domain import no_place
 from dirimix.laws.transformed_mixture import PredictiveLaw, side_by_side
+from dirimix.laws.transforms import AbstractTransform
 from dirimix.table.coordinates import as_numbers
 from dirimix.table.split import SplitTable
 
@@ -48,8 +51,10 @@ def threshold_tables(
         InputError: If the method mixes nothing.
     """
     frame = data.everywhere
-    filled = fill_ended(frame, data, along, wanted.level) if wanted.ended else frame
     member = fitted.the_mixture()
+    filled = frame
+    if wanted.ended:
+        filled = fill_ended(frame, data, along, wanted.level, member.transform_)
     prepared = fitted.prepared(filled)
     law = _law(member, prepared)
     sites = frame.loc[:, list(data.coords)]
@@ -69,14 +74,25 @@ def threshold_tables(
     return {name: located(table, target=data.target) for name, table in found.items()}
 
 
-def fill_ended(frame: pd.DataFrame, data: SplitTable, along: str, level: float) -> pd.DataFrame:
+def fill_ended(
+    frame: pd.DataFrame, data: SplitTable, along: str, level: float, transform: AbstractTransform
+) -> pd.DataFrame:
     """The frame with values where a model has ended along its line because it fell below the level.
 
     Gaps, what lies before a model's first value, and models whose tables go on below the level,
-    which is in the unit of the target, stay as they are.
+    which is in the unit of the target, stay as they are. A model falls in the scale of the
+    transform, where its values keep their place.
+
+    Raises:
+        InputError: If the level has no place in that scale.
     """
+    if no_place(str(transform), np.array([level])).any():
+        raise InputError(
+            f"the level {level:g} of [threshold] has no place under the transform {transform}; "
+            "leave out ended"
+        )
     filled = frame.copy()
-    place = as_numbers(frame, [along])[:, 0]
+    place, top = as_numbers(frame, [along])[:, 0], transform.to(np.array(level))
     lines = _lines(frame.loc[:, list(data.coords)], along)
     for model in data.models:
         values = frame[model].to_numpy(dtype=float).copy()
@@ -88,9 +104,11 @@ def fill_ended(frame: pd.DataFrame, data: SplitTable, along: str, level: float) 
             own = np.flatnonzero(known[line])
             if len(own) and place[line[own[-1]]] < last:
                 beyond = line[own[-1] + 1 :]
-                x, y = (v[line[own[-_LAST:]]] for v in (place, values))
+                ends = line[own[-_LAST:]]
+                x, y = place[ends], transform.to(values[ends])
                 fall = max(float((y[0] - y[-1]) / (x[-1] - x[0])), 0.0) if len(x) > 1 else 0.0
-                values[beyond] = level - fall * (place[beyond] - place[beyond[:1]])
+                z = top - fall * (place[beyond] - place[beyond[:1]])
+                values[beyond] = transform.allowed(transform.back(z))
         filled[model] = values
     return filled
 

@@ -38,6 +38,7 @@ def sections(output: Output, exhibits: Iterable[Exhibit]) -> list[Section]:
         Section("validation", "Rows left out", rankings(numbers["ranking"])),
         Section("leave-one-out", "Leave-one-out", numbers["loo"]),
         Section("calibration", "Calibration", figures.calibration(output)),
+        Section("size", "Coverage by size of the prediction", by_size(numbers["coverage_by_size"])),
         Section("weights", "Weights", weights(output)),
         Section("far-field", "Far field", numbers["reversion"]),
         Section("redundancy", "Redundancy", redundancy(numbers)),
@@ -85,6 +86,15 @@ def rankings(ranking: Iterable[Row]) -> dict[str, list[dict[str, Row]]]:
         split: [line for line in found.values() if "log_score" in line]
         for split, found in lines.items()
     }
+
+
+def by_size(rows: Iterable[Row]) -> dict[str, list[list[Row]]]:
+    """By split, test first, a line a method and model: its quarters in order of their size."""
+    lines: dict[str, dict[tuple[str, str], list[Row]]] = {}
+    for row in sorted(rows, key=lambda row: (row["split"] != "test", row["split"] == "train")):
+        found = lines.setdefault(row["split"], {})
+        found.setdefault((row["method"], row["model"]), []).append(row)
+    return {split: list(found.values()) for split, found in lines.items()}
 
 
 def weights(output: Output) -> dict[str, Any] | None:

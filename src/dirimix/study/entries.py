@@ -32,6 +32,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "variants": (),
     "dirichlet": ("concentrations",),
     "coverage": ("methods",),
+    "coverage-by-size": ("methods",),
     "traces": ("methods", "parameters"),
     "sensitivity": ("methods",),
     "correlations": ("methods",),

@@ -23,6 +23,7 @@ from dirimix.errors import (
     DroppedRowsWarning,
     InputError,
     ScaleWarning,
+    SizeWarning,
     TableWarning,
 )
 from dirimix.estimators.fitted import FittedMethod, fit_method
@@ -57,7 +58,7 @@ from dirimix.study.spec import Study
 from dirimix.table.split import SplitTable
 
 # warnings about a result, which are kept with it
-_KEPT = (CorrectionOverlapWarning, DroppedRowsWarning, ScaleWarning, TableWarning)
+_KEPT = (CorrectionOverlapWarning, DroppedRowsWarning, ScaleWarning, SizeWarning, TableWarning)
 
 
 class Reporter(Protocol):

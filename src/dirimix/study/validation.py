@@ -11,6 +11,7 @@ from dirimix.assess.comparison import columns_of, pair_rows, score_rows
 from dirimix.assess.folds import clusters, predicted_part
 from dirimix.assess.options import Scheme
 from dirimix.assess.schema import TABLES, read_tables
+from dirimix.assess.size import size_rows
 from dirimix.laws.bootstrap import Bootstrap
 from dirimix.scores import SCORES
 from dirimix.study.folder import REDUCED_FOLDER
@@ -30,7 +31,8 @@ def validate(
 
     Returns:
         Points, one line a method and row of every split: the schemes', train, test and
-        leave-one-out; the tables scores of the schemes, and folds, of each fold by itself.
+        leave-one-out; the tables scores and coverage_by_size of the schemes, and folds, of each
+        fold by itself.
     """
     full = [job for job in jobs if job.is_whole]
     whole, folds = _points(full), list[dict[str, object]]()
@@ -45,6 +47,7 @@ def validate(
     scored = _of_splits(points, [scheme.name for scheme in study.validation])
     return points, {
         "scores": score_rows(scored, Bootstrap(study.seed, study.n_boot)),
+        "coverage_by_size": size_rows(scored),
         "folds": pd.DataFrame(folds, columns=pd.Index(TABLES["folds"].columns())),
     }
 

@@ -25,14 +25,20 @@ def refuse_outside(table: Table, transform: str, target: str | None = None) -> N
         columns = {"target" if target is None else f"target {target!r}": table.y} | columns
     zero = transform in TAKE_ZERO
     for what, values in columns.items():
-        # comparisons with the gaps of a model are false
-        bad = values < 0 if zero else values <= 0
+        bad = no_place(transform, values)
         wanted = (
             f"0 or more for the transform {transform!r}"
             if zero
             else (f"above 0 for the transform {transform!r}")
         )
         refuse(bad, values, what, wanted, _remedy(values, zero))
+
+
+def no_place(transform: str, values: np.ndarray) -> np.ndarray:
+    """Which values a transform does not take, (n,) booleans; the gaps of a model are none."""
+    if transform == NO_TRANSFORM:
+        return np.zeros(len(values), dtype=bool)
+    return values < 0 if transform in TAKE_ZERO else values <= 0
 
 
 def _remedy(values: np.ndarray, zero: bool) -> str:

@@ -11,14 +11,14 @@ from typing import Any
 
 import matplotlib
 
-from dirimix.report.exhibits import curves, maps, tables
+from dirimix.report.exhibits import curves, maps, sizes, tables
 from dirimix.report.exhibits.content import ExhibitContent
 from dirimix.report.output import Output
 from dirimix.report.picture import Picture, any_script, make_picture
 from dirimix.study.folder import FIGURE_FOLDER, write_csv
 from dirimix.study.spec import ExhibitChoice
 
-MAKERS = tables.MAKERS | curves.MAKERS | maps.MAKERS
+MAKERS = tables.MAKERS | curves.MAKERS | sizes.MAKERS | maps.MAKERS
 _DPI = 200
 
 

@@ -1,0 +1,117 @@
+"""Whether intervals hold what they say for small predictions and for large ones.
+
+Rows are cut into quarters by their predicted mean. Noise of one size makes the intervals of small
+predictions too wide and those of large ones too narrow wherever errors grow with the quantity,
+and the coverage over all rows does not show it. A transformed scale is the remedy
+(docs/methods.md); `size_warning` says when.
+"""
+
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dirimix.assess.schema import TABLES
+from dirimix.estimators.fitted import FittedMethod
+from dirimix.laws.bands import share_band
+from dirimix.laws.transform_names import NO_TRANSFORM
+from dirimix.scores import SCORES, Points
+from dirimix.table.selection import observed
+from dirimix.table.split import SplitTable
+
+QUARTERS = 4
+_FEWEST = 20  # rows, below which quarters say nothing
+_SHARES = ("coverage_50", "coverage_90")
+_MANY = 0.05  # share of the rows whose intervals may reach below 0
+
+
+def size_rows(points: pd.DataFrame) -> pd.DataFrame:
+    """Coverage by quarter of the predicted mean, of every method, model and split.
+
+    Only field weights, and splits of 20 rows or more, count.
+    """
+    known = points.loc[(points["weights"] == "field") & points["mean"].notna()]
+    rows = [
+        {"method": method, "model": model, "split": split} | row
+        for (method, model, split), each in known.groupby(["method", "model", "split"], sort=False)
+        if len(each) >= _FEWEST
+        for row in _quarters(each)
+    ]
+    return pd.DataFrame(rows, columns=pd.Index(TABLES["coverage_by_size"].columns()))
+
+
+def _quarters(points: pd.DataFrame) -> list[dict[str, Any]]:
+    mean = points["mean"].to_numpy()
+    order = np.argsort(mean, kind="stable")
+    rows = list[dict[str, Any]]()
+    for quarter, part in enumerate(np.array_split(order, QUARTERS), start=1):
+        own = points.iloc[part]
+        row = {"quarter": quarter, "n": len(part)}
+        row |= {"mean_lo": mean[part].min(), "mean_hi": mean[part].max()}
+        columns: Points = {"pit": own["pit"].to_numpy()}
+        for name in _SHARES:
+            inside = np.asarray(SCORES[name].contribution(columns), dtype=bool)
+            band = share_band(inside, own["cluster"])
+            row |= {name: inside.mean(), f"{name}_lo": band.lo, f"{name}_hi": band.hi}
+        rows.append(row)
+    return rows
+
+
+def size_warning(
+    fitted: FittedMethod, data: SplitTable, tables: dict[str, pd.DataFrame]
+) -> str | None:
+    """One sentence where a mixture's intervals do not suit the size of what they predict."""
+    if fitted.mixture is None or "predictions" not in tables:
+        return None
+    split = "test" if "test" in data.parts else "train"
+    found = [_below_zero(data, tables["predictions"], split)]
+    if "coverage_by_size" in tables:
+        found.append(_uneven(tables["coverage_by_size"], split))
+    said = " and ".join(line for line in found if line)
+    return f"{said}; {_remedy(fitted, data)}" if said else None
+
+
+def _below_zero(data: SplitTable, predictions: pd.DataFrame, split: str) -> str | None:
+    """How many intervals reach below 0, if many do though no observation does."""
+    own = predictions.loc[predictions["split"] == split]
+    share = float(np.mean(own["q05"] < 0))
+    if share <= _MANY or min(observed(part).min() for part in _seen(data)) < 0:
+        return None
+    return f"{share:.0%} of the {split} rows have a 5 % quantile below 0, as no observation is"
+
+
+def _uneven(table: pd.DataFrame, split: str) -> str | None:
+    """The coverage of the smallest and of the largest predictions, if it differs by their bands."""
+    own = table.loc[table["split"] == split].sort_values("quarter")
+    if own.empty:
+        return None
+    first, last = own.iloc[0], own.iloc[-1]
+    apart = max(first["coverage_90_lo"], last["coverage_90_lo"]) > min(
+        first["coverage_90_hi"], last["coverage_90_hi"]
+    )
+    if not apart:
+        return None
+    return (
+        f"the 90 % intervals hold {first['coverage_90']:.0%} of the {split} rows with the smallest "
+        f"predictions and {last['coverage_90']:.0%} of those with the largest, a quarter each"
+    )
+
+
+def _remedy(fitted: FittedMethod, data: SplitTable) -> str:
+    values = [part.frame[list(data.models)].to_numpy() for part in data.parts.values()]
+    least = min(
+        *(float(np.nanmin(v)) for v in values), *(float(observed(p).min()) for p in _seen(data))
+    )
+    if least < 0:
+        return "noise of one size does not fit all sizes, and negative values allow no transform"
+    better = "log" if least > 0 else "log1p"
+    if fitted.transform != NO_TRANSFORM:
+        return f"the transform {fitted.transform!r} does not level that: try another, as {better!r}"
+    return f'errors seem to grow with the quantity: try transform = "{better}" in [data]'
+
+
+def _seen(data: SplitTable) -> list[Any]:
+    return [part for part in data.parts.values() if part.y is not None]
