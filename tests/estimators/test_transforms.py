@@ -184,9 +184,7 @@ def test_lambda_is_found_from_the_rows_whatever_their_unit(power):
     frame = with_power(power, seed=int(100 * power))
     fitted = made("SimplexLeastSquares", y_transform="box-cox").fit(frame, frame.y)
     assert fitted.transform_.power == pytest.approx(power, abs=0.1)
-    assert f"lambda {fitted.transform_.power:.3g} from the training" in in_words(
-        [fitted.transform_]
-    )
+    assert f"lambda {fitted.transform_.power:.3g} from the training" in in_words(fitted.transform_)
     other = frame.assign(**{k: 1e-28 * frame[k] for k in ("y", *MODELS)})
     again = made("SimplexLeastSquares", y_transform="box-cox").fit(other, other.y)
     assert again.transform_.power == pytest.approx(fitted.transform_.power, abs=1e-3)

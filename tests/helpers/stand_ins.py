@@ -97,6 +97,7 @@ class SampledStandIn(AbstractMixture):
         geo=None,
         periodic=None,
         y_scale=1.0,
+        y_transform=None,
         random_state=0,
         progress=None,
     ):
@@ -107,6 +108,7 @@ class SampledStandIn(AbstractMixture):
         self.geo = geo
         self.periodic = periodic
         self.y_scale = y_scale
+        self.y_transform = y_transform
         self.random_state = random_state
         self.progress = progress
 

@@ -25,7 +25,7 @@ from dirimix.laws.noise_scale import NoiseScale, check_scale, noise_scale
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.sites import site_normals
 from dirimix.laws.transformed_mixture import PredictiveLaw
-from dirimix.laws.transforms import Identity
+from dirimix.laws.transforms import AbstractTransform, Identity
 from dirimix.sampling.progress import Listener
 from dirimix.table.frames import as_frame
 from dirimix.table.selection import complete_rows, observed, suspicions
@@ -68,7 +68,7 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
     geo: Sequence[str] | None = None
     periodic: Mapping[str, float] | None = None
     y_scale: float | NoiseScale | None = None
-    y_transform: str | None = None
+    y_transform: str | AbstractTransform | None = None
     random_state: int = 0
 
     def check_parameters(self) -> None:

@@ -12,12 +12,12 @@ from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.correction import GPCorrection
 from dirimix.estimators.fit_report import FitReport
-from dirimix.estimators.transforms.choice import checked_name, choose_transform
+from dirimix.estimators.transforms.choice import choose_transform
 from dirimix.estimators.transforms.domain import refuse_outside
 from dirimix.estimators.transforms.scaled import to_scale
 from dirimix.laws.noise_scale import NoiseScale, noise_scale
-from dirimix.laws.transform_names import NO_TRANSFORM
 from dirimix.laws.transformed_mixture import PredictiveLaw
+from dirimix.laws.transforms import AbstractTransform
 from dirimix.methods import Choice
 from dirimix.sampling.progress import Listener
 from dirimix.table.selection import observed
@@ -112,7 +112,7 @@ def fit_method(
     Raises:
         InputError: If the table or an option is not usable.
     """
-    _check_domain(data, options)
+    options = {**options, "y_transform": transform_of(data, options)}
     rows = data.parts["train"]
     y, scale = observed(rows), scale_of(data, options)
     given = {**options, "y_scale": scale}
@@ -157,7 +157,7 @@ def check_method(
     Raises:
         InputError: If the table or an option is not usable.
     """
-    _check_domain(data, options)
+    options = {**options, "y_transform": transform_of(data, options)}
     rows, scale = data.parts["train"], scale_of(data, options)
     given = {**options, "y_scale": scale}
     built = choice.method.build(data.coords, data.models, given, seed, data.places)
@@ -165,12 +165,21 @@ def check_method(
         member.check(rows.frame, observed(rows), rows.y_err)
 
 
-def _check_domain(data: SplitTable, options: Mapping[str, object]) -> None:
-    """Refuse a table with a row, of training or not, that the transform has no place for."""
-    transform = checked_name(options.get("y_transform"))
-    for rows in data.parts.values() if transform != NO_TRANSFORM else ():
-        table = make_table(rows.frame, data.coords, data.models, rows.y)
-        refuse_outside(table, transform, data.target)
+def transform_of(data: SplitTable, options: Mapping[str, object]) -> AbstractTransform:
+    """The scale of every method fitted to a table: one for all of its models.
+
+    Raises:
+        InputError: If it is not known, or has no place for a value, of training rows or others.
+    """
+    given: Any = options.get("y_transform")
+    tables = {
+        split: make_table(rows.frame, data.coords, data.models, rows.y)
+        for split, rows in data.parts.items()
+    }
+    transform = choose_transform(given, tables["train"], data.target)
+    for table in tables.values():
+        refuse_outside(table, str(transform), data.target)
+    return transform
 
 
 def _rows_used(member: AbstractMixture, frame: pd.DataFrame) -> int:
@@ -189,9 +198,8 @@ def scale_of(data: SplitTable, options: Mapping[str, object]) -> NoiseScale:
     """
     rows = data.parts["train"]
     given: Any = options.get("y_scale")
-    name: Any = options.get("y_transform")
     table = make_table(rows.frame, data.coords, data.models, rows.y)
-    scaled = to_scale(table, choose_transform(name, table, data.target))
+    scaled = to_scale(table, transform_of(data, options))
     return noise_scale(given, scaled.f, observed(scaled))
 
 

@@ -312,4 +312,4 @@ def _transform(fitted: FittedMethod) -> dict[str, str]:
     """The transform in words, beside the priors; nothing where there is none."""
     if fitted.transform == NO_TRANSFORM:
         return {}
-    return {"transform": in_words([member.transform_ for member in fitted.members.values()])}
+    return {"transform": in_words(next(iter(fitted.members.values())).transform_)}

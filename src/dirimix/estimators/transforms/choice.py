@@ -1,7 +1,5 @@
 """Which transform a fit uses; lambda of Box-Cox is found from its rows."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy.optimize import minimize_scalar
 
@@ -31,13 +29,15 @@ _EXACT = 1e-12  # residuals smaller than this beside the values leave no noise t
 
 
 def checked_name(name: object) -> str:
-    """The name of a transform, that of none for None.
+    """The name of a transform, or of one that was chosen; that of none for None.
 
     Raises:
         InputError: If it is not known.
     """
     if name is None:
         return NO_TRANSFORM
+    if isinstance(name, AbstractTransform):
+        return str(name)
     if not isinstance(name, str) or name not in TRANSFORMS:
         raise InputError(
             f"y_transform is one of {', '.join(TRANSFORMS)}, not {name!r}"
@@ -47,37 +47,34 @@ def checked_name(name: object) -> str:
 
 
 def choose_transform(
-    name: str | None, table: Table, target: str | None = None
+    given: str | AbstractTransform | None, table: Table, target: str | None = None
 ) -> AbstractTransform:
-    """The transform of a name, for the rows of a fit, whose target may have a name too.
+    """The transform of a name, for the rows of a fit, or one that was chosen before.
+
+    The target of the rows may have a name too.
 
     Raises:
         InputError: If there is none of that name, or a value has no place in it.
     """
-    name = checked_name(name)
+    name = checked_name(given)
     refuse_outside(table, name, target)
+    if isinstance(given, AbstractTransform):
+        return given
     return _likeliest_box_cox(table) if name == "box-cox" else _FIXED[name]()
 
 
-def in_words(transforms: Sequence[AbstractTransform]) -> str:
-    """What the transforms of one name are, with what was found from the data.
+def in_words(transform: AbstractTransform) -> str:
+    """What a transform is, with what was found from the data.
 
-    >>> in_words([BoxCox(0.25, 3.0)])
+    >>> in_words(BoxCox(0.25, 3.0))
     'box-cox, lambda 0.25 from the training rows, y in units of their geometric mean 3'
     """
-    found = [t for t in transforms if isinstance(t, BoxCox)]
-    if not found:
-        return str(transforms[0])
-    powers = sorted(t.power for t in found)
-    each = (
-        f"{powers[0]:.3g}"
-        if len(found) == 1
-        else (f"of each model its own, {powers[0]:.3g} to {powers[-1]:.3g},")
-    )
-    return (
-        f"box-cox, lambda {each} from the training rows, y in units of their geometric mean "
-        f"{found[0].unit:.3g}"
-    )
+    if isinstance(transform, BoxCox):
+        return (
+            f"box-cox, lambda {transform.power:.3g} from the training rows, y in units of their "
+            f"geometric mean {transform.unit:.3g}"
+        )
+    return str(transform)
 
 
 def _likeliest_box_cox(table: Table) -> BoxCox:
