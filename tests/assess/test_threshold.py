@@ -10,8 +10,9 @@ from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.normal_mixture import NormalMixture
-from dirimix.laws.transforms import Identity
+from dirimix.laws.transforms import Identity, Log
 from dirimix.study.parse import read_study
+from dirimix.table.space import make_space
 from dirimix.table.split import Part, SplitTable
 from stand_ins import STUDY, write_study
 
@@ -31,8 +32,9 @@ class Falling:
     random_state = 1
     coords, models = ("z", "x"), ("a", "b")
     kinds_, levels_, transform_ = {}, {}, Identity()
+    space_ = make_space(coords)
     sample_law, _generator = AbstractMixture.sample_law, AbstractMixture._generator
-    _new_table = AbstractMixture._new_table
+    _new_table, _alike = AbstractMixture._new_table, AbstractMixture._alike
 
     def __init__(self, shift_sd=1e-9, noise=0.3, s=4000):
         self.shift = shift_sd * np.random.default_rng(0).standard_normal(s)
@@ -123,6 +125,19 @@ def test_only_what_has_ended_above_the_level_is_filled():
     # c goes on below the level: where its table ends says nothing
     assert filled["c"].isna().sum() == 3
     assert frame["a"].isna().sum() == 3
+
+
+def test_a_model_that_has_ended_falls_in_the_scale_of_the_fit():
+    frame = pd.DataFrame({"z": 0.0, "x": np.arange(5.0), "a": [8.0, 4, np.nan, np.nan, np.nan]})
+    other = pd.DataFrame({"z": 1.0, "x": [4.0], "a": [5.0]})
+    whole = pd.concat([frame, other], ignore_index=True)
+    one = SplitTable("t", ("z", "x"), ("a",), "y", None, {}, everywhere=whole)
+    filled = fill_ended(whole, one, "x", 3.0, Log())["a"]
+    np.testing.assert_allclose(filled, [8, 4, 3, 1.5, 0.75, 5])
+    # without a transform it soon has no place under the logarithm
+    assert (fill_ended(whole, one, "x", 3.0, Identity())["a"] < 0).any()
+    with pytest.raises(InputError, match="level 0 of .* has no place under the transform log"):
+        fill_ended(whole, one, "x", 0.0, Log())
 
 
 def test_a_table_that_ends_below_pulls_the_limit_in():
