@@ -11,16 +11,18 @@ from dirimix.methods import METHODS
 
 _METHODS = (method.estimator.rpartition(".") for method in METHODS.values())
 _HOME = {name: module for module, _, name in _METHODS} | {"GPCorrection": ".correction"}
-_HOME["pivot_long"] = "dirimix.table.long"
+_FUNCTIONS = {"pivot_long": "table.long"}
 _MODULES = ("datasets", "scores")
 
 # METHODS alone makes an estimator public, so that a new one is one line there
-__all__ = ["__version__", "test", *_HOME, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["__version__", "test", *_HOME, *_FUNCTIONS, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name], "dirimix.estimators"), name)
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"dirimix.{_FUNCTIONS[name]}"), name)
     if name in _MODULES:
         return importlib.import_module(f"dirimix.{name}")
     raise AttributeError(f"module 'dirimix' has no attribute {name!r}")

@@ -57,7 +57,7 @@ def fitted(name: str):
 
 def test_the_table_names_all_estimators():
     assert sorted(EVERY) == sorted(dirimix._HOME)
-    public = {*dirimix._HOME, *dirimix._MODULES, "__version__", "test"}
+    public = {*dirimix._HOME, *dirimix._FUNCTIONS, *dirimix._MODULES, "__version__", "test"}
     assert sorted(public) == dir(dirimix) == sorted(dirimix.__all__)
 
 

@@ -22,7 +22,7 @@ from dirimix.assess.options import Reversion
 from dirimix.assess.weight_tables import by_model, summarise
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.table.coordinates import as_numbers, as_written
+from dirimix.table.coordinates import NUMBER, as_numbers, as_written
 from dirimix.table.split import SplitTable
 
 _FAR = 1e4  # extents of the data away
@@ -79,7 +79,7 @@ def far_field(
     extent = np.ptp(train, axis=0)
     steps = _FAR * (1 + np.arange(_COPIES))[:, None]
     beyond = train.max(axis=0) + steps * extent
-    kinds = [member.kinds_[c] for c in data.coords]
+    kinds = [data.kinds.get(c, NUMBER) for c in data.coords]
     places = pd.DataFrame(
         {c: as_written(beyond[:, k], kinds[k]) for k, c in enumerate(data.coords)}
     )
