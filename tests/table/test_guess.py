@@ -83,8 +83,14 @@ def test_what_cannot_be_guessed_is_refused_with_the_option_that_says_it():
     with pytest.raises(InputError, match="it may be y or obs; name it with --target"):
         guess(table(obs=np.arange(40.0)))
     with pytest.raises(InputError, match="1 columns look like models of 'y'.*--models"):
-        guess(table()[["x", "line", "y"]])
+        guess(table().drop(columns=["flat", "late"]))
     with pytest.raises(InputError, match="no column 'flatt' .did you mean 'flat'"):
         guess(table(), models=["flatt", "line"])
     with pytest.raises(InputError, match="long table"):
         guess(pd.DataFrame({"x": [1, 1], "model_id": ["a", "b"], "value": [1.0, 2.0]}))
+
+
+def test_longitude_and_latitude_are_known_as_the_globe():
+    frame = table().assign(Longitude=np.arange(40.0), lat=np.arange(40.0))
+    assert guess(frame).geo == ("Longitude", "lat")
+    assert guess(frame.drop(columns="lat")).geo is None

@@ -30,6 +30,8 @@ def study_text(found: Guess, table: str) -> str:
         f"coords = {_listed(found.coords)} # where they were made",
         f"models = {_listed(found.models)}",
     ]
+    if found.geo:
+        lines.append(f"geo = {_listed(found.geo)} # longitude and latitude in degrees")
     if found.error:
         lines.append(f"error = {_quoted(found.error)} # their standard deviations")
     else:

@@ -27,6 +27,7 @@ _COORDS = (
     "depth", "level", "pressure", "temperature", "station", "site", "location", "region", "state",
     "country", "fips", "id", "horizon", "lead", "lead_time", "east", "north", "easting", "northing",
 )  # fmt: skip
+_LON, _LAT = ("lon", "long", "lng", "longitude"), ("lat", "latitude")
 _LONG = ({"model", "model_id"}, {"value"})  # columns of a table with one row a model and site
 _SMALL = 0.5  # of the target's median deviation, below which a column just after it is its error
 
@@ -57,6 +58,15 @@ class Guess:
     observed: int
     whole: int
 
+    @property
+    def geo(self) -> tuple[str, str] | None:
+        """Longitude and latitude among the coordinates, if both are there."""
+        found = [
+            next((c for c in self.coords if _plain(c) in known), None) for known in (_LON, _LAT)
+        ]
+        lon, lat = found
+        return (lon, lat) if lon and lat else None
+
     def words(self) -> tuple[str, ...]:
         """What was understood, line by line."""
         ending = "" if self.observed == self.rows else f", {self.observed} of them observed"
@@ -69,6 +79,8 @@ class Guess:
             f"{len(self.models)} models: {', '.join(self.models)}{gaps}",
             f"train and test: {self.split or 'no column'}",
         ]
+        if self.geo:
+            rows.insert(4, f"places on the globe: {' and '.join(self.geo)}")
         if self.unused:
             rows.append(f"not used: {', '.join(self.unused)}")
         return tuple(rows)
