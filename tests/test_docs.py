@@ -227,7 +227,7 @@ def _verbs() -> dict[str, argparse.ArgumentParser]:
     return found | {"data": inner.choices["fetch"]}
 
 
-@pytest.mark.parametrize("verb", ["data", "fit", "predict", "run", "report"])
+@pytest.mark.parametrize("verb", ["data", "fit", "predict", "check", "run", "report"])
 def test_options_of_commands(verb):
     common = {"--help", "--seed", "--quiet"}
     listed = {o.split()[0] for cell in rows(sections(DOCS / "command-line.md")[f"dirimix {verb}"])

@@ -34,7 +34,24 @@ from spoilt import (
     text,
     twin_columns,
 )
-from stand_ins import train_frame
+from stand_ins import frame, train_frame
+
+
+def twin_sites() -> pd.DataFrame:
+    """Test rows first, then training rows of which two are at one site."""
+    table = frame()
+    table = pd.concat([table.iloc[30:35], table.iloc[:30]], ignore_index=True)
+    table.loc[13, ["x", "z"]] = table.loc[8, ["x", "z"]]
+    return table
+
+
+def gaps(**rows: range) -> pd.DataFrame:
+    """The training rows, in some of which models have no value."""
+    table = train_frame()
+    for model, empty in rows.items():
+        table.loc[list(empty), model] = np.nan
+    return table
+
 
 BAD = {
     # columns
@@ -164,6 +181,37 @@ BAD = {
         fit(train_frame(), "--option", "n_draw"),
         r"--option takes NAME=VALUE",
     ),
+    # words of the command line
+    "number that is none": (
+        fit(train_frame(), "--y-scale", "abc"),
+        r"^dirimix: --y-scale must be a number, not 'abc'; `dirimix fit --help` lists",
+    ),
+    "whole number that is none": (
+        fit(train_frame(), "--draws", "2.5"),
+        r"--draws must be a whole number, not '2.5'",
+    ),
+    "no scale": (fit(train_frame(), "--y-scale", "nan"), r"y_scale must be a positive finite"),
+    "negative seed": (fit(train_frame(), "--seed", "-1"), r"--seed must be .* 0 or more, not -1"),
+    "unknown kernel": (
+        fit(train_frame(), "--kernel", "gibbs"),
+        r"--kernel: invalid choice: 'gibbs' \(choose from .*hmc",
+    ),
+    "unknown word": (fit(train_frame(), "--chians", "2"), r"unrecognized arguments: --chians 2"),
+    "unknown command": (lambda _: ["runn", "s.toml"], r"invalid choice: 'runn'"),
+    "bad value of an option": (
+        fit(train_frame(), "--option", "n_draws=3", method="ridge-stacking"),
+        r"n_draws must be a whole number of at least 7, not 3",
+    ),
+    # rows of a study are those of its file
+    "sites twice in a study": (
+        run(STUDY_OF_EQUAL, table=twin_sites()),
+        r"rows 9 and 14 are at the same site",
+    ),
+    "no complete row": (
+        fit(gaps(a=range(0, 15), b=range(15, 27), c=range(27, 30))),
+        r"no row has a value of every model \('a' has none at 15, first at row 1; .*leaving out "
+        r"'a' would give 15 complete rows",
+    ),
     "no draws": (fit(train_frame(), "--draws", "0"), r"--draws must be positive, not 0"),
     # files
     "no file": (
@@ -258,6 +306,15 @@ def test_bad_input_ends_in_one_sentence_and_leaves_nothing(tmp_path, capsys, mak
     assert shown.out == ""
     assert held(tmp_path) == before
     assert not list(tmp_path.glob("*out*"))
+
+
+def test_a_prediction_does_not_take_the_place_of_its_table(tmp_path, capsys):
+    argv = predict(train_frame())(tmp_path)
+    before = held(tmp_path)
+    for out, sentence in (("new.csv", "is the table itself"), ("no/p.csv", "there is no folder")):
+        assert main([*argv, "--out", str(tmp_path / out)]) == 2
+        assert sentence in capsys.readouterr().err
+    assert held(tmp_path) == before
 
 
 def test_a_quiet_download_that_fails_says_one_sentence(tmp_path):

@@ -39,11 +39,11 @@ def fit_file(name: str, write: Callable[[Path], object]) -> Make:
     return make
 
 
-def run(study: str, *more: str) -> Make:
-    """`run` of a study on the stand-in table."""
+def run(study: str, *more: str, table: pd.DataFrame | None = None) -> Make:
+    """`run` of a study on the stand-in table, or another."""
 
     def make(folder: Path) -> list[str]:
-        frame().to_csv(folder / "table.csv", index=False)
+        (frame() if table is None else table).to_csv(folder / "table.csv", index=False)
         (folder / "study.toml").write_text(study)
         return ["run", str(folder / "study.toml"), *more]
 

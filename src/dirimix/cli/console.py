@@ -25,10 +25,12 @@ class ConsoleReporter:
         quiet: Write nothing but what went wrong.
         redraw: Redraw the lines of chains in place where stderr is a terminal; not where several
             processes write to it.
+        accepted: Whether results that have not converged are accepted.
     """
 
     quiet: bool = False
     redraw: bool = True
+    accepted: bool = False
 
     def say(self, text: str) -> None:
         """One line."""
@@ -65,10 +67,9 @@ class ConsoleReporter:
     def complain(self, unconverged: Mapping[str, tuple[str, ...]], place: str) -> None:
         """Write what has not converged, quiet or not."""
         which = ", ".join(f"{name} ({'; '.join(why)})" for name, why in unconverged.items())
-        sys.stderr.write(
-            f"dirimix: not converged: {which}; the outputs in {place} are marked: sample longer, "
-            "or accept them with --allow-unconverged\n"
-        )
+        end = "" if self.accepted else ", or accept them with --allow-unconverged"
+        marked = f"the outputs in {place} are marked: sample longer{end}"
+        sys.stderr.write(f"dirimix: not converged: {which}; {marked}\n")
 
 
 @dataclass

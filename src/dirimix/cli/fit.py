@@ -37,18 +37,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transform", choices=TRANSFORMS, help="scale of the fit, of positive and skewed values"
     )
-    parser.add_argument("--chains", type=int, metavar="N")
-    parser.add_argument("--draws", type=int, metavar="N", help="draws kept from each chain")
-    parser.add_argument("--warmup", type=int, metavar="N", help="iterations before them")
+    parser.add_argument("--chains", type=options.whole, metavar="N")
     parser.add_argument(
-        "--min-ess", type=float, metavar="ESS", help="draw until every effective size is this"
+        "--draws", type=options.whole, metavar="N", help="draws kept from each chain"
+    )
+    parser.add_argument("--warmup", type=options.whole, metavar="N", help="iterations before them")
+    parser.add_argument(
+        "--min-ess",
+        type=options.number,
+        metavar="ESS",
+        help="draw until every effective size is this",
     )
     parser.add_argument(
-        "--max-seconds", type=float, metavar="S", help="begin no more draws after this time"
+        "--max-seconds",
+        type=options.number,
+        metavar="S",
+        help="begin no more draws after this time",
     )
     parser.add_argument("--kernel", choices=("hmc", "nuts", "metropolis"))
     parser.add_argument(
-        "--y-scale", type=float, metavar="S",
+        "--y-scale", type=options.number, metavar="S",
         help="scale of the noise, in the unit of the target (default: found from the data)",
     )  # fmt: skip
     parser.add_argument(
@@ -64,9 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _fit(arguments: argparse.Namespace) -> bool:
     choice = parse_method(arguments.method)
-    reporter = ConsoleReporter(quiet=arguments.quiet)
+    reporter = ConsoleReporter(quiet=arguments.quiet, accepted=arguments.allow_unconverged)
     # light checks first: the rest imports much
+    from dirimix.study.check.setup import check_setup
     from dirimix.study.check.target import check_target
+    from dirimix.study.jobs import ResolvedStudy
     from dirimix.study.load import load_split_table
     from dirimix.study.parse import check_options
     from dirimix.study.run import collected_warnings, fit_one
@@ -97,6 +107,7 @@ def _fit(arguments: argparse.Namespace) -> bool:
     check_target(Path(arguments.out), "fit")
     with collected_warnings(reporter.say, arguments.table):
         data = load_split_table(wanted, study.seed, arguments.data_dir).training_only()
+    check_setup(ResolvedStudy(study, data))
     reporter.describe(data)
     outcome = fit_one(study, data, Path(arguments.out), reporter)
     reporter.finish(outcome, arguments.out)

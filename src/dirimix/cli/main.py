@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from dirimix._version import __version__
 from dirimix.cli import check, data, fit, init, predict, report, run
@@ -27,7 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 is success, 2 bad input, 3 a result that has not converged, 130 an interruption.
     """
-    arguments = _parser().parse_args(argv)
+    try:
+        arguments = _parser().parse_args(argv)
+    except InputError as error:
+        sys.stderr.write(f"dirimix: {error}\n")
+        return BAD_INPUT
     if arguments.quiet:
         _silence_downloads()
     elif sys.stderr.isatty():
@@ -62,8 +67,16 @@ def _silence_downloads() -> None:
     pooch.get_logger().setLevel("WARNING")
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that refuses in one sentence, as everything else does."""
+
+    def error(self, message: str) -> NoReturn:
+        said = message.removeprefix("argument ").replace(": must be", " must be")
+        raise InputError(f"{said}; `{self.prog} --help` lists what there is")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="dirimix",
         description="Mix imperfect models: calibrated predictions and weight maps.",
         epilog="Exit codes: 0 success, 2 bad input, 3 not converged (outputs are written).",

@@ -16,7 +16,7 @@ LONG = {"model": "model names", "value": "values", "quantile": "the quantiles' l
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Options of every command."""
-    parser.add_argument("--seed", type=int, help="same seed and input, same result (default 0)")
+    parser.add_argument("--seed", type=seed, help="same seed and input, same result (default 0)")
     parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
     parser.set_defaults(allow_unconverged=False)
 
@@ -73,7 +73,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
             f"--long-{name}", metavar="COL", help=f"its column of {what}; makes it --long"
         )
     parser.add_argument(
-        "--missing", type=float, action="append", default=[], metavar="NUMBER",
+        "--missing", type=number, action="append", default=[], metavar="NUMBER",
         help="a number that marks a missing value, such as -9999; may be given again",
     )  # fmt: skip
 
@@ -84,6 +84,29 @@ def long_columns(arguments: argparse.Namespace) -> "LongColumns | None":
 
     given = {name: getattr(arguments, f"long_{name}") for name in LONG}
     return LongColumns(**given) if arguments.long or any(given.values()) else None
+
+
+def whole(text: str) -> int:
+    """A whole number from the text of an option."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, not {text!r}") from None
+
+
+def number(text: str) -> float:
+    """A number from the text of an option."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from None
+
+
+def seed(text: str) -> int:
+    """A seed from the text of an option."""
+    if (found := whole(text)) < 0:
+        raise argparse.ArgumentTypeError(f"must be a whole number of 0 or more, not {text}")
+    return found
 
 
 def names(text: str, flag: str) -> tuple[str, ...]:

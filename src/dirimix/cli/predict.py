@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dirimix.cli import options
 from dirimix.cli.console import ConsoleReporter
+from dirimix.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +26,12 @@ def _predict(arguments: argparse.Namespace) -> bool:
     from dirimix.study.spec import DataChoice
     from dirimix.table.files import file_kind, write_frame
 
-    reporter = ConsoleReporter(quiet=arguments.quiet)
-    file_kind(arguments.out)
+    reporter = ConsoleReporter(quiet=arguments.quiet, accepted=arguments.allow_unconverged)
+    file_kind(out := Path(arguments.out))
+    if out.exists() and out.samefile(arguments.table):
+        raise InputError(f"--out is the table itself, {arguments.out!r}; name another file")
+    if not out.parent.is_dir():
+        raise InputError(f"there is no folder {str(out.parent)!r} to write to; create it first")
     fitted = load_fitted(Path(arguments.folder))
     with collected_warnings(reporter.say, arguments.table):
         read = read_table(arguments.table, arguments.data_dir)

@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`run STUDY.toml [--out DIR]`."""
     options.add_study(parser)
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--jobs", type=int, default=1, metavar="N", help="fits at a time")
+    where.add_argument("--jobs", type=options.whole, default=1, metavar="N", help="fits at a time")
     where.add_argument("--dask", metavar="ADDRESS", help="run fits on a Dask scheduler")
     parser.add_argument(
         "--resume", action="store_true", help="keep the fits that are already there"
@@ -26,6 +26,7 @@ def _run(arguments: argparse.Namespace) -> bool:
         raise InputError(f"--jobs must be at least 1, not {arguments.jobs}")
     study, folder = options.read_study(arguments), options.study_folder(arguments)
     # a study that is not valid is refused before the heavy imports
+    from dirimix.study.check.setup import check_setup
     from dirimix.study.check.study import resolve
     from dirimix.study.check.target import check_target
     from dirimix.study.failures import refuse
@@ -33,10 +34,13 @@ def _run(arguments: argparse.Namespace) -> bool:
     from dirimix.study.run import collected_warnings, run_study
 
     alone = arguments.jobs == 1 and arguments.dask is None
-    reporter = ConsoleReporter(quiet=arguments.quiet, redraw=alone)
+    reporter = ConsoleReporter(
+        quiet=arguments.quiet, redraw=alone, accepted=arguments.allow_unconverged
+    )
     check_target(folder, "run")
     with collected_warnings(reporter.say, study.data.table):
         setup = resolve(study, arguments.data_dir)
+    check_setup(setup)
     reporter.describe(setup.data)
     inputs = {Path(arguments.study).name: file_sha256(Path(arguments.study))}
     outcome = run_study(

@@ -230,8 +230,9 @@ def _checked_rows(rows: np.ndarray, table: Table) -> np.ndarray:
     lacking = ~table.known[index]
     if lacking.any():
         row, k = np.argwhere(lacking)[0]
+        place = table.number(int(index[row]))
         raise InputError(
-            f"evidence_rows names index {index[row]}, and there (row {index[row] + 1}) model "
+            f"evidence_rows names index {index[row]}, and there (row {place}) model "
             f"{table.models[k]!r} has no value; choose rows where every model has one"
         )
     return index

@@ -18,7 +18,8 @@ from dirimix.laws.transform_names import NO_TRANSFORM
 from dirimix.study.rows import LANDSCAPE, NOWHERE, UNUSABLE, as_meant, check_there, mark_rows
 from dirimix.study.spec import DataChoice
 from dirimix.table.files import read_frame
-from dirimix.table.selection import observed, suspicions
+from dirimix.table.frames import FILE_ROW
+from dirimix.table.selection import less_gaps, observed, suspicions
 from dirimix.table.sentinels import remarks
 from dirimix.table.space import make_space
 from dirimix.table.split import DATASET, SPLITS, Part, SplitTable
@@ -199,7 +200,9 @@ def _suspicions(data: SplitTable, table: Table, marks: np.ndarray) -> list[str]:
 def _part(data: SplitTable, table: Table, marks: np.ndarray, split: str) -> Part:
     """The rows of one part of a table with marks (n,)."""
     rows = marks == split
-    frame = cast(pd.DataFrame, table.frame().loc[rows]).reset_index(drop=True)
+    frame = table.frame()
+    frame.index = pd.RangeIndex(1, len(frame) + 1, name=FILE_ROW)
+    frame = cast(pd.DataFrame, frame.loc[rows])
     if split == LANDSCAPE:
         return Part(frame, None, None)
     return Part(frame, observed(table)[rows], table.y_err[rows] if data.error else None)
@@ -220,13 +223,16 @@ def _complete(data: SplitTable) -> SplitTable:
         if not kept.all():
             counts = zip(data.models, missing.sum(axis=0), strict=True)
             which = ", ".join(f"{m} at {c}" for m, c in counts if c)
+            more = less_gaps(~missing, data.models)
             notes.append(
                 f"{(~kept).sum()} of {len(kept)} {split} rows are left out, those where some "
-                f"model has no value ({which})"
+                f"model has no value ({which}){'; ' if more else ''}{more}"
             )
     if "train" not in parts:
+        known = ~cast(Mask, data.parts["train"].frame[list(data.models)].isna().to_numpy())
         raise InputError(
-            "no training row has a value of every model; set rows = 'all' or leave models out"
+            "no training row has a value of every model; set rows = 'all', or leave models out: "
+            f"{less_gaps(known, data.models) or 'none alone is to blame'}"
         )
     return replace(data, parts=parts, notes=tuple(notes))
 

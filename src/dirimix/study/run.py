@@ -31,7 +31,6 @@ from dirimix.estimators.transforms.choice import in_words
 from dirimix.laws.transform_names import NO_TRANSFORM
 from dirimix.sampling.progress import Listener
 from dirimix.sampling.workers import WorkerPool
-from dirimix.study.check.setup import check_setup
 from dirimix.study.check.target import check_target
 from dirimix.study.collate import Finished
 from dirimix.study.failures import Failure, attempt, finished, refuse
@@ -96,7 +95,6 @@ def run_study(
     """
     begun = time.perf_counter()
     check_target(folder, "run")
-    check_setup(setup)
     data = setup.data
     setup = replace(setup, selection=preselect(setup.study, data))
     jobs = make_jobs(setup, folder)
@@ -118,7 +116,6 @@ def fit_one(study: Study, data: SplitTable, folder: Path, reporter: Reporter) ->
     begun = time.perf_counter()
     check_target(folder, "fit")
     setup = ResolvedStudy(study, data)
-    check_setup(setup)
     with whole_folder(folder) as fresh:
         mark(fresh, "fit")
         (job,) = make_jobs(setup, fresh)

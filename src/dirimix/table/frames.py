@@ -14,6 +14,7 @@ from dirimix.errors import InputError, did_you_mean
 from dirimix.table.grids import flat
 
 SD_SUFFIX = "__sd"  # a column MODEL__sd holds the standard deviation of a corrected model
+FILE_ROW = "row of the file"  # an index with this name numbers rows for messages
 _ACCEPTED = "a frame of pandas, polars, pyarrow or xarray, a dict of columns, or an array"
 
 

@@ -3,15 +3,18 @@
 # pyright: strict, reportMissingTypeStubs=false
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
-from dirimix._arrays import Floats, Indices
+from dirimix._arrays import Floats, Indices, Mask
 from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.table.coordinates import NUMBER
 from dirimix.table.sentinels import remarks
 from dirimix.table.split import Part
 from dirimix.table.table import Table
+
+_FEWEST = 2  # models that a mixture needs
 
 
 def complete_rows(table: Table) -> Indices:
@@ -24,25 +27,55 @@ def complete_rows(table: Table) -> Indices:
         (c,) indices, c <= n.
 
     Raises:
-        InputError: If no row is complete.
+        InputError: If no row is complete, or fewer are than there are models.
     """
-    missing = ~table.known
-    kept = np.flatnonzero(~missing.any(axis=1))
-    if len(kept) == len(missing):
+    n, k = table.f.shape
+    kept = np.flatnonzero(table.known.all(axis=1))
+    if len(kept) == n:
         return kept
-    gaps = describe_missing(table)
-    if not len(kept):
+    gaps, more = describe_missing(table), less_gaps(table.known, table.models)
+    if len(kept) < k:
+        few = f"only {len(kept)} of {n} rows have" if len(kept) else "no row has"
         raise InputError(
-            f"no row has a value of every model ({gaps}); leave out the models that are known "
-            "at few rows"
+            f"{few} a value of every model ({gaps}); "
+            f"{more or 'give more rows'}, or take a method that needs no complete rows, such as "
+            "lbmm-gld"
         )
+    who = "every model" if k > 1 else "it"
     warnings.warn(
-        f"fitting on {len(kept)} of {len(missing)} rows, those where every model has a value "
-        f"({gaps})",
+        f"fitting on {len(kept)} of {n} rows, those where {who} has a value ({gaps})"
+        f"{'; ' if more else ''}{more}",
         DroppedRowsWarning,
         stacklevel=2,
     )
     return kept
+
+
+def less_gaps(known: Mask, models: Sequence[str]) -> str:
+    """Which models to leave out for many more complete rows, and how many; '' if none need be.
+
+    It is said where less than half of the rows are complete. The model whose loss completes most
+    rows goes first, until as many are, or two models are left.
+
+    Args:
+        known: Which model has a value where, (n, K).
+        models: Their K names.
+
+    >>> known = np.array([[1, 1, 0], [1, 1, 0], [1, 0, 1], [1, 1, 1]], dtype=bool)
+    >>> less_gaps(known, ["a", "b", "c"])
+    "leaving out 'c' would give 3 complete rows"
+    """
+    kept, gone = list(range(len(models))), list[str]()
+    now = best = int(known.all(axis=1).sum())
+    while 2 * best < len(known) and len(kept) > _FEWEST:
+        others = [[k for k in kept if k != one] for one in kept]
+        counts = [int(known[:, left].all(axis=1).sum()) for left in others]
+        first = int(np.argmax(counts))
+        gone.append(models[kept[first]])
+        kept, best = others[first], counts[first]
+    if best == now:
+        return ""
+    return f"leaving out {' and '.join(map(repr, gone))} would give {best} complete rows"
 
 
 def observed(rows: Table | Part) -> Floats:
@@ -67,8 +100,8 @@ def refuse_answers(table: Table) -> None:
         if column.sum() > len(column) / 2:
             raise InputError(
                 f"model {model!r} equals the observation at {column.sum()} of {len(column)} rows, "
-                f"first at row {int(np.argmax(column)) + 1}, and no measurement error is given "
-                "there: nothing is left for the noise; remove that model, or give y_err"
+                f"first at row {table.number(int(np.argmax(column)))}, and no measurement error is "
+                "given there: nothing is left for the noise; remove that model, or give y_err"
             )
 
 
@@ -77,7 +110,7 @@ def describe_missing(table: Table) -> str:
     missing = ~table.known
     counts = zip(table.models, missing.T, strict=True)
     return "; ".join(
-        f"{model!r} has none at {column.sum()}, first at row {int(np.argmax(column)) + 1}"
+        f"{model!r} has none at {column.sum()}, first at row {table.number(int(np.argmax(column)))}"
         for model, column in counts
         if column.any()
     )

@@ -21,7 +21,8 @@ class Part:
     """Some rows of a table.
 
     Attributes:
-        frame: Coordinate and model columns, n rows.
+        frame: Coordinate and model columns, n rows; its index, `FILE_ROW`, numbers them in the
+            table that they come from.
         y: Observations, (n,), or None where there are none.
         y_err: Measurement errors, (n,), or None where none are given.
     """
@@ -33,8 +34,7 @@ class Part:
     def keep(self, mask: Mask) -> "Part":
         """The rows where a mask (n,) is true."""
         y, y_err = (None if v is None else v[mask] for v in (self.y, self.y_err))
-        frame = cast(pd.DataFrame, self.frame.loc[mask])
-        return Part(frame.reset_index(drop=True), y, y_err)
+        return Part(cast(pd.DataFrame, self.frame.loc[mask]), y, y_err)
 
 
 @dataclass(frozen=True)

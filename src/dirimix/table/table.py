@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from dirimix._arrays import Floats, Indices, Mask
 from dirimix.errors import InputError
 from dirimix.table.coordinates import NUMBER, as_written, place_text, read_coordinate
-from dirimix.table.frames import SD_SUFFIX, as_column, as_frame
+from dirimix.table.frames import FILE_ROW, SD_SUFFIX, as_column, as_frame
 from dirimix.table.values import lined_up, numbers, refuse
 
 
@@ -33,6 +33,7 @@ class Table:
         kinds: Of each coordinate, 'number', 'date' or 'category'.
         levels: Labels of each coordinate that is a category; those of the fit come first, and
             then those that it has not seen.
+        numbers: Of the rows for messages, (n,): those of a file where the rows are some of it.
     """
 
     x: Floats
@@ -44,6 +45,11 @@ class Table:
     models: tuple[str, ...]
     kinds: Mapping[str, str] = field(default_factory=dict[str, str])
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    numbers: Indices = field(default_factory=lambda: np.empty(0, dtype=int))
+
+    def number(self, row: int) -> int:
+        """What a message calls a row, counted from 1."""
+        return int(self.numbers[row]) if len(self.numbers) else row + 1
 
     @property
     def known(self) -> Mask:
@@ -91,7 +97,8 @@ class Table:
         """The table restricted to some rows, given as a mask or as indices, (n,)."""
         y = None if self.y is None else self.y[keep]
         x, f, f_sd, y_err = (a[keep] for a in (self.x, self.f, self.f_sd, self.y_err))
-        return replace(self, x=x, f=f, f_sd=f_sd, y=y, y_err=y_err)
+        numbers = (self.numbers if len(self.numbers) else np.arange(1, len(self.x) + 1))[keep]
+        return replace(self, x=x, f=f, f_sd=f_sd, y=y, y_err=y_err, numbers=numbers)
 
     def in_units_of(self, scale: float) -> "Table":
         """The table with values, observations and errors divided by `scale`."""
@@ -171,11 +178,18 @@ def make_table(
         *(x, f, f_sd, target, _errors(y_err, n), coords, models),
         kinds={c: p.kind for c, p in places.items()},
         levels={c: p.levels for c, p in places.items() if p.levels},
+        numbers=_numbers(frame),
     )
     if fitting:
         _check_fit(table)
     _check_known(table, fitting)
     return table
+
+
+def _numbers(frame: pd.DataFrame) -> Indices:
+    """What messages call the rows, (n,)."""
+    index = frame.index
+    return index.to_numpy(dtype=int) if index.name == FILE_ROW else np.arange(1, len(index) + 1)
 
 
 def _names(names: Sequence[object], what: str) -> tuple[str, ...]:
@@ -275,8 +289,8 @@ def _check_known(table: Table, fitting: bool) -> None:
     if len(rows) and not (lone and fitting):
         who = f"model {table.models[0]!r} has no value" if lone else "no model has a value"
         raise InputError(
-            f"{who} at {len(rows)} of {len(table.f)} rows, first at row {rows[0] + 1}; leave those "
-            "rows out"
+            f"{who} at {len(rows)} of {len(table.f)} rows, first at row {table.number(rows[0])}; "
+            "leave those rows out"
         )
 
 
@@ -311,7 +325,8 @@ def _check_sites(table: Table) -> None:
         # the sort is stable: of each pair the earlier row comes first
         at = twins[np.argmin(order[twins + 1])]
         more = f" ({len(twins)} such rows in all)" if len(twins) > 1 else ""
+        first, second = int(order[at]), int(order[at + 1])
         raise InputError(
-            f"rows {order[at] + 1} and {order[at + 1] + 1} are at the same site, "
-            f"{table.site(int(order[at]))}{more}; keep one of them, or average them"
+            f"rows {table.number(first)} and {table.number(second)} are at the same site, "
+            f"{table.site(first)}{more}; keep one of them, or average them"
         )
