@@ -147,7 +147,7 @@ def test_check_lists_all_that_is_refused_and_what_is_warned_of(tmp_path, capsys)
     assert len(refused) == 3
     assert "is not empty and was not written by dirimix" in refused[-1]
     assert shown.err == f"dirimix: the study would be refused: {refused[0]} (and 2 more)\n"
-    assert re.search(r"^warning: raw, equal, .*: fitting on 29 of 30 rows", shown.out, re.MULTILINE)
+    assert re.search(r"^warning: equal, ols, .*: fitting on 29 of 30 rows", shown.out, re.MULTILINE)
     assert "fits in all" not in shown.out
 
 
