@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import expit
+from scipy.special import softmax
 
 from dirimix.estimators.global_posterior import DirichletPosterior, LinearPosterior
 from dirimix.laws.noise_prior import AbstractNoisePrior, GammaNoise
@@ -35,29 +35,16 @@ def log_likelihood(w: np.ndarray, log_sigma: float, table) -> float:
 
 
 def linear_log_joint(q: np.ndarray, model: LinearPosterior) -> float:
-    w = expit(q[:-1])
-    uniform = np.sum(np.log(w) + np.log1p(-w))  # the Jacobian alone
-    return (
-        uniform
-        + log_prior_of_sigma(q[-1], model.noise)
-        + log_likelihood(w, q[-1], model.table)
-    )  # fmt: skip
+    return log_prior_of_sigma(q[-1], model.noise) + log_likelihood(q[:-1], q[-1], model.table)
 
 
 def dirichlet_log_joint(q: np.ndarray, model: DirichletPosterior) -> float:
-    """G ~ Gamma(alpha + 1) from v, U ~ Uniform from b, w_k proportional to G_k U_k^(1/alpha_k)."""
-    v, b, log_alpha = q[:-1].reshape(3, -1)
-    alpha = np.exp(log_alpha)
-    scale = 1 / np.sqrt(alpha + 0.61)
-    g = (alpha + 0.56) * np.exp(scale * v)
-    u = expit(1.7 * b)
-    size = g * u ** (1 / alpha)
-    log_jacobian = np.log(g * scale) + np.log(1.7 * u * (1 - u)) + log_alpha
-    prior = stats.gamma(alpha + 1).logpdf(g) + stats.halfnorm(0, model.alpha_scale).logpdf(alpha)
+    with jax.enable_x64(True):
+        log_g = np.asarray(model.law.log_g(jnp.asarray(q[:-1])))
     return (
-        np.sum(prior + log_jacobian)
+        stats.norm.logpdf(q[:-1]).sum()
         + log_prior_of_sigma(q[-1], model.noise)
-        + log_likelihood(size / size.sum(), q[-1], model.table)
+        + log_likelihood(softmax(log_g), q[-1], model.table)
     )
 
 
@@ -72,7 +59,10 @@ def joint(request):
     """A model, its oracle, and points."""
     kind, oracle, options = request.param
     model = kind(make(), NOISE, **options)
-    points = np.random.default_rng(8).normal(0, 0.8, (30, model.size()))
+    rng = np.random.default_rng(8)
+    points = rng.normal(0, 0.8, (30, model.size()))
+    if model.target().walls is not None:
+        points[:, :-1] = rng.uniform(0, 1, points[:, :-1].shape)
     return model, oracle, points
 
 
@@ -96,6 +86,8 @@ def test_another_prior_is_no_constant_away(joint):
 def test_no_place_far_out_looks_better_than_the_middle(joint):
     model, _, points = joint
     far = np.random.default_rng(9).normal(0, 150, (20_000, model.size()))
+    if model.target().walls is not None:
+        far[:, :-1] %= 1
     assert np.nanmax(values(model, far)) < values(model, points).max()
 
 
@@ -118,3 +110,16 @@ def test_a_constant_in_all_models_and_y_changes_nothing_where_weights_sum_to_one
     shifted = replace(model, table=replace(table, f=table.f + 50, y=table.y + 50))
     change = np.abs(values(shifted, points) - values(model, points)).max()
     assert (change < 1e-9) == isinstance(model, DirichletPosterior)
+
+
+@pytest.mark.parametrize("kind", [LinearPosterior, DirichletPosterior])
+def test_chains_start_where_the_density_is_high_and_differ(kind):
+    table = make()
+    far = replace(table, f=table.f + np.array([0, 0, 1e7]))  # a model without any use
+    model = kind(far, NOISE)
+    start = model.start(4, np.random.default_rng(0))
+    assert len({tuple(q) for q in start}) == 4
+    best = float(values(model, model.peak.mode[None])[0])
+    assert np.all(values(model, start) > best - 30)
+    if model.target().walls is not None:
+        assert np.all((start[:, :-1] >= 0) & (start[:, :-1] <= 1))

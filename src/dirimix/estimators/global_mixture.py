@@ -14,6 +14,7 @@ from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.global_posterior import DirichletPosterior, LinearPosterior
 from dirimix.estimators.pooling import pool, renormalise
 from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
+from dirimix.laws.half_normal_dirichlet import HalfNormalDirichlet
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.sampling.posterior import Quantity
 from dirimix.table.selection import complete_rows
@@ -24,7 +25,7 @@ from dirimix.table.table import Table
 class AbstractGlobalMixture(AbstractSampledMixture):
     """Prediction from draws of one weight vector for all sites."""
 
-    _accept: ClassVar[float] = 0.97  # cheap trajectories, in a posterior with corners
+    _accept: ClassVar[float] = 0.97  # cheap trajectories; steep where a weight ends
 
     def _points(self, table: Table) -> tuple[str, ...]:
         return tuple(map(str, range(1, len(table.f) + 1)))
@@ -84,7 +85,7 @@ class LinearMixture(AbstractGlobalMixture):
     """
 
     draws: int = 2000
-    _accept: ClassVar[float] = 0.98  # sharper corners
+    _accept: ClassVar[float] = 0.8  # between walls, that reflect, nearly a normal density
 
     def _fit(self, table: Table) -> None:
         table = table.rows(complete_rows(table))
@@ -169,8 +170,16 @@ class DirichletMixture(AbstractGlobalMixture):
         draws = self._sample(DirichletPosterior(unit, self._noise(), self.alpha_scale), table)
         self._keep(flat(draws["weights"]), draws)
 
+    def _quantities(self, draws: Draws, table: Table) -> dict[str, Quantity]:
+        return super()._quantities({**draws, "alpha": self._alpha(draws)}, table)
+
+    def _alpha(self, draws: Draws) -> np.ndarray:
+        """Draws of the concentrations, which the sampler integrates out, the same at every call."""
+        law = HalfNormalDirichlet(self.alpha_scale)
+        return law.concentrations(draws["log_g"], self._generator("alpha"))
+
     def _priors(self) -> dict[str, str]:
         return {"weights": "Dirichlet(alpha)", "alpha": f"HalfNormal({self.alpha_scale:g})"}
 
     def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
-        return {"alpha": halfnorm.logpdf(draws["alpha"], scale=self.alpha_scale).sum(axis=-1)}
+        return {"alpha": halfnorm.logpdf(self._alpha(draws), scale=self.alpha_scale).sum(axis=-1)}

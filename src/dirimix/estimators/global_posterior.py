@@ -1,31 +1,41 @@
-"""The log joints of the global mixtures (gBMM+L and gBMM+D): one weight vector for all sites.
+r"""The log joints of the global mixtures (gBMM+L and gBMM+D): one weight vector for all sites.
 
     y_i ~ Normal(w . f(x_i), sigma^2 + u_i^2),   sigma / y_scale ~ the noise prior
     gBMM+L: w_k ~ Uniform(0, 1), independent
-    gBMM+D: w ~ Dirichlet(alpha), alpha_k ~ HalfNormal(alpha_scale)
+    gBMM+D: w ~ Dirichlet(alpha), alpha_k ~ HalfNormal(alpha_scale), alpha integrated out
 
 Kejzlar, Neufcourt, Nazarewicz (2023), doi 10.1038/s41598-023-46568-0.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.optimize import minimize
-from scipy.special import logit
+from scipy.optimize import lsq_linear, minimize
 
-from dirimix.laws import dirichlet
+from dirimix.laws.half_normal_dirichlet import HalfNormalDirichlet
 from dirimix.laws.noise_prior import AbstractNoisePrior
 from dirimix.laws.simplex import simplex_least_squares
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
-_FLATTEST = 0.1  # smallest curvature taken from a mode; a logistic latent has 0.3 a priori
+_LEAST_WEIGHT = 0.01  # of a model where the search for a mode begins
+_HALVINGS = 40  # of the way from a mode to a start
+_BELOW_MODE = 10.0  # nats and a few for every latent: how far below a mode chains may start
+
+
+class Peak(NamedTuple):
+    """A mode of the latents and the covariance there, (d,) and (d, d)."""
+
+    mode: np.ndarray
+    covariance: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -53,8 +63,8 @@ class AbstractGlobalPosterior(ABC):
         """Log prior density of the latents of the weights, Jacobian included."""
 
     @abstractmethod
-    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
-        """Start positions, (chains, size)."""
+    def peaks(self, count: int, rng: np.random.Generator) -> list[Peak]:
+        """Where so many searches for a mode end; the first one has the highest density."""
 
     @property
     def constant_mixture(self) -> np.ndarray:
@@ -81,18 +91,50 @@ class AbstractGlobalPosterior(ABC):
         residual = observed(self.table) - self.table.f @ p["weights"]
         return jnp.asarray(-0.5 * (residual**2 / variance + jnp.log(2 * jnp.pi * variance)))
 
+    @cached_property
+    def peak(self) -> Peak:
+        """A mode, whose covariance the metric begins with."""
+        return self.peaks(1, np.random.default_rng(0))[0]
+
     def target(self) -> Target:
         """What the sampler needs."""
         return Target(
             log_density=self.log_joint,
             force=None,
             collect=self._collect,
-            scale=np.ones(self.size()),
+            scale=self.peak.covariance,
             adapt=np.ones(self.size(), dtype=bool),
             gaussian=np.zeros(self.size(), dtype=bool),
             monitor="weights",
             dense=True,
         )
+
+    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
+        """Start positions, (chains, size), each scattered around a mode of its own search.
+
+        Models that nearly agree leave a ridge that no chain finds from afar, and a straight step
+        leaves it: the step is halved until it ends where the chain may well be.
+        """
+        with jax.enable_x64(True):
+            density = jax.jit(self.log_joint)
+            starts = [self._scattered(peak, density, rng) for peak in self.peaks(chains, rng)]
+        return np.stack(starts)
+
+    def _scattered(
+        self, peak: Peak, density: Callable[[Array], Array], rng: np.random.Generator
+    ) -> np.ndarray:
+        step = rng.multivariate_normal(np.zeros(self.size()), 2 * peak.covariance)
+        least = float(density(jnp.asarray(peak.mode))) - _BELOW_MODE - 3 * self.size()
+        for _ in range(_HALVINGS):
+            if self.inside(peak.mode + step) and density(jnp.asarray(peak.mode + step)) > least:
+                return peak.mode + step
+            step = step / 2
+        return peak.mode
+
+    def inside(self, q: np.ndarray) -> bool:
+        """Whether the latents are between the walls of the target."""
+        del q
+        return True
 
     def _collect(self, q: Array) -> dict[str, Array]:
         p = self.parameters(q)
@@ -101,46 +143,47 @@ class AbstractGlobalPosterior(ABC):
 
 @dataclass(frozen=True)
 class LinearPosterior(AbstractGlobalPosterior):
-    """gBMM+L: w = logistic(latents), the uniform prior as the logistic density of the latents."""
+    """gBMM+L: the weights themselves, between walls at 0 and 1.
+
+    Where all models share a large value the weights have a sum that is known far better than
+    they are; in the weights that ridge is straight.
+    """
 
     def size(self) -> int:
         return self.table.f.shape[1] + 1
 
     def parameters(self, q: Array) -> dict[str, Array]:
-        return {"weights": jax.nn.sigmoid(q[:-1]), "sigma": jnp.exp(q[-1])}
+        return {"weights": q[:-1], "sigma": jnp.exp(q[-1])}
 
     def log_prior_weights(self, q: Array) -> Float[Array, ""]:
-        u = q[:-1]
-        return -jnp.sum(u + 2 * jax.nn.softplus(-u))
+        del q
+        return jnp.zeros(())
 
-    @cached_property
-    def laplace(self) -> tuple[np.ndarray, np.ndarray]:
-        """The posterior mode of the latents and the covariance there, (d,) and (d, d).
+    def peaks(self, count: int, rng: np.random.Generator) -> list[Peak]:
+        """The one mode of the weights given the noise that they leave, the search not random."""
+        del rng
+        f, k = self.table.f, self.table.f.shape[1]
+        weights = np.clip(lsq_linear(f, observed(self.table), (0, 1)).x, 0, 1)
+        log_sigma = self.log_sigma_of(weights)
+        variance = np.exp(2 * log_sigma) + self.table.y_err**2
+        covariance = np.zeros((k + 1, k + 1))
+        precision = 12 * np.eye(k) + (f / variance[:, None]).T @ f  # 12 is that of the prior
+        covariance[:k, :k] = np.linalg.inv(precision)
+        covariance[k, k] = 1 / (2 + 2 * len(f))
+        return count * [Peak(np.append(weights, log_sigma), covariance)]
 
-        Models that nearly agree leave a ridge that no chain finds from afar.
-        """
-        weights = np.clip(self.constant_mixture, 0.01, 0.99)
-        start = np.append(logit(weights), self.log_sigma_of(weights))
-        with jax.enable_x64(True):
-            loss = jax.jit(jax.value_and_grad(lambda q: -self.log_joint(q)))
-            mode = minimize(loss, start, jac=True, method="BFGS").x
-            curvature = np.asarray(jax.hessian(lambda q: -self.log_joint(q))(jnp.asarray(mode)))
-        values, vectors = np.linalg.eigh(curvature)
-        return mode, (vectors / np.maximum(values, _FLATTEST)) @ vectors.T
+    def inside(self, q: np.ndarray) -> bool:
+        return bool(np.all((q[:-1] >= 0) & (q[:-1] <= 1)))
 
     def target(self) -> Target:
-        return replace(super().target(), scale=self.laplace[1])
-
-    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
-        mode, covariance = self.laplace
-        return rng.multivariate_normal(mode, 2 * covariance, chains)
+        walls = np.tile([[0.0, 1.0]], (self.size(), 1))
+        walls[-1] = -np.inf, np.inf
+        return replace(super().target(), walls=walls)
 
 
 @dataclass(frozen=True)
 class DirichletPosterior(AbstractGlobalPosterior):
-    """gBMM+D: the weights in the non-centred form of `dirichlet`, alpha by its logarithm.
-
-    Latents: K of log Gamma(alpha + 1), K of the boost, K of log alpha.
+    """gBMM+D: the weights by independent standard normals, see `HalfNormalDirichlet`.
 
     Attributes:
         alpha_scale: Scale of the half-normal prior of every alpha.
@@ -148,21 +191,39 @@ class DirichletPosterior(AbstractGlobalPosterior):
 
     alpha_scale: float = 1.0
 
+    @property
+    def law(self) -> HalfNormalDirichlet:
+        """The law of the weights a priori."""
+        return HalfNormalDirichlet(self.alpha_scale)
+
     def size(self) -> int:
-        return 3 * self.table.f.shape[1] + 1
+        return self.table.f.shape[1] + 1
 
     def parameters(self, q: Array) -> dict[str, Array]:
-        v, b, log_alpha = jnp.split(q[:-1], 3)
-        alpha = jnp.exp(log_alpha)
-        return {"weights": dirichlet.weights(alpha, v, b), "alpha": alpha, "sigma": jnp.exp(q[-1])}
+        return {"weights": self.law.weights(q[:-1]), "sigma": jnp.exp(q[-1])}
 
     def log_prior_weights(self, q: Array) -> Float[Array, ""]:
-        v, b, log_alpha = jnp.split(q[:-1], 3)
-        alpha = jnp.exp(log_alpha)
-        half_normal = jnp.sum(log_alpha - 0.5 * (alpha / self.alpha_scale) ** 2)
-        return jnp.sum(dirichlet.latent_log_density(alpha, v, b)) + half_normal
+        return -0.5 * jnp.sum(q[:-1] ** 2)
 
-    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
-        q = 0.3 * rng.standard_normal((chains, self.size()))
-        q[:, -1] += self.log_sigma_of(self.constant_mixture)
-        return q
+    def _collect(self, q: Array) -> dict[str, Array]:
+        return super()._collect(q) | {"log_g": self.law.log_g(q[:-1])}
+
+    def peaks(self, count: int, rng: np.random.Generator) -> list[Peak]:
+        weights = np.maximum(self.constant_mixture, _LEAST_WEIGHT)
+        centre = np.append(self.law.normal(np.log(weights)), self.log_sigma_of(weights))
+        scatter = 0.3 * np.sqrt(np.arange(count))[:, None]  # the first search is not random
+        with jax.enable_x64(True):
+            loss = jax.jit(jax.value_and_grad(lambda q: -self.log_joint(q)))
+            curvature = jax.jit(jax.hessian(lambda q: -self.log_joint(q)))
+            found = [
+                minimize(loss, start, jac=True, method="BFGS")
+                for start in centre + scatter * rng.standard_normal((count, self.size()))
+            ]
+            found.sort(key=lambda result: result.fun)
+            return [Peak(r.x, _inverse(np.asarray(curvature(jnp.asarray(r.x))))) for r in found]
+
+
+def _inverse(curvature: np.ndarray) -> np.ndarray:
+    """The covariance of a peak, no direction wider than the prior of a latent."""
+    values, vectors = np.linalg.eigh(curvature)
+    return (vectors / np.maximum(values, 1.0)) @ vectors.T

@@ -11,6 +11,10 @@ or an exact rotation; both are worth their lines (docs/engine.md has the measure
 follow a cheaper vector field than the gradient of the log density: every kick changes the momentum
 by a function of the position alone, so the map keeps volume and can be reversed whatever that
 function is, and the Metropolis test at the end, with the exact density, makes the chain exact.
+
+Where a target has walls, trajectories are reflected there, which keeps volume and energy (Afshar
+and Domke 2015, "Reflection, refraction, and Hamiltonian Monte Carlo"); the other kernels see the
+density mirrored at every wall, and are folded back between iterations.
 """
 
 from collections.abc import Callable
@@ -33,6 +37,7 @@ MAX_STEPS = 250
 # share of the trajectories with full steps; of the rest the same share has half steps, and so on:
 # so a chain leaves places that are too stiff for the step size that suits the others
 FULL_STEPS = 0.75
+_BOUNCES = 200  # off walls within one step; a position that is still outside is refused
 _WALK = 50  # moves of the random walk from one draw to the next: about the cost of a trajectory
 _WALK_ACCEPT = 0.234  # the best acceptance of a random walk in many dimensions
 # one thread a chain: the arrays are too small for XLA's own threads to pay
@@ -85,8 +90,10 @@ def make_advance(target: Target, settings: Settings) -> Advance:
 
 def _compile(target: Target, settings: Settings) -> Callable:
     """The loop over up to `CHUNK` iterations, which searches the step size in the warm-up."""
-    density = target.log_density
     nuts, walks = settings.kernel == "nuts", settings.kernel == "metropolis"
+    walls = target.walls
+    fold = _folding(walls) if walls is not None and (nuts or walks) else None
+    density = target.log_density if fold is None else _after(fold, target.log_density)
     aim = _WALK_ACCEPT if walks else settings.target_accept
     # trajectories of `hmc` begin with a force of their own: no gradient is handed on
     gradient = jax.grad(density) if nuts else jnp.zeros_like
@@ -105,7 +112,7 @@ def _compile(target: Target, settings: Settings) -> Callable:
         steps = _steps(key_steps, tuning.length, tuning.step)
         size = tuning.step * 0.5 ** (jax.random.geometric(key_size, FULL_STEPS) - 1)
         # one step of the library's kernel is a whole trajectory
-        kernel = blackjax.hmc.build_kernel(_trajectory(target.gaussian, force, steps))
+        kernel = blackjax.hmc.build_kernel(_trajectory(target, force, tuning, steps))
         after, info = kernel(key_move, state, density, size, tuning.inverse_mass, 1)
         # the library gives the energy of the end, also where the chain stayed at the start
         kinetic = default_metric(tuning.inverse_mass).kinetic_energy
@@ -129,6 +136,9 @@ def _compile(target: Target, settings: Settings) -> Callable:
             key, key_iterate, key_jump = jax.random.split(key, 3)
             step = jnp.where(warmup, jnp.exp(search.log_step), tuning.step)
             state, info, steps = iterate(key_iterate, state, tuning._replace(step=step))
+            if fold is not None:
+                at = fold(state.position)
+                state = HMCState(at, state.logdensity, gradient(at))
             if target.jump is not None and not walks:
                 state = _jump(key_jump, state, target.jump, density, gradient)
             search = _search(search, info.acceptance_rate, aim)
@@ -197,18 +207,66 @@ def _search(search: Search, acceptance: Array, target: float) -> Search:
     return Search(log_step, mean, search.count + 1)
 
 
-def _trajectory(gaussian: np.ndarray, force: Callable, steps: Array) -> Callable:
+def _folding(walls: np.ndarray) -> Callable[[Array], Array]:
+    """Mirrors positions at the walls until they lie between them."""
+    between = np.all(np.isfinite(walls), axis=1)
+    low, high = np.where(np.stack([between, between], axis=1), walls, (0.0, 1.0)).T
+
+    def fold(position: Array) -> Array:
+        turns = jnp.mod((position - low) / (high - low), 2)
+        return jnp.where(between, high - (high - low) * jnp.abs(1 - turns), position)
+
+    return fold
+
+
+def _after(first: Callable, then: Callable) -> Callable:
+    return lambda position: then(first(position))
+
+
+def _bounce(
+    walls: np.ndarray, inverse_mass: Array, size: Array, position: Array, momentum: Array
+) -> tuple[Array, Array]:
+    """A straight drift between walls, (d, 2), the momentum reflected at each that is met."""
+    low, high = walls.T
+    dense = inverse_mass.ndim == 2
+    own = jnp.diagonal(inverse_mass) if dense else inverse_mass
+
+    def fly(carry: tuple) -> tuple:
+        left, position, momentum, count = carry
+        velocity = inverse_mass @ momentum if dense else inverse_mass * momentum
+        ahead = jnp.where(velocity > 0, high, low)
+        time = jnp.where(velocity == 0, jnp.inf, (ahead - position) / velocity)
+        first = jnp.argmin(time)
+        met = time[first] < left
+        flown = jnp.where(met, jnp.maximum(time[first], 0.0), left)
+        moved = position + flown * velocity
+        moved = jnp.where(met, moved.at[first].set(ahead[first]), moved)
+        turned = momentum.at[first].add(-2 * velocity[first] / own[first])
+        return left - flown, moved, jnp.where(met, turned, momentum), count + 1
+
+    def flying(carry: tuple) -> Array:
+        return (carry[0] > 0) & (carry[3] < _BOUNCES)
+
+    left, position, momentum, _ = jax.lax.while_loop(flying, fly, (size, position, momentum, 0))
+    return jnp.where(left > 0, jnp.nan, position), momentum
+
+
+def _trajectory(target: Target, force: Callable, tuning: Tuning, steps: Array) -> Callable:
     """Leapfrog with the standard normal part of the density as an exact rotation, many at once.
 
     The kick has the gradient of the rest; the drift rotates (position, momentum) of the
     `gaussian` coordinates, whose mass is 1, and moves the others straight (Shahbaba et al. 2014,
-    doi 10.1007/s11222-012-9373-1). The density is evaluated at the end only.
+    doi 10.1007/s11222-012-9373-1), from wall to wall where there are walls. The density is
+    evaluated at the end only.
     """
+    gaussian, walls = target.gaussian, target.walls
 
     def build(log_density: Callable, kinetic_energy: Callable) -> Callable:
         velocity = jax.grad(kinetic_energy)
 
         def drift(size: Array, position: Array, momentum: Array) -> tuple[Array, Array]:
+            if walls is not None:
+                return _bounce(walls, tuning.inverse_mass, size, position, momentum)
             cos, sin = jnp.cos(size), jnp.sin(size)
             turned = position * cos + momentum * sin
             moved = jnp.where(gaussian, turned, position + size * velocity(momentum))

@@ -75,6 +75,8 @@ class Target:
             `adapt`.
         jump: From a random key and a position another position, as likely as the way back;
             proposed after every trajectory. None for no such move.
+        walls: Lowest and highest value of every coordinate, (d, 2), both infinite where it has
+            none; not together with `gaussian` coordinates. None for no walls.
     """
 
     log_density: Callable[[Array], Array]
@@ -87,6 +89,7 @@ class Target:
     speed: np.ndarray | None = None
     dense: bool = False
     jump: Callable[[Array, Array], Array] | None = None
+    walls: np.ndarray | None = None
 
 
 class Sampleable(Protocol):

@@ -1,0 +1,144 @@
+"""Dirichlet weights whose concentrations are unknown, as functions of independent normals.
+
+    alpha_k ~ HalfNormal(scale),   w | alpha ~ Dirichlet(alpha)
+
+is the same law as that of w = g / sum(g) with independent g_k, each of them Gamma(alpha_k, 1)
+with its own alpha_k. So the concentrations can be integrated out one by one: log g_k has the
+distribution function F(t) = E P(alpha, e^t), P the regularised incomplete gamma function, and
+z_k = Phi^-1(F(log g_k)) is standard normal. The lower tail of log g falls like 1 / t, as small
+concentrations send weights to 0 at once; z_k has no such tail, and no funnel between a
+concentration and its weight. `HalfNormalDirichlet.concentrations` draws alpha afterwards.
+"""
+
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy import special
+
+from dirimix._arrays import Floats
+
+_REACH = 8.0  # of z in the table; beyond it, with probability 1e-15, asinh(log g) is a line
+_NODES = 201
+_ALPHAS = 400  # least number of nodes of log alpha
+_LOG_ALPHA = (-45.0, 2.5)  # of alpha / scale: the rest has a probability below 1e-19
+_FAINT = -30.0  # log g below which P(alpha, g) is its first term to 1e-13
+_STEPS, _EXACT = 30, 1e-9  # most steps to a node of the table, and its error in z
+_FLAT = 1e-9  # least slope in a step of Newton's
+_BLOCK = 1 << 13  # concentrations drawn at once
+_GRID = 201  # of log alpha there
+_BELOW, _ABOVE = 9.0, 4.0  # its ends around 1 / -log g: the rest has a probability below 1e-7
+_special: Any = special  # SciPy types neither the arguments nor the results of these
+
+
+@dataclass(frozen=True)
+class HalfNormalDirichlet:
+    """The law of the weights for one scale of the half-normal prior of every concentration."""
+
+    scale: float = 1.0
+
+    def weights(self, z: Float[Array, " K"]) -> Float[Array, " K"]:
+        """Weights from standard normal z."""
+        return jax.nn.softmax(self.log_g(z))
+
+    def log_g(self, z: Float[Array, " K"]) -> Float[Array, " K"]:
+        """The logarithm of the unnormalised weights, by cubic interpolation of its asinh."""
+        s, slope = (jnp.asarray(column) for column in self._table)
+        step = 2 * _REACH / (_NODES - 1)
+        place = (jnp.clip(z, -_REACH, _REACH) + _REACH) / step
+        i = jnp.clip(jnp.floor(place), 0, _NODES - 2).astype(int)
+        x, left = place - i, s[i]
+        rise, a, b = s[i + 1] - left, slope[i] * step, slope[i + 1] * step
+        cubic = left + x * (a + x * (3 * rise - 2 * a - b + x * (a + b - 2 * rise)))
+        ends = jnp.where(z > 0, slope[-1], slope[0])
+        return jnp.sinh(cubic + ends * (z - jnp.clip(z, -_REACH, _REACH)))
+
+    def normal(self, log_g: Floats) -> Floats:
+        """The normal z from the logarithm of unnormalised weights, (m,)."""
+        return self.slopes(np.arcsinh(log_g))[0]
+
+    def concentrations(self, log_g: Floats, rng: np.random.Generator) -> Floats:
+        """Draws of alpha given log g, elementwise, by the distribution function on a fine grid.
+
+        Its log density is alpha log g - log Gamma(alpha) - (alpha / scale)^2 / 2.
+        """
+        flat, share, found = log_g.ravel(), rng.random(log_g.size), np.empty(log_g.size)
+        order = np.argsort(flat)
+        for part in np.array_split(order, 1 + flat.size // _BLOCK):
+            found[part] = self._concentrations(flat[part], share[part])
+        return found.reshape(log_g.shape)
+
+    def _concentrations(self, log_g: Floats, share: Floats) -> Floats:
+        """Draws for values of log g that are near each other."""
+        # alpha is about 1 / -log g, or the prior's
+        low, high = (-np.log(max(-float(t), 1 / self.scale)) for t in log_g[[0, -1]])
+        most = min(high + _ABOVE, np.log(9 * self.scale))
+        log_alpha = low - _BELOW + (most - low + _BELOW) * np.arange(_GRID) / (_GRID - 1)
+        alpha = np.exp(log_alpha)
+        log_gamma: Floats = _special.gammaln(alpha)
+        log_density = log_alpha - 0.5 * (alpha / self.scale) ** 2 - log_gamma
+        log_density = log_density + np.outer(log_g, alpha)
+        density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+        mass = np.cumsum((density[:, 1:] + density[:, :-1]) / 2, axis=1)
+        wanted = share * mass[:, -1]
+        i = np.argmax(mass > wanted[:, None], axis=1)
+        rows = np.arange(len(i))
+        low, high = density[rows, i], density[rows, i + 1]
+        # inside a cell the density is a line
+        left = wanted - np.where(i > 0, mass[rows, i - 1], 0.0)
+        into = 2 * left / (low + np.sqrt(low**2 + 2 * (high - low) * left))
+        return np.exp(log_alpha[i] + into * (log_alpha[i + 1] - log_alpha[i]))
+
+    def _cdf(self, t: Floats) -> tuple[Floats, Floats, Floats]:
+        """F(t), 1 - F(t) and the density of log g at `t`, (m,)."""
+        low, high = _LOG_ALPHA
+        count = max(_ALPHAS, int((high - low) * np.sqrt(2 * self.scale)))
+        log_alpha = np.linspace(low, high, count)
+        alpha = self.scale * np.exp(log_alpha)
+        prior = np.sqrt(2 / np.pi) * np.exp(log_alpha - 0.5 * np.exp(2 * log_alpha))
+        prior = prior * (log_alpha[1] - log_alpha[0])
+        power = np.outer(t, alpha)
+        log_first = np.minimum(power, 0) - _special.gammaln(alpha + 1)
+        faint = t < _FAINT
+        below, above = np.exp(log_first), -np.expm1(log_first)
+        g = np.exp(t[~faint])[:, None]
+        below[~faint], above[~faint] = _special.gammainc(alpha, g), _special.gammaincc(alpha, g)
+        density = np.exp(power - np.exp(np.minimum(t, 700))[:, None] - _special.gammaln(alpha))
+        return below @ prior, above @ prior, density @ prior
+
+    @property
+    def _table(self) -> tuple[Floats, Floats]:
+        """The logarithm of g as its asinh, at equally spaced z, and the derivative."""
+        return _tabulated(self)
+
+    def slopes(self, s: Floats) -> tuple[Floats, Floats]:
+        """The normal z and its derivative in s, at log g = sinh(s), (m,)."""
+        below, above, density = self._cdf(np.sinh(s))
+        z = np.where(below < above, _special.ndtri(below), -_special.ndtri(above))
+        z = np.clip(z, -_REACH - 1, _REACH + 1)
+        return z, density * np.cosh(s) * np.sqrt(2 * np.pi) * np.exp(0.5 * z**2)
+
+
+@cache
+def _tabulated(law: HalfNormalDirichlet) -> tuple[Floats, Floats]:
+    """By Newton's method, halving the interval instead where a step leaves it."""
+    z = np.linspace(-_REACH, _REACH, _NODES)
+    most = 9 * law.scale  # of alpha
+    rough = np.linspace(-45, np.arcsinh(np.log(most + 9 * np.sqrt(most) + 40)), _NODES)
+    low, high = np.full(_NODES, rough[0]), np.full(_NODES, rough[-1])
+    s = np.interp(z, law.slopes(rough)[0], rough)
+    for _ in range(_STEPS):
+        found, slope = law.slopes(s)
+        low, high = np.where(found < z, s, low), np.where(found < z, high, s)
+        ahead = s + (z - found) / np.maximum(slope, _FLAT)
+        s = np.where((ahead > low) & (ahead < high), ahead, (low + high) / 2)
+        if np.max(np.abs(found - z)) < _EXACT:
+            break
+    return s, 1 / law.slopes(s)[1]
