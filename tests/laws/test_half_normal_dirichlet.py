@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import integrate, stats
-from scipy.special import gammainc, gammaln
+from scipy.special import gammainc, gammaincc, gammaln
 
 from dirimix.laws.half_normal_dirichlet import HalfNormalDirichlet
 
-DRAWS = 20_000
+DRAWS = 4000
 SCALES = [1e-3, 0.1, 1.0, 30.0, 300.0]
 LEVEL = 1e-4  # of a test of Kolmogorov and Smirnov that must pass
 every_scale = pytest.mark.parametrize("scale", SCALES)
@@ -35,9 +35,12 @@ def test_the_distribution_function_is_that_of_quadrature(scale, z):
 
     def integrand(log_alpha: float) -> float:
         alpha = np.exp(log_alpha)
-        below = np.exp(alpha * t - gammaln(alpha + 1)) if t < -50 else gammainc(alpha, np.exp(t))
-        density = stats.halfnorm.pdf(alpha, scale=scale) * alpha
-        return density * (below if lower else stats.gamma.sf(np.exp(t), alpha))
+        power = alpha * t - gammaln(alpha + 1)
+        if t < -50:  # the first term of the series is all
+            share = np.exp(power) if lower else -np.expm1(power)
+        else:
+            share = (gammainc if lower else gammaincc)(alpha, np.exp(t))
+        return stats.halfnorm.pdf(alpha, scale=scale) * alpha * share
 
     points = np.linspace(-42, 3, 60) + np.log(scale)
     found = sum(
@@ -60,16 +63,16 @@ def test_direct_draws_are_standard_normal_in_z(scale):
     assert stats.kstest(z_of(other), "norm").pvalue < LEVEL
 
 
-@every_scale
+@pytest.mark.parametrize("scale", SCALES[:-1])  # beyond, weights fix alpha whatever its prior
 def test_concentrations_are_those_that_made_the_weights(scale):
     alpha, log_g = direct(scale, 2)
     rng = np.random.default_rng(3)
     law, other = HalfNormalDirichlet(scale), HalfNormalDirichlet(1.3 * scale)
-    below = sum(law.concentrations(log_g, rng) < alpha for _ in range(49))
+    below = sum(law.concentrations(log_g, rng) < alpha for _ in range(19))
     # the rank of what was drawn first among further draws is uniform
-    assert stats.chisquare(np.bincount(below, minlength=50)).pvalue > LEVEL
-    below = sum(other.concentrations(log_g, rng) < alpha for _ in range(49))
-    assert stats.chisquare(np.bincount(below, minlength=50)).pvalue < LEVEL
+    assert stats.chisquare(np.bincount(below, minlength=20)).pvalue > LEVEL
+    below = sum(other.concentrations(log_g, rng) < alpha for _ in range(19))
+    assert stats.chisquare(np.bincount(below, minlength=20)).pvalue < LEVEL
 
 
 def test_weights_far_out_are_finite_and_have_slopes():

@@ -26,7 +26,7 @@ from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
-_LEAST_WEIGHT = 0.01  # of a model where the search for a mode begins
+_REACH, _FAR = 7.0, 12.0  # how far z and log sigma are searched for a mode
 _HALVINGS = 40  # of the way from a mode to a start
 _BELOW_MODE = 10.0  # nats and a few for every latent: how far below a mode chains may start
 
@@ -209,21 +209,32 @@ class DirichletPosterior(AbstractGlobalPosterior):
         return super()._collect(q) | {"log_g": self.law.log_g(q[:-1])}
 
     def peaks(self, count: int, rng: np.random.Generator) -> list[Peak]:
-        weights = np.maximum(self.constant_mixture, _LEAST_WEIGHT)
-        centre = np.append(self.law.normal(np.log(weights)), self.log_sigma_of(weights))
+        start = self._first()
         scatter = 0.3 * np.sqrt(np.arange(count))[:, None]  # the first search is not random
+        bounds = [(-_REACH, _REACH)] * (self.size() - 1) + [(start[-1] - _FAR, start[-1] + _FAR)]
         with jax.enable_x64(True):
             loss = jax.jit(jax.value_and_grad(lambda q: -self.log_joint(q)))
             curvature = jax.jit(jax.hessian(lambda q: -self.log_joint(q)))
             found = [
-                minimize(loss, start, jac=True, method="BFGS")
-                for start in centre + scatter * rng.standard_normal((count, self.size()))
+                minimize(loss, q, jac=True, method="L-BFGS-B", bounds=bounds)
+                for q in start + scatter * rng.standard_normal((count, self.size()))
             ]
             found.sort(key=lambda result: result.fun)
-            return [Peak(r.x, _inverse(np.asarray(curvature(jnp.asarray(r.x))))) for r in found]
+            # a search that ended on a plateau of useless weights has found nothing
+            depth = found[0].fun + _BELOW_MODE + 3 * self.size()
+            modes = [r.x if r.fun < depth else found[0].x for r in found]
+            return [Peak(q, _inverse(np.asarray(curvature(jnp.asarray(q))))) for q in modes]
+
+    def _first(self) -> np.ndarray:
+        """The best constant mixture, every model with a weight that the data do not mind."""
+        weights = self.constant_mixture
+        log_sigma = self.log_sigma_of(weights)
+        away = np.sqrt(np.mean((self.table.f - observed(self.table)[:, None]) ** 2, axis=0))
+        least = 0.1 / (10 + away / np.exp(log_sigma))
+        return np.append(self.law.normal(np.log(np.maximum(weights, least))), log_sigma)
 
 
 def _inverse(curvature: np.ndarray) -> np.ndarray:
     """The covariance of a peak, no direction wider than the prior of a latent."""
     values, vectors = np.linalg.eigh(curvature)
-    return (vectors / np.maximum(values, 1.0)) @ vectors.T
+    return (vectors / np.maximum(np.abs(values), 1.0)) @ vectors.T

@@ -33,8 +33,9 @@ _FAINT = -30.0  # log g below which P(alpha, g) is its first term to 1e-13
 _STEPS, _EXACT = 30, 1e-9  # most steps to a node of the table, and its error in z
 _FLAT = 1e-9  # least slope in a step of Newton's
 _BLOCK = 1 << 13  # concentrations drawn at once
-_GRID = 201  # of log alpha there
+_SPACING = 0.06  # of log alpha there
 _BELOW, _ABOVE = 9.0, 4.0  # its ends around 1 / -log g: the rest has a probability below 1e-7
+_WIDTHS = 18.0  # below a g well above 1, in widths of log alpha given g
 _special: Any = special  # SciPy types neither the arguments nor the results of these
 
 
@@ -77,10 +78,7 @@ class HalfNormalDirichlet:
 
     def _concentrations(self, log_g: Floats, share: Floats) -> Floats:
         """Draws for values of log g that are near each other."""
-        # alpha is about 1 / -log g, or the prior's
-        low, high = (-np.log(max(-float(t), 1 / self.scale)) for t in log_g[[0, -1]])
-        most = min(high + _ABOVE, np.log(9 * self.scale))
-        log_alpha = low - _BELOW + (most - low + _BELOW) * np.arange(_GRID) / (_GRID - 1)
+        log_alpha = self._grid(float(log_g[0]), float(log_g[-1]))
         alpha = np.exp(log_alpha)
         log_gamma: Floats = _special.gammaln(alpha)
         log_density = log_alpha - 0.5 * (alpha / self.scale) ** 2 - log_gamma
@@ -95,6 +93,20 @@ class HalfNormalDirichlet:
         left = wanted - np.where(i > 0, mass[rows, i - 1], 0.0)
         into = 2 * left / (low + np.sqrt(low**2 + 2 * (high - low) * left))
         return np.exp(log_alpha[i] + into * (log_alpha[i + 1] - log_alpha[i]))
+
+    def _grid(self, first: float, last: float) -> Floats:
+        """Where log alpha may be, given log g from `first` to `last`.
+
+        About 1 / -log g where that is large, about g where that is; else as a priori.
+        """
+        most = np.log(9 * self.scale)
+        high = min(most, _ABOVE - np.log(max(-last, 1 / self.scale)))
+        low = -np.log(max(-first, 1 / self.scale)) - _BELOW
+        if first > 0:
+            low = max(low, min(first - _WIDTHS * np.exp(-first / 2), most - 5))
+        spacing = _SPACING * min(1.0, 3 * np.exp(-max(last, 0.0) / 2))
+        count = 2 + int((high - low) / spacing)
+        return low + (high - low) * np.arange(count) / (count - 1)
 
     def _cdf(self, t: Floats) -> tuple[Floats, Floats, Floats]:
         """F(t), 1 - F(t) and the density of log g at `t`, (m,)."""
