@@ -126,17 +126,18 @@ def test_simplex_finds_an_exact_model(frame):
     )
 
 
-def test_ridge_marginal_likelihood_is_scipys():
+@pytest.mark.parametrize("n", [15, 2])
+def test_ridge_marginal_likelihood_is_scipys(n):
     rng = np.random.default_rng(2)
-    f, d, u = rng.normal(0, 2, (15, 3)), rng.normal(0, 1, 15), rng.uniform(0, 0.5, 15)
+    f, d, u = rng.normal(0, 2, (n, 3)), rng.normal(0, 1, n), rng.uniform(0, 0.5, n)
     covariance = np.diag(0.3**2 + u**2) + 0.7**2 * f @ f.T
-    evidence, mean, spread = ridge_posterior(f, d, u, 0.3, 0.7)
+    evidence, mean, root = ridge_posterior(f, d, u, 0.3, 0.7)
     # the type inferred from SciPy's default covariance, 1, is int
     expected = stats.multivariate_normal.logpdf(d, cov=covariance)  # pyright: ignore[reportArgumentType]
     assert evidence == pytest.approx(expected, abs=1e-9)
     gain = 0.7**2 * f.T @ np.linalg.inv(covariance)
     np.testing.assert_allclose(mean, gain @ d, atol=1e-10)
-    np.testing.assert_allclose(spread, 0.49 * (np.eye(3) - gain @ f), atol=1e-10)
+    np.testing.assert_allclose(root @ root.T, 0.49 * (np.eye(3) - gain @ f), atol=1e-10)
 
 
 def test_ridge_draws_carry_the_posterior_exactly(frame):

@@ -134,6 +134,8 @@ def chain_line(method: str, event: ChainProgress, *, bar: bool = False) -> str:
 
 def score_lines(outcome: "Outcome") -> str:
     """The score table of the test rows, or of the training rows where there are no others."""
+    from dirimix.table.values import quantity_text  # what it imports is heavy
+
     table = outcome.scores.fillna({"model": ""}).to_dict("records")
     split = "test" if any(row["split"] == "test" for row in table) else "train"
     head = (
@@ -147,7 +149,8 @@ def score_lines(outcome: "Outcome") -> str:
         if row["method"] in outcome.unconverged:
             name += " *"
         lines.append(
-            f"{name:28}{row['weights']:13}{row['n']:5d}{row['rms']:9.3f}{row['crps']:9.3f}"
+            f"{name:28}{row['weights']:13}{row['n']:5d}{quantity_text(row['rms']):>9}"
+            f"{quantity_text(row['crps']):>9}"
             f"{row['log_score']:11.3f}{row['coverage_90']:9.2f}"
         )
     if outcome.unconverged:

@@ -234,17 +234,13 @@ class RidgeStacking(AbstractMixture):
         k = len(unit.models)
         residual = observed(unit) - unit.f.mean(axis=1)
         sigma, self.tau_ = _likeliest_ridge(unit.f, residual, unit.y_err)
-        evidence, shift, covariance = ridge_posterior(
-            unit.f, residual, unit.y_err, sigma, self.tau_
-        )
+        evidence, shift, root = ridge_posterior(unit.f, residual, unit.y_err, sigma, self.tau_)
         self.sigma_ = sigma * self.y_scale_
         # a density of y, whatever the scale and the unit it is taken in
         slope = self.transform_.log_jacobian(self.transform_.back(observed(rows)))
         self.log_marginal_likelihood_ = evidence + float(np.sum(slope - np.log(self.y_scale_)))
-        self.weights_, self.weights_covariance_ = 1 / k + shift, covariance
-        self.draws_ = self.weights_ + _exact_draws(
-            covariance, self.n_draws, self._generator("weights")
-        )
+        self.weights_, self.weights_covariance_ = 1 / k + shift, root @ root.T
+        self.draws_ = self.weights_ + _exact_draws(root, self.n_draws, self._generator("weights"))
         self.priors_ = {
             "w": f"Normal(1/{k}, tau^2), tau = {self.tau_:.3g} by maximum marginal likelihood",
             "sigma": "none; maximum marginal likelihood",
@@ -282,11 +278,10 @@ def _likeliest_ridge(f: np.ndarray, residual: np.ndarray, error: np.ndarray) -> 
     return float(sigma), float(tau)
 
 
-def _exact_draws(covariance: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Normal draws (n, K) whose sample mean is 0 and sample covariance exactly as asked."""
-    half = rng.standard_normal(((n + 1) // 2, len(covariance)))
+def _exact_draws(root: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Normal draws (n, K) of sample mean 0 and sample covariance `root` times its transpose."""
+    half = rng.standard_normal(((n + 1) // 2, len(root)))
     z = np.concatenate([half, -half])[:n]
     z = z - z.mean(axis=0)
     white = np.linalg.solve(np.linalg.cholesky(z.T @ z / n), z.T).T
-    value, vector = np.linalg.eigh(covariance)
-    return white @ (vector * np.sqrt(np.maximum(value, 0))).T
+    return white @ root.T

@@ -86,7 +86,7 @@ def check_scale(given: object) -> None:
     """
     if given is None or isinstance(given, NoiseScale):
         return
-    if not (isinstance(given, Real) and 0 < float(given) < np.inf):
+    if isinstance(given, bool) or not (isinstance(given, Real) and 0 < float(given) < np.inf):
         raise InputError(f"y_scale must be a positive finite number or None, not {given!r}")
 
 

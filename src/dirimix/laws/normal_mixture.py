@@ -216,7 +216,8 @@ def _mix(weight: Floats, values: Floats) -> Floats:
 
 
 def _mean(law: NormalMixture) -> Floats:
-    return _mix(law.weight, law.loc)
+    # about one of them: means far from 0 and close together keep their digits
+    return law.loc[0] + _mix(law.weight, law.loc - law.loc[0])
 
 
 def _standard_deviation(law: NormalMixture) -> Floats:

@@ -45,24 +45,27 @@ def ridge_posterior(
     """Bayesian linear regression of residuals on f with coefficients Normal(0, tau^2).
 
     Args:
-        f: Model values, (n, K), n >= K.
+        f: Model values, (n, K).
         residual: Observations less the prior mean, (n,).
         error: Measurement errors, (n,).
         sigma: Noise level.
         tau: Prior standard deviation of a coefficient.
 
     Returns:
-        Log marginal likelihood, posterior mean (K,) and posterior covariance (K, K).
+        Log marginal likelihood, posterior mean (K,), and a root L (K, K) of the posterior
+        covariance L L^T, which keeps the digits of directions that the data know well.
 
     Reference: doi 10.7551/mitpress/3206.001.0001, chapter 2.
     """
     noise = np.sqrt(sigma**2 + error**2)
     # singular values, because duplicated models and tiny noise ruin a Cholesky factor
-    left, size, right = np.linalg.svd(tau * f / noise[:, None], full_matrices=False)
+    few = len(f) < f.shape[1]
+    left, size, right = np.linalg.svd(tau * f / noise[:, None], full_matrices=few)
     target = residual / noise
     seen = left.T @ target
     kept = 1 / (1 + size**2)
     misfit = np.sum((target - left @ seen) ** 2) + np.sum(kept * seen**2)
     log_det = np.sum(np.log(2 * np.pi * noise**2)) - np.sum(np.log(kept))
-    mean = tau * right.T @ (size * kept * seen)
-    return float(-0.5 * (log_det + misfit)), mean, tau**2 * (right.T * kept) @ right
+    mean = tau * right[: len(size)].T @ (size * kept * seen)
+    spread = np.append(np.sqrt(kept), np.ones(len(right) - len(kept)))
+    return float(-0.5 * (log_det + misfit)), mean, tau * right.T * spread

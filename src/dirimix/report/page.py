@@ -16,6 +16,7 @@ from dirimix.report.output import Output, read_output
 from dirimix.report.sections import sections
 from dirimix.study.folder import REPORT_FILE
 from dirimix.table.files import whole_file
+from dirimix.table.values import quantity_text
 
 
 def write_report(folder: Path) -> Path:
@@ -45,6 +46,7 @@ def _environment(output: Output) -> Environment:
     )
     environment.filters |= {
         "number": number,
+        "quantity": quantity,
         "label": output.names.short,
         "row_label": lambda row: row_label(row, output.names.labels),
         "score": lambda name: SCORE_WORDS[name].label,
@@ -68,3 +70,14 @@ def number(value: float | None, digits: int = 3) -> str:
     if value is None:
         return "–"
     return f"{value:d}" if isinstance(value, int) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def quantity(value: float | None, digits: int = 3) -> str:
+    """The same for a number in the unit of the target, which may be small or large.
+
+    >>> quantity(-0.12345), quantity(9.381e-29), quantity(None)
+    ('−0.123', '9.38e−29', '–')
+    """
+    if value is None or isinstance(value, int) or not digits:
+        return number(value, digits)
+    return quantity_text(value, digits).replace("-", "−")

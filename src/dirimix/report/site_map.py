@@ -95,8 +95,9 @@ def _corners(sites: np.ndarray, half: np.ndarray) -> np.ndarray:
 def _edges(cells: np.ndarray) -> np.ndarray:
     """The edges that belong to one cell only, (e, 2, 2), of rectangles (n, 4, 2)."""
     edges = np.stack([cells, np.roll(cells, -1, axis=1)], axis=2).reshape(-1, 2, 2)
-    # the same edge of two neighbours runs in opposite directions
-    alike = np.sort(edges.round(9).view([("x", float), ("y", float)]), axis=1)
+    # the same edge of two neighbours runs in opposite directions; places in cells, of any unit
+    places = (edges / np.ptp(cells[0], axis=0)).round(3) + 0.0
+    alike = np.sort(places.view([("x", float), ("y", float)]), axis=1)
     _, first, counts = np.unique(
         alike.view(float).reshape(-1, 4), axis=0, return_index=True, return_counts=True
     )

@@ -91,7 +91,10 @@ def _report_numbers(done: Finished, found: Collated) -> dict[str, Any]:
     tables = found.tables
     effective, coords = tables["effective"], list(done.setup.data.coords)
     of_all_sites = effective.reindex(columns=coords).isna().all(axis=1)
-    known = ("method", "words", "options", "priors", "sigma", "converged", "reasons", "warnings")
+    known = (
+        "method", "words", "options", "y_scale", "priors", "sigma", "converged", "reasons",
+        "warnings",
+    )  # fmt: skip
     return {
         "title": done.setup.study.title,
         "data": _described(done.setup.data),
@@ -124,7 +127,7 @@ def _manifest(
     others = {k: v for other in done.setup.others.values() for k, v in other.inputs.items()}
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
     facts = [job.facts() for job in done.whole]
-    shown = ("converged", "reasons", "warnings", "options", "priors", "rows", "seconds")
+    shown = ("converged", "reasons", "warnings", "options", "y_scale", "priors", "rows", "seconds")
     return {
         "program": "dirimix",
         "command": command,

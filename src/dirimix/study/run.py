@@ -26,7 +26,7 @@ from dirimix.errors import (
     SizeWarning,
     TableWarning,
 )
-from dirimix.estimators.fitted import FittedMethod, fit_method
+from dirimix.estimators.fitted import FittedMethod, fit_method, scale_of
 from dirimix.estimators.transforms.choice import in_words
 from dirimix.laws.transform_names import NO_TRANSFORM
 from dirimix.sampling.progress import Listener
@@ -98,6 +98,7 @@ def run_study(
     data = setup.data
     setup = replace(setup, selection=preselect(setup.study, data))
     jobs = make_jobs(setup, folder)
+    _say_scale(jobs, data, reporter)
     with _dask_client(dask) if dask else nullcontext() as client:
         new = not folder.exists()
         waiting = _prepare(folder, jobs, reporter, resume=resume)
@@ -118,7 +119,8 @@ def fit_one(study: Study, data: SplitTable, folder: Path, reporter: Reporter) ->
     setup = ResolvedStudy(study, data)
     with whole_folder(folder) as fresh:
         mark(fresh, "fit")
-        (job,) = make_jobs(setup, fresh)
+        (job,) = jobs = make_jobs(setup, fresh)
+        _say_scale(jobs, data, reporter)
         fitted = run_job(job, data, reporter)
         joblib.dump(fitted, fresh / MODEL_FILE, compress=3)
         inputs = {MODEL_FILE: file_sha256(fresh / MODEL_FILE)}
@@ -225,6 +227,15 @@ def run_jobs(
     return tuple(failed[job.home] for job in jobs if job.home in failed)
 
 
+def _say_scale(jobs: Sequence[Job], data: SplitTable, reporter: Reporter) -> None:
+    """Say which scale of the noise the data have, where a method takes it from them."""
+    options = next((job.options for job in jobs if job.options.get("y_scale") is None), None)
+    if options is not None:
+        unit = data.units.get(data.target, "")
+        value = f"{scale_of(data, options).value:.3g} {unit}".strip()
+        reporter.say(f"noise scale of {data.target}: {value}, found from the training rows")
+
+
 @contextmanager
 def collected_warnings(say: Callable[[str], None], name: str) -> Generator[list[str]]:
     """Collect the warnings about a result, each once, and say them; pass the others on."""
@@ -296,6 +307,7 @@ def _facts(job: Job, fitted: FittedMethod, lines: list[str], seconds: float) -> 
         "options": dict(job.options),
         "sigma": {m: r.sigma for m, r in reports.items() if r.sigma is not None},
         "priors": priors.get("") or next(iter(priors.values()), None) or {},
+        "y_scale": next((str(r.y_scale) for r in reports.values() if r.y_scale), None),
         "rows": dict(fitted.rows),
         "converged": not reasons,
         "reasons": list(reasons),

@@ -54,6 +54,16 @@ def unknown(column: pd.Series) -> Mask:
     return empty | np.array(blank, dtype=bool)
 
 
+def quantity_text(value: float, decimals: int = 3) -> str:
+    """A number of any unit: so many decimals, or digits where decimals would not show it.
+
+    >>> quantity_text(0.31234), quantity_text(9.381e-29), quantity_text(-123456789.0)
+    ('0.312', '9.38e-29', '-1.23e+08')
+    """
+    seen = value == 0 or 10.0 ** (1 - decimals) <= abs(value) < 1e6
+    return f"{value:.{decimals}{'f' if seen else 'g'}}"
+
+
 def is_text(column: pd.Series) -> bool:
     """Whether a column may hold text."""
     return (

@@ -1,6 +1,6 @@
 """Exhibits that are tables."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,7 @@ from dirimix.methods import CORRECTED, LABEL, parse_method
 from dirimix.report.exhibits.content import ExhibitContent, Maker, Options
 from dirimix.report.look import FOREGROUND, set_plain, with_unit
 from dirimix.report.output import Output
+from dirimix.table.values import quantity_text
 
 _DIGITS = 3
 _INPUTS = {False: "as they are", True: "corrected"}
@@ -80,9 +81,20 @@ def _head(row: Mapping[Any, Any]) -> str:
     return f"{inputs}{row['split']}{', site weights' if row['weights'] == 'site' else ''}"
 
 
-def _cell(row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
+def _share(value: float) -> str:
+    """A weight as text."""
+    return f"{value:.{_DIGITS}f}"
+
+
+def _cell(
+    row: Mapping[Any, Any],
+    value: str,
+    low: str,
+    high: str,
+    text: Callable[[float], str] = quantity_text,
+) -> str:
     """A number with its band as text."""
-    return f"{row[value]:.{_DIGITS}f} [{row[low]:.{_DIGITS}f}, {row[high]:.{_DIGITS}f}]"
+    return f"{text(row[value])} [{text(row[low])}, {text(row[high])}]"
 
 
 def _rms_cell(row: Mapping[Any, Any] | None) -> str:
@@ -108,7 +120,7 @@ def global_weights(output: Output, options: Options) -> ExhibitContent | None:
         {
             "method": method,
             **_weights_of(rows, output),
-            "sigma": "" if sigma[method] is None else f"{sigma[method]:.{_DIGITS}f}",
+            "sigma": "" if sigma[method] is None else quantity_text(sigma[method]),
             "test rms": _rms_cell(errors.get(method)),
         }
         for method, rows in table.groupby("method", sort=False)
@@ -125,9 +137,9 @@ def global_weights(output: Output, options: Options) -> ExhibitContent | None:
 
 def _weights_of(rows: pd.DataFrame, output: Output) -> dict[str, str]:
     return {
-        output.names.short(row["model"]): _cell(row, "mean", "q05", "q95")
+        output.names.short(row["model"]): _cell(row, "mean", "q05", "q95", _share)
         if row["sd"] > 0
-        else f"{row['mean']:.{_DIGITS}f}"
+        else _share(row["mean"])
         for row in rows.to_dict("records")
     }
 
@@ -227,8 +239,8 @@ def variants(output: Output, options: Options) -> ExhibitContent | None:
             {
                 **row,
                 "method": f"{method} (not converged)" if method in bad else method,
-                "mean size": f"{size:.{_DIGITS}f}",
-                "largest": f"{furthest['largest']:.{_DIGITS}f} {output.names.short(model)}",
+                "mean size": _share(size),
+                "largest": f"{_share(furthest['largest'])} {output.names.short(model)}",
                 **{
                     SCORE_WORDS[s].label: _cell(r, "difference", "lo", "hi")
                     for s, r in scores.items()
