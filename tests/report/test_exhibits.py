@@ -12,6 +12,7 @@ from dirimix.cli.main import main
 from dirimix.errors import InputError
 from dirimix.report.exhibits.registry import MAKERS
 from dirimix.report.output import read_output
+from dirimix.report.page import quantity
 from dirimix.study.entries import KINDS
 from dirimix.study.parse import read_study
 from exhibit_study import SECTIONS
@@ -296,11 +297,12 @@ def test_numbers_of_the_new_sections_are_in_scores_json(out):
         for row in numbers[name]:
             values = [v for v in row.values() if isinstance(v, float)]
             known |= {f"{v:.{d}f}".replace("-", "−") for v in values for d in (0, 2, 3)}
+            known |= {quantity(v) for v in values}
     shown = set()
     for name in ("validation", "redundancy", "above"):
         section = re.search(rf'<section id="{name}">.*?</section>', page, flags=re.S)
         assert section is not None
         body = re.sub(r"<caption>.*?</caption>|<p.*?</p>", "", section[0], flags=re.S)
-        shown |= set(re.findall(r"−?\d+\.\d+", body))
+        shown |= set(re.findall(r"−?\d+\.\d+(?:e[−+]\d+)?", body))
     assert len(shown) > 40
     assert shown <= known

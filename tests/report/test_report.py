@@ -4,6 +4,7 @@ import re
 import pytest
 
 from dirimix.cli.main import main
+from dirimix.report.page import quantity
 from dirimix.report.sections import compared
 from outline import Outline
 from stand_ins import STUDY, register, write_study
@@ -61,12 +62,12 @@ def test_every_score_of_the_table_is_in_scores_json(reported, page):
     known = set()
     for row in numbers["scores"]:
         for key, value in row.items():
-            digits = 2 if key.startswith(("coverage", "below")) else 3
+            share = key.startswith(("coverage", "below"))
             if isinstance(value, float):
-                known.add(f"{value:.{digits}f}".replace("-", "−"))
+                known.add(f"{value:.2f}" if share else quantity(value))
     tables = re.findall(r"<caption>Scores on.*?</table>", page, flags=re.S)
     assert len(tables) == 2
-    shown = [n for t in tables for n in re.findall(r"−?\d+\.\d+", t)]
+    shown = [n for t in tables for n in re.findall(r"−?\d+\.\d+(?:e[−+]\d+)?", t)]
     assert len(shown) > 200
     assert set(shown) <= known
 

@@ -30,8 +30,13 @@ class NoiseScale:
     value: float
     found: bool
 
+    @property
+    def words(self) -> str:
+        """Where it comes from."""
+        return "found from the training rows" if self.found else "given"
+
     def __str__(self) -> str:
-        return f"{self.value:g}, {'found from the training rows' if self.found else 'given'}"
+        return f"{self.value:g}, {self.words}"
 
 
 @dataclass(frozen=True)

@@ -72,12 +72,12 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:d}" if isinstance(value, int) else f"{value:.{digits}f}".replace("-", "−")
 
 
-def quantity(value: float | None, digits: int = 3) -> str:
+def quantity(value: float | None) -> str:
     """The same for a number in the unit of the target, which may be small or large.
 
     >>> quantity(-0.12345), quantity(9.381e-29), quantity(None)
     ('−0.123', '9.38e−29', '–')
     """
-    if value is None or isinstance(value, int) or not digits:
-        return number(value, digits)
-    return quantity_text(value, digits).replace("-", "−")
+    if value is None or isinstance(value, int):
+        return number(value)
+    return quantity_text(value).replace("-", "−")

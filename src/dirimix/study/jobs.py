@@ -4,6 +4,7 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -16,8 +17,8 @@ from dirimix.assess.loo import loo_tables
 from dirimix.assess.method_tables import Tables, method_tables, of_method, point_table
 from dirimix.assess.options import Threshold
 from dirimix.assess.threshold import threshold_tables
-from dirimix.errors import InputError
-from dirimix.estimators.fitted import FittedMethod
+from dirimix.errors import InputError, ScaleWarning
+from dirimix.estimators.fitted import FittedMethod, scale_of
 from dirimix.laws.bootstrap import Bootstrap
 from dirimix.methods import Choice
 from dirimix.study.folder import (
@@ -138,6 +139,16 @@ def make_jobs(setup: ResolvedStudy, folder: Path) -> tuple[Job, ...]:
         key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
         jobs.append(Job(choice, options, study.seed, folder, key, task))
     return tuple(jobs)
+
+
+def scale_note(jobs: Sequence[Job], data: SplitTable) -> str:
+    """Which scale of the noise the methods have, whether it was found from the data or given."""
+    unit = data.units.get(data.target, "")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScaleWarning)  # the fit warns, and keeps it with the result
+        scales = dict.fromkeys(scale_of(data, job.options) for job in jobs if job.is_whole)
+    words = "; ".join(f"{s.value:.3g} {unit}".strip() + f", {s.words}" for s in scales)
+    return f"noise scale of {data.target}: {words}"
 
 
 def _fits(setup: ResolvedStudy) -> Iterator[tuple[Choice, Task, Mapping[str, object]]]:

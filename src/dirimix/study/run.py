@@ -26,7 +26,7 @@ from dirimix.errors import (
     SizeWarning,
     TableWarning,
 )
-from dirimix.estimators.fitted import FittedMethod, fit_method, scale_of
+from dirimix.estimators.fitted import FittedMethod, fit_method
 from dirimix.estimators.transforms.choice import in_words
 from dirimix.laws.transform_names import NO_TRANSFORM
 from dirimix.sampling.progress import Listener
@@ -49,7 +49,7 @@ from dirimix.study.folder import (
     write_json,
     write_tables,
 )
-from dirimix.study.jobs import Job, ResolvedStudy, make_jobs
+from dirimix.study.jobs import Job, ResolvedStudy, make_jobs, scale_note
 from dirimix.study.load import file_sha256
 from dirimix.study.manifest import Outcome, finish
 from dirimix.study.preselection import preselect
@@ -98,7 +98,7 @@ def run_study(
     data = setup.data
     setup = replace(setup, selection=preselect(setup.study, data))
     jobs = make_jobs(setup, folder)
-    _say_scale(jobs, data, reporter)
+    reporter.say(scale_note(jobs, data))
     with _dask_client(dask) if dask else nullcontext() as client:
         new = not folder.exists()
         waiting = _prepare(folder, jobs, reporter, resume=resume)
@@ -120,7 +120,7 @@ def fit_one(study: Study, data: SplitTable, folder: Path, reporter: Reporter) ->
     with whole_folder(folder) as fresh:
         mark(fresh, "fit")
         (job,) = jobs = make_jobs(setup, fresh)
-        _say_scale(jobs, data, reporter)
+        reporter.say(scale_note(jobs, data))
         fitted = run_job(job, data, reporter)
         joblib.dump(fitted, fresh / MODEL_FILE, compress=3)
         inputs = {MODEL_FILE: file_sha256(fresh / MODEL_FILE)}
@@ -225,15 +225,6 @@ def run_jobs(
                 collect(futures[done], done.result)
     failed = {failure.job.home: failure for failure in found if failure is not None}
     return tuple(failed[job.home] for job in jobs if job.home in failed)
-
-
-def _say_scale(jobs: Sequence[Job], data: SplitTable, reporter: Reporter) -> None:
-    """Say which scale of the noise the data have, where a method takes it from them."""
-    options = next((job.options for job in jobs if job.options.get("y_scale") is None), None)
-    if options is not None:
-        unit = data.units.get(data.target, "")
-        value = f"{scale_of(data, options).value:.3g} {unit}".strip()
-        reporter.say(f"noise scale of {data.target}: {value}, found from the training rows")
 
 
 @contextmanager

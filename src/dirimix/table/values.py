@@ -55,12 +55,12 @@ def unknown(column: pd.Series) -> Mask:
 
 
 def quantity_text(value: float, decimals: int = 3) -> str:
-    """A number of any unit: so many decimals, or digits where decimals would not show it.
+    """A number of any unit: so many decimals, or digits where decimals would show only zeros.
 
     >>> quantity_text(0.31234), quantity_text(9.381e-29), quantity_text(-123456789.0)
     ('0.312', '9.38e-29', '-1.23e+08')
     """
-    seen = value == 0 or 10.0 ** (1 - decimals) <= abs(value) < 1e6
+    seen = value == 0 or 0.5 * 10.0**-decimals <= abs(value) < 1e6
     return f"{value:.{decimals}{'f' if seen else 'g'}}"
 
 

@@ -81,7 +81,7 @@ def _head(row: Mapping[Any, Any]) -> str:
     return f"{inputs}{row['split']}{', site weights' if row['weights'] == 'site' else ''}"
 
 
-def _share(value: float) -> str:
+def _share(value: Any) -> str:
     """A weight as text."""
     return f"{value:.{_DIGITS}f}"
 
