@@ -22,8 +22,11 @@ def test_a_stream_belongs_to_its_site():
 
 
 @pytest.mark.parametrize("other", [(2, "noise"), (1, "weights"), (12, "noise"), (1, "2 noise")])
-def test_seeds_and_purposes_have_streams_of_their_own(other):
-    found, different = (site_normals(SITES[:40], 3, *key) for key in ((1, "noise"), other))
+def test_seeds_and_purposes_have_streams_of_their_own(other: tuple[int, str]):
+    seed, purpose = other
+    found, different = (
+        site_normals(SITES[:40], 3, *key) for key in ((1, "noise"), (seed, purpose))
+    )
     assert np.all(found != different)
 
 

@@ -80,8 +80,8 @@ def test_every_table_is_in_the_unit_of_the_target(out):
     assert {"train", "test", "random"} == set(scores["split"])
     assert np.isfinite(scores[["log_score", "crps", "rms"]]).all(axis=None)
     known = positive().loc[:29, "y"].sort_values().to_numpy()
-    observed = table.query("split == 'train' and method == 'equal'")["observed"].sort_values()
-    np.testing.assert_allclose(observed, known, rtol=1e-9)
+    observed = table.query("split == 'train' and method == 'equal'")["observed"].to_numpy()
+    np.testing.assert_allclose(np.sort(observed), known, rtol=1e-9)
 
 
 def test_the_density_of_a_row_is_that_of_its_logarithm_with_the_jacobian(tmp_path):
@@ -147,7 +147,7 @@ def test_fit_and_predict_in_a_scale_that_is_found(tmp_path, capsys):
     predict = ["predict", str(tmp_path / "o")]
     assert main([*predict, str(tmp_path / "new.csv"), "--out", str(tmp_path / "p.csv")]) == 0
     found = pd.read_csv(tmp_path / "p.csv")
-    assert (found[["q025", "q50", "q975"]] > 0).all(axis=None)
+    assert (found[["q025", "q50", "q975"]].to_numpy() > 0).all()
     new.iloc[4, new.columns.get_loc("b")] = -1.0
     new.to_csv(tmp_path / "bad.csv", index=False)
     assert main([*predict, str(tmp_path / "bad.csv"), "--out", str(tmp_path / "q.csv")]) == 2

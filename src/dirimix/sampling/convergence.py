@@ -55,10 +55,11 @@ def faults(summary: pd.DataFrame, min_ess: float = MIN_ESS) -> tuple[str, ...]:
 
     A quantity that never varied (a weight that is exactly 0) has no defined R-hat and is passed.
     """
-    rows, lost = summary[summary["sd"] > 0], summary[~np.isfinite(summary["sd"])]
+    rows = summary[summary["sd"] > 0]
+    lost = np.asarray(summary["parameter"])[~np.isfinite(np.asarray(summary["sd"]))]
     found = []
     if len(lost):
-        first = lost["parameter"].iloc[0]
+        first = lost[0]
         found.append(f"draws of {len(lost)} quantities are no finite number (first {first})")
     for column, bad, limit in (
         ("rhat", rows["rhat"] > MAX_RHAT, f"above {MAX_RHAT}"),
