@@ -28,6 +28,10 @@ class DroppedRowsWarning(UserWarning):
     """Some rows could not be used; the message says how many and why."""
 
 
+class ExtrapolationWarning(UserWarning):
+    """Sites to predict lie outside the training sites; the message says how many, and where."""
+
+
 class TableWarning(UserWarning):
     """Something in a table is probably not meant as it stands; the message says what to do."""
 

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 CORRECTED = "+gp"  # a method's name with this suffix mixes corrected models
 LABEL = "@"  # what follows it tells two runs of one method apart
 # parameters of an estimator that are not a study's options: set here, or no plain values
-_NOT_OPTIONS = ("self", "coords", "models", "geo", "periodic", "model", "random_state", "progress")
+_NOT_OPTIONS = (
+    *("self", "coords", "models", "geo", "periodic", "repeats", "model", "random_state"),
+    "progress",
+)
 
 
 @dataclass(frozen=True)

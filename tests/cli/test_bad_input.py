@@ -150,8 +150,8 @@ BAD = {
         r"at least 2 model columns are needed, .* 1 \('a'\)",
     ),
     "duplicate rows": (
-        fit(pd.concat([train_frame(), train_frame().iloc[[3]]])),
-        r"rows 4 and 31 are at the same site, x=.*; keep one of them, or average them",
+        fit(pd.concat([train_frame(), train_frame().iloc[[3]].assign(a=7.0)]), "--repeats", "pool"),
+        r"rows 4 and 31 are at one site, x=.*, and model 'a' is .* and 7 there: .*'keep'",
     ),
     "constant coordinate": (
         fit(train_frame().assign(z=1.0)),

@@ -1,5 +1,6 @@
 """Kinds of coordinates at every door: the command line, a study and Python give one answer."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +89,48 @@ def test_words_that_do_not_fit_are_refused_before_anything_is_written(home, word
     )
     assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_methods_that_use_no_coordinates_need_none(home, capsys):
+    columns = ["--target", "y", "--models", "a,b", "--quiet"]
+    for method, more in (
+        ("simplex-ls", ()),
+        ("bma-laplace", ("--option", "evidence_rows=[1, 5, 9]")),
+    ):
+        out = home / f"nowhere-{method}"
+        words = [*columns, "--method", method, *more, "--out", str(out)]
+        assert main(["fit", str(home / "east.csv"), *words]) == 0
+        assert main(["report", str(out)]) == 0
+        given = home / f"{method}.csv"
+        words = [str(out), str(home / "east.csv"), "--quiet", "--out", str(given)]
+        assert main(["predict", *words]) == 0
+        assert list(pd.read_csv(given).columns[:2]) == ["mean", "sd"]
+    capsys.readouterr()
+    for method in ("lbmm-gld", "equal+gp", "bma-laplace"):
+        words = [*columns, "--method", method, "--out", str(home / "none")]
+        assert main(["fit", str(home / "east.csv"), *words]) == 2
+        assert "coord" in capsys.readouterr().err
+
+
+def test_repeats_and_sites_outside_are_noted(home):
+    frame = BOTH["east"].assign(u=0.1, split=np.where(np.arange(60) < 50, "train", "test"))
+    twice = pd.concat([frame, frame.iloc[:10].assign(y=frame["y"][:10] + 0.1)])
+    twice.to_csv(home / "twice.csv", index=False)
+    study = home / "twice.toml"
+    text = (
+        "[data]\ntable = 'twice.csv'\ntarget = 'y'\nerror = 'u'\nsplit = 'split'\n"
+        "coords = ['lat', 'lon', 'doy']\nmodels = ['a', 'b']\ngeo = ['lon', 'lat']\n"
+        "periodic = {{ doy = 365.25 }}\nrepeats = '{}'\n"
+        "[methods]\nrun = ['simplex-ls']\n[scores]\nn_boot = 10\n"
+    )
+    for word, rows, note in (("keep", 60, "60 training rows are at 50 sites"), ("pool", 50, "50")):
+        study.write_text(text.format(word))
+        out = home / f"run-{word}"
+        assert main(["run", str(study), "--quiet", "--out", str(out)]) == 0
+        scores = pd.read_csv(out / "scores.csv").set_index("split")
+        assert scores.loc["train", "n"] == rows
+        assert scores.loc["train", "outside"] == 0
+        assert scores.loc["test", "outside"] == 10
+        notes = " ".join(json.loads((out / "manifest.json").read_text())["data"]["notes"])
+        assert note in notes
+        assert "10 of 10 test rows lie outside the training sites, in 'lon' (170 to" in notes

@@ -156,14 +156,6 @@ BAD_FITS = [
     (good().assign(two=np.nan), r"model 'two' has no value at any row; leave the model out"),
     (good().assign(p=3), r"coordinate 'p' is 3 at every row; leave it out of coords"),
     (good(1), r"1 rows are too few to mix 2 models; give at least 2 rows or fewer models"),
-    (
-        pd.concat([good(), good().iloc[[2]]]),
-        r"rows 3 and 6 are at the same site, p=2, q=0; keep one of them, or average them",
-    ),
-    (
-        pd.concat([good(), good().iloc[[4, 1]]]),
-        r"rows 5 and 6 are at the same site, p=4, q=0 \(2 such rows in all\)",
-    ),
 ]
 
 

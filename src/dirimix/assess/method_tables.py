@@ -94,10 +94,12 @@ def _law_tables(fitted: FittedMethod, data: SplitTable, bootstrap: Bootstrap) ->
     """The tables that come from predictive laws, each law made once."""
     parts: defaultdict[str, list[pd.DataFrame]] = defaultdict(list)
     for split, rows in data.parts.items():
+        outside = fitted.outside(rows.frame)
         for view in views(fitted, data, split):
             if rows.y is not None:
                 points = points_of(view.law, rows.y[view.rows])
                 row = pd.DataFrame([score_points(points, bootstrap)])
+                row["outside"] = int(outside[view.rows].sum())
                 where = {"model": view.model, "split": split, "weights": view.weights}
                 parts["scores"].append(located(row, **where))
                 parts["coverage"].append(located(_coverage(points["pit"]), **where))

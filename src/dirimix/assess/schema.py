@@ -67,7 +67,7 @@ _QUANTILES = " ".join(QUANTILES)
 _BANDS = " ".join(f"{score} {score}_lo {score}_hi" for score in SCORE_WORDS)
 _PAIR = "a b split score n clusters difference lo hi"
 TABLES = {
-    "scores": Table("scores with 90 % bands", f"{_VIEW} n {_BANDS}"),
+    "scores": Table("scores with 90 % bands", f"{_VIEW} n {_BANDS} outside"),
     "predictions": Table(
         "the predictive law at every row", f"model split * observed mean sd {_QUANTILES}"
     ),

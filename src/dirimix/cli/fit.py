@@ -23,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--periodic", metavar="A=PERIOD,...", help="which of them come round, such as doy=365.25"
     )
+    parser.add_argument(
+        "--repeats",
+        choices=("keep", "pool"),
+        default="keep",
+        help="several rows at a site: as they are, or averaged by their errors",
+    )
     parser.add_argument("--models", metavar="M1,M2,...", help="columns of the models")
     parser.add_argument("--error", metavar="COL", help="column of the measurement errors")
     methods = ", ".join(METHODS)
@@ -94,6 +100,7 @@ def _fit(arguments: argparse.Namespace) -> bool:
         transform=arguments.transform,
         geo=_columns(arguments.geo, "--geo"),
         periodic=options.periods(arguments.periodic),
+        repeats=arguments.repeats,
         long=options.long_columns(arguments),
         missing=tuple(arguments.missing),
     )

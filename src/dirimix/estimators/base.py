@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_number, check_seed, check_share
-from dirimix.errors import InputError, TableWarning, no_attribute
+from dirimix.errors import ExtrapolationWarning, InputError, TableWarning, no_attribute
 from dirimix.estimators.correction_overlap import RECORD, warn_if_overlapping
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.transforms.choice import checked_name, choose_transform
@@ -29,6 +29,7 @@ from dirimix.laws.transforms import AbstractTransform, Identity
 from dirimix.sampling.progress import Listener
 from dirimix.table.frames import as_frame
 from dirimix.table.selection import complete_rows, observed, suspicions
+from dirimix.table.sites import Reach, check_repeats, copies, pool_repeats
 from dirimix.table.space import make_space
 from dirimix.table.table import Table, make_table
 
@@ -62,11 +63,13 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
     The fields of the data classes are the parameters; scikit-learn reads them off `__init__`.
     """
 
+    uses_places: ClassVar[bool] = False  # its predictions depend on the coordinates
     coords: Sequence[str] = ()
     models: Sequence[str] = ()
     _: KW_ONLY
     geo: Sequence[str] | None = None
     periodic: Mapping[str, float] | None = None
+    repeats: str = "keep"
     y_scale: float | NoiseScale | None = None
     y_transform: str | AbstractTransform | None = None
     random_state: int = 0
@@ -80,6 +83,7 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         check_seed(self.random_state)
         check_scale(self.y_scale)
         checked_name(self.y_transform)
+        check_repeats(self.repeats)
 
     def _training_table(
         self, X: pd.DataFrame, y: ArrayLike, y_err: ArrayLike | None, min_models: int = 1
@@ -94,11 +98,14 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
             X, self.coords, self.models, y, y_err, fitting=True, min_models=min_models
         )
         self.kinds_, self.levels_ = dict(table.kinds), dict(table.levels)
-        for sentence in suspicions(table):
+        for sentence in (*suspicions(table), *copies(table)):
             warnings.warn(sentence, TableWarning, stacklevel=3)
         self.space_ = make_space(table.coords, self.geo, self.periodic, table.levels)
         self.space_.check(table.x)
         table = replace(table, x=self.space_.canonical(table.x))
+        if self.repeats == "pool":
+            table = pool_repeats(table, table.x)
+        self.reach_ = Reach(self.space_, table.x, self.kinds_)
         frame = as_frame(X, (*self.coords, *self.models))
         self.n_features_in_ = frame.shape[1]
         if not isinstance(X, np.ndarray | Sequence) or getattr(X, "dtype", np.dtype(float)).names:
@@ -120,6 +127,9 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         names = self.coords, self.models
         table = make_table(X, *names, None, y_err, kinds=self.kinds_, levels=self.levels_)
         self.space_.check(table.x)
+        beyond = self.reach_.sentence(table.x, "rows") if self.uses_places else ""
+        if beyond:
+            warnings.warn(beyond, ExtrapolationWarning, stacklevel=4)
         return replace(table, x=self.space_.canonical(table.x))
 
     def __sklearn_tags__(self) -> Any:

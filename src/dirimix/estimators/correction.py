@@ -8,7 +8,7 @@ and `GPCorrection.cross_fitted` avoids it.
 
 import warnings
 from dataclasses import dataclass
-from typing import Self, cast
+from typing import ClassVar, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -47,6 +47,8 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         models: Names of the model columns.
         geo: The longitude and the latitude among the coordinates: distances are on the globe.
         periodic: Coordinates that come round, and their periods.
+        repeats: 'keep' takes each of several rows at a site for an observation of its own, 'pool'
+            averages them by their errors.
         y_scale: Scale of the noise, in the unit of y, by default found from the training rows;
             amplitude and noise are sought within a factor of 1000 of it, or farther where the
             residuals are larger.
@@ -70,6 +72,8 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
     array([[1.1, 0. ],
            [1.4, 0. ]])
     """
+
+    uses_places: ClassVar[bool] = True
 
     def fit(self, X: pd.DataFrame, y: ArrayLike, y_err: ArrayLike | None = None) -> Self:
         """Learn the discrepancy of every model from its residuals.

@@ -74,6 +74,10 @@ class FittedMethod:
         one = next(iter(self.members.values()))
         return make_table(frame, self.coords, self.models, kinds=one.kinds_, levels=one.levels_)
 
+    def outside(self, frame: pd.DataFrame) -> np.ndarray:
+        """Which rows of a frame, m of them, lie outside the training sites, (m,)."""
+        return next(iter(self.members.values())).reach_.outside(self.table(frame).x)
+
     def prepared(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The frame with corrected models, if the method corrects them."""
         return frame if self.correction is None else self.correction.transform(frame)

@@ -57,6 +57,8 @@ class LocalDirichletMixture(AbstractSampledMixture):
             default from the sites' spacing and extent.
         geo: The longitude and the latitude among the coordinates: distances are on the globe.
         periodic: Coordinates that come round, and their periods.
+        repeats: 'keep' takes each of several rows at a site for an observation with weights of its
+            own, 'pool' averages them by their errors.
         chains: Independent chains.
         draws: Draws kept from each.
         warmup: Iterations before them.
@@ -104,6 +106,7 @@ class LocalDirichletMixture(AbstractSampledMixture):
     trajectory: float = 4.0
     _accept: ClassVar[float] = 0.9
     complete_only: ClassVar[bool] = False
+    uses_places: ClassVar[bool] = True
 
     def check_parameters(self) -> None:
         super().check_parameters()

@@ -101,6 +101,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "transform": Entry(values.one_of(*TRANSFORMS)),
         "geo": Entry(values.names),
         "periodic": Entry(values.periods),
+        "repeats": Entry(values.one_of("keep", "pool")),
         "long": Entry(_read_long),
         "missing": Entry(values.list_of(values.number, "must be a list of numbers, and it is")),
     },

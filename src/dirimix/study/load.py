@@ -21,10 +21,12 @@ from dirimix.table.files import read_frame
 from dirimix.table.frames import FILE_ROW
 from dirimix.table.selection import less_gaps, observed, suspicions
 from dirimix.table.sentinels import remarks
-from dirimix.table.space import make_space
+from dirimix.table.sites import Reach, copies, pool_repeats, repeats_note
+from dirimix.table.space import Space, make_space
 from dirimix.table.split import DATASET, SPLITS, Part, SplitTable
 from dirimix.table.table import Table, make_table
 
+TRAIN = "train"
 # where a table came from and what its columns are, all its rows, and its split column if any
 _Source = tuple[SplitTable, pd.DataFrame, str | None]
 
@@ -48,9 +50,19 @@ def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None)
     frame, changed = as_meant(frame, choice, (*data.coords, *data.models, data.target, data.error))
     marks, moved = mark_rows(frame, data, choice, split, seed)
     table = _checked(data, frame, marks, choice.transform)
+    space = make_space(data.coords, data.geo, data.periodic, table.levels)
     parts = {s: _part(data, table, marks, s) for s in SPLITS if np.any(marks == s)}
+    train, places = table.rows(marks == TRAIN), space.canonical(table.x[marks == TRAIN])
+    if choice.repeats == "pool":
+        pooled = pool_repeats(train, places)
+        parts[TRAIN] = _part(data, pooled, np.full(len(pooled.x), TRAIN), TRAIN)
+    where = [
+        *copies(train),
+        *repeats_note(places, choice.repeats == "pool"),
+        *_beyond(space, table, marks),
+    ]
     everywhere = pd.concat([part.frame for part in parts.values()], ignore_index=True)
-    notes = (*data.notes, *changed, *moved, *_suspicions(data, table, marks))
+    notes = (*data.notes, *changed, *moved, *_suspicions(data, table, marks), *where)
     data = replace(
         data,
         parts=parts,
@@ -119,9 +131,9 @@ def _from_dataset(choice: DataChoice, data_dir: str | None) -> _Source:
 
 
 def _from_file(choice: DataChoice) -> _Source:
-    target, coords, models = choice.target, choice.coords, choice.models
-    if not target or not coords or not models:
-        name = "target" if not target else "models" if coords else "coords"
+    target, models = choice.target, choice.models
+    if not target or not models:
+        name = "models" if target else "target"
         raise InputError(
             f"the table {choice.table!r} is a file, so {name} must be given: name the "
             f"column{'' if name == 'target' else 's'}"
@@ -130,7 +142,7 @@ def _from_file(choice: DataChoice) -> _Source:
     frame = read_frame(path)
     data = SplitTable(
         source=path.name,
-        coords=coords,
+        coords=choice.coords or (),
         models=models,
         target=target,
         error=choice.error,
@@ -195,6 +207,14 @@ def _suspicions(data: SplitTable, table: Table, marks: np.ndarray) -> list[str]:
     columns = {f"target {data.target!r}": observed(table)[seen]}
     columns |= {f"error {data.error!r}": table.y_err[seen]} if data.error else {}
     return [*suspicions(replace(table.rows(usable), y=None)), *remarks(columns.items())]
+
+
+def _beyond(space: Space, table: Table, marks: np.ndarray) -> list[str]:
+    """Sentences on rows of marks (n,) outside the training rows."""
+    reach = Reach(space, table.x[marks == TRAIN], table.kinds)
+    splits = [s for s in SPLITS if s != TRAIN and np.any(marks == s)]
+    said = (reach.sentence(table.x[marks == s], f"{s} rows") for s in splits)
+    return [sentence for sentence in said if sentence]
 
 
 def _part(data: SplitTable, table: Table, marks: np.ndarray, split: str) -> Part:

@@ -45,6 +45,7 @@ class DataChoice:
         n_train: Most training rows; the others are predicted as part of the landscape.
         geo: The longitude and the latitude among the coordinates.
         periodic: Coordinates that come round, and their periods.
+        repeats: What becomes of several training rows at a site, 'keep' or 'pool'.
         long: The columns of a long table, one row a model and site; None for a wide one.
         missing: Numbers that mark a missing value, such as -9999.
     """
@@ -63,6 +64,7 @@ class DataChoice:
     transform: str | None = None
     geo: tuple[str, ...] | None = None
     periodic: Mapping[str, float] | None = None
+    repeats: str = "keep"
     long: LongColumns | None = None
     missing: tuple[float, ...] = ()
 

@@ -143,7 +143,7 @@ def make_table(
         y: Observations, (n,), or None.
         y_err: Measurement errors as standard deviations, (n,) or a scalar, or None.
         fitting: Also check what only a fit needs: observations, as many rows as models,
-            coordinates that vary, models with at least one value, no two rows at one site.
+            coordinates that vary, models with at least one value.
         min_models: Least number of models; 2 where they are mixed.
         kinds: What the coordinates were in the fit, as `Table.kinds` has it.
         levels: Labels of the categories in the fit, as `Table.levels` has them.
@@ -309,7 +309,7 @@ def _check_fit(table: Table) -> None:
 
 
 def _check_sites(table: Table) -> None:
-    """Coordinates vary, and no two rows are at one site."""
+    """Coordinates vary."""
     x = table.x
     for k, name in enumerate(table.coords):
         if np.all(x[:, k] == x[0, k]):
@@ -317,16 +317,3 @@ def _check_sites(table: Table) -> None:
                 f"coordinate {name!r} is {table.place(0, name)} at every row; leave it out of "
                 "coords"
             )
-    if not table.coords:
-        return
-    order = np.lexsort(x.T)
-    twins = np.flatnonzero((x[order][1:] == x[order][:-1]).all(axis=1))
-    if len(twins):
-        # the sort is stable: of each pair the earlier row comes first
-        at = twins[np.argmin(order[twins + 1])]
-        more = f" ({len(twins)} such rows in all)" if len(twins) > 1 else ""
-        first, second = int(order[at]), int(order[at + 1])
-        raise InputError(
-            f"rows {table.number(first)} and {table.number(second)} are at the same site, "
-            f"{table.site(first)}{more}; keep one of them, or average them"
-        )
