@@ -267,7 +267,7 @@ def test_rows_that_lack_a_model_are_left_out_with_a_line(tmp_path, capsys):
     assert "1 of 30 train rows are left out, those where some model has no value (b at 1)" in told
     assert "1 of 12 test rows are left out" in told
     notes = json.loads((tmp_path / "out" / "manifest.json").read_text())["data"]["notes"]
-    assert len(notes) == 2
+    assert sum("left out" in note for note in notes) == 2
     scores = pd.read_csv(tmp_path / "out" / "scores.csv")
     assert set(scores["n"]) == {29, 11}
 
@@ -325,7 +325,7 @@ def test_training_rows_that_are_too_many_are_predicted_unseen(tmp_path):
     whole = pd.concat([full.parts[s].frame for s in ("train", "landscape")])
     parts = pd.concat([train.frame, landscape.frame])
     assert sorted(map(tuple, whole.to_numpy())) == sorted(map(tuple, parts.to_numpy()))
-    assert "20 of 30 train rows are used" in fewer.notes[0]
+    assert any("20 of 30 train rows are used" in note for note in fewer.notes)
 
 
 @pytest.mark.parametrize(

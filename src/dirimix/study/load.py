@@ -22,7 +22,7 @@ from dirimix.table.frames import FILE_ROW
 from dirimix.table.selection import less_gaps, observed, suspicions
 from dirimix.table.sentinels import remarks
 from dirimix.table.sites import Reach, copies, pool_repeats, repeats_note
-from dirimix.table.space import Space, make_space
+from dirimix.table.space import make_space
 from dirimix.table.split import DATASET, SPLITS, Part, SplitTable
 from dirimix.table.table import Table, make_table
 
@@ -56,11 +56,7 @@ def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None)
     if choice.repeats == "pool":
         pooled = pool_repeats(train, places)
         parts[TRAIN] = _part(data, pooled, np.full(len(pooled.x), TRAIN), TRAIN)
-    where = [
-        *copies(train),
-        *repeats_note(places, choice.repeats == "pool"),
-        *_beyond(space, table, marks),
-    ]
+    where = [*copies(train), *repeats_note(places, choice.repeats == "pool")]
     everywhere = pd.concat([part.frame for part in parts.values()], ignore_index=True)
     notes = (*data.notes, *changed, *moved, *_suspicions(data, table, marks), *where)
     data = replace(
@@ -75,11 +71,11 @@ def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None)
         data = _complete(data)
     if choice.n_train is not None:
         data = _fewer(data, choice.n_train, seed)
-    train = data.parts["train"]
-    make_table(
-        train.frame, data.coords, data.models, train.y, train.y_err, fitting=True, min_models=2
+    rows = data.parts[TRAIN]
+    train = make_table(
+        rows.frame, data.coords, data.models, rows.y, rows.y_err, fitting=True, min_models=2
     )
-    return data
+    return replace(data, notes=(*data.notes, *_beyond(data, train)))
 
 
 def read_table(table: str, data_dir: str | None = None) -> pd.DataFrame:
@@ -209,11 +205,15 @@ def _suspicions(data: SplitTable, table: Table, marks: np.ndarray) -> list[str]:
     return [*suspicions(replace(table.rows(usable), y=None)), *remarks(columns.items())]
 
 
-def _beyond(space: Space, table: Table, marks: np.ndarray) -> list[str]:
-    """Sentences on rows of marks (n,) outside the training rows."""
-    reach = Reach(space, table.x[marks == TRAIN], table.kinds)
-    splits = [s for s in SPLITS if s != TRAIN and np.any(marks == s)]
-    said = (reach.sentence(table.x[marks == s], f"{s} rows") for s in splits)
+def _beyond(data: SplitTable, table: Table) -> list[str]:
+    """Sentences on rows outside the training rows, which are a table."""
+    space = make_space(data.coords, data.geo, data.periodic, table.levels)
+    reach, said = Reach(space, table.x, table.kinds), list[str]()
+    for split, part in data.parts.items():
+        if split != TRAIN and data.coords:
+            kinds, levels = table.kinds, table.levels
+            rows = make_table(part.frame, data.coords, data.models, kinds=kinds, levels=levels)
+            said.append(reach.sentence(rows.x, f"{split} rows"))
     return [sentence for sentence in said if sentence]
 
 

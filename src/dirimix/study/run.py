@@ -58,10 +58,8 @@ from dirimix.study.spec import Study
 from dirimix.table.split import SplitTable
 
 # warnings about a result, which are kept with it
-_KEPT = (
-    *(CorrectionOverlapWarning, DroppedRowsWarning),
-    *(ExtrapolationWarning, ScaleWarning, SizeWarning, TableWarning),
-)
+_OF_ROWS = (CorrectionOverlapWarning, DroppedRowsWarning, ExtrapolationWarning, TableWarning)
+_KEPT = (*_OF_ROWS, ScaleWarning, SizeWarning)
 
 
 class Reporter(Protocol):
@@ -167,9 +165,8 @@ def run_job(job: Job, data: SplitTable, reporter: Reporter) -> FittedMethod:
     # what a fit to fewer rows warns of, that to all rows has said
     say: Callable[[str], None] = reporter.say if job.is_whole else lambda _: None
     with collected_warnings(say, job.title) as lines:
-        # the notes on the table say it, once for all methods
-        warnings.simplefilter("ignore", ExtrapolationWarning)
-        warnings.simplefilter("ignore", TableWarning)  # the table's notes say it
+        for said in (ExtrapolationWarning, TableWarning):  # by the table's notes
+            warnings.simplefilter("ignore", said)
         own = job.task.data(data)
         fitted = fit_method(job.choice, own, job.options, job.seed, reporter.listener(job.title))
         tables = job.task.tables(fitted, own)

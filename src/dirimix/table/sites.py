@@ -170,8 +170,12 @@ class Reach:
             if name in turns:
                 values, own = (values - start) % turns[name], (own - start) % turns[name]
             low, high = float(own.min()), float(own.max())
-            ends = (place_text(v + start, self.kinds.get(name, NUMBER)) for v in (low, high))
+            ends = (self._words(name, v + start) for v in (low, high))
             yield name, (values < low) | (values > high), " to ".join(ends)
+
+    def _words(self, name: str, value: float) -> str:
+        kind = self.kinds.get(name, NUMBER)
+        return f"{value:.5g}" if kind == NUMBER else place_text(value, kind)
 
 
 def _turn(axis: Axis) -> float:
