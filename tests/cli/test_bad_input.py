@@ -204,8 +204,8 @@ BAD = {
     ),
     # rows of a study are those of its file
     "sites twice in a study": (
-        run(STUDY_OF_EQUAL, table=twin_sites()),
-        r"rows 9 and 14 are at the same site",
+        run(STUDY_OF_EQUAL.replace("[data]", '[data]\nrepeats = "pool"'), table=twin_sites()),
+        r"rows 9 and 14 are at one site",
     ),
     "no complete row": (
         fit(gaps(a=range(0, 15), b=range(15, 27), c=range(27, 30))),

@@ -81,11 +81,12 @@ def copies(table: Table) -> list[str]:
     twins = [rows for rows in _groups(everything) if len(rows) > 1]
     if not twins:
         return []
-    count, (first, second) = sum(len(rows) - 1 for rows in twins), twins[0][:2]
+    first, second = map(int, twins[0][:2])
     return [
-        f"{count} of {len(table.x)} training rows repeat another in coordinates, models and "
-        f"observation (the first at {table.site(int(first))}, rows {table.number(int(first))} and "
-        f"{table.number(int(second))}), and each counts as an observation; leave them out if they are copies"
+        f"{sum(len(rows) - 1 for rows in twins)} of {len(table.x)} training rows repeat another in "
+        f"coordinates, models and observation (the first at {table.site(first)}, rows "
+        f"{table.number(first)} and {table.number(second)}), and each counts as an observation; "
+        "leave them out if they are copies"
     ]
 
 
@@ -96,7 +97,8 @@ def _check_same_models(table: Table, rows: np.ndarray) -> None:
         if not same.all():
             k = int(np.argmin(same))
             raise InputError(
-                f"rows {table.number(first)} and {table.number(row)} are at one site, {table.site(first)}, and model "
+                f"rows {table.number(first)} and {table.number(row)} are at one site, "
+                f"{table.site(first)}, and model "
                 f"{table.models[k]!r} is {table.f[first, k]:g} and {table.f[row, k]:g} there: "
                 "observations of different quantities cannot be averaged; use repeats = 'keep', "
                 "or name the coordinate that tells them apart"
