@@ -119,6 +119,9 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
     def _table_to_predict(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> Table:
         """The table of new sites in the scale of the fit, with measurement errors as given."""
         table = self._new_table(X, y_err)
+        beyond = self.reach_.sentence(table.x, "rows") if self.uses_places else ""
+        if beyond:
+            warnings.warn(beyond, ExtrapolationWarning, stacklevel=3)
         refuse_outside(table, str(self.transform_))
         return to_scale(table, self.transform_)
 
@@ -127,9 +130,6 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         names = self.coords, self.models
         table = make_table(X, *names, None, y_err, kinds=self.kinds_, levels=self.levels_)
         self.space_.check(table.x)
-        beyond = self.reach_.sentence(table.x, "rows") if self.uses_places else ""
-        if beyond:
-            warnings.warn(beyond, ExtrapolationWarning, stacklevel=4)
         return replace(table, x=self.space_.canonical(table.x))
 
     def __sklearn_tags__(self) -> Any:
