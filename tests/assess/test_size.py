@@ -89,7 +89,7 @@ def test_intervals_that_do_not_suit_the_size_are_said_with_the_transform_to_try(
     message = str(said[0].message)
     assert "of the test rows have a 5 % quantile below 0, as no observation is and " in message
     assert "the 90 % intervals hold 100% of the test rows with the smallest" in message
-    assert message.endswith(f'try transform = "{better}" in [data]')
+    assert message.endswith(f'try [data] transform = "{better}"')
     shares = tables["coverage_by_size"].query("split == 'test'")["coverage_90"].to_numpy()
     assert shares[0] - shares[3] > 0.15
 
@@ -105,5 +105,13 @@ def test_a_quantity_far_from_zero_with_noise_of_one_size_is_left_in_peace():
 
 
 def test_a_transform_that_is_not_enough_is_named():
-    with pytest.warns(SizeWarning, match="transform 'sqrt' does not level that: try another"):
+    with pytest.warns(SizeWarning, match="transform 'sqrt' does not level that, and another may"):
         tables_of(positive(), "sqrt")
+
+
+def test_negative_models_and_errors_that_shrink_get_no_transform():
+    data = positive()
+    for part in data.parts.values():
+        part.frame.loc[0, "a"] = -1.0
+    with pytest.warns(SizeWarning, match="noise of one size does not suit all of them"):
+        tables_of(data)

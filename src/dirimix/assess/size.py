@@ -67,11 +67,18 @@ def size_warning(
     if fitted.mixture is None or "predictions" not in tables:
         return None
     split = "test" if "test" in data.parts else "train"
-    found = [_below_zero(data, tables["predictions"], split)]
-    if "coverage_by_size" in tables:
-        found.append(_uneven(tables["coverage_by_size"], split))
-    said = " and ".join(line for line in found if line)
-    return f"{said}; {_remedy(fitted, data)}" if said else None
+    below = _below_zero(data, tables["predictions"], split)
+    ends = _uneven(tables.get("coverage_by_size"), split)
+    said = [below] if below else []
+    if ends is not None:
+        said.append(
+            f"the 90 % intervals hold {ends[0]:.0%} of the {split} rows with the smallest "
+            f"predictions and {ends[1]:.0%} of those with the largest, a quarter each"
+        )
+    if not said:
+        return None
+    grow = below is not None or (ends is not None and ends[0] > ends[1])
+    return f"{' and '.join(said)}; {_remedy(fitted, data, grow=grow)}"
 
 
 def _below_zero(data: SplitTable, predictions: pd.DataFrame, split: str) -> str | None:
@@ -83,34 +90,29 @@ def _below_zero(data: SplitTable, predictions: pd.DataFrame, split: str) -> str 
     return f"{share:.0%} of the {split} rows have a 5 % quantile below 0, as no observation is"
 
 
-def _uneven(table: pd.DataFrame, split: str) -> str | None:
-    """The coverage of the smallest and of the largest predictions, if it differs by their bands."""
-    own = table.loc[table["split"] == split].sort_values("quarter")
-    if own.empty:
+def _uneven(table: pd.DataFrame | None, split: str) -> tuple[float, float] | None:
+    """Coverage of the smallest and of the largest predictions, if it differs by their bands."""
+    own = None if table is None else table.loc[table["split"] == split].sort_values("quarter")
+    if own is None or own.empty:
         return None
     first, last = own.iloc[0], own.iloc[-1]
-    apart = max(first["coverage_90_lo"], last["coverage_90_lo"]) > min(
-        first["coverage_90_hi"], last["coverage_90_hi"]
-    )
-    if not apart:
+    lowest = min(first["coverage_90_hi"], last["coverage_90_hi"])
+    if max(first["coverage_90_lo"], last["coverage_90_lo"]) <= lowest:
         return None
-    return (
-        f"the 90 % intervals hold {first['coverage_90']:.0%} of the {split} rows with the smallest "
-        f"predictions and {last['coverage_90']:.0%} of those with the largest, a quarter each"
-    )
+    return float(first["coverage_90"]), float(last["coverage_90"])
 
 
-def _remedy(fitted: FittedMethod, data: SplitTable) -> str:
+def _remedy(fitted: FittedMethod, data: SplitTable, *, grow: bool) -> str:
     values = [part.frame[list(data.models)].to_numpy() for part in data.parts.values()]
     least = min(
         *(float(np.nanmin(v)) for v in values), *(float(observed(p).min()) for p in _seen(data))
     )
-    if least < 0:
-        return "noise of one size does not fit all sizes, and negative values allow no transform"
-    better = "log" if least > 0 else "log1p"
     if fitted.transform != NO_TRANSFORM:
-        return f"the transform {fitted.transform!r} does not level that: try another, as {better!r}"
-    return f'errors seem to grow with the quantity: try transform = "{better}" in [data]'
+        return f"the transform {fitted.transform!r} does not level that, and another may"
+    if not grow or least < 0:
+        return "noise of one size does not suit all of them"
+    better = "log" if least > 0 else "log1p"
+    return f'errors seem to grow with the quantity: try [data] transform = "{better}"'
 
 
 def _seen(data: SplitTable) -> list[Any]:
