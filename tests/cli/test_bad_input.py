@@ -128,6 +128,10 @@ BAD = {
         r"coordinate 'x' must be finite",
     ),
     "infinity in a model": (fit(altered("a", 4, np.inf)), r"model 'a' must be finite or empty"),
+    "a value that no square can hold": (
+        fit(altered("b", 6, 1e300)),
+        r"model 'b' must be at most 1e\+100 in size, and is 1e\+300 at row 7; correct it",
+    ),
     "negative error": (
         fit(train_frame().assign(u=-0.1), "--error", "u"),
         r"error 'u' must be finite and not negative, and is -0.1 at row 1 and 29 more",

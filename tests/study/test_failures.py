@@ -63,6 +63,22 @@ def test_finished_methods_are_collected_and_the_failing_one_told(
     assert f"<li>stand-in: {reason}</li>" in (out / "report.html").read_text()
 
 
+def test_the_value_to_blame_is_named_by_its_row_in_the_file(tmp_path, monkeypatch, capsys):
+    register(monkeypatch)
+    monkeypatch.setattr(SampledStandIn, "_fit", lost)
+    path = write_study(tmp_path, study("lose"))
+    table = pd.read_csv(tmp_path / "table.csv")
+    table = pd.concat([table.iloc[30:35], table.iloc[:30]], ignore_index=True)
+    table.loc[11, "b"] = 5e5
+    table.to_csv(tmp_path / "table.csv", index=False)
+    assert main(["run", str(path), "--out", str(tmp_path / "out"), "--quiet", *ONLY]) == 3
+    told = capsys.readouterr().err
+    assert (
+        "is not finite; the value farthest from the others is 500000 of model 'b' at row 12)"
+        in (told)
+    )
+
+
 def test_a_fold_that_fails_is_told_by_its_name_and_the_method_kept(tmp_path, monkeypatch, capsys):
     register(monkeypatch)
     text = study("good", FOLDS.rstrip() + '\noptions = { outcome = "refuse" }\n')

@@ -34,7 +34,7 @@ def data(seed=0, n=240):
             "b": truth - 0.3,
             "twin": truth + 0.3,
             "noise": rng.standard_normal(n),
-            "far": truth + 4,
+            "far": truth + 4 + np.cos(3 * x),
         }
     )
     models = ("a", "b", "twin", "noise", "far")

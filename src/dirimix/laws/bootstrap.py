@@ -60,7 +60,8 @@ class Resamples:
         low, less = np.quantile([ratio, -ratio], tail, axis=1, method="inverted_cdf")
         student = _stats.t.ppf(1 - tail, self.groups - 1)
         reach = np.stack([np.minimum(less, -student), np.maximum(-low, student)])
-        found = self.mean + reach * self.error
+        with np.errstate(invalid="ignore", over="ignore"):
+            found = self.mean + reach * self.error
         # an end that many resamples leave open is not known, and the band says nothing
         return np.where(np.isfinite(found).all(axis=0), found, np.nan)
 

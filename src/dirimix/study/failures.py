@@ -1,12 +1,18 @@
 """Fits of a study that end in an error, while the others go on and are collected."""
 
-# pyright: strict
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import numpy as np
 
 from dirimix.errors import InputError, NotConverged
 from dirimix.study.jobs import Job
+from dirimix.table.selection import observed
+from dirimix.table.sentinels import farthest
+from dirimix.table.split import SplitTable
 
 # what a fit raises on a table that it cannot use; faults of the program are not among them
 _EXPECTED = (InputError, NotConverged, ArithmeticError, ValueError, MemoryError)
@@ -36,6 +42,19 @@ def attempt(job: Job, run: Callable[[], object]) -> Failure | None:
         reason = str(error) if known else f"{type(error).__name__}: {_first_line(error)}"
         return Failure(job, reason, isinstance(error, InputError))
     return None
+
+
+@contextmanager
+def with_the_value_to_blame(data: SplitTable) -> Generator[None]:
+    """Name the value that may be to blame where a sampler loses its way."""
+    try:
+        yield
+    except NotConverged as error:
+        rows = data.parts["train"]
+        columns = {f"model {m!r}": np.asarray(rows.frame[m], dtype=float) for m in data.models}
+        columns[f"target {data.target!r}"] = observed(rows)
+        found = farthest(columns, [int(row) for row in rows.frame.index])
+        raise NotConverged(f"{error}; {found}" if found else str(error)) from error
 
 
 def _first_line(error: BaseException) -> str:

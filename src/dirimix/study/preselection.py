@@ -28,6 +28,7 @@ from dirimix.study.spec import Study
 from dirimix.table.split import SplitTable
 
 _FEWEST = 2  # models that a mixture needs
+_ROUNDING = 1e-9  # a loss of log score that is none
 Models = tuple[str, ...]
 
 
@@ -83,7 +84,7 @@ def preselect(study: Study, data: SplitTable) -> Selection | None:
     steps = eliminate(data.models, score)
     rows = _path(steps, clusters(scheme, data)[held], study)
     # the row with the asked number of models, or the last within one error of the best
-    near = pd.Series(rows["behind_best"] <= rows["behind_best_se"].fillna(0.0))
+    near = pd.Series(rows["behind_best"] <= rows["behind_best_se"].fillna(0.0) + _ROUNDING)
     last, asked = np.flatnonzero(near)[-1], np.argmax(pd.Series(rows["models"] == wanted.keep))
     chosen = int(last if wanted.keep is None else asked)
     rows = rows.assign(method=wanted.method, split=scheme.name, chosen=rows.index == chosen)

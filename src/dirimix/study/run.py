@@ -34,7 +34,7 @@ from dirimix.sampling.progress import Listener
 from dirimix.sampling.workers import WorkerPool
 from dirimix.study.check.target import check_target
 from dirimix.study.collate import Finished
-from dirimix.study.failures import Failure, attempt, finished, refuse
+from dirimix.study.failures import Failure, attempt, finished, refuse, with_the_value_to_blame
 from dirimix.study.folder import (
     FACTS_FILE,
     FIT_FOLDERS,
@@ -168,7 +168,9 @@ def run_job(job: Job, data: SplitTable, reporter: Reporter) -> FittedMethod:
         for said in (ExtrapolationWarning, TableWarning):  # by the table's notes
             warnings.simplefilter("ignore", said)
         own = job.task.data(data)
-        fitted = fit_method(job.choice, own, job.options, job.seed, reporter.listener(job.title))
+        with with_the_value_to_blame(own):
+            listener = reporter.listener(job.title)
+            fitted = fit_method(job.choice, own, job.options, job.seed, listener)
         tables = job.task.tables(fitted, own)
     scratch = job.home.with_name(f".{job.choice.name}.part")
     remove(scratch)

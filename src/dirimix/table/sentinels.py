@@ -2,7 +2,7 @@
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 import numpy as np
@@ -17,6 +17,7 @@ _KNOWN = np.array(
     [*_NINES, *_POWERS, *(s * 32768.0 for s in (-1, 1)), -32767.0, 32767.0, -2147483648.0]
     + [-999.25, -999.9, -99.9, -9999.9, 9.969209968386869e36, 1.7976931348623157e308, -9998.0]
 )
+_FARTHEST = 1e3  # median deviations from the median, beyond which a value may be broken
 _MOST = 3  # different marks in one column
 _FAR = 10.0  # ranges of the others, beyond which any number that repeats is noticed
 
@@ -62,6 +63,27 @@ def remarks(columns: Iterable[tuple[str, Floats]]) -> list[str]:
         for marks in [suspects(values)]
         for mark, count in marks.items()
     ]
+
+
+def farthest(columns: Mapping[str, Floats], rows: Sequence[int]) -> str:
+    """A clause that names the value far outside all others of its column, '' if there is none.
+
+    Args:
+        columns: Columns, (n,) each, by what they are called.
+        rows: Numbers of the rows, (n,).
+
+    >>> farthest({"model 'a'": np.array([1.0, 2.0, 1e9, 3.0])}, [1, 2, 3, 4])
+    "the value farthest from the others is 1000000000 of model 'a' at row 3"
+    """
+    found, most = "", _FARTHEST
+    for what, values in columns.items():
+        off = np.abs(values - np.nanmedian(values))
+        spread = float(np.nanmedian(off))
+        k = int(np.nanargmax(off))
+        if spread > 0 and off[k] > most * spread:
+            most = float(off[k]) / spread
+            found = f"{number_text(float(values[k]))} of {what} at row {rows[k]}"
+    return f"the value farthest from the others is {found}" if found else ""
 
 
 def made_missing(

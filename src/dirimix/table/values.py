@@ -10,13 +10,23 @@ import pandas as pd
 from dirimix._arrays import Floats, Mask
 from dirimix.errors import InputError
 
+_LARGEST = 1e100  # size of a number whose square, and the sum of many such, is one too
+
 
 def numbers(column: pd.Series, what: str) -> Floats:
     """The column as floats, (n,), NaN where empty; text counts if all of it reads as numbers.
 
     Raises:
-        InputError: If some value is no real number, with its row.
+        InputError: If some value is no real number, or too large to be squared, with its row.
     """
+    values = _floats(column, what)
+    large = np.isfinite(values) & (np.abs(values) > _LARGEST)
+    remedy = "correct it, leave it empty if it is unknown, or take a larger unit"
+    refuse(large, values, what, f"at most {_LARGEST:g} in size", remedy)
+    return values
+
+
+def _floats(column: pd.Series, what: str) -> Floats:
     if pd.api.types.is_bool_dtype(column.dtype) or not (
         pd.api.types.is_numeric_dtype(column.dtype) or is_text(column)
     ):
