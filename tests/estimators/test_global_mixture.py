@@ -194,6 +194,19 @@ def test_draws_are_taken_until_the_effective_size_is_reached(trio):
     assert late.sampling_["draws"] == HURRIED["draws"]
 
 
+def test_draws_go_on_by_themselves_up_to_four_times(trio):
+    few = {"chains": 4, "draws": 100, "warmup": 100}
+    alone = fitted(DirichletMixture, trio, "abc", **few, min_ess=0)
+    assert (alone.sampling_["draws"], alone.sampling_["ended"]) == (100, "draws")
+    mixture = fitted(DirichletMixture, trio, "abc", **few)
+    draws: Any = mixture.sampling_["draws"]
+    assert 100 < draws <= 400
+    if mixture.sampling_["ended"] == "ess":
+        assert mixture.diagnostics_[["ess_bulk", "ess_tail"]].min().min() >= 400
+    hurried = fitted(DirichletMixture, trio, "abc", **HURRIED)
+    assert (hurried.sampling_["draws"], hurried.sampling_["ended"]) == (80, "draws")
+
+
 def test_the_seed_decides_the_draws(trio):
     first, again, other = (
         fitted(DirichletMixture, trio, "abc", **HURRIED, random_state=seed) for seed in (3, 3, 4)

@@ -54,6 +54,30 @@ class TwoModes:
         )
 
 
+@dataclass(frozen=True)
+class Walled:
+    """A normal with a correlation of 0.9 around (0.1, 0.8), cut off at the unit square."""
+
+    bounce: bool = True
+
+    def target(self) -> Target:
+        precision = np.linalg.inv(COVARIANCE)
+        return Target(
+            log_density=lambda q: -0.5 * (q - CENTRE) @ precision @ (q - CENTRE),
+            force=None,
+            collect=lambda q: {"q": q},
+            scale=COVARIANCE,
+            adapt=np.ones(2, dtype=bool),
+            gaussian=np.zeros(2, dtype=bool),
+            monitor="q",
+            dense=True,
+            walls=np.array([[0.0, 1.0], [0.0, 1.0]]) if self.bounce else None,
+        )
+
+
+CENTRE, COVARIANCE = np.array([0.1, 0.8]), np.array([[0.09, 0.081], [0.081, 0.09]])
+
+
 def drawn(model, start: np.ndarray, kernel: str = "hmc") -> np.ndarray:
     settings = Settings(chains=len(start), draws=2000, warmup=300, kernel=kernel, seed=4)
     names = [str(j) for j in range(start.shape[1])]
@@ -74,6 +98,21 @@ def test_other_kernels_draw_from_the_same_law(kernel):
     q = drawn(Normal(), np.zeros((2, 3)), kernel)
     for j, variance in enumerate((4.0, 1.0, 1.0)):
         assert Law(0, variance, 3 * variance**2).largest_z(q[..., j]) < LIMIT
+
+
+@pytest.mark.parametrize("kernel", ["hmc", "nuts", "metropolis"])
+def test_walls_cut_a_density_off_without_bending_it(kernel):
+    q = drawn(Walled(), np.full((2, 2), 0.5), kernel)
+    assert np.all((q >= 0) & (q <= 1))
+    nodes = (np.arange(400) + 0.5) / 400
+    grid = np.stack(np.meshgrid(nodes, nodes, indexing="ij"), axis=-1) - CENTRE
+    mass = np.exp(-0.5 * np.einsum("...i,ij,...j", grid, np.linalg.inv(COVARIANCE), grid))
+    for j in range(2):
+        law = Law.of_grid(mass.sum(axis=1 - j), nodes)
+        assert law.largest_z(q[..., j]) < LIMIT
+    # the control: with nothing done at the walls
+    open_ended = drawn(Walled(bounce=False), np.full((2, 2), 0.5), kernel)
+    assert Law.of_grid(mass.sum(axis=1), nodes).largest_z(open_ended[..., 0]) > LIMIT
 
 
 def test_jumps_join_modes():

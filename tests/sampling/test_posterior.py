@@ -35,9 +35,6 @@ def test_good_draws_pass_and_each_fault_is_seen():
     for values, word in ((elsewhere, "rhat above"), (repeated, "ess_bulk below")):
         reasons = judge(posterior.diagnose(of(values)), calm).reasons
         assert any(reason.startswith(word) for reason in reasons)
-    assert judge(found, calm | {"diverging": np.tile(np.arange(1000) < 2, (4, 1))}).reasons == (
-        "0.20% of the draws diverged (limit 0.1%)",
-    )
     slow = {"energy": np.cumsum(WEIGHT[..., 0, 0], axis=1)}
     assert judge(found, calm | slow).reasons[0].startswith("energy moved too little")
 

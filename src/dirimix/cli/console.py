@@ -67,8 +67,8 @@ class ConsoleReporter:
     def complain(self, unconverged: Mapping[str, tuple[str, ...]], place: str) -> None:
         """Write what has not converged, quiet or not."""
         which = ", ".join(f"{name} ({'; '.join(why)})" for name, why in unconverged.items())
-        end = "" if self.accepted else ", or accept them with --allow-unconverged"
-        marked = f"the outputs in {place} are marked: sample longer{end}"
+        end = "" if self.accepted else "; --allow-unconverged accepts them"
+        marked = f"the outputs in {place} are marked (docs/not-converged.md){end}"
         sys.stderr.write(f"dirimix: not converged: {which}; {marked}\n")
 
 

@@ -12,7 +12,7 @@ from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
 from dirimix.estimators.transforms.scaled import from_scale
 from dirimix.laws.noise_prior import NOISE_PRIORS, AbstractNoisePrior, PriorName, chosen_prior
-from dirimix.sampling import convergence, posterior, sampler
+from dirimix.sampling import convergence, modes, posterior, sampler
 from dirimix.sampling.posterior import Quantity
 from dirimix.sampling.progress import Listener
 from dirimix.sampling.target import Sampleable, Settings
@@ -128,7 +128,8 @@ class AbstractSampledMixture(AbstractMixture):
             self.progress,
             heavy=heavy,
         )
-        verdict = convergence.judge(sample.summary, sample.stats)
+        kept = posterior.overview(self._quantities(sample.draws, table))
+        verdict = convergence.judge(sample.summary, sample.stats, modes.apart(kept))
         self.diagnostics_ = sample.summary
         self.converged_, self.reasons_ = verdict.converged, verdict.reasons
         self.sampling_ = posterior.sampling_record(sample, settings, verdict)

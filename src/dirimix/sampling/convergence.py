@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from arviz_stats.base.array import array_stats
+from scipy.stats import binom
 
 from dirimix.sampling.rhat_ess import check_chains
 
@@ -17,6 +18,20 @@ MAX_RHAT = 1.01
 MIN_ESS = 400.0
 MAX_DIVERGENT_SHARE = 0.001
 MIN_BFMI = 0.3
+_SURPRISE = 0.05
+_ROUNDING = 4 * np.finfo(float).eps  # of a quantity's size: it has not varied
+
+# what to try, by what is wrong; docs/not-converged.md has the same names
+ADVICE = {
+    "size": "more draws: a larger draws, or min_ess = 400",
+    "mixing": "a longer warmup, then more draws",
+    "modes": "leaving out one of the models that exchange, or more chains to see how often each "
+    "mode is found",
+    "divergences": "a longer warmup, then checking the rows that no model comes near",
+    "energy": "a longer warmup",
+    "unmade": "chains = 4",
+    "values": "checking the scales of the columns",
+}
 
 
 def summarise(draws: np.ndarray, names: list[str]) -> pd.DataFrame:
@@ -43,51 +58,103 @@ def bfmi(energy: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether the checks passed, and in words which did not."""
+class Fault:
+    """A check that failed, or that could not be made.
 
-    converged: bool
-    reasons: tuple[str, ...]
-
-
-def faults(summary: pd.DataFrame, min_ess: float = MIN_ESS) -> tuple[str, ...]:
-    """What is wrong with the rows of a summary, in words: R-hat, effective sample sizes, NaN.
-
-    A quantity that never varied (a weight that is exactly 0) has no defined R-hat and is passed.
+    Attributes:
+        cause: Key of `ADVICE`.
+        words: What was found.
     """
-    rows = summary[summary["sd"] > 0]
-    lost = np.asarray(summary["parameter"])[~np.isfinite(np.asarray(summary["sd"]))]
+
+    cause: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.words} (try {ADVICE[self.cause]})"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether all checks passed, and those that did not."""
+
+    faults: tuple[Fault, ...]
+
+    @property
+    def converged(self) -> bool:
+        """Whether the sample may be read as an answer."""
+        return not self.faults
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Which checks failed and what to try, in words; one advice is given once."""
+        told: set[str] = set()
+        words = []
+        for fault in self.faults:
+            words.append(fault.words if fault.cause in told else str(fault))
+            told.add(fault.cause)
+        return tuple(words)
+
+
+def faults(summary: pd.DataFrame, min_ess: float = MIN_ESS) -> tuple[Fault, ...]:
+    """What is wrong with the rows of a summary: draws that are no numbers, R-hat, sample sizes.
+
+    A quantity that never varied (a weight that is exactly 0) has no defined R-hat and is passed;
+    one that varied and has none has not been checked, which is a fault.
+    """
+    lost = summary.loc[~np.isfinite(summary["sd"])]
+    rows = summary.loc[summary["sd"] > _ROUNDING * summary["mean"].abs()]
     found = []
     if len(lost):
-        first = lost[0]
-        found.append(f"draws of {len(lost)} quantities are no finite number (first {first})")
-    for column, bad, limit in (
-        ("rhat", rows["rhat"] > MAX_RHAT, f"above {MAX_RHAT}"),
-        ("ess_bulk", rows["ess_bulk"] < min_ess, f"below {min_ess:.0f}"),
-        ("ess_tail", rows["ess_tail"] < min_ess, f"below {min_ess:.0f}"),
+        first = list(lost["parameter"])[0]
+        words = f"draws of {len(lost)} quantities are no finite number (first {first})"
+        found.append(Fault("values", words))
+    for column, cause, bad, limit in (
+        ("rhat", "mixing", rows["rhat"] > MAX_RHAT, f"above {MAX_RHAT}"),
+        ("ess_bulk", "size", rows["ess_bulk"] < min_ess, f"below {min_ess:.0f}"),
+        ("ess_tail", "size", rows["ess_tail"] < min_ess, f"below {min_ess:.0f}"),
     ):
+        unmade = int(rows[column].isna().sum())
+        if unmade:
+            words = f"{column} cannot be computed for {unmade} of {len(rows)} quantities"
+            found.append(Fault("unmade", words))
         if np.any(bad):
             values = np.asarray(rows[column])
             worst = rows.iloc[np.nanargmax(values) if column == "rhat" else np.nanargmin(values)]
-            found.append(
+            words = (
                 f"{column} {limit} for {bad.sum()} of {len(rows)} quantities "
                 f"(worst {worst['parameter']}: {worst[column]:.4g})"
             )
+            found.append(Fault(cause, words))
     return tuple(found)
 
 
-def judge(summary: pd.DataFrame, stats: Mapping[str, np.ndarray]) -> Verdict:
-    """Check every row of a summary, the share of divergent draws, and the energy.
+def judge(
+    summary: pd.DataFrame, stats: Mapping[str, np.ndarray], modes: str | None = None
+) -> Verdict:
+    """Check every row of a summary, the divergent draws, and the energy.
+
+    Divergences are judged with the uncertainty of their count: they are a fault where so many
+    would be a surprise (a probability below 5 %) if a share of `MAX_DIVERGENT_SHARE` diverged.
 
     Args:
         summary: As `summarise` gives it.
-        stats: `diverging` and `energy` of every draw, (chains, draws) each.
+        stats: `diverging` and `energy` of every draw, (chains, draws) each; the energy is not a
+            number throughout where the kernel has none.
+        modes: In words, that chains are in modes of their own, as `modes.apart` says it.
     """
-    reasons = list(faults(summary))
-    share = float(np.mean(stats["diverging"]))
-    if share > MAX_DIVERGENT_SHARE:
-        reasons.append(f"{share:.2%} of the draws diverged (limit {MAX_DIVERGENT_SHARE:.1%})")
-    moved = bfmi(stats["energy"])
-    if moved < MIN_BFMI:
-        reasons.append(f"energy moved too little between draws (BFMI {moved:.2g} < {MIN_BFMI})")
-    return Verdict(not reasons, tuple(reasons))
+    found = list(faults(summary))
+    if modes is not None:
+        # what follows from it needs no advice of its own
+        found = [f for f in found if f.cause not in ("mixing", "size")]
+        found.append(Fault("modes", modes))
+    diverging = np.asarray(stats["diverging"])
+    count, n = int(diverging.sum()), diverging.size
+    if binom.sf(count - 1, n, MAX_DIVERGENT_SHARE) < _SURPRISE:
+        words = f"{count} of {n} draws diverged (limit {MAX_DIVERGENT_SHARE:.1%})"
+        found.append(Fault("divergences", words))
+    energy = np.asarray(stats["energy"])
+    moved = np.inf if np.isnan(energy).all() else bfmi(energy)
+    if not moved >= MIN_BFMI:
+        words = f"energy moved too little between draws (BFMI {moved:.2g} < {MIN_BFMI})"
+        found.append(Fault("energy", words))
+    return Verdict(tuple(found))

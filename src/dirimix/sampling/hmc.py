@@ -13,8 +13,9 @@ by a function of the position alone, so the map keeps volume and can be reversed
 function is, and the Metropolis test at the end, with the exact density, makes the chain exact.
 
 Where a target has walls, trajectories are reflected there, which keeps volume and energy (Afshar
-and Domke 2015, "Reflection, refraction, and Hamiltonian Monte Carlo"); the other kernels see the
-density mirrored at every wall, and are folded back between iterations.
+and Domke 2015, "Reflection, refraction, and Hamiltonian Monte Carlo"); the other kernels walk in
+the density mirrored at every wall, and only what is kept of a draw is folded back: a metric with
+correlations is no mirror image of itself.
 """
 
 from collections.abc import Callable
@@ -128,6 +129,7 @@ def _compile(target: Target, settings: Settings) -> Callable:
             "lp": state.logdensity,
         }
         at = cast(Array, state.position)
+        at = at if fold is None else fold(at)
         return {"position": at[adapted], **target.collect(at)}, stats
 
     def advance(chain: Chain, tuning: Tuning, count: Array, warmup: Array) -> Any:
@@ -136,9 +138,6 @@ def _compile(target: Target, settings: Settings) -> Callable:
             key, key_iterate, key_jump = jax.random.split(key, 3)
             step = jnp.where(warmup, jnp.exp(search.log_step), tuning.step)
             state, info, steps = iterate(key_iterate, state, tuning._replace(step=step))
-            if fold is not None:
-                at = fold(state.position)
-                state = HMCState(at, state.logdensity, gradient(at))
             if target.jump is not None and not walks:
                 state = _jump(key_jump, state, target.jump, density, gradient)
             search = _search(search, info.acceptance_rate, aim)

@@ -46,6 +46,21 @@ def diagnose(checked: Mapping[str, Quantity]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+def overview(kept: Mapping[str, Quantity]) -> dict[str, np.ndarray]:
+    """Draws of every scalar by name, (chains, draws), those of a site averaged over the sites."""
+    found = {}
+    for name, quantity in kept.items():
+        values, coords = quantity.values, quantity.coords
+        if "point" in quantity.dims:
+            axis = quantity.dims.index("point")
+            values = values.mean(axis=2 + axis)
+            coords = coords[:axis] + coords[axis + 1 :]
+        flat = values.reshape(*values.shape[:2], -1)
+        names = Quantity(values, coords=coords).names(name)
+        found |= {n: flat[..., i] for i, n in enumerate(names)}
+    return found
+
+
 def sampling_record(
     sample: Sample, settings: Settings, verdict: convergence.Verdict
 ) -> dict[str, object]:
@@ -71,8 +86,7 @@ def warn_unless(verdict: convergence.Verdict, what: str) -> None:
     """Issue a `ConvergenceWarning` where the checks failed."""
     if not verdict.converged:
         warnings.warn(
-            f"{what} has not converged: {'; '.join(verdict.reasons)}; more draws or a longer "
-            "warmup may help",
+            f"{what} has not converged: {'; '.join(verdict.reasons)}",
             ConvergenceWarning,
             stacklevel=4,
         )

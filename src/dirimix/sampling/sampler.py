@@ -26,7 +26,9 @@ WINDOWS = (
     (0.04, 0.15), (0.06, 0.25), (0.1, 0.5), (0.2, 0.75), (0.25, 1.0), (0.35, 1.0),
 )  # fmt: skip
 _MIN_WINDOW = 10  # iterations
-_ADDED = 0.1  # draws that are added until the checks pass, as a share of those asked for
+_ADDED = 0.1  # draws that are added until `min_ess` is there, as a share of those asked for
+_ADDED_ALONE = 0.25  # the same where none is given
+_AT_MOST = 4  # times the draws asked for, where none is given
 
 Diagnose = Callable[[dict[str, np.ndarray]], pd.DataFrame]
 
@@ -90,20 +92,25 @@ def sample(
             results = [(end, old + new) for (_, old), (end, new) in zip(results, more, strict=True)]
             draws, stats = _stacked(results)
             summary = diagnose(draws)
-            ended = _ended(summary, settings, begun)
-            count = ceil(_ADDED * settings.draws)
+            ended = _ended(summary, settings, stats["lp"].shape[1], begun)
+            count = ceil((_ADDED_ALONE if settings.min_ess is None else _ADDED) * settings.draws)
     del draws["position"]
     gradients += int(stats["n_steps"].sum())
     seconds = time.perf_counter() - begun
     return Sample(draws, stats, float(tuning.step), gradients, seconds, ended, summary)
 
 
-def _ended(summary: pd.DataFrame, settings: Settings, begun: float) -> str | None:
-    """What ends the sampling here, None to go on."""
-    if settings.min_ess is None:
+def _ended(summary: pd.DataFrame, settings: Settings, drawn: int, begun: float) -> str | None:
+    """What ends the sampling after so many draws, None to go on."""
+    if settings.min_ess == 0:
         return "draws"
-    if not convergence.faults(summary, settings.min_ess):
+    min_ess = convergence.MIN_ESS if settings.min_ess is None else settings.min_ess
+    # more draws mend no others
+    mendable = ("size", "mixing")
+    if not any(f.cause in mendable for f in convergence.faults(summary, min_ess)):
         return "ess"
+    if settings.min_ess is None and drawn >= _AT_MOST * settings.draws:
+        return "draws"
     spent = time.perf_counter() - begun
     return "time" if settings.max_seconds is not None and spent > settings.max_seconds else None
 

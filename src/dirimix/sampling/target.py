@@ -27,7 +27,8 @@ class Settings:
         target_accept: Acceptance that the step size is tuned for.
         seed: Same seed, same draws.
         min_ess: Effective sample size to reach, with an R-hat that passes: after `draws`
-            a tenth as many more, again and again until it is there; None for `draws` alone.
+            a tenth as many more, again and again until it is there; 0 for `draws` alone. None
+            for that of the checks, and at most four times as many draws.
         max_seconds: Wall time after which no more are begun, warm-up included.
     """
 
@@ -48,11 +49,14 @@ class Settings:
         for name, least in (("chains", 1), ("draws", 4), ("warmup", 20)):
             check_whole(getattr(self, name), name, least)
         check_positive(self.trajectory, "trajectory")
-        for name in ("min_ess", "max_seconds"):
-            if getattr(self, name) is not None:
-                check_positive(getattr(self, name), name)
-        if self.max_seconds is not None and self.min_ess is None:
-            raise InputError("max_seconds ends the search for min_ess; give min_ess too")
+        if self.max_seconds is not None:
+            check_positive(self.max_seconds, "max_seconds")
+        if self.min_ess is not None and self.min_ess != 0:
+            check_positive(self.min_ess, "min_ess")
+        if self.max_seconds is not None and self.min_ess == 0:
+            raise InputError(
+                "max_seconds ends the search for min_ess, and min_ess is 0: draws alone"
+            )
 
 
 @dataclass(frozen=True)
