@@ -30,7 +30,7 @@ def _init(arguments: argparse.Namespace) -> bool:
         raise InputError(f"{str(out)!r} is there already; name another file with --out")
     if not out.parent.is_dir():
         raise InputError(f"there is no folder {str(out.parent)!r}; make it, or name another --out")
-    from dirimix.study.draft import study_text
+    from dirimix.cli.draft import study_text
     from dirimix.table.files import read_frame, whole_file
     from dirimix.table.guess import guess
 
