@@ -5,7 +5,7 @@ BIN := .venv/bin
 install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/python -e '.[$(1)]'; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(1)]'; fi
 
-.PHONY: demo test lint paper verify bench fresh clean
+.PHONY: demo test lint test-fits test-rest paper verify bench fresh clean
 
 .venv.ok: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirimix needs Python >= 3.11")'
@@ -23,8 +23,16 @@ lint: .venv.ok
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
-test: lint
-	$(BIN)/pytest -m 'not slow'
+# two at a time: the fits take as long as all the rest
+FITS := tests/estimators tests/sampling tests/likelihood
+test: .venv.ok
+	$(MAKE) --jobs 2 --output-sync=target lint test-fits test-rest
+
+test-fits: .venv.ok
+	$(BIN)/pytest -m 'not slow' $(FITS)
+
+test-rest: .venv.ok
+	$(BIN)/pytest -m 'not slow' $(addprefix --ignore=,$(FITS))
 
 # what the paper found and what it asked for, from the data sets of studies/*.toml: hours
 paper: .venv.ok

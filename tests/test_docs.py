@@ -207,7 +207,7 @@ def test_priors_are_those_in_use(name, monkeypatch):
     texts = sections(DOCS / "methods.md")
     same = "The same priors." in texts[name]
     listed = rows(texts["bma-closed-form" if same else name])
-    patterns = {quoted(p)[0]: re.escape(quoted(t)[0]).replace("…", ".+") for p, t in listed}
+    patterns = {quoted(p)[0]: re.escape(quoted(t)[0]).replace("…", ".*") for p, t in listed}
     assert set(patterns) == set(member.priors_)
     for parameter, text in member.priors_.items():
         assert re.fullmatch(patterns[parameter], text), (parameter, text)
@@ -227,7 +227,7 @@ def _verbs() -> dict[str, argparse.ArgumentParser]:
     return found | {"data": inner.choices["fetch"]}
 
 
-@pytest.mark.parametrize("verb", ["data", "fit", "predict", "check", "run", "report"])
+@pytest.mark.parametrize("verb", ["init", "data", "fit", "predict", "check", "run", "report"])
 def test_options_of_commands(verb):
     common = {"--help", "--seed", "--quiet"}
     listed = {o.split()[0] for cell in rows(sections(DOCS / "command-line.md")[f"dirimix {verb}"])

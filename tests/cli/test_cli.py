@@ -167,7 +167,7 @@ def test_an_unconverged_fit_marks_its_outputs_and_predictions(tmp_path, monkeypa
     arguments = ["predict", str(tmp_path / "out"), str(tmp_path / "t.csv"), "--out", str(out)]
     assert main(arguments) == 3
     assert not pd.read_csv(out)["converged"].any()
-    assert "or accept them with --allow-unconverged" in capsys.readouterr().err
+    assert "--allow-unconverged accepts them" in capsys.readouterr().err
     assert main([*arguments, "--allow-unconverged"]) == 0
     assert "accept them" not in capsys.readouterr().err
     assert (tmp_path / "out" / "posterior-stand-in.nc").is_file()

@@ -11,6 +11,7 @@ import dirimix
 from dirimix import DirichletMixture, GPCorrection, LocalDirichletMixture
 from dirimix.estimators.fields.choice import make_field
 from dirimix.laws.transforms import Identity
+from dirimix.table.sites import Reach
 from dirimix.table.space import make_space
 from monte_carlo import LIMIT
 
@@ -30,9 +31,11 @@ def posed(estimator, sites: pd.DataFrame, draws: int = 24, **options: Any):
     estimator.weight_draws_ = rng.dirichlet(np.ones(k), draws)
     estimator.transform_, estimator.kinds_, estimator.levels_ = Identity(), {}, {}
     estimator.space_ = space = make_space(estimator.coords, estimator.geo, estimator.periodic)
+    places = sites[list(estimator.coords)].to_numpy()
+    estimator.reach_ = Reach(space, space.canonical(places), {})
     if isinstance(estimator, LocalDirichletMixture):
         form = {"field": estimator.field, "form": estimator.form, "length_scale": None} | options
-        x = space.embed(sites[list(estimator.coords)].to_numpy())
+        x = space.embed(places)
         estimator.field_ = make_field(x, k, space, **form)
         shapes = estimator.field_.shapes()
         estimator.latents_ = {n: rng.normal(size=(draws, *s)) for n, s in shapes.items()}

@@ -156,7 +156,7 @@ class DirichletMixture(AbstractGlobalMixture):
     >>> y = 0.6 * table["a"] + 0.4 * table["b"] + 0.4 * np.cos(3 * x)
     >>> mixture = DirichletMixture(["x"], ["a", "b"], chains=2, min_ess=400).fit(table, y)
     >>> mixture.predict_interval(table.head(1)).round(1)
-    array([[-0.2,  1. ]])
+    array([[-0.1,  1. ]])
     """
 
     alpha_scale: float = 1.0

@@ -44,8 +44,8 @@ class SingleModel(AbstractMixture):
     >>> y = 0.6 * table["a"] + 0.4 * table["b"] + 0.4 * np.cos(3 * x)
     >>> alone = SingleModel(["x"], ["a", "b"], "a").fit(table, y)
     >>> alone.predict_interval(table.head(2), coverage=0.5).round(2)
-    array([[-0.34,  0.34],
-           [ 0.5 ,  1.19]])
+    array([[-0.35,  0.35],
+           [ 0.49,  1.19]])
     """
 
     model: str | None = field(default=None, kw_only=False)
