@@ -149,12 +149,66 @@ class AbstractProcess(AbstractField):
         }
 
 
-@dataclass(frozen=True)
-class DenseField(AbstractProcess):
-    """The process at the training sites themselves: exact, any p, of cost n^3 a gradient."""
+class AbstractPointProcess(AbstractProcess):
+    """A process that its values at some points determine, or leave little of at the sites."""
+
+    @property
+    @abstractmethod
+    def nodes(self) -> np.ndarray:
+        """The points, (m, p)."""
+
+    @property
+    @abstractmethod
+    def jitter(self) -> float:
+        """Variance added to the unit variance at the points."""
 
     def latent_shape(self) -> tuple[int, ...]:
-        return (len(self.x),)
+        return (len(self.nodes),)
+
+    def unit_field_at(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        fields, shares = [], []
+        for z, length in zip(p["z"], self.lengths(p)[:, list(self.axis_of)], strict=True):
+            cross = _gaussian(self.nodes / length, x_new / length)
+            seen = solve_triangular(self._root(length), cross, lower=True, check_finite=False)
+            fields.append(seen.T @ z.T)
+            shares.append(np.einsum("mn,mn->n", seen, seen))
+        return np.stack(fields), np.stack(shares)
+
+    def node_weights(
+        self, z: np.ndarray, length: np.ndarray, prior: PriorDraw, rng: np.random.Generator
+    ) -> np.ndarray:
+        root = self._root(length)
+        noise = np.sqrt(self.jitter) * rng.standard_normal((len(self.nodes), self.n_models))
+        return cho_solve((root, True), root @ z.T - prior.at(self.nodes) - noise)
+
+    def places(self, x_new: np.ndarray) -> np.ndarray:
+        return x_new
+
+    def kernel_sums(
+        self, places: np.ndarray, length: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
+        return row_product(_gaussian(places / length, self.nodes / length), weights)
+
+    def _root(self, length: np.ndarray) -> np.ndarray:
+        own = _gaussian(self.nodes / length, self.nodes / length)
+        return np.linalg.cholesky(own + self.jitter * np.eye(len(self.nodes)))
+
+
+def _gaussian(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.exp(-0.5 * cdist(a, b, "sqeuclidean"))
+
+
+@dataclass(frozen=True)
+class DenseField(AbstractPointProcess):
+    """The process at the training sites themselves: exact, any p, of cost n^3 a gradient."""
+
+    @property
+    def nodes(self) -> np.ndarray:
+        return self.x
+
+    @property
+    def jitter(self) -> float:
+        return JITTER
 
     def form(self) -> str:
         return f"exact at the {len(self.x)} sites"
@@ -163,32 +217,3 @@ class DenseField(AbstractProcess):
         gap = (self.x[:, None] - self.x[None]) / self.rho(p["length"])[jnp.array(self.axis_of)]
         gram = jnp.exp(-0.5 * jnp.sum(gap**2, axis=-1)) + JITTER * jnp.eye(len(self.x))
         return jnp.linalg.cholesky(gram) @ p["z"].T
-
-    def unit_field_at(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        fields, shares = [], []
-        for z, length in zip(p["z"], self.lengths(p)[:, list(self.axis_of)], strict=True):
-            own, cross = (
-                cdist(x / length, self.x / length, "sqeuclidean") for x in (self.x, x_new)
-            )
-            root = np.linalg.cholesky(np.exp(-0.5 * own) + JITTER * np.eye(len(self.x)))
-            basis = solve_triangular(root, np.exp(-0.5 * cross).T, lower=True).T
-            fields.append(basis @ z.T)
-            shares.append(np.sum(basis**2, axis=1))
-        return np.stack(fields), np.stack(shares)
-
-    def node_weights(
-        self, z: np.ndarray, length: np.ndarray, prior: PriorDraw, rng: np.random.Generator
-    ) -> np.ndarray:
-        own = cdist(self.x / length, self.x / length, "sqeuclidean")
-        root = np.linalg.cholesky(np.exp(-0.5 * own) + JITTER * np.eye(len(self.x)))
-        noise = np.sqrt(JITTER) * rng.standard_normal((len(self.x), self.n_models))
-        return cho_solve((root, True), root @ z.T - prior.at(self.x) - noise)
-
-    def places(self, x_new: np.ndarray) -> np.ndarray:
-        return x_new
-
-    def kernel_sums(
-        self, places: np.ndarray, length: np.ndarray, weights: np.ndarray
-    ) -> np.ndarray:
-        gap = cdist(places / length, self.x / length, "sqeuclidean")
-        return row_product(np.exp(-0.5 * gap), weights)

@@ -7,14 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.linalg import cho_solve, solve_triangular
-from scipy.spatial.distance import cdist
 
 from dirimix.estimators.fields.field import Params
-from dirimix.estimators.fields.gaussian_process import AbstractProcess
+from dirimix.estimators.fields.gaussian_process import AbstractPointProcess
 from dirimix.estimators.fields.length_scale import LengthScalePrior
-from dirimix.estimators.fields.pathwise import PriorDraw
-from dirimix.laws.sites import row_product
 
 # added to the unit variance at the points: their values then pass through single precision
 _JITTER = 1e-6
@@ -27,7 +23,7 @@ _LONGEST = 64.0  # times the default
 
 
 @dataclass(frozen=True)
-class InducingField(AbstractProcess):
+class InducingField(AbstractPointProcess):
     """The process given its values at m of the sites, its inducing points (any p).
 
     log alpha at any site is the exact conditional mean given those values. What that leaves out
@@ -42,8 +38,13 @@ class InducingField(AbstractProcess):
     points: np.ndarray
     widened: float = 1.0
 
-    def latent_shape(self) -> tuple[int, ...]:
-        return (len(self.points),)
+    @property
+    def nodes(self) -> np.ndarray:
+        return self.points
+
+    @property
+    def jitter(self) -> float:
+        return _JITTER
 
     def form(self) -> str:
         by = f", which resolve length scales {self.widened:.2g} times the usual"
@@ -71,46 +72,12 @@ class InducingField(AbstractProcess):
         solved = jax.scipy.linalg.solve_triangular(root.T, p["z"].T, lower=False)
         return _kernel(x, points, wave, dtype) @ solved.astype(dtype)
 
-    def unit_field_at(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        fields, shares = [], []
-        for z, length in zip(p["z"], self.lengths(p), strict=True):
-            scale = length[list(self.axis_of)]
-            root = _root(self.points / scale)
-            cross = _gaussian(self.points / scale, x_new / scale)
-            seen = solve_triangular(root, cross, lower=True, check_finite=False)
-            fields.append(seen.T @ z.T)
-            shares.append(np.einsum("mn,mn->n", seen, seen))
-        return np.stack(fields), np.stack(shares)
-
-    def node_weights(
-        self, z: np.ndarray, length: np.ndarray, prior: PriorDraw, rng: np.random.Generator
-    ) -> np.ndarray:
-        root = _root(self.points / length)
-        noise = np.sqrt(_JITTER) * rng.standard_normal((len(self.points), self.n_models))
-        return cho_solve((root, True), root @ z.T - prior.at(self.points) - noise)
-
-    def places(self, x_new: np.ndarray) -> np.ndarray:
-        return x_new
-
-    def kernel_sums(
-        self, places: np.ndarray, length: np.ndarray, weights: np.ndarray
-    ) -> np.ndarray:
-        return row_product(_gaussian(places / length, self.points / length), weights)
-
 
 def _kernel(a: np.ndarray, b: np.ndarray, wave: Array, dtype: Any) -> Array:
     """exp(-sum_j wave_j (a_j - b_j)^2 / 2) between points (n, p) and (m, p), (n, m)."""
     first, second, by = (jnp.asarray(v, dtype) for v in (a, b, wave))
     gaps = ((first[:, j, None] - second[None, :, j]) ** 2 * by[j] for j in range(a.shape[1]))
     return jnp.exp(-0.5 * sum(gaps))
-
-
-def _gaussian(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.exp(-0.5 * cdist(a, b, "sqeuclidean"))
-
-
-def _root(points: np.ndarray) -> np.ndarray:
-    return np.linalg.cholesky(_gaussian(points, points) + _JITTER * np.eye(len(points)))
 
 
 def make_inducing_field(
