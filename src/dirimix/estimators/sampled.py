@@ -128,12 +128,13 @@ class AbstractSampledMixture(AbstractMixture):
             self.progress,
             heavy=heavy,
         )
-        kept = posterior.overview(self._quantities(sample.draws, table))
-        verdict = convergence.judge(sample.summary, sample.stats, modes.apart(kept))
+        kept = self._quantities(sample.draws, table)
+        apart = modes.apart(posterior.overview(kept))
+        verdict = convergence.judge(sample.summary, sample.stats, apart)
         self.diagnostics_ = sample.summary
         self.converged_, self.reasons_ = verdict.converged, verdict.reasons
         self.sampling_ = posterior.sampling_record(sample, settings, verdict)
-        self.posterior_ = self._data_tree(sample, table)
+        self.posterior_ = self._data_tree(sample, kept, table)
         posterior.warn_unless(verdict, type(self).__name__ + options)
         self.sigma_ = float(self.posterior_["posterior"]["sigma"].to_numpy().mean())
         return sample.draws
@@ -143,8 +144,10 @@ class AbstractSampledMixture(AbstractMixture):
         kept, points = self._quantities(draws, table), (self._points(table),)
         return kept | {"prediction": Quantity(self._predictions(kept, table), ("point",), points)}
 
-    def _data_tree(self, sample: sampler.Sample, table: Table) -> xr.DataTree:
-        points, quantities = self._points(table), self._quantities(sample.draws, table)
+    def _data_tree(
+        self, sample: sampler.Sample, quantities: Mapping[str, Quantity], table: Table
+    ) -> xr.DataTree:
+        points = self._points(table)
         prior = self._noise().scaled(self.y_scale_)
         shown = from_scale(table, self.transform_)
         y = observed(shown)
