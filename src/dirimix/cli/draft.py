@@ -2,6 +2,7 @@
 
 # pyright: strict
 
+import json
 from collections.abc import Sequence
 
 from dirimix.table.guess import Guess
@@ -66,7 +67,5 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A TOML string of any text."""
-    known = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    body = "".join(known.get(c, c if c.isprintable() else f"\\U{ord(c):08x}") for c in text)
-    return f'"{body}"'
+    """A TOML string of any text: that of JSON, but for one control character."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -17,8 +17,7 @@ _NOISE = ("y_scale", "noise_prior")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`fit TABLE --target ... --out DIR`."""
     parser.add_argument("table", metavar="TABLE", help="CSV, Parquet or netCDF, or data:NAME")
-    parser.add_argument("--target", metavar="COL", help="column of the observations")
-    parser.add_argument("--coords", metavar="A,B", help="columns of the coordinates")
+    options.add_columns(parser)
     parser.add_argument("--geo", metavar="LON,LAT", help="which of them are places on the globe")
     parser.add_argument(
         "--periodic", metavar="A=PERIOD,...", help="which of them come round, such as doy=365.25"
@@ -29,8 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="keep",
         help="several rows at a site: as they are, or averaged by their errors",
     )
-    parser.add_argument("--models", metavar="M1,M2,...", help="columns of the models")
-    parser.add_argument("--error", metavar="COL", help="column of the measurement errors")
     methods = ", ".join(METHODS)
     parser.add_argument(
         "--method",
@@ -93,12 +90,12 @@ def _fit(arguments: argparse.Namespace) -> bool:
     wanted = DataChoice(
         arguments.table,
         target=arguments.target,
-        coords=_columns(arguments.coords, "--coords"),
-        models=_columns(arguments.models, "--models"),
+        coords=options.columns(arguments.coords, "--coords"),
+        models=options.columns(arguments.models, "--models"),
         error=arguments.error,
         rows=arguments.rows,
         transform=arguments.transform,
-        geo=_columns(arguments.geo, "--geo"),
+        geo=options.columns(arguments.geo, "--geo"),
         periodic=options.periods(arguments.periodic),
         repeats=arguments.repeats,
         long=options.long_columns(arguments),
@@ -119,10 +116,6 @@ def _fit(arguments: argparse.Namespace) -> bool:
     outcome = fit_one(study, data, Path(arguments.out), reporter)
     reporter.finish(outcome, arguments.out)
     return not outcome.unconverged
-
-
-def _columns(text: str | None, flag: str) -> tuple[str, ...] | None:
-    return None if text is None else options.names(text, flag)
 
 
 def _flags(

@@ -13,10 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`init TABLE [--out STUDY.toml]`."""
     parser.add_argument("table", metavar="TABLE", help="CSV, Parquet or netCDF")
     parser.add_argument("--out", metavar="STUDY.toml", help="default: TABLE with this ending")
-    parser.add_argument("--target", metavar="COL", help="column of the observations")
-    parser.add_argument("--coords", metavar="A,B", help="columns of the coordinates")
-    parser.add_argument("--models", metavar="M1,M2,...", help="columns of the models")
-    parser.add_argument("--error", metavar="COL", help="column of the measurement errors")
+    options.add_columns(parser)
     options.add_common(parser)
     parser.set_defaults(act=_init)
 
@@ -37,8 +34,8 @@ def _init(arguments: argparse.Namespace) -> bool:
     found = guess(
         read_frame(table),
         target=arguments.target,
-        coords=_columns(arguments.coords, "--coords"),
-        models=_columns(arguments.models, "--models"),
+        coords=options.columns(arguments.coords, "--coords"),
+        models=options.columns(arguments.models, "--models"),
         error=arguments.error,
     )
     # a study names its table from its own folder
@@ -51,7 +48,3 @@ def _init(arguments: argparse.Namespace) -> bool:
         sys.stdout.write(f"written to {out}; correct it where it is wrong, then\n")
         sys.stdout.write(f"  dirimix check {out}\n  dirimix run {out}\n")
     return True
-
-
-def _columns(text: str | None, flag: str) -> tuple[str, ...] | None:
-    return None if text is None else options.names(text, flag)

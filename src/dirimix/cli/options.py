@@ -63,6 +63,23 @@ def add_common_of_fits(parser: argparse.ArgumentParser) -> None:
     add_common(parser)
 
 
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Options that say which column of a table is what."""
+    parser.add_argument("--target", metavar="COL", help="column of the observations")
+    parser.add_argument("--coords", metavar="A,B", help="columns of the coordinates")
+    parser.add_argument("--models", metavar="M1,M2,...", help="columns of the models")
+    parser.add_argument("--error", metavar="COL", help="column of the measurement errors")
+
+
+def columns(text: str | None, flag: str) -> tuple[str, ...] | None:
+    """The names that such an option has, if it is given.
+
+    Raises:
+        InputError: If a name is empty.
+    """
+    return None if text is None else names(text, flag)
+
+
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Options of how a table is read."""
     parser.add_argument(
