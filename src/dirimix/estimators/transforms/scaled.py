@@ -1,5 +1,6 @@
 """A table and a predictive law in the scale of a transform, and back in the unit of y."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -15,30 +16,34 @@ def to_scale(table: Table, transform: AbstractTransform) -> Table:
 
     Errors go by the delta method: times the slope of the transform at their value.
     """
-    if isinstance(transform, Identity):
-        return table
-    f = np.where(table.known, table.f, 1.0)
-    changed = {
-        "f": np.where(table.known, transform.to(f), np.nan),
-        "f_sd": np.where(table.known, transform.carry(f, table.f_sd), 0.0),
-    }
-    if table.y is not None:
-        changed |= {"y": transform.to(table.y), "y_err": transform.carry(table.y, table.y_err)}
-    return replace(table, **changed)
+    return _mapped(table, transform, transform.to, transform.carry, 1.0)
 
 
 def from_scale(table: Table, transform: AbstractTransform) -> Table:
     """The table of a fit in the unit of y again."""
+    return _mapped(table, transform, transform.back, transform.carry_back, 0.0)
+
+
+def _mapped(
+    table: Table,
+    transform: AbstractTransform,
+    value: Callable[[np.ndarray], np.ndarray],
+    error: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    allowed: float,
+) -> Table:
+    """The table through a function of its values and one of these and their errors.
+
+    `allowed` is a value that both take; it stands in for those of models that are not known.
+    """
     if isinstance(transform, Identity):
         return table
-    f = np.where(table.known, table.f, 0.0)
+    f = np.where(table.known, table.f, allowed)
     changed = {
-        "f": np.where(table.known, transform.back(f), np.nan),
-        "f_sd": np.where(table.known, transform.carry_back(f, table.f_sd), 0.0),
+        "f": np.where(table.known, value(f), np.nan),
+        "f_sd": np.where(table.known, error(f, table.f_sd), 0.0),
     }
     if table.y is not None:
-        y_err = transform.carry_back(table.y, table.y_err)
-        changed |= {"y": transform.back(table.y), "y_err": y_err}
+        changed |= {"y": value(table.y), "y_err": error(table.y, table.y_err)}
     return replace(table, **changed)
 
 
