@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from dirimix.estimators.base import AbstractMixture
 
 CORRECTED = "+gp"  # a method's name with this suffix mixes corrected models
+# groups of methods, which figures tell apart by colour
+SINGLE, SIMPLE, AVERAGING, GLOBAL, LOCAL = (
+    "single models", "simple weights", "model averaging", "global mixtures", "local mixtures",
+)  # fmt: skip
+GROUPS = (SINGLE, SIMPLE, AVERAGING, GLOBAL, LOCAL)
+_MODULES = {".baselines": SIMPLE, ".averaging": AVERAGING}  # whose methods are of one group
 LABEL = "@"  # what follows it tells two runs of one method apart
 # parameters of an estimator that are not a study's options: set here, or no plain values
 _NOT_OPTIONS = (
@@ -39,6 +45,13 @@ class Method:
     fixed: Mapping[str, object] = field(default_factory=dict)
     each_model: bool = False
     local: bool = False
+
+    @property
+    def group(self) -> str:
+        """Which of `GROUPS` it belongs to."""
+        if self.each_model or self.local:
+            return SINGLE if self.each_model else LOCAL
+        return _MODULES.get(self.estimator.rpartition(".")[0], GLOBAL)
 
     @property
     def kind(self) -> type["AbstractMixture"]:

@@ -126,6 +126,14 @@ TABLES = {
     "joint": Table(
         "the probability that all targets are above the level", "method * probability", "study"
     ),
+    "sites": Table(
+        "what was observed at every site",
+        "split row * observed observed_error distance",
+        "study",
+    ),
+    "model_values": Table(
+        "the value of every model at every site", "split row * model model_value", "study"
+    ),
     "pairs": Table("paired differences of scores", _PAIR, "study"),
     "ranking": Table(
         "the order of the methods",

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix.datasets.mass_formulas import FORMULAS, Calibrated, calibrate
-from dirimix.datasets.nuclear_notes import farthest
+from dirimix.datasets.nuclear_notes import MAGIC_NUMBERS, farthest
 from dirimix.datasets.record import LANDSCAPE, TEST, TRAIN, Dataset, Source
 
 FIRST_TEST_YEAR = 1981
@@ -66,6 +66,8 @@ def from_observations(observed: pd.DataFrame, checksums: Mapping[str, str]) -> D
         notes=tuple(_notes(frame)),
         labels={model: formula.label for model, formula in FORMULAS.items()},
         sha256=dict(checksums),
+        map_axes=("N", "Z"),
+        lines={"Z": MAGIC_NUMBERS, "N": MAGIC_NUMBERS},
     )
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from dirimix.datasets import ame
 from dirimix.datasets.ame import Nuclide
-from dirimix.datasets.nuclear_notes import farthest, gaps, large_errors, site_list
+from dirimix.datasets.nuclear_notes import MAGIC_NUMBERS, farthest, gaps, large_errors, site_list
 from dirimix.datasets.record import LANDSCAPE, TEST, TRAIN, Dataset, File, Source
 
 LABELS = {
@@ -100,6 +100,8 @@ def _build(contents: Mapping[str, bytes], removal: _Removal) -> Dataset:
         notes=tuple(_notes(frame, tables, known, removal.quantity)),
         labels=LABELS,
         sha256={path: sha256(content).hexdigest() for path, content in contents.items()},
+        map_axes=("N", "Z"),
+        lines={"Z": MAGIC_NUMBERS, "N": MAGIC_NUMBERS},
     )
 
 

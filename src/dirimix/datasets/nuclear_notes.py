@@ -8,6 +8,7 @@ import pandas as pd
 from dirimix.datasets.ame import Nuclide
 from dirimix.datasets.record import LANDSCAPE, TEST, TRAIN
 
+MAGIC_NUMBERS = (8.0, 20.0, 28.0, 50.0, 82.0, 126.0)  # where shells of nucleons close
 _LARGE_ERROR = 0.3  # MeV; above it a row gets a note
 
 

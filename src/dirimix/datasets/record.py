@@ -27,6 +27,9 @@ class Dataset:
         notes: What is missing, left out or unusual: how much and why, one line each.
         labels: Model column -> name to print.
         sha256: File -> checksum of what was read.
+        map_axes: The coordinates across and up a map, in the order that the field is used to;
+            empty for the order of `coords`.
+        lines: Coordinate -> values at which a map has a line for reference.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Dataset:
     notes: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
+    map_axes: tuple[str, ...] = ()
+    lines: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def landscape(self) -> pd.DataFrame:

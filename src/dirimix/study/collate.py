@@ -9,9 +9,11 @@ from typing import cast
 import pandas as pd
 
 from dirimix.assess.comparison import pair_rows
+from dirimix.assess.headline import headline_pair
 from dirimix.assess.method_tables import Tables
 from dirimix.assess.ranking import ranking, unlike_rows
 from dirimix.assess.schema import TABLES, read_tables
+from dirimix.assess.site_tables import site_tables
 from dirimix.assess.threshold import joint
 from dirimix.laws.bootstrap import Bootstrap
 from dirimix.study.failures import Failure
@@ -67,6 +69,7 @@ def collate(done: Finished) -> Collated:
             found[name] = _joined(name, parts, data.coords)
     if done.setup.others and len(found["threshold"]):
         found["joint"] = joint(found["threshold"], data.coords)
+    found |= site_tables(data)
     found["variants"] = weight_changes(pairs, found["weights"], data.coords)
     shown = [name for name, table in TABLES.items() if table.source != "one fit"]
     tables = {name: found.get(name, _joined(name, [], data.coords)) for name in shown}
@@ -96,10 +99,14 @@ def _compared(done: Finished, variants: Sequence[Sequence[str]]) -> tuple[Tables
     study, selection = done.setup.study, done.setup.selection
     bootstrap = Bootstrap(study.seed, study.n_boot)
     points, tables = validate(study, done.setup.data, done.jobs)
-    pairs = tuple(dict.fromkeys((*study.pairs, *variants)))
-    tables["pairs"] = pair_rows(pairs, points, bootstrap)
     unseen = cast(pd.DataFrame, points.loc[points["split"] != "train"])
     tables["ranking"] = ranking(unseen, bootstrap)
+    first = headline_pair([job.choice.name for job in done.whole], tables["ranking"])
+    # the other way round is the same comparison
+    asked = [*study.pairs, *variants]
+    more = [] if first is None or (first[1], first[0]) in asked else [first]
+    pairs = tuple(dict.fromkeys((*asked, *more)))
+    tables["pairs"] = pair_rows(pairs, points, bootstrap)
     tables["preselection_confirmed"] = confirmed(study, done.jobs, points)
     if selection is not None:
         tables["preselection"] = selection.path

@@ -75,6 +75,17 @@ _ENDED = values.reader(
 )
 
 
+_MAP_AXES = values.list_of(
+    values.text, "names two coordinates, across and up the map, not", least=2, most=2, distinct=True
+)
+_PLACES = values.list_of(values.number, "must be a list of numbers, and it is")
+
+
+def _read_lines(value: object, where: str) -> dict[str, tuple[float, ...]]:
+    """A section of lists of numbers, by coordinate."""
+    return {name: _PLACES(v, f"{where}.{name}") for name, v in values.table(value, where).items()}
+
+
 def _read_long(value: object, where: str) -> LongColumns | None:
     """What `long` says: true, false or a table of names of columns."""
     if isinstance(value, bool):
@@ -104,6 +115,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "repeats": Entry(values.one_of("keep", "pool")),
         "long": Entry(_read_long),
         "missing": Entry(values.list_of(values.number, "must be a list of numbers, and it is")),
+        "map_axes": Entry(_MAP_AXES),
+        "lines": Entry(_read_lines),
     },
     "methods": {
         "run": Entry(values.names, "a list of methods; add run = [...]"),

@@ -12,7 +12,7 @@ import pandas as pd
 
 from dirimix._arrays import Mask
 from dirimix.assess.schema import COORDINATES, TABLES
-from dirimix.errors import InputError
+from dirimix.errors import InputError, did_you_mean
 from dirimix.estimators.transforms.domain import refuse_outside
 from dirimix.laws.transform_names import NO_TRANSFORM
 from dirimix.study.rows import LANDSCAPE, NOWHERE, UNUSABLE, as_meant, check_there, mark_rows
@@ -47,6 +47,7 @@ def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None)
     data, frame, split = _from_dataset(choice, data_dir) if is_dataset else _from_file(choice)
     data = replace(data, geo=choice.geo, periodic=choice.periodic)
     _check_roles(data)
+    data = _with_map(data, choice)
     frame, changed = as_meant(frame, choice, (*data.coords, *data.models, data.target, data.error))
     marks, moved = mark_rows(frame, data, choice, split, seed)
     table = _checked(data, frame, marks, choice.transform)
@@ -121,6 +122,8 @@ def _from_dataset(choice: DataChoice, data_dir: str | None) -> _Source:
         units=dict(found.units) | ({target: choice.unit} if choice.unit else {}),
         label=choice.label or found.labels.get(target, target),
         citation=found.citation,
+        map_axes=found.map_axes,
+        lines=found.lines,
     )
     own_split = None if choice.test_fraction else found.split
     return data, found.frame, choice.split or own_split
@@ -167,6 +170,25 @@ def _check_roles(data: SplitTable) -> None:
                 f"the coordinate {name!r} has the name of a column of the output tables, where "
                 f"coordinates stand beside it; rename it, to '{name}_' for example"
             )
+
+
+def _with_map(data: SplitTable, choice: DataChoice) -> SplitTable:
+    """The table with what the choice says of maps; what a data set says of others is left out.
+
+    Raises:
+        InputError: If the choice names what is no coordinate.
+    """
+    for option, names in (("map_axes", choice.map_axes), ("lines", choice.lines)):
+        for name in names or ():
+            if name not in data.coords:
+                raise InputError(
+                    f"{option} names {name!r}, which is no coordinate"
+                    f"{did_you_mean(name, data.coords)}; the coordinates are "
+                    f"{', '.join(data.coords) or 'none'}"
+                )
+    own = data.map_axes if set(data.map_axes) <= set(data.coords) else ()
+    lines = {c: places for c, places in data.lines.items() if c in data.coords}
+    return replace(data, map_axes=choice.map_axes or own, lines=lines | dict(choice.lines or {}))
 
 
 def _checked(
@@ -265,7 +287,7 @@ def _fewer(data: SplitTable, n: int, seed: int) -> SplitTable:
         return data
     kept = np.isin(np.arange(total), np.random.default_rng(seed).permutation(total)[:n])
     frames = [data.parts["landscape"].frame] if "landscape" in data.parts else []
-    frame = pd.concat([*frames, train.keep(~kept).frame], ignore_index=True)
+    frame = pd.concat([*frames, train.keep(~kept).frame])
     note = (
         f"{n} of {total} train rows are used, drawn with the seed; the others are predicted "
         "without their observations, as part of the landscape"

@@ -25,7 +25,7 @@ _SHOWN = (
 )  # fmt: skip
 _DESCRIBED = (
     "source", "target", "label", "unit", "coords", "models", "error", "rows", "notes", "remarks",
-    "labels", "units", "citation", "kinds", "levels",
+    "labels", "units", "citation", "kinds", "levels", "map_axes", "lines", "geo",
 )  # fmt: skip
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "jax", "blackjax", "arviz-stats")
 

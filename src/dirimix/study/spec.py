@@ -48,6 +48,8 @@ class DataChoice:
         repeats: What becomes of several training rows at a site, 'keep' or 'pool'.
         long: The columns of a long table, one row a model and site; None for a wide one.
         missing: Numbers that mark a missing value, such as -9999.
+        map_axes: The coordinates that go across and up the maps of the report.
+        lines: Values of coordinates at which the report draws a line for reference.
     """
 
     table: str
@@ -67,6 +69,8 @@ class DataChoice:
     repeats: str = "keep"
     long: LongColumns | None = None
     missing: tuple[float, ...] = ()
+    map_axes: tuple[str, ...] | None = None
+    lines: Mapping[str, tuple[float, ...]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,6 +60,8 @@ class SplitTable:
         periodic: Coordinates that come round, and their periods, or None.
         kinds: Of each coordinate, 'number', 'date' or 'category'.
         levels: Labels of each coordinate that is a category.
+        map_axes: The coordinates that go across and up a map, where it is said.
+        lines: Values of coordinates at which maps and sections have a line for reference.
     """
 
     source: str
@@ -80,6 +82,8 @@ class SplitTable:
     periodic: Mapping[str, float] | None = None
     kinds: dict[str, str] = field(default_factory=dict[str, str])
     levels: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    map_axes: tuple[str, ...] = ()
+    lines: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
 
     @property
     def places(self) -> dict[str, object]:
