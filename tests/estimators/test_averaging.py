@@ -68,6 +68,14 @@ def test_a_large_evidence_set_degenerates_to_the_best_model(frame):
     assert 1 <= all_rows.effective_models_ < few.effective_models_ < 3
 
 
+def test_a_small_table_is_its_own_evidence_set(frame):
+    few = frame.head(5)
+    fitted, named = _averaging().fit(few, few.y), _averaging(evidence_rows=range(5))
+    pd.testing.assert_frame_equal(fitted.evidence_, named.fit(few, few.y).evidence_)
+    with pytest.raises(InputError, match="8 evidence rows were asked for, but only 5 rows have"):
+        _averaging(n_evidence=8).fit(few, few.y)
+
+
 def test_equal_models_share_the_probability(frame):
     fitted = _averaging().fit(frame.assign(b=frame.a, c=frame.a), frame.y)
     np.testing.assert_allclose(fitted.weights_, 1 / 3)

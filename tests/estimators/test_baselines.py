@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from sklearn.base import clone
 
-from dirimix.errors import DroppedRowsWarning, InputError
+from dirimix.errors import DroppedRowsWarning, InputError, TableWarning
 from dirimix.estimators.baselines import (
     EqualWeights,
     OrdinaryLeastSquares,
@@ -65,6 +65,20 @@ def test_no_complete_row_is_an_error(frame):
     holes = frame.assign(a=frame.a.where(frame.x < 30), b=frame.b.where(frame.x >= 30))
     with pytest.raises(InputError, match=r"no row has a value of every model \('a' has none at 30"):
         EqualWeights(["x"], MODELS).fit(holes, holes.y)
+
+
+def test_fewer_rows_than_models_leave_no_noise_to_free_weights(frame):
+    few = frame.head(2)
+    message = "free weights of 3 models fit 2 rows exactly, .* more than 3 rows or fewer models"
+    for door in (OrdinaryLeastSquares.fit, OrdinaryLeastSquares.check):
+        with pytest.raises(InputError, match=message):
+            door(OrdinaryLeastSquares(["x"], MODELS), few, few.y)
+    inside = few.assign(y=few[MODELS] @ [0.5, 0.2, 0.3])
+    with pytest.warns(TableWarning, match="weights of 3 models fit all 2 rows exactly: the noise"):
+        SimplexLeastSquares(["x"], MODELS).fit(inside, inside.y)
+    for kind in (EqualWeights, RidgeStacking):
+        low, high = kind(["x"], MODELS).fit(inside, inside.y).predict_interval(inside).T
+        assert np.all((low < inside.y) & (inside.y < high))
 
 
 def test_least_squares_residual_is_orthogonal_to_the_models(frame):

@@ -19,7 +19,7 @@ from monte_carlo import LIMIT, Law, apart, far_from, scalars
 
 ERROR = 0.2
 LENGTH = {"chains": 4, "draws": 1500, "warmup": 500}
-HURRIED: dict[str, Any] = {"chains": 2, "draws": 20, "warmup": 20}
+HURRIED: dict[str, Any] = {"chains": 2, "draws": 20, "warmup": 20, "min_ess": 0}
 PAPER: dict[str, Any] = {"noise_prior": "paper", "y_scale": 1.0}
 CLASSES = {"gbmm-l": LinearMixture, "gbmm-d": DirichletMixture}
 every_class = pytest.mark.parametrize("kind", CLASSES.values(), ids=list(CLASSES))
@@ -118,10 +118,21 @@ def test_the_linear_posterior_is_that_of_quadrature(pair):
     assert far_from(scalars(mixture.posterior_), linear_by_quadrature(pair, rate=12)) > 2 * LIMIT
 
 
+QUADRATURES = {"gbmm-l": linear_by_quadrature, "gbmm-d": dirichlet_by_quadrature}
+
+
+@pytest.mark.parametrize("name", QUADRATURES)
+def test_one_row_is_enough_for_two_models(name):
+    one, other = frame([0.65, 0.35], 1, seed=1), frame([0.65, 0.35], 1, seed=3)
+    found = scalars(fitted(CLASSES[name], one, "ab", **PAPER, min_ess=0).posterior_)
+    assert far_from(found, QUADRATURES[name](one)) < LIMIT
+    assert far_from(found, QUADRATURES[name](other)) > 2 * LIMIT
+
+
 @every_class
 def test_a_perfect_model_takes_nearly_all_weight(kind):
     table = frame([0.0, 1.0, 0.0], 400, noise=0.05)
-    mixture = fitted(kind, table, "abc", draws=200)
+    mixture = fitted(kind, table, "abc", draws=200, min_ess=0)
     # an error of 0.2 leaves sd(weight) = 0.01
     assert mixture.weights_[1] > 0.95
 
@@ -189,7 +200,7 @@ def test_draws_are_taken_until_the_effective_size_is_reached(trio):
     assert draws > 200
     assert draws % 20 == 0  # a tenth of the 200 at a time
     assert mixture.diagnostics_[["ess_bulk", "ess_tail"]].min().min() >= 500
-    late = fitted(DirichletMixture, trio, "abc", **HURRIED, min_ess=1e6, max_seconds=1e-6)
+    late = fitted(DirichletMixture, trio, "abc", **(HURRIED | {"min_ess": 1e6}), max_seconds=1e-6)
     assert late.sampling_["ended"] == "time"
     assert late.sampling_["draws"] == HURRIED["draws"]
 
@@ -203,7 +214,7 @@ def test_draws_go_on_by_themselves_up_to_four_times(trio):
     assert 100 < draws <= 400
     if mixture.sampling_["ended"] == "ess":
         assert mixture.diagnostics_[["ess_bulk", "ess_tail"]].min().min() >= 400
-    hurried = fitted(DirichletMixture, trio, "abc", **HURRIED)
+    hurried = fitted(DirichletMixture, trio, "abc", **(HURRIED | {"min_ess": None}))
     assert (hurried.sampling_["draws"], hurried.sampling_["ended"]) == (80, "draws")
 
 

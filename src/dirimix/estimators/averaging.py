@@ -26,6 +26,7 @@ from dirimix.table.selection import complete_rows, edge_rows, observed
 from dirimix.table.table import Table
 
 EVIDENCES = ("closed-form", "laplace", "monte-carlo")
+_N_EVIDENCE = 8  # rows of the evidence set, where there are so many
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -46,7 +47,8 @@ class BayesianModelAveraging(AbstractMixture):
             estimate one number, or one of `dirimix.laws.noise_prior`.
         evidence_rows: Indices or mask of the training rows that make the evidence set; by
             default `edge_rows` of those where every model has a value.
-        n_evidence: Number of rows of the default evidence set.
+        n_evidence: Number of rows of the default evidence set; by default 8, and all rows where
+            there are fewer.
         discrepancy: Precision, in units of the noise precision, of the normal prior of a
             constant shift of each model; None is no shift.
         n_monte_carlo: Number of prior draws of the Monte Carlo evidence.
@@ -77,7 +79,7 @@ class BayesianModelAveraging(AbstractMixture):
     evidence: str = "closed-form"
     noise_prior: AbstractNoisePrior | PriorName = "weak"
     evidence_rows: Sequence[int] | np.ndarray | None = None
-    n_evidence: int = 8
+    n_evidence: int | None = None
     discrepancy: float | None = None
     n_monte_carlo: int = 100_000
 
@@ -109,6 +111,8 @@ class BayesianModelAveraging(AbstractMixture):
         if self.discrepancy is not None:
             check_positive(self.discrepancy, "discrepancy")
         check_whole(self.n_monte_carlo, "n_monte_carlo", 2)
+        if self.n_evidence is None:
+            return
         check_whole(self.n_evidence, "n_evidence", 2)
         if self.n_evidence % 2:
             raise InputError(f"n_evidence must be an even number, not {self.n_evidence}")
@@ -117,9 +121,12 @@ class BayesianModelAveraging(AbstractMixture):
         self._evidence_rows(table, complete_rows(table))
 
     def _evidence_rows(self, table: Table, kept: np.ndarray) -> np.ndarray:
-        if self.evidence_rows is None:
-            return kept[edge_rows(self.space_.embed(table.x[kept]), self.n_evidence)]
-        return _checked_rows(np.asarray(self.evidence_rows), table)
+        if self.evidence_rows is not None:
+            return _checked_rows(np.asarray(self.evidence_rows), table)
+        if self.n_evidence is None and len(kept) <= _N_EVIDENCE:
+            return kept
+        count = self.n_evidence or _N_EVIDENCE
+        return kept[edge_rows(self.space_.embed(table.x[kept]), count)]
 
     def _compare(self, table: Table, prior: AbstractNoisePrior) -> pd.DataFrame:
         unit = table.in_units_of(self.y_scale_)

@@ -1,5 +1,6 @@
 """Plain references: fixed and least-squares weights, which every mixture must be shown against."""
 
+import warnings
 from abc import abstractmethod
 from copy import copy
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from scipy.optimize import minimize
 from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_whole
-from dirimix.errors import InputError
+from dirimix.errors import InputError, TableWarning
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.pooling import pool, renormalise
@@ -39,6 +40,15 @@ class _FixedWeights(AbstractMixture):
         unit = table.in_units_of(self.y_scale_)
         self.weights_ = self._solve(unit.f, observed(unit))
         self.sigma_ = self._noise(table, self.weights_)
+        n, k = unit.f.shape
+        if n <= k and np.all(np.abs(observed(unit) - unit.f @ self.weights_) <= _FLOOR):
+            warnings.warn(
+                f"the weights of {k} models fit all {n} rows exactly: "
+                "the noise is not known, and intervals have next to no width; give more rows or "
+                "fewer models, or take a method with a prior, such as ridge-stacking or gbmm-d",
+                TableWarning,
+                stacklevel=3,
+            )
         self.priors_ = {"w": self._prior_of_weights, "sigma": "none; maximum likelihood"}
 
     def _noise(self, table: Table, weights: np.ndarray) -> float:
@@ -125,11 +135,22 @@ class OrdinaryLeastSquares(_FixedWeights):
         return np.linalg.lstsq(f, y, rcond=None)[0]
 
     def _fit(self, table: Table) -> None:
+        self._check_table(table)
         super()._fit(table)
         positive = np.maximum(self.weights_, 0)
         self.projected_weights_ = positive / positive.sum() if positive.any() else positive
         known = table.rows(np.flatnonzero(table.known.all(axis=1)))
         self.projected_sigma_ = self._noise(known, self.projected_weights_)
+
+    def _check_table(self, table: Table) -> None:
+        n, k = int(table.known.all(axis=1).sum()), len(table.models)
+        if 0 < n <= k:
+            raise InputError(
+                f"free weights of {k} models fit {n} rows exactly, and leave nothing to measure "
+                f"the noise by; give more than {k} rows or fewer models, or take a method whose "
+                "weights sum to one, such as simplex-ls, or have a prior, such as ridge-stacking"
+            )
+        super()._check_table(table)
 
     def fit_report(self) -> FitReport:
         return replace(super().fit_report(), siblings={"projected": self.projected})

@@ -71,10 +71,20 @@ class AbstractGlobalPosterior(ABC):
         """Weights of least squares on the simplex, (K,)."""
         return simplex_least_squares(self.table.f, observed(self.table))
 
+    @property
+    def few(self) -> bool:
+        """Whether there are no more rows than weights, which then fit whatever was observed.
+
+        The density of sigma and the weights grows without bound towards an exact fit, though
+        little of its mass is there: no mode is worth a start.
+        """
+        return len(self.table.f) <= self.table.f.shape[1]
+
     def log_sigma_of(self, weights: np.ndarray) -> float:
         """Log rms of the residuals that `weights`, (K,), leave, bounded where they leave none."""
         residual = observed(self.table) - self.table.f @ weights
-        return float(np.log(max(np.sqrt(np.mean(residual**2)), 1e-6 * self.noise.scale)))
+        least = (1.0 if self.few else 1e-6) * self.noise.scale
+        return float(np.log(max(np.sqrt(np.mean(residual**2)), least)))
 
     def log_joint(self, q: Array) -> Float[Array, ""]:
         """Log density of the latents and the observations, up to a constant."""
@@ -165,10 +175,12 @@ class LinearPosterior(AbstractGlobalPosterior):
         f, k = self.table.f, self.table.f.shape[1]
         weights = np.clip(lsq_linear(f, observed(self.table), (0, 1)).x, 0, 1)
         log_sigma = self.log_sigma_of(weights)
-        variance = np.exp(2 * log_sigma) + self.table.y_err**2
+        sd = np.sqrt(np.exp(2 * log_sigma) + self.table.y_err**2)
         covariance = np.zeros((k + 1, k + 1))
-        precision = 12 * np.eye(k) + (f / variance[:, None]).T @ f  # 12 is that of the prior
-        covariance[:k, :k] = np.linalg.inv(precision)
+        # singular values: the precision itself has no digits for what the data leave open
+        _, size, right = np.linalg.svd(f / sd[:, None], full_matrices=len(f) < k)
+        size = np.append(size, np.zeros(k - len(size)))
+        covariance[:k, :k] = (right.T / (12 + size**2)) @ right  # 12 is the prior's precision
         covariance[k, k] = 1 / (2 + 2 * len(f))
         return count * [Peak(np.append(weights, log_sigma), covariance)]
 
@@ -210,6 +222,8 @@ class DirichletPosterior(AbstractGlobalPosterior):
 
     def peaks(self, count: int, rng: np.random.Generator) -> list[Peak]:
         start = self._first()
+        if self.few:
+            return count * [Peak(start, np.eye(self.size()))]
         scatter = 0.3 * np.sqrt(np.arange(count))[:, None]  # the first search is not random
         bounds = [(-_REACH, _REACH)] * (self.size() - 1) + [(start[-1] - _FAR, start[-1] + _FAR)]
         with jax.enable_x64(True):

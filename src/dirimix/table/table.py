@@ -142,8 +142,8 @@ def make_table(
         models: Names of the model columns.
         y: Observations, (n,), or None.
         y_err: Measurement errors as standard deviations, (n,) or a scalar, or None.
-        fitting: Also check what only a fit needs: observations, as many rows as models,
-            coordinates that vary, models with at least one value.
+        fitting: Also check what only a fit needs: observations, coordinates that vary, models with
+            at least one value.
         min_models: Least number of models; 2 where they are mixed.
         kinds: What the coordinates were in the fit, as `Table.kinds` has it.
         levels: Labels of the categories in the fit, as `Table.levels` has them.
@@ -295,22 +295,22 @@ def _check_known(table: Table, fitting: bool) -> None:
 
 
 def _check_fit(table: Table) -> None:
-    n, k = table.f.shape
     if table.y is None:
         raise InputError("a fit needs observations, and y is None; give one value a row")
     for name, known in zip(table.models, table.known.T, strict=True):
         if not known.any():
             raise InputError(f"model {name!r} has no value at any row; leave the model out")
-    if n < k:
-        raise InputError(
-            f"{n} rows are too few to mix {k} models; give at least {k} rows or fewer models"
-        )
     _check_sites(table)
 
 
 def _check_sites(table: Table) -> None:
     """Coordinates vary."""
     x = table.x
+    if len(x) == 1 and table.coords:
+        raise InputError(
+            f"one row shows nothing of what depends on {table.coords[0]!r}; give at least two "
+            "rows, or no coords"
+        )
     for k, name in enumerate(table.coords):
         if np.all(x[:, k] == x[0, k]):
             raise InputError(
