@@ -60,6 +60,7 @@ y_scale = 0.1
 chains = 2
 draws = 60
 warmup = 40
+min_ess = 0
 [options."ridge-stacking@few"]
 n_draws = 100
 [scores]

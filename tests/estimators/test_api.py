@@ -12,7 +12,7 @@ from dirimix.errors import ConvergenceWarning, InputError
 from dirimix.laws.normal_mixture import NormalMixture
 
 COORDS, MODELS = ["x", "z"], ["a", "b"]
-SHORT = {"chains": 1, "draws": 8, "warmup": 20}
+SHORT = {"chains": 1, "draws": 8, "warmup": 20, "min_ess": 0}
 OPTIONS = {
     "BayesianModelAveraging": {},
     "DirichletMixture": SHORT,

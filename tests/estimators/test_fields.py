@@ -146,7 +146,8 @@ def test_a_field_at_a_site_depends_on_the_site_alone(name):
 def test_three_coordinates_are_served_exactly_at_the_sites():
     rng = np.random.default_rng(2)
     table = np.column_stack([rng.uniform(0, 5, (25, 3)), rng.normal(0, 1, (25, 2))])
-    mixture = LocalDirichletMixture(["0", "1", "2"], ["3", "4"], chains=2, draws=20, warmup=20)
+    short = {"chains": 2, "draws": 20, "warmup": 20, "min_ess": 0}
+    mixture = LocalDirichletMixture(["0", "1", "2"], ["3", "4"], **short)
     frame = pd.DataFrame(table, columns=pd.Index(list("01234")))
     with pytest.warns(match="has not converged"):
         mixture.fit(frame, frame["3"] + rng.normal(0, 0.1, 25))

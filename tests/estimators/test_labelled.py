@@ -116,7 +116,7 @@ def two_kinds(n: int, seed: int) -> tuple[pd.DataFrame, pd.Series]:
 @pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 def test_each_label_finds_its_model_and_a_new_one_says_neither():
     frame, y = two_kinds(80, 0)
-    options = {"chains": 2, "draws": 150, "warmup": 150, "field": "linear"}
+    options = {"chains": 2, "draws": 150, "warmup": 150, "field": "linear", "min_ess": 0}
     mixture = LocalDirichletMixture(["t", "state"], ["a", "b"], **options).fit(frame, y)
     ask = pd.DataFrame({"t": 0.5, "state": ["A1", "B1", "few", "new"], "a": 0.0, "b": 1.0})
     weight = mixture.draw_weights(ask)[:, :, 0]

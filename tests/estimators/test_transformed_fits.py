@@ -12,7 +12,7 @@ from dirimix.laws.transformed_mixture import TransformedMixture
 from dirimix.laws.transforms import BoxCox
 
 MODELS = ["a", "b"]
-SHORT = {"chains": 1, "draws": 40, "warmup": 60}
+SHORT = {"chains": 1, "draws": 40, "warmup": 60, "min_ess": 0}
 OPTIONS = {
     "BayesianModelAveraging": {},
     "DirichletMixture": SHORT,

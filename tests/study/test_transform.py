@@ -20,6 +20,7 @@ OPTIONS = """
 chains = 2
 draws = 30
 warmup = 60
+min_ess = 0
 [options."equal@plain"]
 y_transform = "none"
 """

@@ -113,7 +113,7 @@ def test_what_lies_outside_is_counted_coordinate_by_coordinate():
 
 def test_an_estimator_that_uses_places_says_so_at_prediction():
     frame = made(30).iloc[::2]
-    options = {"field": "linear", "chains": 1, "draws": 8, "warmup": 20}
+    options = {"field": "linear", "chains": 1, "draws": 8, "warmup": 20, "min_ess": 0}
     local = LocalDirichletMixture(["t"], ["a", "b"], **options)
     with pytest.warns(match="not converged"):
         local.fit(frame, frame["y"])
