@@ -77,6 +77,10 @@ class AbstractProcess(AbstractField):
         """
 
     @abstractmethod
+    def gram(self, length: Float[Array, " q"]) -> Float[Array, "n n"]:
+        """Covariance of `unit_field` between the training sites, given the lengths' latents."""
+
+    @abstractmethod
     def form(self) -> str:
         """The form in a few words."""
 
@@ -102,18 +106,25 @@ class AbstractProcess(AbstractField):
         return p["gamma"] + p["amplitude"] ** 2 * self.unit_field(p)
 
     def extend(self, p: Params, x_new: np.ndarray, seed: int) -> np.ndarray:
-        # pathwise: the field is a function of place, which `pathwise` explains
+        unit = self.unit_paths(p, x_new, [seed])
+        return p["gamma"][:, None, :] + p["amplitude"][:, None, :] ** 2 * unit
+
+    def unit_paths(self, p: Params, x_new: np.ndarray, seed: list[int]) -> np.ndarray:
+        """Draws of the unit process at sites `x_new`, (m, q), (s, m, K).
+
+        Each draw is one function of place, as `pathwise` explains.
+        """
         centre, unit = self.x.mean(axis=0), np.empty((len(p["z"]), len(x_new), self.n_models))
         parts = [slice(at, at + _SITES) for at in range(0, len(x_new), _SITES)]
         places = [self.places(x_new[part]) for part in parts]
         scales = self.lengths(p)[:, list(self.axis_of)]
         for draw, (z, length) in enumerate(zip(p["z"], scales, strict=True)):
-            rng = np.random.default_rng([seed, _PATHS, draw])
+            rng = np.random.default_rng([*seed, _PATHS, draw])
             prior = PriorDraw.make(length, self.n_models, centre, rng)
             weights = self.node_weights(z, length, prior, rng)
             for part, place in zip(parts, places, strict=True):
                 unit[draw, part] = prior.at(x_new[part]) + self.kernel_sums(place, length, weights)
-        return p["gamma"][:, None, :] + p["amplitude"][:, None, :] ** 2 * unit
+        return unit
 
     def deficit(self, p: Params) -> np.ndarray:
         return np.max(1 - self.unit_field_at(p, self.x)[1], axis=1)
@@ -213,7 +224,9 @@ class DenseField(AbstractPointProcess):
     def form(self) -> str:
         return f"exact at the {len(self.x)} sites"
 
+    def gram(self, length: Float[Array, " q"]) -> Float[Array, "n n"]:
+        gap = (self.x[:, None] - self.x[None]) / self.rho(length)[jnp.array(self.axis_of)]
+        return jnp.exp(-0.5 * jnp.sum(gap**2, axis=-1)) + JITTER * jnp.eye(len(self.x))
+
     def unit_field(self, p: Params) -> Float[Array, "n K"]:
-        gap = (self.x[:, None] - self.x[None]) / self.rho(p["length"])[jnp.array(self.axis_of)]
-        gram = jnp.exp(-0.5 * jnp.sum(gap**2, axis=-1)) + JITTER * jnp.eye(len(self.x))
-        return jnp.linalg.cholesky(gram) @ p["z"].T
+        return jnp.linalg.cholesky(self.gram(p["length"])) @ p["z"].T

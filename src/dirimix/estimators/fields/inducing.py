@@ -53,6 +53,16 @@ class InducingField(AbstractPointProcess):
     def remedy(self) -> str:
         return "raise the first bound of length_scale"
 
+    def gram(self, length: Float[Array, " q"]) -> Float[Array, "n n"]:
+        rho = self.rho(length)[jnp.array(self.axis_of)]
+        points, x = (jnp.asarray(a) / rho for a in (self.points, self.x))
+        unit = jnp.ones(len(self.axis_of))
+        own = _kernel(points, points, unit, unit.dtype) + _JITTER * jnp.eye(len(points))
+        root = jnp.linalg.cholesky(own)
+        cross = _kernel(points, x, unit, unit.dtype)
+        basis = jax.scipy.linalg.solve_triangular(root, cross, lower=True)
+        return basis.T @ basis
+
     def unit_field(self, p: Params) -> Float[Array, "n K"]:
         return self._field(p, jnp.float64)
 
@@ -73,7 +83,7 @@ class InducingField(AbstractPointProcess):
         return _kernel(x, points, wave, dtype) @ solved.astype(dtype)
 
 
-def _kernel(a: np.ndarray, b: np.ndarray, wave: Array, dtype: Any) -> Array:
+def _kernel(a: np.ndarray | Array, b: np.ndarray | Array, wave: Array, dtype: Any) -> Array:
     """exp(-sum_j wave_j (a_j - b_j)^2 / 2) between points (n, p) and (m, p), (n, m)."""
     first, second, by = (jnp.asarray(v, dtype) for v in (a, b, wave))
     gaps = ((first[:, j, None] - second[None, :, j]) ** 2 * by[j] for j in range(a.shape[1]))

@@ -72,6 +72,11 @@ class AbstractTensor(AbstractProcess):
         bases = [basis.astype(p["z"].dtype) for basis in self.bases(p["length"])]
         return _contract(jnp.einsum, p["z"], bases, [index for _, index in self.columns])
 
+    def gram(self, length: Float[Array, " q"]) -> Float[Array, "n n"]:
+        factors = zip(self.bases(length), self.columns, strict=True)
+        parts = [(basis @ basis.T)[index][:, index] for basis, (_, index) in factors]
+        return parts[0] if len(parts) == 1 else parts[0] * parts[1]
+
     def rough_log_alpha(self, p: Params) -> Float[Array, "n K"]:
         """`log_alpha` in single precision: half the cost of the sums."""
         single = {name: jnp.asarray(v, jnp.float32) for name, v in p.items()}
