@@ -17,6 +17,7 @@ OPTIONS = {
     "BayesianModelAveraging": {},
     "DirichletMixture": SHORT,
     "EqualWeights": {},
+    "LatentMixture": {"weights": "simplex", "noise": "constant", **SHORT},
     "LinearMixture": SHORT,
     "LocalDirichletMixture": {"field": "linear", **SHORT},
     "OrdinaryLeastSquares": {},

@@ -131,13 +131,23 @@ class AbstractSampledMixture(AbstractMixture):
         kept = self._quantities(sample.draws, table)
         apart = modes.apart(posterior.overview(kept))
         verdict = convergence.judge(sample.summary, sample.stats, apart)
-        self.diagnostics_ = sample.summary
-        self.converged_, self.reasons_ = verdict.converged, verdict.reasons
-        self.sampling_ = posterior.sampling_record(sample, settings, verdict)
-        self.posterior_ = self._data_tree(sample, kept, table)
+        record = posterior.sampling_record(sample, settings, verdict)
+        self._keep_sample(sample, kept, record, verdict, table)
         posterior.warn_unless(verdict, type(self).__name__ + options)
-        self.sigma_ = float(self.posterior_["posterior"]["sigma"].to_numpy().mean())
         return sample.draws
+
+    def _keep_sample(
+        self,
+        sample: sampler.Sample,
+        kept: Mapping[str, Quantity],
+        record: dict[str, Any],
+        verdict: convergence.Verdict,
+        table: Table,
+    ) -> None:
+        self.diagnostics_, self.sampling_ = sample.summary, record
+        self.converged_, self.reasons_ = verdict.converged, verdict.reasons
+        self.posterior_ = self._data_tree(sample, kept, table)
+        self.sigma_ = float(self.posterior_["posterior"]["sigma"].to_numpy().mean())
 
     def _checked(self, draws: Draws, table: Table) -> dict[str, Quantity]:
         """All that must converge: what is kept, and the predictions at the training rows."""

@@ -31,6 +31,7 @@ ADVICE = {
     "energy": "a longer warmup",
     "unmade": "chains = 4",
     "values": "checking the scales of the columns",
+    "approximation": "inference = 'hmc'",
 }
 
 

@@ -79,6 +79,7 @@ def sampling_record(
         "bfmi": convergence.bfmi(sample.stats["energy"]),
         "ended": sample.ended,
         "reasons": list(verdict.reasons),
+        "k": np.nan,
     }
 
 

@@ -1,0 +1,1 @@
+"""Mixtures made of parts: weights, discrepancy and noise as Gaussian latent fields."""

@@ -1,0 +1,244 @@
+"""Draws of a latent posterior by nested Laplace approximations, and how far they may be trusted.
+
+The fields of the mean are integrated out around their mode; the hyperparameters and the noise
+have a normal law around the mode of what is left. Every draw has the exact ratio of its posterior
+density to that of the approximation: Pareto-smoothed importance sampling (Vehtari et al. 2024,
+JMLR 25:72) mends the draws with it, and its k says whether that is an answer.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from arviz_stats.base.array import array_stats
+from scipy.optimize import minimize
+
+from dirimix.estimators.latent.conditional import Conditional
+from dirimix.estimators.latent.posterior import LatentPosterior
+from dirimix.sampling.convergence import Fault, Verdict
+from dirimix.sampling.sampler import Sample
+
+MAX_K = 0.7
+_DIFFERENCE = 1e-3  # of the hyperparameters, for their curvature
+_INFORMED = 0.1  # variance of the noise's field, summed over sites, below which data say nothing
+_PER_HYPER = 8  # draws of the fields for each of the hyperparameters
+_FLATTEST = 0.05  # smallest curvature taken from the mode; the priors' own is about 1
+_ITERATIONS = 300
+
+
+@dataclass(frozen=True)
+class Approximation:
+    """Draws from the approximation.
+
+    Attributes:
+        draws: All latents, (s, size).
+        k: Pareto k of their importance ratios.
+        weights: Smoothed importance weights of the draws before they were resampled, (s,).
+        log_marginal: Laplace's log density of the observations, hyperparameters at their mode.
+        mode: Hyperparameters at their mode, flat.
+        pull: The fields' pull there.
+        seconds: Wall time.
+        gradients: Gradients taken.
+    """
+
+    draws: np.ndarray
+    k: float
+    weights: np.ndarray
+    log_marginal: float
+    mode: np.ndarray
+    pull: np.ndarray
+    seconds: float
+    gradients: int
+
+    def verdict(self) -> Verdict:
+        """Whether the approximation may be read as an answer."""
+        if self.k <= MAX_K:
+            return Verdict(())
+        words = (
+            f"Pareto k of Laplace's approximation is {self.k:.2f} (limit {MAX_K}): it is not close "
+            "enough to the posterior to be an answer"
+        )
+        return Verdict((Fault("approximation", words),))
+
+    def record(self) -> dict[str, object]:
+        """The row of sampling.csv."""
+        nothing = dict.fromkeys(("step_size", "acceptance", "bfmi"), np.nan)
+        verdict = self.verdict()
+        return {
+            "chains": 1,
+            "draws": len(self.draws),
+            "warmup": 0,
+            "divergences": 0,
+            "gradients": self.gradients,
+            "seconds": self.seconds,
+            "converged": verdict.converged,
+            "kernel": "laplace",
+            **nothing,
+            "ended": "draws",
+            "reasons": list(verdict.reasons),
+            "k": self.k,
+        }
+
+
+def as_sample(
+    posterior: LatentPosterior,
+    found: Approximation,
+    diagnose: Callable[[dict[str, np.ndarray]], pd.DataFrame],
+) -> Sample:
+    """The draws of an approximation as those of one chain."""
+    with jax.enable_x64(True):
+        collect, density = posterior.target().collect, posterior.log_posterior
+        kept = jax.lax.map(lambda q: (collect(q), density(q)), jnp.asarray(found.draws))
+        draws, lp = jax.tree.map(lambda a: np.asarray(a)[None], kept)
+    return Sample(
+        draws,
+        {"lp": lp, "diverging": np.zeros(lp.shape, dtype=bool)},
+        np.nan,
+        found.gradients,
+        found.seconds,
+        "draws",
+        diagnose(draws),
+    )
+
+
+class Marginal:
+    """The log marginal of the hyperparameters and its gradient, the fields' mode kept between."""
+
+    def __init__(self, posterior: LatentPosterior) -> None:
+        self.posterior, self.conditional = posterior, Conditional(posterior)
+        self.pull = self.conditional.zero()
+        self.gradients = 0
+        shapes = posterior.hyper_shapes()
+
+        def settle(flat: jax.Array, pull: jax.Array) -> jax.Array:
+            return self.conditional.settle(posterior.unravel(flat, shapes), pull)
+
+        def value(flat: jax.Array, pull: jax.Array) -> jax.Array:
+            return self.conditional.log_marginal(posterior.unravel(flat, shapes), pull)
+
+        def draw(key: jax.Array, flat: jax.Array, pull: jax.Array) -> tuple:
+            return self.conditional.draw(key, posterior.unravel(flat, shapes), pull, _PER_HYPER)
+
+        self.settle, self.draw = jax.jit(settle), jax.jit(draw)
+        self.value, self._slope = jax.jit(value), jax.jit(jax.value_and_grad(value))
+
+    def loss(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
+        """Minus the log marginal and its gradient at hyperparameters `flat`."""
+        pull = self.settle(jnp.asarray(flat), jnp.asarray(self.pull))
+        value, slope = self._slope(jnp.asarray(flat), pull)
+        self.gradients += 1
+        if not (np.isfinite(value) and np.isfinite(slope).all()):
+            return np.inf, np.zeros_like(flat)
+        self.pull = np.asarray(pull)
+        return -float(value), -np.asarray(slope)
+
+
+def approximate(
+    posterior: LatentPosterior, draws: int, seed: int, start: np.ndarray | None = None
+) -> Approximation:
+    """Draws of all latents, resampled by their importance weights where these can be trusted.
+
+    Args:
+        posterior: What is approximated.
+        draws: Number of draws, s.
+        seed: Same seed, same draws.
+        start: Hyperparameters to begin the search with; by default the posterior's own.
+    """
+    began = time.perf_counter()
+    with jax.enable_x64(True):
+        marginal = Marginal(posterior)
+        begin = posterior.start_hyper() if start is None else start
+        options = {"maxiter": _ITERATIONS, "ftol": 1e-9}
+        found = minimize(marginal.loss, begin, jac=True, method="L-BFGS-B", options=options)
+        root = _root_covariance(marginal, found.x)
+        latents, ratios = _draw(marginal, found.x, root, draws, seed)
+    smooth, k = array_stats.psislw(-ratios, axis=-1)[:2]
+    weights, k = np.exp(smooth - smooth.max()), float(np.max(k))
+    weights /= weights.sum()
+    rng = np.random.default_rng([seed, 2])
+    chosen = _resample(weights if k <= MAX_K else np.full(draws, 1 / draws), rng)
+    return Approximation(
+        latents[chosen],
+        k,
+        weights,
+        -float(found.fun),
+        found.x,
+        marginal.pull,
+        time.perf_counter() - began,
+        marginal.gradients,
+    )
+
+
+def _root_covariance(marginal: Marginal, mode: np.ndarray) -> np.ndarray:
+    """A root of the covariance of the hyperparameters, (d, d), by differences of the gradient."""
+    informed, rest = _informed(marginal.posterior)
+    pull, columns = marginal.pull, []
+    for direction in informed.T:
+        slopes = []
+        for side in (1, -1):
+            marginal.pull = pull
+            slopes.append(marginal.loss(mode + side * _DIFFERENCE * direction)[1])
+        columns.append((slopes[0] - slopes[1]) / (2 * _DIFFERENCE))
+    marginal.pull = pull
+    own = informed.T @ np.column_stack(columns)
+    values, vectors = np.linalg.eigh((own + own.T) / 2)
+    scale = 1 / np.sqrt(np.maximum(values, _FLATTEST))
+    # what no data inform keeps its prior, standard normal
+    return np.hstack([informed @ (vectors * scale), rest])
+
+
+def _informed(posterior: LatentPosterior) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal directions of the hyperparameters that data inform, (d, r), and the others."""
+    shapes = posterior.hyper_shapes()
+    size = sum(prod(s) for s in shapes.values())
+    field = posterior.noise.field
+    if field is None:
+        return np.eye(size), np.zeros((size, 0))
+    (name, shape), *_ = field.normal_shapes().items()
+    count = prod(shape)  # the noise's field is the last of them
+
+    def values(z: jax.Array) -> jax.Array:
+        return field.values({name: z.reshape(shape)})[:, 0]
+
+    with jax.enable_x64(True):
+        basis = np.asarray(jax.jacobian(values)(jnp.zeros(count)))
+    strength, right = np.linalg.eigh(basis.T @ basis)
+    known = strength > _INFORMED
+    others = np.eye(size)[:, : size - count]
+    inside, outside = (
+        np.vstack([np.zeros((size - count, int(kept.sum()))), right[:, kept]])
+        for kept in (known, ~known)
+    )
+    return np.hstack([others, inside]), outside
+
+
+def _draw(
+    marginal: Marginal, mode: np.ndarray, root: np.ndarray, draws: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Latents, (s, size), and the logs of their importance ratios, (s,)."""
+    count = -(-draws // _PER_HYPER)
+    rng = np.random.default_rng([seed, 1])
+    keys = jax.random.split(jax.random.key(seed), count)
+    latents, ratios = [], []
+    pull = jnp.asarray(marginal.pull)
+    for key, normal in zip(keys, rng.standard_normal((count, root.shape[1])), strict=True):
+        hyper = jnp.asarray(mode + root @ normal)
+        settled = marginal.settle(hyper, pull)
+        z, ratio = marginal.draw(key, hyper, settled)
+        own = marginal.posterior.log_prior_hyper(
+            marginal.posterior.unravel(hyper, marginal.posterior.hyper_shapes())
+        )
+        latents.append(np.hstack([np.tile(hyper, (_PER_HYPER, 1)), np.asarray(z)]))
+        ratios.append(np.asarray(ratio) + float(own) + 0.5 * float(normal @ normal))
+    return np.concatenate(latents)[:draws], np.concatenate(ratios)[:draws]
+
+
+def _resample(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Indices, (s,), as many of each as its weight says (systematic resampling)."""
+    places = (rng.random() + np.arange(len(weights))) / len(weights)
+    return np.minimum(np.searchsorted(np.cumsum(weights), places), len(weights) - 1)

@@ -1,0 +1,282 @@
+"""Mixtures made of parts: weights, noise and discrepancy in any combination."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from scipy.special import gammaincinv, ndtr
+from sklearn.utils.validation import check_is_fitted
+
+from dirimix.errors import InputError
+from dirimix.estimators.fit_report import noise_words
+from dirimix.estimators.latent.build import (
+    Parts,
+    check_parts,
+    make_posterior,
+    refuse_gaps,
+)
+from dirimix.estimators.latent.laplace import approximate, as_sample
+from dirimix.estimators.latent.posterior import factors
+from dirimix.estimators.latent.weights import Ensemble
+from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
+from dirimix.laws.noise import maximum_likelihood_sigma
+from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.laws.simplex import simplex_least_squares
+from dirimix.laws.sites import site_normals
+from dirimix.sampling import posterior
+from dirimix.sampling.posterior import Quantity
+from dirimix.table.selection import complete_rows, observed, refuse_answers
+from dirimix.table.table import Table
+
+_KEPT = 1000  # draws that prediction uses
+_HEAVY = 1000  # sites times models, from where processes pay
+INFERENCE = ("hmc", "laplace")
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class LatentMixture(AbstractSampledMixture):
+    """Mixing with latent Gaussian fields: smooth or constant weights, local noise, discrepancy.
+
+    y = w(x) . f(x) + discrepancy(x) + s(x) e. The weights are softmax(g(x)) with Gaussian
+    processes g (`weights="simplex-gp"`), linear or constant g, or free and signed; the noise is
+    one level or a field that follows the models' spread, normal or Student's t; a discrepancy is
+    inferred together with the weights. `predict_parts` says how much of a prediction is which.
+
+    Args:
+        coords: Names of the q coordinate columns.
+        models: Names of the K model columns.
+        weights: 'simplex-gp', 'simplex-linear', 'simplex', 'free-gp', 'free', or 'single'.
+        noise: 'constant' or 'local'.
+        tails: 'normal' or 'student'.
+        discrepancy: 'none', 'delta' (a Gaussian process that is added) or 'contrast' (signed
+            departures of the weights along the models' differences).
+        inference: 'hmc', exact, or 'laplace', an approximation of seconds; `sampling_` has its k.
+        degrees: Degrees of freedom of Student's t.
+        noise_sd: Prior standard deviation of the log noise variance over the map.
+        delta_scale: Prior mean of the discrepancy's amplitude, in units of `y_scale`.
+        contrast_scale: Prior mean of the size of signed departures.
+        chains: Independent chains.
+        draws: Draws kept from each; of 'laplace' the draws of all.
+        warmup, kernel, trajectory, min_ess, max_seconds, noise_prior, y_scale, random_state,
+            progress: As those of `LocalDirichletMixture`.
+
+    Attributes:
+        latents_: Draws of all latents that prediction uses, by name, (s, ...).
+        posterior_: xarray DataTree of all draws.
+        diagnostics_: Convergence of all parameters and of weights, discrepancy, noise and
+            predictions at the training sites.
+        sampling_: How the sample was made.
+        converged_: Whether its checks passed.
+        priors_: Text of every prior.
+        sigma_: Posterior mean of sigma.
+
+    >>> import numpy as np, pandas as pd
+    >>> x = np.arange(12.0)
+    >>> table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    >>> y = 0.6 * table["a"] + 0.4 * table["b"] + 0.4 * np.cos(3 * x)
+    >>> mixture = LatentMixture(["x"], ["a", "b"], weights="simplex", inference="laplace")
+    >>> mixture.fit(table, y).predict_weights(table).iloc[0].round(1).to_dict()
+    {'a': 0.6, 'b': 0.4}
+    """
+
+    weights: str = "simplex-gp"
+    noise: str = "local"
+    tails: str = "student"
+    discrepancy: str = "none"
+    inference: str = "hmc"
+    degrees: float = 4.0
+    noise_sd: float = 0.6
+    delta_scale: float = 1.0
+    contrast_scale: float = 0.3
+    warmup: int = 300
+    trajectory: float = 4.0
+    _accept: ClassVar[float] = 0.9
+    _min_models: ClassVar[int] = 1
+    complete_only: ClassVar[bool] = False
+    uses_places: ClassVar[bool] = True
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        if self.inference not in INFERENCE:
+            raise InputError(
+                f"inference is one of {', '.join(map(repr, INFERENCE))}, not {self.inference!r}"
+            )
+        self._parts()
+
+    def _check_table(self, table: Table) -> None:
+        super()._check_table(table)
+        check_parts(self._parts(), table.models, self.space_)
+
+    def _fit(self, table: Table) -> None:
+        parts = self._parts()
+        check_parts(parts, table.models, self.space_)
+        if parts.weights == "single":
+            table = table.rows(complete_rows(table))
+        unit = table.in_units_of(self.y_scale_)
+        if not parts.weights.startswith("free"):
+            unit = unit.deviations()  # weights of sum one: a common shift is nothing to them
+        self.model_ = make_posterior(parts, unit, self.space_, self._noise(), _residual_scale(unit))
+        if self.inference == "hmc":
+            heavy = table.f.size >= _HEAVY
+            draws = self._sample(self.model_, table, options=f"({self._words()})", heavy=heavy)
+        else:
+            draws = self._approximate(table)
+        every = {n: flat(draws[f"latent_{n}"]) for n in self.model_.shapes()}
+        count = len(every["log_sigma"])
+        chosen = np.unique(np.linspace(0, count - 1, min(count, _KEPT)).astype(int))
+        self.latents_ = {n: a[chosen] for n, a in every.items()}
+
+    def _parts(self) -> Parts:
+        return Parts(
+            self.weights,
+            self.noise,
+            self.tails,
+            self.discrepancy,
+            self.degrees,
+            self.noise_sd,
+            self.delta_scale,
+            self.contrast_scale,
+        )
+
+    def _words(self) -> str:
+        return f"weights={self.weights!r}, discrepancy={self.discrepancy!r}"
+
+    def _approximate(self, table: Table) -> Draws:
+        """Draws by Laplace's approximation, as those of one chain."""
+        refuse_answers(table)
+        self.priors_ = {**self._priors(), **noise_words(self._noise(), self.scale_)}
+        found = approximate(self.model_, self.draws, self.random_state)
+        verdict = found.verdict()
+        sample = as_sample(
+            self.model_, found, lambda d: posterior.diagnose(self._checked(d, table))
+        )
+        kept = self._quantities(sample.draws, table)
+        self._keep_sample(sample, kept, found.record(), verdict, table)
+        posterior.warn_unless(verdict, f"{type(self).__name__}({self._words()})")
+        return sample.draws
+
+    def _points(self, table: Table) -> tuple[str, ...]:
+        return tuple(table.site(row) for row in range(len(table.x)))
+
+    def _quantities(self, draws: Draws, table: Table) -> dict[str, Quantity]:
+        points, model = self._points(table), self.model_
+        latents = {n: draws[f"latent_{n}"] for n in model.shapes()}
+        own = model.hyperparameters(latents)
+        for name in {"sigma", "delta_eta"} & own.keys():
+            own[name] = own[name] * self.y_scale_
+        found = {n: self._labelled(n, v) for n, v in own.items()}
+        if model.rule is not None:
+            u = draws["fields"][..., : model.n_weights]
+            weight = model.rule.weights(u, model.ensemble, np)
+            found["field_weight"] = Quantity(weight, ("point", "model"), (points, table.models))
+        if self.discrepancy != "none":
+            values = self._departures(draws["fields"])
+            found["discrepancy"] = Quantity(values, ("point",), (points,))
+        return found
+
+    def _labelled(self, name: str, values: np.ndarray) -> Quantity:
+        """A hyperparameter with its axes: coordinates of lengths, models of amplitudes."""
+        table = self.model_.table
+        if name.endswith("_rho"):
+            return Quantity(values, ("coordinate",), (self.space_.names,))
+        if name.endswith("_eta") and values.shape[-1] == len(table.models):
+            return Quantity(values, ("model",), (table.models,))
+        return Quantity(values[..., 0]) if name.endswith("_eta") else Quantity(values)
+
+    def _departures(self, fields: np.ndarray) -> np.ndarray:
+        """The discrepancy at the training sites from draws of all fields, (..., n)."""
+        model = self.model_
+        return self.y_scale_ * np.sum(model.factors * fields[..., model.n_weights :], axis=-1)
+
+    def _predictions(self, kept: Mapping[str, Quantity], table: Table) -> np.ndarray:
+        known = np.where(table.known, table.f, 0.0)
+        mixture = known[:, 0]
+        if "field_weight" in kept:
+            mixture = np.einsum("csnk,nk->csn", kept["field_weight"].values, known)
+        if "discrepancy" in kept:
+            mixture = mixture + kept["discrepancy"].values
+        shape = kept["sigma"].values.shape
+        return np.broadcast_to(mixture, (*shape, len(known)))
+
+    def _priors(self) -> dict[str, str]:
+        return {n: words for n, words in self.model_.priors().items() if n != "sigma"}
+
+    def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
+        latents = {n: draws[f"latent_{n}"] for n in self.model_.shapes()}
+        return {n: v for n, v in self.model_.log_priors(latents).items() if n != "sigma"}
+
+    def _weight_draws(self, table: Table) -> np.ndarray:
+        if self.model_.rule is None:
+            return np.ones((len(self.latents_["log_sigma"]), len(table.x), 1))
+        ensemble = Ensemble.of(table.f)
+        u = self.model_.groups[0].at(self.latents_, self.space_.embed(table.x), self.random_state)
+        u = np.broadcast_to(u, (len(self.latents_["log_sigma"]), *u.shape[1:]))
+        return self.model_.rule.weights(u, ensemble, np)
+
+    def _discrepancy_draws(self, table: Table) -> np.ndarray:
+        """Draws of the discrepancy at a table's sites, (s, m)."""
+        if self.discrepancy == "none":
+            return np.zeros((1, len(table.x)))
+        fields = self.model_.groups[-1].at(
+            self.latents_, self.space_.embed(table.x), self.random_state
+        )
+        ensemble = Ensemble.of(table.f / self.y_scale_)
+        return self.y_scale_ * np.sum(factors(self.discrepancy, ensemble) * fields, axis=-1)
+
+    def _noise_draws(self, table: Table) -> np.ndarray:
+        """Draws of the noise's scale at a table's sites, measurement errors apart, (s, m)."""
+        spread, x = Ensemble.of(table.f / self.y_scale_).spread, self.space_.embed(table.x)
+        noise = self.model_.noise
+        return self.y_scale_ * noise.sigma_at(self.latents_, x, spread, self.random_state)
+
+    def _predictive(self, table: Table) -> NormalMixture:
+        refuse_gaps(table, self.weights)
+        f = np.where(table.known, table.f, 0.0)
+        weights = self._weight_draws(table)
+        mean = np.sum(weights * f, axis=-1) + self._discrepancy_draws(table)
+        correction = np.sum(np.abs(weights) * table.f_sd, axis=-1)
+        scale = np.sqrt(self._noise_draws(table) ** 2 + table.y_err**2)
+        if self.tails == "student":
+            # the scale mixture of normals that Student's t is, a precision for draw and site
+            uniform = _uniform(table, len(scale), self.random_state)
+            scale = scale / np.sqrt(gammaincinv(self.degrees / 2, uniform) / (self.degrees / 2))
+        return NormalMixture.of_draws(mean, np.hypot(scale, correction))
+
+    def predict_parts(self, X: pd.DataFrame) -> pd.DataFrame:
+        """What predictions are made of, one row a site, the index of X.
+
+        Columns: `mixture` and `discrepancy`, posterior means that add to the prediction, each
+        with its standard deviation (`_sd`), and `noise`, the posterior mean of the noise's scale,
+        with `noise_sd`. All are in the scale of the fit, the unit of y without a transform.
+
+        Raises:
+            InputError: If the table is not usable.
+        """
+        check_is_fitted(self)
+        table = self._table_to_predict(X)
+        refuse_gaps(table, self.weights)
+        f = np.where(table.known, table.f, 0.0)
+        draws: dict[str, Any] = {
+            "mixture": np.sum(self._weight_draws(table) * f, axis=-1),
+            "discrepancy": self._discrepancy_draws(table),
+            "noise": self._noise_draws(table),
+        }
+        columns = {}
+        for name, values in draws.items():
+            columns |= {name: values.mean(axis=0), f"{name}_sd": values.std(axis=0)}
+        return pd.DataFrame(columns, getattr(X, "index", None))
+
+
+def _uniform(table: Table, count: int, seed: int) -> np.ndarray:
+    """Uniform numbers that belong to the sites, (count, m)."""
+    return ndtr(site_normals(table.site_keys, count, seed, "tails"))
+
+
+def _residual_scale(table: Table) -> float:
+    """Noise level of the best constant mixture of a table in units of `y_scale_`."""
+    y = observed(table)
+    f = np.where(table.known, table.f, np.nanmean(table.f, axis=1, keepdims=True))
+    sigma = maximum_likelihood_sigma(y - f @ simplex_least_squares(f, y), table.y_err)
+    return float(max(sigma, 1e-3))

@@ -1,0 +1,197 @@
+"""The log joint of a mixture made of parts.
+
+    y_i = w(x_i) . f(x_i) + sum_l c_il g_l(x_i) + s(x_i) e_i,   e_i normal or Student's t
+
+w(x) comes from latent fields (`weights`), the sum is a discrepancy: one field with c = 1, or a
+field a model along the models' contrasts. All fields are Gaussian given their hyperparameters.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from dirimix.estimators.fields.field import Params
+from dirimix.estimators.latent.group import Amplitude, FieldGroup
+from dirimix.estimators.latent.noise import NoiseModel
+from dirimix.estimators.latent.weights import AbstractWeights, Ensemble
+from dirimix.sampling.target import Target
+from dirimix.table.selection import observed
+from dirimix.table.table import Table
+
+_LENGTH_SPEED = 2.0  # of length scales, which mix slowest
+
+
+@dataclass(frozen=True)
+class LatentPosterior:
+    """Data and parts of a mixture.
+
+    Attributes:
+        table: n training sites with y, in units of the residuals' scale.
+        rule: How fields become weights; None for a single model, the table's only one.
+        groups: The weights' fields, if any, then the discrepancy's, if any.
+        noise: The noise.
+        along: 'none', 'delta' or 'contrast': what the discrepancy is.
+        sigma: Noise level of the best constant mixture.
+    """
+
+    table: Table
+    rule: AbstractWeights | None
+    groups: tuple[FieldGroup, ...]
+    noise: NoiseModel
+    along: str
+    sigma: float
+
+    @cached_property
+    def ensemble(self) -> Ensemble:
+        """The models at the training sites."""
+        return Ensemble.of(self.table.f)
+
+    @cached_property
+    def factors(self) -> np.ndarray:
+        """Factors c at the training sites, (n, L)."""
+        return factors(self.along, self.ensemble)
+
+    def hyper_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of the latents that the mean's fields do not hold."""
+        own = [g.hyper_shapes() for g in self.groups]
+        return {n: s for shapes in own for n, s in shapes.items()} | self.noise.shapes()
+
+    def normal_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of the mean's standard normal latents."""
+        return {n: s for g in self.groups for n, s in g.normal_shapes().items()}
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every latent."""
+        return self.hyper_shapes() | self.normal_shapes()
+
+    def log_prior_hyper(self, p: Params) -> Float[Array, ""]:
+        """Log prior density of the first, up to a constant."""
+        return sum((g.log_prior_hyper(p) for g in self.groups), self.noise.log_prior(p))
+
+    def fields(self, p: Params) -> Float[Array, "n L"]:
+        """All fields of the mean at the training sites."""
+        none = jnp.zeros((len(self.table.x), 0))
+        return jnp.concatenate([none, *(g.values(p) for g in self.groups)], axis=1)
+
+    @property
+    def n_weights(self) -> int:
+        """How many of the fields are the weights'."""
+        return 0 if self.rule is None else len(self.table.models)
+
+    def mean(self, u: Float[Array, "n L"]) -> Float[Array, " n"]:
+        """The mean of y given the fields."""
+        count = self.n_weights
+        if self.rule is None:
+            mixture = jnp.asarray(self.ensemble.f[:, 0])
+        else:
+            mixture = self.rule.mixture(u[:, :count], self.ensemble)
+        return mixture + jnp.sum(self.factors * u[:, count:], axis=1)
+
+    def slope(self, u: Float[Array, "n L"]) -> Float[Array, "n L"]:
+        """Its derivative in each field."""
+        parts = [jnp.asarray(self.factors)]
+        if self.rule is not None:
+            parts.insert(0, self.rule.slope(u[:, : self.n_weights], self.ensemble))
+        return jnp.concatenate(parts, axis=1)
+
+    def site_log_likelihood(self, p: Params) -> Float[Array, " n"]:
+        """Log density of each observation."""
+        residual = jnp.asarray(observed(self.table)) - self.mean(self.fields(p))
+        return self.noise.log_likelihood(residual, self.noise.variance(p, self.table.y_err))
+
+    def log_posterior(self, q: Array) -> Float[Array, ""]:
+        """Log density of all latents given the observations, up to a constant."""
+        p = self.unravel(q)
+        normal = -0.5 * sum(jnp.sum(p[n] ** 2) for n in self.normal_shapes())
+        return self.log_prior_hyper(p) + normal + jnp.sum(self.site_log_likelihood(p))
+
+    def unravel(self, q: Array, shapes: dict[str, tuple[int, ...]] | None = None) -> Params:
+        """Latents by name from one flat vector: all, or those of `shapes`."""
+        parts, at = {}, 0
+        for name, shape in (self.shapes() if shapes is None else shapes).items():
+            parts[name] = q[..., at : at + prod(shape)].reshape((*q.shape[:-1], *shape))
+            at += prod(shape)
+        return parts
+
+    def size(self) -> int:
+        """Number of scalar latents."""
+        return sum(prod(s) for s in self.shapes().values())
+
+    def _of(self, names: set[str]) -> np.ndarray:
+        """1 at the latents of these names, 0 elsewhere, (size,)."""
+        return np.concatenate(
+            [np.full(prod(s), float(n in names)) for n, s in self.shapes().items()]
+        )
+
+    def hyperparameters(self, p: Params) -> dict[str, np.ndarray]:
+        """Named hyperparameters, from draws of the latents."""
+        parts = [g.hyperparameters(p) for g in self.groups]
+        return self.noise.hyperparameters(p) | {n: v for own in parts for n, v in own.items()}
+
+    def log_priors(self, p: Params) -> dict[str, np.ndarray]:
+        """Log prior density of each of them, from draws."""
+        parts = [g.log_priors(p) for g in self.groups]
+        return self.noise.log_priors(p) | {n: v for own in parts for n, v in own.items()}
+
+    def priors(self) -> dict[str, str]:
+        """Every prior in words."""
+        rule = {} if self.rule is None else {"weights": self.rule.words}
+        parts = [g.priors() for g in self.groups]
+        return rule | {n: v for own in parts for n, v in own.items()} | self.noise.priors()
+
+    def target(self) -> Target:
+        """What the sampler needs."""
+        normal = {n for n in self.noise.shapes() if n != "log_sigma"} | set(self.normal_shapes())
+        standard = self._of(normal) == 1
+        lengths = {n for n in self.hyper_shapes() if n.endswith("_length")}
+        return Target(
+            log_density=self.log_posterior,
+            force=None,
+            collect=self._collect,
+            scale=np.where(standard, 1.0, 0.3),
+            adapt=~standard,
+            gaussian=standard,
+            monitor="hyper",
+            speed=1 + (_LENGTH_SPEED - 1) * self._of(lengths),
+        )
+
+    def _collect(self, q: Array) -> dict[str, Array]:
+        p = self.unravel(q)
+        hyper = [jnp.ravel(p[n]) for n in self.hyper_shapes() if not n.endswith("_z")]
+        return {
+            **{f"latent_{n}": p[n] for n in self.shapes()},
+            "hyper": jnp.concatenate(hyper),
+            "fields": self.fields(p),
+            "log_likelihood": self.site_log_likelihood(p),
+        }
+
+    def start_hyper(self) -> np.ndarray:
+        """Hyperparameters to begin with, flat."""
+        parts = {n: np.zeros(s) for n, s in self.hyper_shapes().items()}
+        for group in self.groups:
+            if isinstance(group.amplitude, Amplitude) and group.process is not None:
+                parts[f"{group.name}_amplitude"] += np.sqrt(group.amplitude.mean)
+        parts["log_sigma"] += np.log(self.sigma)
+        return np.concatenate([np.ravel(parts[n]) for n in self.hyper_shapes()])
+
+    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
+        """Start positions, (chains, size), scattered around those."""
+        q = 0.3 * rng.standard_normal((chains, self.size()))
+        hyper = self.start_hyper()
+        q[:, : len(hyper)] += hyper
+        return q
+
+
+def factors(along: str, ensemble: Ensemble) -> np.ndarray:
+    """Factors c of each field of the discrepancy, (m, L)."""
+    n = len(ensemble.f)
+    by_name = {
+        "none": lambda: np.zeros((n, 0)),
+        "delta": lambda: np.ones((n, 1)),
+        "contrast": lambda: ensemble.contrast,
+    }
+    return by_name[along]()

@@ -1,0 +1,252 @@
+"""The log joint of mixtures made of parts, and Laplace's approximation, against oracles."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import softmax
+
+from dirimix.errors import InputError
+from dirimix.estimators.latent.build import Parts, check_parts, make_posterior
+from dirimix.estimators.latent.conditional import Conditional
+from dirimix.estimators.latent.laplace import approximate
+from dirimix.laws.noise_prior import GammaNoise
+from dirimix.table.space import Space
+from dirimix.table.table import Table
+
+PARTS = [
+    Parts(weights, noise, tails, discrepancy)
+    for weights, noise, tails, discrepancy in itertools.product(
+        ("single", "simplex", "simplex-linear", "simplex-gp", "free", "free-gp"),
+        ("constant", "local"),
+        ("normal", "student"),
+        ("none", "delta", "contrast"),
+    )
+    if not (weights == "single" and discrepancy == "contrast")
+]
+
+
+@pytest.fixture(autouse=True)
+def _double_precision():
+    with jax.enable_x64(True):
+        yield
+
+
+def table_of(n: int = 14, count: int = 3, gaps: bool = False, seed: int = 0) -> Table:
+    rng = np.random.default_rng(seed)
+    x = np.sort(rng.uniform(0, 10, (n, 1)), axis=0)
+    f = np.column_stack([np.sin(x[:, 0] + 0.4 * k) * (1 + 0.2 * k) for k in range(count)])
+    y = f.mean(axis=1) + 0.1 * rng.standard_normal(n)
+    if gaps:
+        f[2, 0] = f[5, 1] = np.nan
+    names = tuple(f"m{k}" for k in range(count))
+    return Table(x, f, np.zeros_like(f), y, rng.uniform(0, 0.05, n), ("x",), names)
+
+
+def made(parts: Parts, table: Table | None = None):
+    table = table_of() if table is None else table
+    table = table.alone(0) if parts.weights == "single" else table
+    return make_posterior(parts, table, Space(table.coords), GammaNoise(2, 4, scale=0.3), 0.2)
+
+
+def rough_latents(posterior, seed: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    q = rng.standard_normal(posterior.size())
+    q[: len(posterior.start_hyper())] = posterior.start_hyper() + 0.3 * rng.standard_normal(
+        len(posterior.start_hyper())
+    )
+    return q
+
+
+def oracle(parts: Parts, posterior, q: np.ndarray) -> float:
+    """The log joint, written as the model reads, from the latents."""
+    p = {n: np.asarray(v) for n, v in posterior.unravel(jnp.asarray(q)).items()}
+    table = posterior.table
+    f, known = np.nan_to_num(table.f), table.known
+    average = f.sum(1) / known.sum(1)
+    logp = 0.0
+    fields = {}
+    for group in posterior.groups:
+        g = np.zeros((len(f), group.count))
+        if group.trend != "none":
+            s = (table.x - table.x.mean(0)) / table.x.std(0)
+            t = np.column_stack([np.ones(len(f)), s]) if group.trend == "linear" else 1.0
+            beta = group.trend_sd * p[f"{group.name}_trend"]
+            g = g + (t @ beta.T if group.trend == "linear" else beta[:, 0])
+            logp += stats.norm.logpdf(p[f"{group.name}_trend"]).sum()
+        if group.process is not None:
+            eta = p[f"{group.name}_amplitude"] ** 2
+            unit = group.process.unit_field(
+                {"z": p[f"{group.name}_z"], "length": p[f"{group.name}_length"]}
+            )
+            g = g + eta * np.asarray(unit)
+            shape, mean = group.amplitude.shape, group.amplitude.mean
+            density = stats.gamma.logpdf(eta, shape, scale=mean / shape)
+            logp += (density + np.log(2 * np.abs(p[f"{group.name}_amplitude"]))).sum()
+            logp += stats.norm.logpdf(p[f"{group.name}_z"]).sum()
+            logp += stats.norm.logpdf(p[f"{group.name}_length"]).sum()
+        fields[group.name] = g
+    if parts.weights.startswith("simplex"):
+        w = softmax(np.where(known, fields["weights"], -np.inf), axis=1)
+        mean = (w * f).sum(1)
+    elif parts.weights.startswith("free"):
+        w = 1 / f.shape[1] + fields["weights"]
+        mean = (w * np.where(known, f, average[:, None])).sum(1)
+    else:
+        mean = f[:, 0]
+    if parts.discrepancy == "delta":
+        mean = mean + fields["delta"][:, 0]
+    if parts.discrepancy == "contrast":
+        mean = mean + (fields["contrast"] * np.where(known, f - average[:, None], 0)).sum(1)
+    log_variance = np.full(len(f), 2 * p["log_sigma"])
+    if parts.noise == "local":
+        field = posterior.noise.field
+        unit = field.process.unit_field({"z": p["noise_z"], "length": np.zeros(1)})
+        spread = np.nanstd(table.f, axis=1)
+        spread = 0.5 * np.log((spread / spread.mean()) ** 2 + 0.03**2) if spread.any() else spread
+        log_variance = log_variance + 0.5 * p["noise_slope"] * (spread - spread.mean())
+        log_variance = log_variance + 0.6 * np.asarray(unit)[:, 0]
+        logp += stats.norm.logpdf(p["noise_z"]).sum() + stats.norm.logpdf(p["noise_slope"])
+    s = np.sqrt(np.exp(log_variance) + table.y_err**2)
+    law = stats.t(4, mean, s) if parts.tails == "student" else stats.norm(mean, s)
+    sigma = np.exp(p["log_sigma"])
+    logp += stats.gamma.logpdf(sigma, 2, scale=0.3 / 4) + p["log_sigma"]
+    return logp + law.logpdf(table.y).sum()
+
+
+@pytest.mark.parametrize("parts", PARTS, ids=str)
+def test_the_log_joint_is_that_of_the_model(parts):
+    # a single model is fitted where it has values
+    posterior = made(parts, table_of(gaps=parts.weights != "single"))
+    first, second = (rough_latents(posterior, s) for s in (1, 2))
+    value = [float(posterior.log_posterior(jnp.asarray(q))) for q in (first, second)]
+    right = [oracle(parts, posterior, q) for q in (first, second)]
+    # log densities are up to a constant
+    assert value[0] - value[1] == pytest.approx(right[0] - right[1], rel=1e-9, abs=1e-8)
+    assert value[0] - value[1] != pytest.approx(right[0] - right[1] + 0.01, rel=1e-9, abs=1e-8)
+
+
+@pytest.mark.parametrize("weights", ["single", "free", "free-gp"])
+@pytest.mark.parametrize("discrepancy", ["none", "delta"])
+@pytest.mark.parametrize("noise", ["constant", "local"])
+def test_laplace_is_exact_where_the_mean_is_linear_and_the_noise_normal(
+    weights, discrepancy, noise
+):
+    parts = Parts(weights, noise, "normal", discrepancy)
+    posterior = made(parts)
+    q = rough_latents(posterior)[: len(posterior.start_hyper())]
+    p = posterior.unravel(jnp.asarray(q), posterior.hyper_shapes())
+    conditional = Conditional(posterior)
+    pull = conditional.settle(p, jnp.asarray(conditional.zero()))
+    found = float(conditional.log_marginal(p, pull) - posterior.log_prior_hyper(p))
+    # the mean's fields, one standard normal latent at a time
+    size = posterior.size() - len(q)
+    shapes = posterior.normal_shapes()
+
+    def mean(z: np.ndarray) -> np.ndarray:
+        named = p | posterior.unravel(jnp.asarray(z), shapes)
+        return np.asarray(posterior.mean(posterior.fields(named)))
+
+    origin = mean(np.zeros(size))
+    loads = [mean(z) - origin for z in np.eye(size)]
+    basis = np.column_stack(loads) if loads else np.zeros((len(origin), 0))
+    variance = np.asarray(posterior.noise.variance(p, posterior.table.y_err))
+    law = stats.multivariate_normal(origin, basis @ basis.T + np.diag(variance))
+    assert found == pytest.approx(law.logpdf(posterior.table.y), rel=1e-7, abs=1e-6)
+    if size:
+        latents, ratio = conditional.draw(jax.random.key(0), p, pull, 4000)
+        assert np.ptp(np.asarray(ratio)) < 1e-6
+        # the posterior of a linear Gaussian model, by its normal equations
+        precision = np.eye(size) + basis.T @ (basis / variance[:, None])
+        right = np.linalg.solve(precision, basis.T @ ((posterior.table.y - origin) / variance))
+        sd = np.sqrt(np.diag(np.linalg.inv(precision)))
+        z = (np.asarray(latents).mean(0) - right) / (sd / np.sqrt(4000))
+        assert np.abs(z).max() < 4.5
+        assert np.asarray(latents).std(0) == pytest.approx(sd, rel=0.07)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        Parts("simplex-gp", "local", "student", "delta"),
+        Parts("simplex", "constant", "student", "contrast"),
+        Parts("free-gp", "local", "student", "none"),
+    ],
+    ids=str,
+)
+def test_the_settled_fields_are_a_mode_and_the_gradient_is_that_of_the_marginal(parts):
+    posterior = made(parts, table_of(gaps=True))
+    flat = rough_latents(posterior)[: len(posterior.start_hyper())]
+    shapes = posterior.hyper_shapes()
+    conditional = Conditional(posterior)
+    p = posterior.unravel(jnp.asarray(flat), shapes)
+    pull = conditional.settle(p, jnp.asarray(conditional.zero()))
+    units = conditional.covariances(p)
+
+    def height(pull):
+        u = conditional.fields(p, units, pull)
+        variance = posterior.noise.variance(p, posterior.table.y_err)
+        fit = posterior.noise.log_likelihood(posterior.table.y - posterior.mean(u), variance)
+        return jnp.sum(fit) - 0.5 * jnp.sum(pull * u)
+
+    top = float(height(pull))
+    rng = np.random.default_rng(0)
+    for size in (1e-3, 1e-2, 0.1):
+        for _ in range(5):
+            off = size * rng.standard_normal(pull.shape)
+            assert float(height(pull + off)) < top + 1e-7
+
+
+def test_importance_ratios_are_exact_whatever_the_parts():
+    """The log ratio of a draw is the log joint less the approximation's log density."""
+    posterior = made(Parts("simplex-gp", "local", "student", "delta"))
+    flat = rough_latents(posterior)[: len(posterior.start_hyper())]
+    p = posterior.unravel(jnp.asarray(flat), posterior.hyper_shapes())
+    conditional = Conditional(posterior)
+    pull = conditional.settle(p, jnp.asarray(conditional.zero()))
+    latents, ratio = conditional.draw(jax.random.key(0), p, pull, 3)
+    law = conditional.around(p, pull)
+    size = latents.shape[1]
+    shapes = posterior.normal_shapes()
+
+    def linear(z):
+        return jnp.sum(law.slope * posterior.fields(p | posterior.unravel(z, shapes)), axis=1)
+
+    basis = np.asarray(jax.jacobian(linear)(jnp.zeros(size)))
+    precision = np.eye(size) + basis.T @ (basis * np.asarray(law.root)[:, None] ** 2)
+    norm = np.sum(np.asarray(law.slope) ** 2, axis=1)
+    weight = np.sum(np.asarray(law.pull) * np.asarray(law.slope), axis=1) / norm
+    law_of_latents = stats.multivariate_normal(basis.T @ weight, np.linalg.inv(precision))
+    whole = np.hstack([np.tile(flat, (3, 1)), np.asarray(latents)])
+    joint = np.array([float(posterior.log_posterior(jnp.asarray(q))) for q in whole])
+    normal = 0.5 * size * np.log(2 * np.pi)  # `log_posterior` leaves it out
+    hyper = float(posterior.log_prior_hyper(p))
+    right = joint - hyper - normal - law_of_latents.logpdf(np.asarray(latents))
+    assert np.asarray(ratio) == pytest.approx(right, abs=1e-5)
+
+
+def test_parts_that_make_no_sense_are_refused():
+    with pytest.raises(InputError, match="weights is one of"):
+        Parts("softmax")
+    with pytest.raises(InputError, match="a single model has no contrasts"):
+        Parts("single", discrepancy="contrast")
+    with pytest.raises(InputError, match="degrees must be a positive finite number, not 0"):
+        Parts("simplex", degrees=0)
+    with pytest.raises(InputError, match="need coordinates"):
+        check_parts(Parts("simplex-gp"), ("a", "b"), Space(()))
+    with pytest.raises(InputError, match="uses one model, and models names 2"):
+        check_parts(Parts("single"), ("a", "b"), Space(("x",)))
+    with pytest.raises(InputError, match="a mixture needs at least 2 models"):
+        check_parts(Parts("free"), ("a",), Space(("x",)))
+
+
+def test_laplace_recovers_constant_weights_and_says_its_k():
+    posterior = made(Parts("simplex", "constant", "normal"), table_of(60))
+    found = approximate(posterior, 400, 0)
+    u = np.stack([posterior.unravel(q)["weights_trend"][:, 0] for q in found.draws])
+    w = softmax(1.5 * u, axis=1).mean(0)
+    assert w == pytest.approx(np.full(3, 1 / 3), abs=0.2)
+    assert found.k < 0.7
