@@ -4,7 +4,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dirimix.errors import InputError, did_you_mean
@@ -19,6 +19,7 @@ SINGLE, SIMPLE, AVERAGING, GLOBAL, LOCAL = (
 )  # fmt: skip
 GROUPS = (SINGLE, SIMPLE, AVERAGING, GLOBAL, LOCAL)
 _MODULES = {".baselines": SIMPLE, ".averaging": AVERAGING}  # whose methods are of one group
+PARTS = ("+delta", "+contrast")  # one with these has a discrepancy inferred with the weights
 LABEL = "@"  # what follows it tells two runs of one method apart
 # parameters of an estimator that are not a study's options: set here, or no plain values
 _NOT_OPTIONS = (
@@ -38,6 +39,7 @@ class Method:
         fixed: Parameters of the estimator that the name of the method sets.
         each_model: Whether one estimator is fitted to each model and nothing is mixed.
         local: Whether the weights depend on the coordinates.
+        weights: Of `LatentMixture`, where the method can be made of its parts.
     """
 
     words: str
@@ -45,6 +47,7 @@ class Method:
     fixed: Mapping[str, object] = field(default_factory=dict)
     each_model: bool = False
     local: bool = False
+    weights: str = ""
 
     @property
     def group(self) -> str:
@@ -58,6 +61,15 @@ class Method:
         """The class of the estimator."""
         module, _, name = self.estimator.rpartition(".")
         return getattr(importlib.import_module(module, "dirimix.estimators"), name)
+
+    def with_discrepancy(self, kind: str) -> "Method":
+        """The method with a discrepancy inferred together with its weights."""
+        words = {
+            "delta": "with a discrepancy inferred together with them",
+            "contrast": "with small signed departures",
+        }
+        fixed = {"weights": self.weights, "discrepancy": kind}
+        return replace(self, words=f"{self.words}, {words[kind]}", estimator=_LATENT, fixed=fixed)
 
     def options(self) -> dict[str, object]:
         """The options that a study may set, with their defaults."""
@@ -94,13 +106,17 @@ class Method:
         kind: Any = self.kind  # each takes options of its own
         given = {**self.fixed, **(places or {}), **options, "random_state": seed}
         if self.each_model:
-            return {m: kind(coords=coords, models=(m,), model=m, **given) for m in models}
+            return {m: kind(coords=coords, models=(m,), **given) for m in models}
         return {"": kind(coords=coords, models=models, **given)}
 
 
+_LATENT = ".latent.mixture.LatentMixture"
 METHODS: dict[str, Method] = {
     "raw": Method(
-        "every model by itself, with its noise", ".single_model.SingleModel", each_model=True
+        "every model by itself, with its noise",
+        ".single_model.SingleModel",
+        each_model=True,
+        weights="single",
     ),
     "equal": Method("equal weights", ".baselines.EqualWeights"),
     "ols": Method("ordinary least squares, free weights", ".baselines.OrdinaryLeastSquares"),
@@ -136,6 +152,20 @@ METHODS: dict[str, Method] = {
         ".local_mixture.LocalDirichletMixture",
         {"field": "gp"},
         local=True,
+    ),
+    "lbmm-lgp": Method(
+        "local mixing, smooth logistic-normal weights of Gaussian processes",
+        _LATENT,
+        {"weights": "simplex-gp", "discrepancy": "none"},
+        local=True,
+        weights="simplex-gp",
+    ),
+    "signed-gp": Method(
+        "free weights of either sign, Gaussian processes",
+        _LATENT,
+        {"weights": "free-gp", "discrepancy": "none"},
+        local=True,
+        weights="free-gp",
     ),
 }
 
@@ -173,19 +203,33 @@ def parse_method(name: str) -> Choice:
 
     >>> parse_method("gbmm-d+gp").corrected, parse_method("gbmm-d@wide").label
     (True, 'wide')
+    >>> parse_method("lbmm-lgp+delta").method.fixed["discrepancy"]
+    'delta'
 
     Raises:
         InputError: If there is no such method, or the label is not a plain word.
     """
     plain, mark, label = name.partition(LABEL)
     base = plain.removesuffix(CORRECTED)
+    corrected = plain != base
+    part = next((p for p in PARTS if base.endswith(p)), "")
+    base = base.removesuffix(part)
     if base not in METHODS:
         raise InputError(
             f"unknown method {name!r}{did_you_mean(base, METHODS)}; choose from "
             f"{', '.join(METHODS)}, each also with {CORRECTED}"
         )
+    method = METHODS[base]
+    if part:
+        if not method.weights or (part == "+contrast" and method.each_model):
+            able = ", ".join(n for n, m in METHODS.items() if m.weights)
+            raise InputError(
+                f"{base} cannot be fitted with {part}: +delta serves {able}, +contrast the "
+                "mixtures of them"
+            )
+        method = method.with_discrepancy(part.removeprefix("+"))
     if mark and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", label):
         raise InputError(
             f"the label of {name!r} is made of small letters, digits and hyphens, not {label!r}"
         )
-    return Choice(name, METHODS[base], plain != base, label)
+    return Choice(name, method, corrected, label)

@@ -79,15 +79,20 @@ def point_table(fitted: FittedMethod, data: SplitTable, split: str) -> pd.DataFr
 
 
 def _fit_tables(fitted: FittedMethod) -> Tables:
-    """What a mixture says of its own fit."""
-    if fitted.mixture is None:
-        return {}
-    report = fitted.mixture.fit_report()
-    found = {"evidence": report.evidence, "diagnostics": report.diagnostics}
-    if report.sampling is not None:
-        row = {**report.sampling, "reasons": "; ".join(report.reasons)}
-        found["sampling"] = pd.DataFrame([row])
-    return {name: table for name, table in found.items() if table is not None}
+    """What estimators say of their own fits."""
+    parts: defaultdict[str, list[pd.DataFrame]] = defaultdict(list)
+    for model, member in fitted.members.items():
+        report = member.fit_report()
+        if report.evidence is not None:
+            parts["evidence"].append(report.evidence)
+        if report.diagnostics is not None:
+            own = report.diagnostics
+            named = f"{model}: " + own["parameter"] if model else own["parameter"]
+            parts["diagnostics"].append(own.assign(parameter=named))
+        if report.sampling is not None:
+            row = {"model": model, **report.sampling, "reasons": "; ".join(report.reasons)}
+            parts["sampling"].append(pd.DataFrame([row]))
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
 
 
 def _law_tables(fitted: FittedMethod, data: SplitTable, bootstrap: Bootstrap) -> Tables:

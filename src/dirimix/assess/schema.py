@@ -109,8 +109,8 @@ TABLES = {
     ),
     "sampling": Table(
         "how posteriors were sampled",
-        "chains draws warmup divergences gradients seconds converged kernel step_size "
-        "acceptance bfmi ended reasons",
+        "model chains draws warmup divergences gradients seconds converged kernel step_size "
+        "acceptance bfmi ended reasons k",
     ),
     "threshold": Table(
         "the probability of being above a level at every site",

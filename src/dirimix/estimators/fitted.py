@@ -84,7 +84,8 @@ class FittedMethod:
 
     def reasons(self) -> tuple[str, ...]:
         """Why the result has not converged; nothing if it has."""
-        return tuple(r for m in self.members.values() for r in m.fit_report().reasons)
+        found = {model: member.fit_report().reasons for model, member in self.members.items()}
+        return tuple(f"{m}: {r}" if m else r for m, own in found.items() for r in own)
 
 
 @dataclass(frozen=True)
