@@ -299,7 +299,7 @@ def test_predictions_are_described():
 def test_manifest_vouches_for_the_model():
     fit = "docs/example/table.csv --target energy --coords x --method equal --out out --quiet"
     assert main(["fit", *fit.split(), "--models", ",".join(MODELS)]) == 0
-    assert "model.joblib" in json.loads(Path("out/manifest.json").read_text())["sha256"]
+    assert "fit.json" in json.loads(Path("out/manifest.json").read_text())["sha256"]
 
 
 def test_names_of_the_glossary_are_in_the_code():

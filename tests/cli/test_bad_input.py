@@ -250,7 +250,7 @@ BAD = {
     "no study": (lambda folder: ["run", str(folder / "none.toml")], r"there is no study file"),
     "no fit": (lambda folder: ["predict", str(folder), "t.csv"], r"holds no fitted method"),
     "fitted model cut short": (
-        predict(train_frame(), spoil="model.joblib"),
+        predict(train_frame(), spoil="fit.nc"),
         r"missing or not the one that was written",
     ),
     "manifest cut short": (

@@ -14,6 +14,8 @@ from dirimix.cli.options import names, setting
 from dirimix.datasets import DATASETS
 from dirimix.errors import InputError
 from dirimix.sampling.progress import ChainProgress
+from dirimix.study.fitted_file import FORMAT
+from dirimix.study.load import file_sha256
 from stand_ins import COLUMNS, STUDY, SampledStandIn, frame, register, train_frame, write_study
 
 
@@ -76,12 +78,12 @@ def test_somebody_elses_folder_is_left_alone(tmp_path, capsys):
 def test_a_refused_fit_leaves_the_old_one_and_nothing_half(tmp_path, monkeypatch):
     register(monkeypatch)
     assert fit(tmp_path, train_frame(), "--quiet") == 0
-    before = (tmp_path / "out" / "model.joblib").read_bytes()
+    before = (tmp_path / "out" / "fit.nc").read_bytes()
     for outcome, code in (("refuse", 2), ("interrupt", 130)):
         more = ("--quiet", "--option", f"outcome={outcome}")
         assert fit(tmp_path, train_frame(), *more, method="stand-in") == code
         assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "t.csv"]
-    assert (tmp_path / "out" / "model.joblib").read_bytes() == before
+    assert (tmp_path / "out" / "fit.nc").read_bytes() == before
 
 
 @pytest.mark.parametrize("method", ["equal", "ols", "ridge-stacking", "raw", "equal+gp"])
@@ -120,7 +122,7 @@ def test_predict_refuses_what_is_no_fit(tmp_path, capsys):
     assert fit(tmp_path, train_frame(), "--quiet") == 0
     assert main(["predict", str(tmp_path), table, "--out", str(tmp_path / "p.csv")]) == 2
     assert "holds no fitted method" in capsys.readouterr().err
-    with (tmp_path / "out" / "model.joblib").open("ab") as stream:
+    with (tmp_path / "out" / "fit.nc").open("ab") as stream:
         stream.write(b"altered")
     arguments = ["predict", str(tmp_path / "out"), table, "--out", str(tmp_path / "p.csv")]
     assert main(arguments) == 2
@@ -132,10 +134,18 @@ def test_predict_refuses_what_is_no_fit(tmp_path, capsys):
 
 def test_a_fit_of_another_version_is_refused_in_one_sentence(tmp_path, capsys):
     assert fit(tmp_path, train_frame(), "--quiet") == 0
-    manifest = tmp_path / "out" / "manifest.json"
-    text = manifest.read_text()
-    manifest.write_text(text.replace(f'"dirimix": "{dirimix.__version__}"', '"dirimix": "0.1.0"'))
-    assert manifest.read_text() != text
+    manifest, path = tmp_path / "out" / "manifest.json", tmp_path / "out" / "fit.json"
+    before = file_sha256(path)
+    old = {
+        f'"version": "{dirimix.__version__}"': '"version": "0.1.0"',
+        f'"format": {FORMAT}': '"format": 0',
+    }
+    text = path.read_text()
+    for here, there in old.items():
+        text = text.replace(here, there)
+    path.write_text(text)
+    assert file_sha256(path) != before
+    manifest.write_text(manifest.read_text().replace(before, file_sha256(path)))
     out = tmp_path / "p.csv"
     arguments = ["predict", str(tmp_path / "out"), str(tmp_path / "t.csv"), "--out", str(out)]
     assert main(arguments) == 2

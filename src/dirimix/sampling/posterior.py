@@ -114,14 +114,23 @@ def data_tree(
     groups = {
         "posterior": _dataset(posterior, ("chain", "draw")),
         "sample_stats": _dataset({n: Quantity(v) for n, v in stats.items()}, ("chain", "draw")),
-        "observed_data": _dataset(observed, ()),
-        "constant_data": _dataset(constant, ()),
+        **data_groups(observed, constant),
         "log_likelihood": _dataset({"y": log_likelihood}, ("chain", "draw")),
         "log_prior": _dataset({n: Quantity(v) for n, v in log_prior.items()}, ("chain", "draw")),
     }
     tree = xr.DataTree.from_dict(groups)
     tree.attrs.update(inference_library="dirimix", inference_library_version=__version__)
     return tree
+
+
+def data_groups(
+    observed: Mapping[str, Quantity], constant: Mapping[str, Quantity]
+) -> dict[str, xr.Dataset]:
+    """The groups of the data, which have no draws."""
+    return {
+        "observed_data": _dataset(observed, ()),
+        "constant_data": _dataset(constant, ()),
+    }
 
 
 def _dataset(quantities: Mapping[str, Quantity], leading: tuple[str, ...]) -> xr.Dataset:

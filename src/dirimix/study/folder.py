@@ -26,7 +26,7 @@ FIT_FOLDERS = (METHOD_FOLDER, FOLD_FOLDER, REDUCED_FOLDER, OTHER_TABLE_FOLDER)
 FIGURE_FOLDER = "figures"
 FACTS_FILE = "facts.json"  # in the folder of every fit
 POSTERIOR_FILE = "posterior.nc"  # there until it is whole
-MODEL_FILE = "model.joblib"
+FIT_FILE, ARRAYS_FILE = "fit.json", "fit.nc"  # a fitted method
 SCORES_FILE, MANIFEST_FILE, REPORT_FILE = "scores.json", "manifest.json", "report.html"
 
 
@@ -62,7 +62,7 @@ def mark(folder: Path, kind: str) -> None:
 def kind_of(folder: Path) -> str | None:
     """Which kind of output a folder holds, None if it is not ours."""
     path = folder / MARK
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+    return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else None
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
@@ -106,20 +106,32 @@ def write_json(content: Any, path: Path) -> None:
         part.write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file.
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a JSON file that holds an object.
 
     Raises:
-        InputError: If it is missing or cut short.
+        InputError: If it is missing, cut short or holds something else.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"there is no file {str(path)!r}; run the command again") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"the file {str(path)!r} is no whole JSON; run the command again"
         ) from error
+    if not isinstance(content, dict):
+        raise InputError(
+            f"the file {str(path)!r} holds no JSON object, so dirimix did not write it; run the "
+            "command again"
+        )
+    return cast("dict[str, Any]", content)
+
+
+def checksums(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The sha256 by file that a JSON file of dirimix holds; nothing where there are none."""
+    sums = content.get("sha256")
+    return cast("dict[str, Any]", sums) if isinstance(sums, dict) else {}
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

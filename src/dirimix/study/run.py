@@ -13,10 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-import joblib
-
 from dirimix._cores import deal_cores
-from dirimix._version import __version__
 from dirimix.errors import (
     ConvergenceWarning,
     CorrectionOverlapWarning,
@@ -35,13 +32,15 @@ from dirimix.sampling.workers import WorkerPool
 from dirimix.study.check.target import check_target
 from dirimix.study.collate import Finished
 from dirimix.study.failures import Failure, attempt, finished, refuse, with_the_value_to_blame
+from dirimix.study.fitted_file import read_fitted, write_fitted
 from dirimix.study.folder import (
     FACTS_FILE,
+    FIT_FILE,
     FIT_FOLDERS,
     MANIFEST_FILE,
     MARK,
-    MODEL_FILE,
     POSTERIOR_FILE,
+    checksums,
     kind_of,
     mark,
     read_json,
@@ -124,8 +123,7 @@ def fit_one(study: Study, data: SplitTable, folder: Path, reporter: Reporter) ->
         (job,) = jobs = make_jobs(setup, fresh)
         reporter.say(scale_note(jobs, data))
         fitted = run_job(job, data, reporter)
-        joblib.dump(fitted, fresh / MODEL_FILE, compress=3)
-        inputs = {MODEL_FILE: file_sha256(fresh / MODEL_FILE)}
+        inputs = write_fitted(fitted, data, fresh)
         seconds = time.perf_counter() - begun
         done = Finished(setup, (job,))
         return finish(done, fresh, command="fit", seconds=seconds, inputs=inputs)
@@ -134,28 +132,19 @@ def fit_one(study: Study, data: SplitTable, folder: Path, reporter: Reporter) ->
 def load_fitted(folder: Path) -> FittedMethod:
     """The fitted method of a folder that `fit_one` wrote.
 
-    A model file is a pickle, so only a file that its own manifest vouches for is opened, and only
-    by the version that wrote it.
-
     Raises:
-        InputError: If the folder holds no such model, another version wrote it or the file was
-            changed.
+        InputError: If the folder holds no such method, or one that this version cannot read, or a
+            file was changed.
     """
     if kind_of(folder) != "fit":
         raise InputError(f"the folder {str(folder)!r} holds no fitted method; make one with fit")
-    manifest = read_json(folder / MANIFEST_FILE)
-    written_by = manifest["versions"]["dirimix"]
-    if written_by != __version__:
+    known, path = checksums(read_json(folder / MANIFEST_FILE)), folder / FIT_FILE
+    if not path.is_file() or file_sha256(path) != known.get(FIT_FILE):
         raise InputError(
-            f"the fitted method in {str(folder)!r} was written by another version of dirimix "
-            f"({written_by}, and this is {__version__}); fit again"
+            f"the file {str(path)!r} is missing, not the one that was written, or of an older "
+            "version of dirimix; fit again"
         )
-    path = folder / MODEL_FILE
-    if not path.is_file() or file_sha256(path) != manifest["sha256"].get(MODEL_FILE):
-        raise InputError(
-            f"the model file {str(path)!r} is missing or not the one that was written; fit again"
-        )
-    return joblib.load(path)
+    return read_fitted(folder)
 
 
 def run_job(job: Job, data: SplitTable, reporter: Reporter) -> FittedMethod:

@@ -14,12 +14,13 @@ from dirimix.assess.schema import TABLES
 from dirimix.errors import InputError
 from dirimix.methods import parse_method
 from dirimix.study.folder import (
+    ARRAYS_FILE,
     FACTS_FILE,
     FIGURE_FOLDER,
+    FIT_FILE,
     FIT_FOLDERS,
     MANIFEST_FILE,
     MARK,
-    MODEL_FILE,
     POSTERIOR_FILE,
     REPORT_FILE,
     SCORES_FILE,
@@ -32,7 +33,7 @@ from dirimix.study.folder import (
 _WRITERS = {"fit": "a fit", "run": "a study"}
 _TABLE_ENDINGS = (".csv", ".parquet")
 _FIGURE_ENDINGS = (".csv", ".png", ".svg")
-_HEAD_FILES = (MARK, MODEL_FILE, SCORES_FILE, MANIFEST_FILE, REPORT_FILE)
+_HEAD_FILES = (MARK, FIT_FILE, ARRAYS_FILE, SCORES_FILE, MANIFEST_FILE, REPORT_FILE)
 
 
 def check_target(target: Path, kind: str) -> None:
