@@ -12,6 +12,10 @@ class NotConverged(RuntimeError):
     """A sampler's result failed its convergence checks and must not be read as an answer."""
 
 
+class WorkerLost(NotConverged):
+    """A worker process ended before its task: killed, or for want of memory."""
+
+
 class ConvergenceWarning(UserWarning):
     """A posterior was returned although its convergence checks failed."""
 

@@ -14,7 +14,7 @@ from dirimix.cli.options import names, setting
 from dirimix.datasets import DATASETS
 from dirimix.errors import InputError
 from dirimix.sampling.progress import ChainProgress
-from dirimix.study.fitted_file import FORMAT
+from dirimix.study.disk.fitted_file import FORMAT
 from dirimix.study.load import file_sha256
 from stand_ins import COLUMNS, STUDY, SampledStandIn, frame, register, train_frame, write_study
 

@@ -17,7 +17,7 @@ from dirimix.estimators.fitted import FittedMethod, fit_method
 from dirimix.estimators.saved.state import Parts, put_together, take_apart
 from dirimix.laws.noise_prior import HalfCauchyNoise
 from dirimix.methods import METHODS, parse_method
-from dirimix.study.fitted_file import FORMAT, read_fitted, write_fitted
+from dirimix.study.disk.fitted_file import FORMAT, read_fitted, write_fitted
 from dirimix.study.load import file_sha256
 from dirimix.table.space import make_space
 from dirimix.table.split import Part, SplitTable
@@ -25,8 +25,9 @@ from pages import ROOT
 from stand_ins import frame
 
 SHORT: dict[str, object] = {"chains": 1, "draws": 8, "warmup": 20, "min_ess": 0.0, "n_draws": 50}
-SAMPLED = ("gbmm-l", "gbmm-d", "lbmm-gld", "lbmm-gpd")
+SAMPLED = [name for name, method in METHODS.items() if "chains" in method.options()]
 CHEAP = [name for name in METHODS if name not in SAMPLED]
+PARTS = ["gbmm-d+gp", "lbmm-gpd+gp", "raw+delta", "lbmm-lgp+contrast"]
 UNCONVERGED = pytest.mark.filterwarnings("ignore::dirimix.errors.ConvergenceWarning")
 OVERLAPPING = pytest.mark.filterwarnings("ignore::dirimix.errors.CorrectionOverlapWarning")
 pytestmark = pytest.mark.filterwarnings("ignore::dirimix.errors.DroppedRowsWarning")
@@ -102,7 +103,7 @@ def test_what_is_read_predicts_the_same_numbers(name, tmp_path):
 @UNCONVERGED
 @pytest.mark.slow
 @OVERLAPPING
-@pytest.mark.parametrize("name", [*SAMPLED, "gbmm-d+gp", "lbmm-gpd+gp"])
+@pytest.mark.parametrize("name", [*SAMPLED, *PARTS])
 def test_what_is_read_of_a_sample_predicts_the_same_numbers(name, tmp_path):
     cases: tuple[dict[str, object], ...] = ({}, {"y_transform": "log", "noise_prior": "paper"})
     for options in cases:

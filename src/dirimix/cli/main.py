@@ -8,10 +8,10 @@ from typing import NoReturn
 
 from dirimix._version import __version__
 from dirimix.cli import check, data, fit, init, predict, report, run
-from dirimix.errors import InputError, NotConverged
+from dirimix.cli.endings import BAD_INPUT, complain, exit_code
+from dirimix.errors import InputError
 from dirimix.sampling import compile_cache
 
-BAD_INPUT, NOT_CONVERGED, INTERRUPTED = 2, 3, 130
 VERBS = {
     "init": init,
     "data": data,
@@ -26,32 +26,25 @@ VERBS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
-    0 is success, 2 bad input, 3 a result that has not converged, 130 an interruption.
+    0 is success, 1 a failure of the machine, 2 bad input, 3 a result that has not converged, 128
+    and more a signal (130 is Ctrl-C).
     """
     try:
         arguments = _parser().parse_args(argv)
     except InputError as error:
-        sys.stderr.write(f"dirimix: {error}\n")
+        complain(f"dirimix: {error}")
         return BAD_INPUT
+    return exit_code(lambda: _act(arguments), arguments.allow_unconverged, arguments.kept)
+
+
+def _act(arguments: argparse.Namespace) -> bool:
+    """Run a command; False where a result has not converged."""
     if arguments.quiet:
         _silence_downloads()
     elif sys.stderr.isatty():
         _begin(arguments)
     os.environ.update(compile_cache.environment())
-    try:
-        converged = arguments.act(arguments)
-    except InputError as error:
-        sys.stderr.write(f"dirimix: {error}\n")
-        return BAD_INPUT
-    except NotConverged as error:
-        sys.stderr.write(f"dirimix: {error}\n")
-        return NOT_CONVERGED
-    except KeyboardInterrupt:
-        sys.stderr.write(
-            "\ndirimix: interrupted; finished methods of a run are kept for --resume\n"
-        )
-        return INTERRUPTED
-    return 0 if converged or arguments.allow_unconverged else NOT_CONVERGED
+    return arguments.act(arguments)
 
 
 def _begin(arguments: argparse.Namespace) -> None:
@@ -79,13 +72,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="dirimix",
         description="Mix imperfect models: calibrated predictions and weight maps.",
-        epilog="Exit codes: 0 success, 2 bad input, 3 not converged (outputs are written).",
+        epilog="Exit codes: 0 success, 1 the machine failed, 2 bad input, 3 not converged "
+        "(outputs are written).",
     )
     parser.add_argument("--version", action="version", version=f"dirimix {__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, module in VERBS.items():
         words = (module.__doc__ or "").splitlines()[0]
         verb = verbs.add_parser(name, help=words, description=words)
+        verb.set_defaults(kept="nothing was written")
         module.add_arguments(verb)
         verb.set_defaults(doing=f"{name}, {words[0].lower()}{words[1:].rstrip('.')}")
     return parser

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="keep the fits that are already there"
     )
     options.add_common_of_fits(parser)
-    parser.set_defaults(act=_run)
+    parser.set_defaults(act=_run, kept="finished fits are kept; --resume goes on from them")
 
 
 def _run(arguments: argparse.Namespace) -> bool:

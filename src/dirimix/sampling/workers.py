@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from joblib.externals.loky import ProcessPoolExecutor
 
-from dirimix.errors import NotConverged
+from dirimix.errors import WorkerLost
 
 _SAFE_PATH = "PYTHONSAFEPATH"  # set: Python imports nothing from the working folder
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no SIGKILL
@@ -60,7 +60,7 @@ class WorkerPool:
     def submit(self, function: Callable, /, *arguments: Any) -> Future:
         """Call a function in the next free process.
 
-        The result raises what the function raises, or NotConverged if the process died.
+        The result raises what the function raises, or WorkerLost if the process died.
         """
         return self._threads.submit(self._run, function, *arguments)
 
@@ -96,7 +96,7 @@ class WorkerPool:
         try:
             self._of_thread.executor.submit(_return_in_file, path, function, *arguments).result()
         except BrokenExecutor as error:
-            raise NotConverged("a worker process ended early; is there enough memory?") from error
+            raise WorkerLost("a worker process ended early; is there enough memory?") from error
         return pickle.loads(path.read_bytes())
 
 

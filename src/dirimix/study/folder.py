@@ -4,9 +4,7 @@
 
 import json
 import shutil
-import tempfile
-from collections.abc import Collection, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -39,30 +37,18 @@ _DIGITS = 10  # sums differ in the last digits of a double between machines
 DIGITS = f"%.{_DIGITS}g"
 
 
-@contextmanager
-def whole_folder(target: Path) -> Generator[Path]:
-    """A new folder beside the target that takes its place when the block ends well."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        prefix=f".{target.name}-", dir=target.parent, ignore_cleanup_errors=True
-    ) as scratch:
-        fresh = Path(scratch) / "new"
-        fresh.mkdir()
-        yield fresh
-        if target.exists():
-            target.replace(Path(scratch) / "old")
-        fresh.replace(target)
-
-
 def mark(folder: Path, kind: str) -> None:
     """Say that a folder is ours and of which kind: 'fit' or 'run'."""
-    (folder / MARK).write_text(kind + "\n", encoding="utf-8")
+    if kind_of(folder) != kind:
+        (folder / MARK).write_text(kind + "\n", encoding="utf-8")
 
 
 def kind_of(folder: Path) -> str | None:
-    """Which kind of output a folder holds, None if it is not ours."""
+    """Which kind of output a folder holds, None if it is not ours, '' if it was not marked yet."""
     path = folder / MARK
-    return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else None
+    if path.is_symlink() or not path.is_file():
+        return None
+    return path.read_text(encoding="utf-8", errors="replace").strip()
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
@@ -100,10 +86,14 @@ def _in_words(column: pd.Series, exact: bool) -> pd.Series:
 
 def write_json(content: Any, path: Path) -> None:
     """A JSON file that is there whole or not at all."""
-    plain = np.generic.item  # of a NumPy number
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=plain)
     with whole_file(path) as part:
-        part.write_text(text + "\n", encoding="utf-8")
+        part.write_text(json_text(content) + "\n", encoding="utf-8")
+
+
+def json_text(content: Any) -> str:
+    """The text of a JSON file."""
+    plain = np.generic.item  # of a NumPy number
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=plain)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from dirimix.errors import InputError, ScaleWarning
 from dirimix.estimators.fitted import FittedMethod, scale_of
 from dirimix.laws.bootstrap import Bootstrap
 from dirimix.methods import Choice
+from dirimix.study.disk.parts import is_whole
 from dirimix.study.folder import (
     FACTS_FILE,
     FOLD_FOLDER,
@@ -94,11 +95,8 @@ class Job:
         return read_json(self.home / FACTS_FILE)
 
     def is_done(self) -> bool:
-        """Whether its folder holds this very result, and its posterior is there if it has one."""
-        if not (self.home / FACTS_FILE).is_file():
-            return False
-        facts = self.facts()
-        return facts["key"] == self.key and (not facts["posterior"] or self.posterior.is_file())
+        """Whether its folder holds this very result, as it was written."""
+        return is_whole(self.home, self.posterior, self.key)
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,11 @@ from dirimix.sampling.progress import Listener
 from dirimix.sampling.workers import WorkerPool
 from dirimix.study.check.target import check_target
 from dirimix.study.collate import Finished
+from dirimix.study.disk.exclusive import exclusive, whole_folder
+from dirimix.study.disk.fitted_file import read_fitted, write_fitted
+from dirimix.study.disk.parts import leftovers_within, links_within, write_facts
 from dirimix.study.failures import Failure, attempt, finished, refuse, with_the_value_to_blame
-from dirimix.study.fitted_file import read_fitted, write_fitted
 from dirimix.study.folder import (
-    FACTS_FILE,
     FIT_FILE,
     FIT_FOLDERS,
     MANIFEST_FILE,
@@ -45,8 +46,6 @@ from dirimix.study.folder import (
     mark,
     read_json,
     remove,
-    whole_folder,
-    write_json,
     write_tables,
 )
 from dirimix.study.jobs import Job, ResolvedStudy, make_jobs, scale_note
@@ -54,6 +53,7 @@ from dirimix.study.load import file_sha256
 from dirimix.study.manifest import Outcome, finish
 from dirimix.study.preselection import preselect
 from dirimix.study.spec import Study
+from dirimix.table.netcdf import write_netcdf
 from dirimix.table.split import SplitTable
 
 # warnings about a result, which are kept with it
@@ -100,17 +100,17 @@ def run_study(
     setup = replace(setup, selection=preselect(setup.study, data))
     jobs = make_jobs(setup, folder)
     reporter.say(scale_note(jobs, data))
-    with _dask_client(dask) if dask else nullcontext() as client:
-        new = not folder.exists()
+    new = not folder.exists()
+    with _dask_client(dask) if dask else nullcontext() as client, exclusive(folder):
         waiting = _prepare(folder, jobs, reporter, resume=resume)
         failures = run_jobs(waiting, data, reporter, processes=processes, client=client)
-    done = Finished(setup, finished(jobs, failures), failures)
-    if not done.whole:
-        if new:
-            remove(folder)
-        refuse(failures, "no method is left to collect")
-    seconds = time.perf_counter() - begun
-    return finish(done, folder, command="run", seconds=seconds, inputs=inputs)
+        done = Finished(setup, finished(jobs, failures), failures)
+        if not done.whole:
+            if new:
+                remove(folder)
+            refuse(failures, "no method is left to collect")
+        seconds = time.perf_counter() - begun
+        return finish(done, folder, command="run", seconds=seconds, inputs=inputs)
 
 
 def fit_one(study: Study, data: SplitTable, folder: Path, reporter: Reporter) -> Outcome:
@@ -169,9 +169,9 @@ def run_job(job: Job, data: SplitTable, reporter: Reporter) -> FittedMethod:
         tree = fitted.mixture.fit_report().posterior if job.is_whole and fitted.mixture else None
         posterior = scratch / POSTERIOR_FILE
         if tree is not None:
-            tree.to_netcdf(posterior, engine="h5netcdf")
+            write_netcdf(tree, posterior)
         facts = _facts(job, fitted, lines, time.perf_counter() - begun)
-        write_json({**facts, "posterior": tree is not None}, scratch / FACTS_FILE)
+        write_facts({**facts, "posterior": tree is not None}, scratch)
         remove(job.home)
         if tree is not None:
             posterior.replace(job.posterior)
@@ -241,15 +241,19 @@ def collected_warnings(say: Callable[[str], None], name: str) -> Generator[list[
 def _prepare(
     folder: Path, jobs: Sequence[Job], reporter: Reporter, *, resume: bool
 ) -> tuple[Job, ...]:
-    """Make or clear the folder; the jobs that are still to be done."""
+    """Clear the folder; the jobs that are still to be done."""
+    mark(folder, "run")
+    for path in links_within(folder):
+        reporter.say(f"{path} is a link: what lay there is made again")
+        path.unlink()
+    for path in leftovers_within(folder):
+        remove(path)
     done = [job for job in jobs if resume and job.is_done()]
-    folder.mkdir(parents=True, exist_ok=True)
-    keep = {MARK, *(job.posterior.name for job in done)}
+    keep = {MARK, *(job.posterior.name for job in done if job.facts()["posterior"])}
     keep |= set(FIT_FOLDERS) if resume else set()
     for path in folder.iterdir():
         if path.name not in keep:
             remove(path)
-    mark(folder, "run")
     for job in done:
         reporter.say(f"{job.title}: already there")
     return tuple(job for job in jobs if job not in done)

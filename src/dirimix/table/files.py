@@ -139,6 +139,8 @@ def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
 def _write_netcdf(frame: pd.DataFrame, path: Path) -> None:
     import xarray as xr
 
+    from dirimix.table.netcdf import write_netcdf
+
     slashed = [str(c) for c in frame.columns if "/" in str(c)]
     if slashed:
         raise InputError(
@@ -146,7 +148,7 @@ def _write_netcdf(frame: pd.DataFrame, path: Path) -> None:
             "rename it or write CSV or Parquet"
         )
     columns = {str(name): (_ROW, _plain(column)) for name, column in frame.items()}
-    xr.Dataset(columns).to_netcdf(path, engine="h5netcdf")
+    write_netcdf(xr.DataTree(xr.Dataset(columns)), path)
 
 
 def _plain(column: pd.Series) -> np.ndarray:

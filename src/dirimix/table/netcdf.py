@@ -3,8 +3,10 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import os
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ _DEFAULT_FILL = {
     "f4": np.float32(9.9692099683868690e36), "f8": 9.9692099683868690e36,
 }  # fmt: skip
 
+_ABOUT = 8192  # bytes that HDF5 keeps of a variable or a group beside its values, at most
 # `decode_cf=False` says the same, and groups do not heed it
 _RAW: dict[str, Any] = dict.fromkeys(
     ("mask_and_scale", "decode_times", "concat_characters", "decode_coords", "decode_timedelta"),
@@ -50,6 +53,27 @@ def read_netcdf(path: Path) -> pd.DataFrame:
         for dataset in groups.values():
             dataset.close()
     return flat(_joined(groups, path), repr(str(path)))
+
+
+def write_netcdf(
+    tree: xr.DataTree, path: Path, encoding: Mapping[str, Mapping[str, Any]] | None = None
+) -> None:
+    """Write groups of variables to a netCDF file.
+
+    Raises:
+        OSError: If there is no room for them.
+    """
+    sizes = [dataset.nbytes + _ABOUT * (1 + len(dataset.variables)) for dataset in _groups_of(tree)]
+    # HDF5 may end the whole process where a disk is full: see that it is not
+    with path.open("wb") as stream:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(stream.fileno(), 0, sum(sizes))
+    engine: Any = "h5netcdf"
+    tree.to_netcdf(path, engine=engine, encoding=encoding)
+
+
+def _groups_of(tree: xr.DataTree) -> list[xr.Dataset]:
+    return [node.to_dataset() for node in tree.subtree]
 
 
 def _joined(groups: dict[str, xr.Dataset], path: Path) -> xr.Dataset:

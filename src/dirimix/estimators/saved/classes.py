@@ -17,7 +17,7 @@ def _by_name(*places: str) -> Mapping[str, str]:
     return MappingProxyType({place.rpartition(".")[2]: place for place in places})
 
 
-# frozen data classes, made of their fields
+# frozen data classes, made of their fields, or classes that have none
 RECORDS = _by_name(
     f"{_HOME}.fitted.FittedMethod",
     *(
@@ -26,6 +26,13 @@ RECORDS = _by_name(
             "gaussian_process.DenseField", "hilbert.HilbertField", "inducing.InducingField",
             "labelled.LabelledField", "lattice.LatticeField", "linear.LinearField",
             "length_scale.LengthScalePrior",
+        )
+    ),
+    *(
+        f"{_HOME}.latent.{name}"
+        for name in (
+            "group.Amplitude", "group.FieldGroup", "noise.NoiseModel", "posterior.LatentPosterior",
+            "weights.FreeWeights", "weights.SimplexWeights",
         )
     ),
     f"{_HOME}.residual_process.ResidualProcess",

@@ -11,7 +11,7 @@ of their axes in memory, which decides how sums over them are rounded.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -120,7 +120,7 @@ def _take_all(values: Mapping[Any, Any], parts: Parts, name: str) -> dict[str, A
 def _take_object(value: Any, parts: Parts, name: str) -> Any:
     kind = type(value).__name__
     if is_one_of(value, RECORDS):
-        own = {f.name: getattr(value, f.name) for f in fields(value) if f.init}
+        own = {name: getattr(value, name) for name in _fields(type(value))}
         return {"record": kind, "fields": _take_all(own, parts, name)}
     if is_one_of(value, KERNELS):
         given = value.get_params(deep=False)
@@ -137,6 +137,11 @@ def _take_object(value: Any, parts: Parts, name: str) -> Any:
         f"a fit that holds a {kind} ({name}) cannot be saved, for files hold no objects of classes "
         "that are not dirimix's own; choose one of dirimix's, or keep the fit in memory"
     )
+
+
+def _fields(kind: type) -> list[str]:
+    """What a record is made of."""
+    return [f.name for f in fields(kind) if f.init] if is_dataclass(kind) else []
 
 
 def _parameters(estimator: Any) -> dict[str, Any]:
@@ -187,7 +192,7 @@ def _put_posterior(_: Mapping[str, Any], parts: Parts) -> xr.DataTree:
 
 def _put_record(plain: Mapping[str, Any], parts: Parts) -> Any:
     kind = load_class(plain["record"], RECORDS)
-    if set(plain["fields"]) != {f.name for f in fields(kind) if f.init}:
+    if set(plain["fields"]) != set(_fields(kind)):
         raise ValueError(f"{plain['record']} has other fields")
     return kind(**_put_all(plain["fields"], parts))
 

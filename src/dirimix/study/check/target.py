@@ -46,10 +46,14 @@ def check_target(target: Path, kind: str) -> None:
     if target.exists() and not target.is_dir():
         raise InputError(f"the output {str(target)!r} is a file; name a folder")
     _check_writable(target)
-    if not target.is_dir() or not any(target.iterdir()):
-        return
+    if kind == "fit":
+        _check_exchangeable(target)
     found = kind_of(target)
-    if found is None:
+    there = {path.name for path in target.iterdir()} if target.is_dir() else set[str]()
+    # the mark is made first: an empty one, alone, is that of a command that could not go on
+    if not there or (found == "" and there == {MARK}):
+        return
+    if not found:
         raise InputError(
             f"the output folder {str(target)!r} is not empty and was not written by dirimix; "
             "name another, or empty it yourself"
@@ -78,11 +82,25 @@ def _check_writable(target: Path) -> None:
         raise InputError(f"the output folder {str(target)!r} cannot be written to; name another")
 
 
+def _check_exchangeable(target: Path) -> None:
+    """A fit writes a new folder beside the target and exchanges the two."""
+    place = target.resolve()
+    if place.is_mount() or place in (Path.cwd(), *Path.cwd().parents):
+        why = "a file system of its own" if place.is_mount() else "where this command runs"
+        raise InputError(
+            f"the output folder {str(target)!r} is {why} and cannot be exchanged for a new one; "
+            "name a folder in it"
+        )
+    _check_writable(place.parent)
+
+
 def _not_ours(folder: Path) -> Iterator[str]:
     """What lies in an output folder under a name that dirimix does not give."""
     for path in sorted(folder.iterdir()):
-        if path.name in FIT_FOLDERS and path.is_dir():
-            own = (p for p in sorted(path.rglob("*")) if not p.is_dir() and not _of_a_fit(p))
+        if path.name in FIT_FOLDERS and (path.is_dir() or path.is_symlink()):
+            # a link in place of a fit is not followed, and taken away by the next run
+            own = (Path(at, name) for at, _, files in os.walk(path) for name in sorted(files))
+            own = (p for p in own if not path.is_symlink() and not _of_a_fit(p))
             yield from (str(p.relative_to(folder)) for p in own)
         elif path.name == FIGURE_FOLDER and path.is_dir():
             known = _figures(folder)
@@ -119,8 +137,9 @@ def _is_posterior(path: Path) -> bool:
 
 def _figures(folder: Path) -> set[str]:
     """The files of the exhibits that the study of a folder chose."""
-    if not (folder / MANIFEST_FILE).is_file():
+    try:
+        chosen = read_json(folder / MANIFEST_FILE)["study"]["exhibits"]
+        names = [f"{each['name']}{ending}" for each in chosen for ending in _FIGURE_ENDINGS]
+    except (InputError, LookupError, TypeError):  # missing, damaged or of a run without any
         return set()
-    chosen = read_json(folder / MANIFEST_FILE)["study"].get("exhibits", ())
-    names = [f"{each['name']}{ending}" for each in chosen for ending in _FIGURE_ENDINGS]
     return {*names, *(f".{name}.part" for name in names)}

@@ -21,6 +21,7 @@ from dirimix.sampling.posterior import Quantity, data_groups
 from dirimix.study.folder import ARRAYS_FILE, FIT_FILE, checksums, read_json, write_json
 from dirimix.study.load import file_sha256
 from dirimix.table.files import whole_file
+from dirimix.table.netcdf import write_netcdf
 from dirimix.table.split import SplitTable
 from dirimix.table.table import make_table
 
@@ -54,7 +55,7 @@ def write_fitted(fitted: FittedMethod, data: SplitTable, folder: Path) -> dict[s
     tree = xr.DataTree.from_dict(groups)
     tree.attrs = {} if parts.posterior is None else dict(parts.posterior.attrs)
     with whole_file(folder / ARRAYS_FILE) as part:
-        tree.to_netcdf(part, engine=_ENGINE, encoding=encoding)
+        write_netcdf(tree, part, encoding)
     arrays = file_sha256(folder / ARRAYS_FILE)
     about = {"program": "dirimix", "version": __version__, "format": FORMAT}
     content = {**about, "method": fitted.name, "sha256": {ARRAYS_FILE: arrays}, "fitted": state}

@@ -1,0 +1,108 @@
+"""How a command ends: an exit code, and a sentence on stderr for whatever kept it from its end."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
+
+from dirimix.errors import InputError, NotConverged, WorkerLost
+
+SUCCESS, FAILED, BAD_INPUT, NOT_CONVERGED = 0, 1, 2, 3
+# those that ask a process to end: Ctrl-C, `kill`, a terminal that was closed
+_SIGNALS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+
+
+class Ended(KeyboardInterrupt):
+    """A signal asked the process to end, as Ctrl-C does."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def exit_code(act: Callable[[], bool], accepts: bool, kept: str) -> int:
+    """Run a command to whichever end it comes.
+
+    Args:
+        act: The command; False where a result has not converged.
+        accepts: Whether such a result is a success.
+        kept: What an interruption leaves.
+    """
+    try:
+        with _ended_by_signals():
+            converged = act()
+            sys.stdout.flush()
+    except KeyboardInterrupt as error:
+        complain(f"\ndirimix: interrupted; {kept}")
+        return 128 + (error.number if isinstance(error, Ended) else signal.SIGINT)
+    except WorkerLost as error:
+        return _failed(f"{error}; {kept}")
+    except InputError as error:
+        complain(f"dirimix: {error}")
+        return BAD_INPUT
+    except NotConverged as error:
+        complain(f"dirimix: {error}")
+        return NOT_CONVERGED
+    except BrokenPipeError:
+        # what reads our output has gone; nor may the interpreter write to it at its end
+        _write_nowhere()
+        return _failed(f"nobody reads the output any more; {kept}")
+    except MemoryError:
+        return _failed(f"there is not enough memory; {kept}")
+    except OSError as error:
+        return _failed(f"{_words(error)}; {kept}")
+    return SUCCESS if converged or accepts else NOT_CONVERGED
+
+
+def complain(line: str) -> None:
+    """Write a line to stderr, if there is still somebody to read it."""
+    with suppress(OSError, ValueError):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+
+def _failed(why: str) -> int:
+    complain(f"dirimix: {why}")
+    return FAILED
+
+
+def _words(error: OSError) -> str:
+    """What the operating system refused, on one line."""
+    why = error.strerror or (str(error).strip().splitlines() or [type(error).__name__])[0]
+    what = f" ({os.fspath(error.filename)!r})" if isinstance(error.filename, str) else ""
+    return f"the operating system says: {why}{what}"
+
+
+def _write_nowhere() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+            continue
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def _ended_by_signals() -> Generator[None]:
+    """Raise `Ended` at a signal, so that what is half done is cleared away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    # what a caller ignores, as nohup does, stays ignored
+    ours = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in ours:
+        signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, before[number] or signal.SIG_DFL)
+
+
+def _end(number: int, _: FrameType | None) -> NoReturn:
+    raise Ended(number)

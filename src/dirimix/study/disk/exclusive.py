@@ -1,0 +1,93 @@
+"""One process at a time writes to an output folder.
+
+The lock is the operating system's, on the file that marks the folder as ours: it ends with the
+process that holds it, however that ends. Where there are no such locks, as on Windows and some
+network file systems, nobody is kept out.
+"""
+
+# pyright: strict
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from dirimix.errors import InputError
+from dirimix.study.folder import MARK, remove
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+_FRESH, _OLD = "new", "old"
+
+
+@contextmanager
+def exclusive(folder: Path, name: Path | None = None) -> Generator[None]:
+    """Keep other processes from writing to a folder, which is made if need be.
+
+    Args:
+        folder: The folder.
+        name: What the user calls it.
+
+    Raises:
+        InputError: If another process writes there now.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        # the file stays the same one: to write it anew would be to write another
+        held = (folder / MARK).open("a")
+    except OSError:
+        with suppress(OSError):
+            folder.rmdir()  # if it is empty
+        raise
+    with held:
+        _lock(held.fileno(), name or folder)
+        yield
+
+
+@contextmanager
+def whole_folder(target: Path) -> Generator[Path]:
+    """A new folder that takes the place of the target when the block ends well.
+
+    It is made beside the target, and nothing is left there, whatever the block ends in. What the
+    end of a process leaves is cleared away, or put back, by the next one.
+
+    Raises:
+        InputError: If another process is about to write the target.
+    """
+    place = target.resolve()
+    scratch = place.with_name(f".{place.name}.part")
+    fresh, old = scratch / _FRESH, scratch / _OLD
+    with exclusive(scratch, target):
+        try:
+            if old.exists() and not place.exists():
+                old.replace(place)
+            for left in (fresh, old):
+                remove(left)
+            fresh.mkdir()
+            yield fresh
+            if place.exists():
+                place.replace(old)
+            fresh.replace(place)
+        finally:
+            remove(scratch)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(
+            f"another process is writing to the output folder {str(folder)!r}; wait for its end, "
+            "or name another folder"
+        ) from error
+    except OSError:  # no locks on this file system
+        return
+    if not os.fstat(descriptor).st_nlink:
+        raise InputError(
+            f"another process has just written the output folder {str(folder)!r}; run again"
+        )

@@ -1,0 +1,115 @@
+"""Whatever ends a command, it says so in one sentence and with an exit code of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from dirimix.cli.endings import Ended, exit_code
+from dirimix.cli.main import main
+from dirimix.errors import InputError, NotConverged, WorkerLost
+
+
+def raising(error: BaseException):
+    def act() -> bool:
+        raise error
+
+    return act
+
+
+def kill(number: int) -> bool:
+    os.kill(os.getpid(), number)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("act", "code", "sentence"),
+    [
+        (lambda: True, 0, ""),
+        (lambda: False, 3, ""),
+        (raising(InputError("bad")), 2, "dirimix: bad\n"),
+        (raising(NotConverged("lost")), 3, "dirimix: lost\n"),
+        (raising(WorkerLost("a worker ended")), 1, "dirimix: a worker ended; all is kept\n"),
+        (raising(MemoryError()), 1, "dirimix: there is not enough memory; all is kept\n"),
+        (
+            raising(OSError(28, "No space left", "/x/a.csv")),
+            1,
+            "dirimix: the operating system says: No space left ('/x/a.csv'); all is kept\n",
+        ),
+        (
+            raising(OSError("Can't write\nfile 'a'")),
+            1,
+            "dirimix: the operating system says: Can't write; all is kept\n",
+        ),
+        (raising(KeyboardInterrupt()), 130, "\ndirimix: interrupted; all is kept\n"),
+        (lambda: kill(signal.SIGINT), 130, "\ndirimix: interrupted; all is kept\n"),
+        (lambda: kill(signal.SIGTERM), 143, "\ndirimix: interrupted; all is kept\n"),
+        (lambda: kill(signal.SIGHUP), 129, "\ndirimix: interrupted; all is kept\n"),
+    ],
+)
+def test_every_end_has_its_code_and_sentence(act, code, sentence, capsys):
+    handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    assert exit_code(act, False, "all is kept") == code
+    assert capsys.readouterr().err == sentence
+    after = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    assert after == handlers
+
+
+def test_faults_of_the_program_are_not_hidden():
+    with pytest.raises(KeyError):
+        exit_code(raising(KeyError("x")), False, "")
+
+
+def test_a_result_that_is_accepted_is_a_success():
+    assert exit_code(lambda: False, True, "") == 0
+
+
+def test_what_the_caller_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert exit_code(lambda: kill(signal.SIGHUP), False, "") == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_commands_run_in_threads_too():
+    codes = []
+    thread = threading.Thread(target=lambda: codes.append(exit_code(lambda: True, False, "")))
+    thread.start()
+    thread.join()
+    assert codes == [0]
+
+
+def test_what_is_cleared_away_at_ctrl_c_is_so_at_other_signals():
+    assert issubclass(Ended, KeyboardInterrupt)
+
+
+def test_a_reader_that_has_gone_gets_no_traceback():
+    # as `dirimix data list | head -0`
+    code = "import sys; from dirimix.cli.main import main; sys.exit(main(['data', 'list']))"
+    reading, writing = os.pipe()
+    os.close(reading)
+    run = subprocess.run(
+        [sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+    assert run.returncode == 1
+    assert run.stderr == "dirimix: nobody reads the output any more; nothing was written\n"
+
+
+def test_an_unreadable_table_is_named_in_a_sentence(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "t.csv"
+    path.write_text("x,a,b,y\n")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("dirimix.table.files.file_kind", refuse)
+    argv = ["fit", str(path), "--target", "y", "--models", "a,b", "--method", "equal"]
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"Permission denied ('{path}')" in said
