@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-VOID = {"meta", "br", "path", "use", "rect", "image", "link", "img"}
+VOID = {"meta", "br", "path", "use", "rect", "image", "link", "img", "input"}
 
 
 class Outline(HTMLParser):

@@ -11,8 +11,8 @@ from scipy.stats import dirichlet
 from dirimix.cli.main import main
 from dirimix.errors import InputError
 from dirimix.report.exhibits.registry import MAKERS
+from dirimix.report.numbers import quantity
 from dirimix.report.output import read_output
-from dirimix.report.page import quantity
 from dirimix.study.entries import KINDS
 from dirimix.study.parse import read_study
 from exhibit_study import SECTIONS

@@ -4,7 +4,7 @@ import pytest
 
 from dirimix.methods import METHODS
 from dirimix.report import plots
-from dirimix.report.look import ColumnLabels, method_colour, panels
+from dirimix.report.look import ColumnLabels, method_look, panels
 from dirimix.report.picture import make_picture
 
 NAMES = ColumnLabels({"a": "Model A"}, {"y": "m", "x": "km"})
@@ -20,10 +20,22 @@ def drawn(figure):
     return True
 
 
-def test_methods_have_colours_of_their_own():
-    assert len({method_colour(m) for m in METHODS}) == len(METHODS)
-    assert method_colour("gbmm-d+gp") == method_colour("gbmm-d")
-    assert method_colour("unheard-of") == method_colour("unheard-of")
+def test_groups_have_colours_and_their_members_dashes_and_marks():
+    looks = {m: method_look(m) for m in METHODS}
+    colours = {METHODS[m].group: look.colour for m, look in looks.items()}
+    assert len(set(colours.values())) == len(colours)
+    for m, look in looks.items():
+        assert look.colour == colours[METHODS[m].group]
+    for group in colours:
+        members = [looks[m] for m in METHODS if METHODS[m].group == group]
+        assert len({(str(look.dash), look.marker) for look in members}) == len(members)
+
+
+def test_variants_of_a_method_are_hollow():
+    plain, corrected = method_look("gbmm-d"), method_look("gbmm-d+gp")
+    assert (corrected.colour, corrected.marker) == (plain.colour, plain.marker)
+    assert (plain.face, corrected.face) == (plain.colour, "none")
+    assert not method_look("a name of another program").hollow
 
 
 def test_names_have_units_on_axes():
@@ -45,34 +57,31 @@ def test_coverage_curves_show_each_method_and_the_band():
     diagonal, plain, corrected = ax.lines
     np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
     np.testing.assert_array_equal(plain.get_ydata(), [0.1, 0.4, 0.8])
-    assert (plain.get_linestyle(), corrected.get_linestyle()) == ("-", "--")
+    assert plain.get_color() == corrected.get_color()
+    assert corrected.get_markerfacecolor() == "none" != plain.get_markerfacecolor()
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["equal", "equal+gp"]
     assert ax.get_xlabel() == "nominal level"
     assert drawn(ax.figure)
 
 
-def test_score_dots_stand_at_the_scores_in_order():
+def test_coverage_gaps_are_coverage_less_its_level():
     table = pd.DataFrame(
         {
-            "method": ["raw", "ols", "ols"],
-            "model": ["a", "", ""],
-            "weights": ["field", "field", "projected"],
-            "rms": [1.0, 2.0, 3.0],
-            "rms_lo": [0.5, 1.5, 2.5],
-            "rms_hi": [1.5, 2.5, 3.5],
+            "method": ["equal"] * 3 + ["gbmm-d"] * 3,
+            "level": [0.2, 0.5, 0.9] * 2,
+            "coverage": [0.1, 0.4, 0.8, 0.2, 0.5, 0.9],
+            "nominal_lo": [0.1, 0.4, 0.8] * 2,
+            "nominal_hi": [0.3, 0.6, 1.0] * 2,
         }
     )
-    ax = plots.score_dots(table, "rms", "rms (m)", NAMES, axes())
-    labels = [t.get_text() for t in ax.get_yticklabels()]
-    assert labels == ["raw Model A", "ols", "ols, projected"]
-    dots = [line for line in ax.lines if line.get_marker() == "o"]
-    assert [float(np.asarray(d.get_xdata())[0]) for d in dots] == [1.0, 2.0, 3.0]
-    assert dots[2].get_markerfacecolor() == "none"
-    assert ax.get_xlabel() == "rms (m)"
-    assert drawn(ax.figure)
+    grid = plots.coverage_gaps(table)
+    assert [ax.get_title() for ax in grid.flat] == ["equal", "gbmm-d"]
+    gaps = [np.asarray(ax.lines[1].get_ydata()) for ax in grid.flat]
+    np.testing.assert_allclose(gaps, [[-0.1] * 3, [0] * 3], atol=1e-12)
+    assert drawn(grid[0, 0].figure)
 
 
-def test_weight_bars_are_as_long_as_the_weights():
+def test_weight_bars_are_as_long_as_the_weights_and_free_ones_are_written():
     table = pd.DataFrame(
         {
             "method": ["ols", "ols", "equal", "equal"],
@@ -83,8 +92,10 @@ def test_weight_bars_are_as_long_as_the_weights():
         }
     )
     grid = plots.weight_bars(table, ["a", "b"], NAMES)
-    assert [bar.get_width() for bar in grid[0, 0].patches] == [1.2, 0.5]
-    assert [bar.get_width() for bar in grid[0, 1].patches] == [-0.2, 0.5]
+    for ax, free in zip(grid[0], ("1.2", "-0.2"), strict=True):
+        assert [bar.get_width() for bar in ax.patches] == [0.5]
+        assert [text.get_text() for text in ax.texts] == [free]
+        assert ax.get_xlim() == (0, 1)
     assert [ax.get_title() for ax in grid[0]] == ["Model A", "b"]
     assert drawn(grid[0, 0].figure)
 
@@ -101,16 +112,16 @@ def lattice():
     return {"x": x.ravel(), "z": z.ravel()}
 
 
-def test_weight_maps_share_one_scale_and_outline_the_training_sites():
+def test_weight_maps_have_scales_of_their_own_and_outline_the_training_sites():
     grid = plots.weight_maps(weights(lattice()), ["x", "z"], ["a", "b"], NAMES)
     for ax, value in zip(grid.flat, (0.2, 0.8), strict=True):
         cells, outline = ax.collections
-        assert cells.get_clim() == (0, 1)
+        np.testing.assert_allclose(cells.get_clim(), (value - 0.01, value + 0.01))
         np.testing.assert_array_equal(cells.get_array(), value)
         assert len(cells.get_paths()) == 20
         # four cells in a row: 2 * 4 + 2 outer edges, the 3 inner ones are shared
         assert len(outline.get_segments()) == 10
-    assert grid[0, 0].get_ylabel() == "x (km)"
+    assert (grid[0, 0].get_xlabel(), grid[0, 0].get_ylabel()) == ("x (km)", "z")
     assert drawn(grid[0, 0].figure)
 
 
@@ -136,7 +147,7 @@ def test_several_methods_have_a_line_of_maps_each():
 def test_maps_of_three_coordinates_are_of_the_first_two():
     table = weights(lattice()).assign(t=1.0)
     grid = plots.weight_maps(table, ["x", "z", "t"], ["a", "b"], NAMES)
-    assert (grid[0, 0].get_xlabel(), grid[0, 0].get_ylabel()) == ("z", "x (km)")
+    assert (grid[0, 0].get_xlabel(), grid[0, 0].get_ylabel()) == ("x (km)", "z")
 
 
 def test_scattered_sites_are_dots():
@@ -145,7 +156,6 @@ def test_scattered_sites_are_dots():
     grid = plots.weight_maps(table, ["x", "z"], ["a", "b"], NAMES)
     (marks,) = grid[0, 0].collections
     assert len(marks.get_offsets()) == 40
-    assert marks.get_clim() == (0, 1)
     assert drawn(grid[0, 0].figure)
 
 
@@ -181,14 +191,20 @@ def test_residuals_are_observed_minus_predicted(predictions):
     assert drawn(ax.figure)
 
 
-def test_traces_have_one_line_a_chain():
-    grid = plots.traces({"sigma": np.zeros((3, 10)), "rho": np.ones((3, 10))})
-    assert [len(ax.lines) for ax in grid] == [3, 3]
+def test_ranks_of_chains_that_agree_are_flat_and_of_a_stray_one_are_not():
+    rng = np.random.default_rng(0)
+    alike = rng.normal(size=(4, 2000))
+    grid = plots.ranks({"sigma": alike, "rho": alike + [[0], [0], [0], [3]]}, 5)
+    assert [len(ax.patches) for ax in grid] == [4, 4]
+    shares = [np.stack([step.get_data().values for step in ax.patches]) for ax in grid]
+    np.testing.assert_allclose([s.mean(axis=0) for s in shares], 1, atol=2e-3)
+    assert np.abs(shares[0] - 1).max() < 0.2
+    assert shares[1][3, -1] > 3
     assert [ax.get_title() for ax in grid] == ["sigma", "rho"]
     assert drawn(grid[0].figure)
 
 
-@pytest.mark.parametrize("coords", [["day"], ["state", "day"]])
+@pytest.mark.parametrize("coords", [["day"], ["day", "state"]])
 def test_dates_and_categories_are_written_on_the_axes(coords):
     days = pd.date_range("2013-01-01", "2014-12-31", periods=8)
     states = pd.Categorical(["$x$", "模"] * 4, categories=["$x$", "模"])

@@ -1,54 +1,69 @@
 """The figures of the report's sections: which rows of the folder's tables `plots` draws."""
 
+import numpy as np
 import pandas as pd
 
-from dirimix.assess.schema import SCORE_WORDS
-from dirimix.methods import parse_method
-from dirimix.report import plots
-from dirimix.report.look import panels, with_unit
+from dirimix.report import law_plots, plots
+from dirimix.report.look import panels
 from dirimix.report.output import Output
 from dirimix.report.picture import Picture, make_picture
 from dirimix.sampling.posterior import scalars
+from dirimix.table.coordinates import as_numbers
 
 MAIN_SCORES = {"rms": True, "crps": True, "log_score": False}  # whether in the target's unit
-_MOST_TRACES = 12
-_LINE = 0.26  # inches a line of a dot plot takes
+_MOST_RANKED = 12
 
 
-def scores(output: Output, split: str) -> Picture:
-    """The main scores side by side."""
-    table = output.table("scores")
-    table = table.loc[table["split"] == split]
-    grid = panels(1, len(MAIN_SCORES), 3.4, _LINE * len(table) + 0.8)
-    for axes, (score, has_unit) in zip(grid[0], MAIN_SCORES.items(), strict=True):
-        label = SCORE_WORDS[score].label
-        label = with_unit(label, output.numbers["data"]["unit"]) if has_unit else label
-        plots.score_dots(table, score, label, output.names, axes)
-        if axes is not grid[0, 0]:
-            axes.set_yticklabels([])
-    caption = (
-        f"Scores on the {split} rows with 90 % bands. Hollow marks are weights other than the "
-        "field weights."
-    )
-    return make_picture(grid[0, 0].figure, caption)
+def predictions(output: Output, method: str, start: int) -> list[Picture]:
+    """Maps of one method's predictions, and the section through the site that is shown first."""
+    table, sites = output.table("predictions"), output.table("sites")
+    law = table.loc[(table["method"] == method) & (table["model"] == "")].reset_index(drop=True)
+    law = law.assign(observed_error=sites["observed_error"])
+    values = output.table("model_values")["model_value"].to_numpy().reshape(len(sites), -1)
+    target, names, found = output.numbers["data"]["target"], output.names, []
+    inside = law["observed"].between(law["q05"], law["q95"])[law["observed"].notna()]
+    says = f"{inside.sum()} of {len(inside)} observations lie inside the 90 % interval"
+    if len(output.coords) > 1:
+        grid = law_plots.prediction_maps(law, output.axes[:2], target, names)
+        caption = (
+            f"{method}: prediction and half-width of its 90 % interval. Outlined: training sites; "
+            "squares: test sites; crosses: observations more than 2.5 standard deviations off."
+        )
+        found.append(make_picture(grid[0, 0].figure, caption, f"{caption} {says}."))
+    kept = _line(as_numbers(sites, output.axes), start)
+    along = output.axes[0] if output.coords else None
+    axes = panels(1, 1, 7.4, 3.4)[0, 0]
+    law_plots.section(law.loc[kept], values[kept], along, target, names, axes)
+    where = ", ".join(f"{names.short(c)} = {law[c][start]}" for c in output.axes[1:])
+    where = f" along {names.short(along)}{' at ' if where else ''}{where}" if along else ""
+    lines = "; thin lines are the models" if along else ""
+    caption = f"{method}{where}: mean, 50 % and 90 % intervals, and observations{lines}."
+    found.append(make_picture(axes.figure, caption, f"{caption} {says}."))
+    return found
+
+
+def _line(x: np.ndarray, start: int) -> np.ndarray:
+    """Which sites (m, q), first the coordinate along it, lie on the line through one, (m,)."""
+    return np.all(x[:, 1:] == x[start, 1:], axis=1)
 
 
 def calibration(output: Output) -> Picture | None:
-    """Coverage curves, of the mixtures on the test rows."""
+    """Coverage against its level, of the mixtures on the test rows."""
     table = output.table("coverage")
     mixed = table.loc[(table["weights"] == "field") & (table["model"] == "")]
     split = "test" if (mixed["split"] == "test").any() else "train"
     rows = mixed.loc[mixed["split"] == split]
     if rows.empty:
         return None
-    axes = panels(1, 1, 6.6, 4.4)[0, 0]
-    plots.coverage_curves(rows, axes)
+    grid = plots.coverage_gaps(rows)
     caption = (
-        f"Share of the {split} rows inside central predictive intervals. In the grey region a "
-        "calibrated method stays at each level with 95 % probability; below it intervals are too "
-        "narrow, above it too wide."
+        f"Share of the {split} rows inside central predictive intervals, minus the level of the "
+        "interval, by method."
     )
-    return make_picture(axes.figure, caption)
+    beyond = (rows["coverage"] < rows["nominal_lo"]) | (rows["coverage"] > rows["nominal_hi"])
+    off = [str(m) for m in rows.loc[beyond, "method"].unique()]
+    says = f"Outside the grey region at some level: {', '.join(off) or 'none'}."
+    return make_picture(grid[0, 0].figure, caption, f"{caption} {says}")
 
 
 def weights(output: Output) -> list[Picture]:
@@ -56,20 +71,33 @@ def weights(output: Output) -> list[Picture]:
     summary = pd.DataFrame(output.numbers["weights"])
     if summary.empty:
         return []
-    bars = plots.weight_bars(summary.loc[summary["split"] == "train"], output.models, output.names)
-    caption = "Mean field weight over the training rows, with the mean of its 90 % band."
-    pictures = [make_picture(bars[0, 0].figure, caption)]
+    train = summary.loc[summary["split"] == "train"]
+    bars = plots.weight_bars(train, output.models, output.names)
+    caption = (
+        "Mean field weight over the training rows, from 0 to 1, with the mean of its 90 % band. "
+        "Free weights, outside of 0 to 1, are written."
+    )
+    top = train.sort_values("mean").groupby("method", sort=False)["model"].last()
+    says = "; ".join(f"{m}: most {output.names.short(k)}" for m, k in top.items())
+    pictures = [make_picture(bars[0, 0].figure, caption, f"{caption} {says}.")]
     table = output.table("weights")
-    for method in summary["method"].unique():
-        if parse_method(method).method.local:
-            rows = table.loc[table["method"] == method]
-            grid = plots.weight_maps(rows, output.coords, output.models, output.names)
+    for method in summary["method"].unique() if output.coords else ():
+        rows = table.loc[table["method"] == method]
+        if rows[output.coords].notna().to_numpy().all():
+            grid = plots.weight_maps(rows, output.axes, output.models, output.names)
             how = "outlined" if len(output.coords) > 1 else "marked"
+            scale = "each on a scale of its own, " if len(output.coords) > 1 else ""
             caption = (
-                f"{method}: mean field weight of every model over the sites, the training sites "
-                f"{how}."
+                f"{method}: mean field weight of every model over the sites, {scale}the training "
+                f"sites {how}."
             )
-            pictures.append(make_picture(grid[0, 0].figure, caption))
+            found = train.loc[train["method"] == method]
+            spans = (
+                f"{output.names.short(r['model'])} {r['least']:.2f} to {r['most']:.2f}"
+                for r in found.to_dict("records")
+            )
+            says = f"{caption} Over the training sites: {', '.join(spans)}."
+            pictures.append(make_picture(grid[0, 0].figure, caption, says))
     return pictures
 
 
@@ -99,8 +127,8 @@ def residuals(output: Output) -> Picture | None:
     return make_picture(grid.flat[0].figure, caption)
 
 
-def traces(output: Output) -> dict[str, Picture]:
-    """By method, the traces of the parameters that have few entries."""
+def ranks(output: Output) -> dict[str, Picture]:
+    """By method, rank plots of the parameters that have few entries."""
     pictures = {}
     for method in output.methods:
         posterior = output.posterior(method)
@@ -109,9 +137,10 @@ def traces(output: Output) -> dict[str, Picture]:
         small, count = [], 0
         for name, array in posterior.data_vars.items():
             entries = array.size // (array.sizes["chain"] * array.sizes["draw"])
-            if count + entries <= _MOST_TRACES:
+            if count + entries <= _MOST_RANKED:
                 small, count = [*small, name], count + entries
         if small:
-            figure = plots.traces(scalars(posterior[small]))[0].figure
-            pictures[method] = make_picture(figure, f"{method}: draws of each chain, in order.")
+            figure = plots.ranks(scalars(posterior[small]))[0].figure
+            caption = f"{method}: how the draws of each chain rank among all; flat is good."
+            pictures[method] = make_picture(figure, caption)
     return pictures

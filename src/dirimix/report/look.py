@@ -12,25 +12,41 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
-from dirimix.methods import CORRECTED, LABEL
+from dirimix.errors import InputError
+from dirimix.methods import AVERAGING, GLOBAL, LOCAL, METHODS, SIMPLE, SINGLE, parse_method
 
 FOREGROUND = "#555b66"  # text and frames
 MUTED = "#8a8f98"  # what is there for comparison
-PALETTE = ("#3568c9", "#e0752c", "#3f9a63", "#a663cc", "#d6336c", "#2a9d9d")
-_COLOURS = {
-    "raw": MUTED,
-    "equal": "#a0865b",
-    "ols": "#7d9a3f",
-    "simplex-ls": "#3f9a63",
-    "ridge-stacking": "#2a9d9d",
-    "bma-closed-form": "#e09a2c",
-    "bma-laplace": "#e0752c",
-    "bma-monte-carlo": "#c9b12a",
-    "gbmm-l": "#5aa9e6",
-    "gbmm-d": "#3568c9",
-    "lbmm-gld": "#a663cc",
-    "lbmm-gpd": "#d6336c",
-}
+# Okabe and Ito's colours, which colour-blind readers tell apart; yellow is too pale on white
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+GROUP_COLOURS = {
+    SINGLE: MUTED, SIMPLE: "#e69f00", AVERAGING: "#56b4e9", GLOBAL: "#0072b2", LOCAL: "#d55e00",
+}  # fmt: skip
+# of the members of a group: what tells them apart
+_DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 2.5)))
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+
+
+@dataclass(frozen=True)
+class MethodLook:
+    """How a method is drawn: its group by colour, itself by dash and marker.
+
+    Attributes:
+        colour: Of its group.
+        dash: A line style of matplotlib.
+        marker: A marker of matplotlib.
+        hollow: Whether marks are hollow: a variant of the method, on corrected models or labelled.
+    """
+
+    colour: str
+    dash: str | tuple[float, tuple[float, ...]]
+    marker: str
+    hollow: bool
+
+    @property
+    def face(self) -> str:
+        """The colour inside a mark."""
+        return "none" if self.hollow else self.colour
 
 
 @dataclass(frozen=True)
@@ -75,16 +91,21 @@ def with_unit(label: str, unit: str | None) -> str:
     return f"{label} ({unit})" if unit else label
 
 
-def method_colour(method: str) -> str:
-    """The colour of a method, the same in every figure."""
-    base = method.partition(LABEL)[0].removesuffix(CORRECTED)
-    return _COLOURS.get(base) or PALETTE[sum(map(ord, base)) % len(PALETTE)]
-
-
-def method_line_style(method: str) -> str:
-    """Solid for a method, dashed on corrected models, dotted under a label."""
-    plain, label, _ = method.partition(LABEL)
-    return ":" if label else "--" if plain.endswith(CORRECTED) else "-"
+def method_look(name: str) -> MethodLook:
+    """The look of a method, the same in every figure; plain for a name that is no method."""
+    try:
+        choice = parse_method(name)
+    except InputError:
+        return MethodLook(MUTED, _DASHES[0], _MARKERS[0], False)
+    base = next(key for key, method in METHODS.items() if method is choice.method)
+    group = [key for key, method in METHODS.items() if method.group == choice.method.group]
+    place = group.index(base)
+    return MethodLook(
+        GROUP_COLOURS[choice.method.group],
+        _DASHES[place % len(_DASHES)],
+        _MARKERS[place % len(_MARKERS)],
+        name != base,
+    )
 
 
 def style_axes(axes: Axes) -> Axes:
@@ -134,5 +155,6 @@ def colour_bar(drawn: Collection | AxesImage, label: str, axes: Axes | None = No
         drawn, ax=place.figure.axes if axes is None else axes, shrink=0.6, aspect=30
     )
     bar.set_label(label, color=FOREGROUND, fontsize=9)
+    set_plain([bar.ax.yaxis.label])
     bar.ax.tick_params(which="both", colors=FOREGROUND, labelsize=8)
     bar.outline.set_visible(False)

@@ -66,6 +66,12 @@ class Output:
         return list(self.numbers["data"]["coords"])
 
     @property
+    def axes(self) -> list[str]:
+        """Columns of the coordinates, those across and up a map first."""
+        first = list(self.numbers["data"]["map_axes"])
+        return [*first, *(c for c in self.coords if c not in first)]
+
+    @property
     def models(self) -> list[str]:
         """Columns of the models."""
         return list(self.numbers["data"]["models"])

@@ -4,19 +4,24 @@ Every number of its tables stands in the folder's `scores.json`; the figures sho
 Tables and figures that the study asks for are also written as files of their own (`exhibits`).
 """
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from dirimix.assess.schema import LEVELS, SCORE_WORDS, row_label
-from dirimix.report.exhibits.registry import read_choices, write_exhibits
+from dirimix.assess.schema import SCORE_WORDS, row_label
+from dirimix.report.exhibits.registry import Exhibit, read_choices, write_exhibits
 from dirimix.report.figures import MAIN_SCORES
-from dirimix.report.look import with_unit
+from dirimix.report.headline import sentence, state_mark, tiles
+from dirimix.report.look import GROUP_COLOURS, with_unit
+from dirimix.report.numbers import number, quantity
 from dirimix.report.output import Output, read_output
+from dirimix.report.ranked import DRAWN
+from dirimix.report.scripts import scripts
 from dirimix.report.sections import sections
 from dirimix.study.folder import REPORT_FILE
 from dirimix.table.files import whole_file
-from dirimix.table.values import quantity_text
 
 
 def write_report(folder: Path) -> Path:
@@ -30,8 +35,20 @@ def write_report(folder: Path) -> Path:
     page = _environment(output).get_template("page.html.jinja")
     path = folder / REPORT_FILE
     with whole_file(path) as part:
-        part.write_text(page.render(sections=sections(output, exhibits)), encoding="utf-8")
+        part.write_text(page.render(**_content(output, exhibits)), encoding="utf-8")
     return path
+
+
+def _content(output: Output, exhibits: Iterable[Exhibit]) -> dict[str, Any]:
+    """What the template of the page takes."""
+    found = sections(output, exhibits)
+    return {
+        "sections": found,
+        "sentence": sentence(output),
+        "tiles": tiles(output),
+        "explored": any(section.name == "explore" for section in found),
+        "scripts": scripts(),
+    }
 
 
 def _environment(output: Output) -> Environment:
@@ -51,33 +68,14 @@ def _environment(output: Output) -> Environment:
         "row_label": lambda row: row_label(row, output.names.labels),
         "score": lambda name: SCORE_WORDS[name].label,
         "with_unit": with_unit,
+        "state_mark": state_mark,
     }
     environment.globals |= {
         "numbers": output.numbers,
         "manifest": output.manifest,
         "main_scores": MAIN_SCORES,
-        "levels": [round(100 * level) for level in LEVELS],
+        "in_unit": [score for score, has_unit in MAIN_SCORES.items() if has_unit],
+        "drawn_scores": DRAWN,
+        "group_colours": GROUP_COLOURS,
     }
     return environment
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A number for a table cell, a dash where it is not known.
-
-    >>> number(-0.12345), number(7), number(None)
-    ('−0.123', '7', '–')
-    """
-    if value is None:
-        return "–"
-    return f"{value:d}" if isinstance(value, int) else f"{value:.{digits}f}".replace("-", "−")
-
-
-def quantity(value: float | None) -> str:
-    """The same for a number in the unit of the target, which may be small or large.
-
-    >>> quantity(-0.12345), quantity(9.381e-29), quantity(None)
-    ('−0.123', '9.38e−29', '–')
-    """
-    if value is None or isinstance(value, int):
-        return number(value)
-    return quantity_text(value).replace("-", "−")

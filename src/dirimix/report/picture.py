@@ -30,6 +30,7 @@ class Picture:
     caption: str
 
 
+_DPI = 110  # of what is drawn as an image
 # fonts with signs of East Asia, as systems have them; matplotlib's own has none
 _MORE_FONTS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei",
@@ -51,12 +52,13 @@ def any_script(figure: Figure) -> Generator[None]:
         yield
 
 
-def make_picture(figure: Figure, caption: str) -> Picture:
+def make_picture(figure: Figure, caption: str, finding: str = "") -> Picture:
     """A figure as inline SVG, drawn in the colour of the page's text.
 
     Args:
         figure: The figure.
-        caption: What it shows, also for those who cannot see it.
+        caption: What it shows.
+        finding: What is to be seen in it, for those who cannot; else they get the caption.
     """
     stream = io.StringIO()
     # text stays text; ids and dates must not differ from run to run
@@ -64,13 +66,13 @@ def make_picture(figure: Figure, caption: str) -> Picture:
         any_script(figure),
         matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dirimix"}),
     ):
-        figure.savefig(stream, format="svg", dpi=150, metadata={"Date": None})
+        figure.savefig(stream, format="svg", dpi=_DPI, metadata={"Date": None})
     svg = stream.getvalue()
     prefix = f"p{crc32(caption.encode()):08x}-"
     svg = re.sub(r"<[^>]+>", lambda tag: _adapted(tag[0], prefix), svg[svg.index("<svg") :])
     width = figure.get_figwidth() * 96
     sizes = f"max-width:{width:.0f}px;min-width:{min(width, 620):.0f}px"
-    label = Markup('<svg role="img" aria-label="{}" style="{}"').format(caption, sizes)
+    label = Markup('<svg role="img" aria-label="{}" style="{}"').format(finding or caption, sizes)
     head, end, body = svg.partition(">")
     head = re.sub(r' (?:width|height)="[^"]*"', "", head.removeprefix("<svg"))
     return Picture(Markup(f"{label}{head}{end}{body}"), caption)

@@ -1,17 +1,18 @@
 """Figures of scores, weights and predictions: tables in, Axes out.
 
-Nothing here computes a statistic or shows a window. Colours belong to methods, so that a method
-looks the same in every figure; dashed lines and hollow marks are its variants.
+Nothing here computes a score or shows a window. Colours belong to groups of methods, dashes and
+marks to their members, so that a method looks the same in every figure.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import Collection
+from scipy.stats import rankdata
 
-from dirimix.assess.schema import row_label
 from dirimix.report.look import (
     FOREGROUND,
     MUTED,
@@ -19,8 +20,7 @@ from dirimix.report.look import (
     ColumnLabels,
     blocks,
     colour_bar,
-    method_colour,
-    method_line_style,
+    method_look,
     name_places,
     panels,
     style_axes,
@@ -29,6 +29,7 @@ from dirimix.report.site_map import draw_map, label_map
 from dirimix.table.coordinates import as_numbers
 
 PANEL = 2.9, 2.35  # inches of a small map
+_ROUNDING = 1e-6  # of weights that lie between 0 and 1
 
 
 def coverage_curves(coverage: pd.DataFrame, axes: Axes) -> Axes:
@@ -46,9 +47,11 @@ def coverage_curves(coverage: pd.DataFrame, axes: Axes) -> Axes:
     )
     axes.plot([0, 1], [0, 1], color=MUTED, lw=1)
     for name, rows in coverage.groupby("method", sort=False):
-        method = str(name)
-        style = method_line_style(method)
-        axes.plot(rows["level"], rows["coverage"], style, color=method_colour(method), label=method)
+        look = method_look(str(name))
+        axes.plot(
+            rows["level"], rows["coverage"], ls=look.dash, color=look.colour, label=name,
+            marker=look.marker, markevery=(0.05, 0.2), ms=4, mfc=look.face, lw=1.2,
+        )  # fmt: skip
     axes.set(xlabel="nominal level", ylabel="share of observations inside", xlim=(0, 1))
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")
@@ -59,35 +62,47 @@ def coverage_curves(coverage: pd.DataFrame, axes: Axes) -> Axes:
     return style_axes(axes)
 
 
-def score_dots(
-    scores: pd.DataFrame, score: str, label: str, names: ColumnLabels, axes: Axes
-) -> Axes:
-    """One score of every row as a dot with its band, hollow where weights are not field weights.
+def coverage_gaps(coverage: pd.DataFrame) -> np.ndarray:
+    """Coverage minus the intervals' level, a panel a method: 0 where they hold what they say.
 
     Args:
-        scores: A dot a line, in order from above. Columns: method; model, '' for a mixture;
-            weights; SCORE, SCORE_lo and SCORE_hi, in the unit of the score.
-        score: Name of the score.
-        label: The score in words, with its unit.
-        names: What to call the models.
-        axes: Where to draw.
+        coverage: As in `coverage_curves`.
+
+    Returns:
+        Axes, (rows, columns), the last ones empty where methods do not fill them.
     """
-    places = np.arange(len(scores))[::-1]
-    rows = scores.to_dict("records")
-    for place, row in zip(places, rows, strict=True):
-        tint = method_colour(str(row["method"]))
-        axes.plot([row[f"{score}_lo"], row[f"{score}_hi"]], [place, place], color=tint, lw=1.5)
-        face = tint if row["weights"] == "field" else "none"
-        axes.plot(row[score], place, "o", color=tint, markerfacecolor=face, ms=5)
-    axes.set_yticks(places, [row_label(row, names.labels) for row in rows])
-    axes.set_ylim(-0.7, len(scores) - 0.3)
-    axes.set_xlabel(label)
-    axes.grid(axis="x", color=MUTED, alpha=0.25, lw=0.7)
-    return style_axes(axes)
+    methods = list(dict.fromkeys(coverage["method"]))
+    columns = min(4, len(methods))
+    grid = panels(-(-len(methods) // columns), columns, 2.3, 1.7)
+    gap = coverage["coverage"] - coverage["level"]
+    reach = 1.08 * max(gap.abs().max(), (coverage["nominal_hi"] - coverage["level"]).max())
+    for axes in grid.flat[len(methods) :]:
+        axes.set_axis_off()
+    for k, (axes, method) in enumerate(zip(grid.flat, methods, strict=False)):
+        rows, look = coverage.loc[coverage["method"] == method], method_look(method)
+        level = rows["level"]
+        axes.fill_between(
+            level, rows["nominal_lo"] - level, rows["nominal_hi"] - level, color=MUTED, alpha=0.25,
+            lw=0,
+        )  # fmt: skip
+        axes.axhline(0, color=MUTED, lw=1)
+        axes.plot(level, rows["coverage"] - level, color=look.colour, ls=look.dash, lw=1.6)
+        axes.set(xlim=(0, 1), ylim=(-reach, reach), title=method)
+        if k + columns >= len(methods):
+            axes.set_xlabel("level of the interval")
+        if k % columns == 0:
+            axes.set_ylabel("inside - level")
+        else:
+            axes.set_yticklabels([])
+        style_axes(axes)
+    return grid
 
 
 def weight_bars(summary: pd.DataFrame, models: Sequence[str], names: ColumnLabels) -> np.ndarray:
-    """Mean field weights, one panel a model, one bar a method with its 90 % band.
+    """Mean field weights from 0 to 1, one panel a model, one bar a method with its 90 % band.
+
+    Free weights, which may be of any size, would flatten all others: where a method has one
+    outside of 0 to 1, its weights are written instead.
 
     Args:
         summary: A line a method and model, of one split. Columns: method, model, mean, q05, q95.
@@ -98,15 +113,22 @@ def weight_bars(summary: pd.DataFrame, models: Sequence[str], names: ColumnLabel
         Axes, (1, models).
     """
     methods = list(dict.fromkeys(summary["method"]))
-    grid = panels(1, len(models), 1.25, 0.26 * len(methods) + 0.7)
+    grid = panels(1, len(models), 1.45, 0.26 * len(methods) + 0.9)
     places = np.arange(len(methods))[::-1]
-    low, high = min(0.0, summary["q05"].min()), summary["q95"].max()
+    outside = (summary["mean"] < -_ROUNDING) | (summary["mean"] > 1 + _ROUNDING)
+    free = {m: bool(outside[summary["method"] == m].any()) for m in methods}
     for axes, model in zip(grid[0], models, strict=True):
         rows = summary[summary["model"] == model].set_index("method").loc[methods]
-        axes.barh(places, rows["mean"], color=[method_colour(m) for m in methods], height=0.62)
-        axes.hlines(places, rows["q05"], rows["q95"], color=FOREGROUND, lw=1)
-        axes.axvline(0, color=FOREGROUND, lw=0.7)
-        axes.set(xlim=(low - 0.02, high * 1.05), title=names.short(model))
+        for place, (method, row) in zip(places, rows.iterrows(), strict=True):
+            if free[str(method)]:
+                axes.text(0.03, place, f"{row['mean']:.2g}", va="center", fontsize=8,
+                          color=FOREGROUND)  # fmt: skip
+                continue
+            axes.barh(place, row["mean"], color=method_look(str(method)).colour, height=0.62)
+            axes.plot([row["q05"], row["q95"]], [place, place], color=FOREGROUND, lw=1)
+        axes.set(xlim=(0, 1), ylim=(-0.7, len(methods) - 0.3))
+        axes.set_title("\n".join(textwrap.wrap(names.short(model), 17)))
+        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         axes.set_yticks(places, methods if axes is grid[0, 0] else [""] * len(methods))
         style_axes(axes)
     return grid
@@ -118,20 +140,20 @@ def weight_maps(
     models: Sequence[str],
     names: ColumnLabels,
     *,
-    top: float = 1.0,
+    top: float | None = None,
 ) -> np.ndarray:
     """Mean field weights over the sites, one panel a method and model.
 
-    With two coordinates a map on one colour scale, the training sites outlined; with one
+    With two coordinates a map with a scale of its own, the training sites outlined; with one
     coordinate a line with its 90 % band. More coordinates: the first two.
 
     Args:
         weights: A line a method, site and model. Columns: method; split, 'train' at the training
             sites; the coordinates; model, mean, q05, q95.
-        coords: Columns of the coordinates.
+        coords: Columns of the coordinates, those across and up a map first.
         models: Columns of the models, in order.
         names: What to call them.
-        top: The weight at which the scale ends.
+        top: The weight at which one scale of all maps ends.
 
     Returns:
         Axes, (methods, models).
@@ -145,10 +167,12 @@ def weight_maps(
         named = f"{method}: " if len(methods) > 1 else ""
         axes.set_title(f"{named}{names.short(model)}")
         if len(coords) == 1:
-            _weight_line(rows, coords[0], names, method_colour(method), axes)
+            _weight_line(rows, coords[0], names, method_look(method).colour, axes)
         else:
             drawn = _weight_map(rows, coords, names, top, axes)
-    if drawn is not None:
+            if top is None:
+                colour_bar(drawn, "", axes)
+    if drawn is not None and top is not None:
         colour_bar(drawn, "mean field weight")
     return grid
 
@@ -169,11 +193,15 @@ def _weight_line(
 
 
 def _weight_map(
-    rows: pd.DataFrame, coords: Sequence[str], names: ColumnLabels, top: float, axes: Axes
+    rows: pd.DataFrame, coords: Sequence[str], names: ColumnLabels, top: float | None, axes: Axes
 ) -> Collection:
     sites = as_numbers(rows, coords[:2])
     trained = sites[(rows["split"] == "train").to_numpy()]
-    drawn = draw_map(axes, sites, rows["mean"].to_numpy(), trained, clim=(0, top))
+    values = rows["mean"].to_numpy()
+    least, most = (0.0, top) if top is not None else (values.min(), values.max())
+    # a weight that is the same everywhere is in the middle of its scale
+    clim = (least, most) if most > least else (least - 0.01, most + 0.01)
+    drawn = draw_map(axes, sites, values, trained, clim=clim)
     label_map(axes, coords, names)
     return drawn
 
@@ -198,8 +226,8 @@ def residuals(predictions: pd.DataFrame, target: str, names: ColumnLabels, axes:
     middle = test["observed"] - test["mean"]
     reach = [test["q95"] - test["mean"], test["mean"] - test["q05"]]
     axes.errorbar(
-        test["mean"], middle, yerr=np.maximum(reach, 0), fmt="o", color=method_colour(method),
-        ms=3, lw=0.8, label="test, 90 % interval",
+        test["mean"], middle, yerr=np.maximum(reach, 0), fmt="o", color=method_look(method).colour,
+        ms=3, lw=0.8, label="test, 90 % interval", rasterized=True,
     )  # fmt: skip
     axes.axhline(0, color=FOREGROUND, lw=0.7)
     axes.set(xlabel=f"predicted {names.axis(target)}", ylabel="observed - predicted", title=method)
@@ -220,16 +248,25 @@ def trace(chains: np.ndarray, title: str, axes: Axes) -> Axes:
     return style_axes(axes)
 
 
-def traces(draws: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Draws of each chain in order, one panel a parameter.
+def ranks(draws: Mapping[str, np.ndarray], bins: int = 20) -> np.ndarray:
+    """How the draws of each chain rank among those of all, one panel a parameter.
+
+    Chains that say the same fill every part of the order alike; flat lines are good (Vehtari and
+    others, doi 10.1214/20-BA1221).
 
     Args:
         draws: Parameter -> (chains, draws).
+        bins: Parts of the order.
 
     Returns:
         Axes, (parameters,).
     """
     grid = blocks(1, len(draws), 2.9, 1.35)[0]
     for axes, (name, chains) in zip(grid, draws.items(), strict=True):
-        trace(chains, name, axes)
+        order = rankdata(chains).reshape(chains.shape) / chains.size
+        for tint, chain in zip(np.resize(PALETTE, len(chains)), order, strict=True):
+            share = np.histogram(chain, bins, range=(0, 1))[0] * bins / len(chain)
+            axes.stairs(share, np.linspace(0, 1, bins + 1), color=str(tint), lw=1)
+        axes.set(ylim=(0, 2), xlim=(0, 1), title=name)
+        style_axes(axes)
     return grid

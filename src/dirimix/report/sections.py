@@ -7,7 +7,10 @@ from typing import Any
 from dirimix.assess.schema import SCORE_WORDS
 from dirimix.report import figures
 from dirimix.report.exhibits.registry import Exhibit
+from dirimix.report.explore import explorer, packed
+from dirimix.report.headline import judged_split
 from dirimix.report.output import Output
+from dirimix.report.ranked import score_lines, splits_of
 
 Row = Mapping[str, Any]
 _MATTERS = 0.05  # power-scaling sensitivity above which a prior matters
@@ -32,34 +35,61 @@ def sections(output: Output, exhibits: Iterable[Exhibit]) -> list[Section]:
     """The sections that have something to show."""
     numbers = output.numbers
     found = [
+        Section("explore", "Explore", explore(output)),
         Section("scores", "Scores", scores(output)),
-        Section("comparisons", "Comparisons", comparisons(numbers["pairs"])),
-        Section("exhibits", "Tables and figures", list(exhibits)),
-        Section("validation", "Rows left out", rankings(numbers["ranking"])),
-        Section("leave-one-out", "Leave-one-out", numbers["loo"]),
-        Section("calibration", "Calibration", figures.calibration(output)),
-        Section("size", "Coverage by size of the prediction", by_size(numbers["coverage_by_size"])),
+        Section("calibration", "Calibration", calibration(output)),
         Section("weights", "Weights", weights(output)),
-        Section("far-field", "Far field", numbers["reversion"]),
-        Section("redundancy", "Redundancy", redundancy(numbers)),
         Section("above", "Above the threshold", numbers["above"]),
-        Section("residuals", "Residuals", figures.residuals(output)),
-        Section("evidence", "Evidence", numbers["evidence"]),
-        Section("sampling", "Sampling", sampling(output)),
-        Section("sensitivity", "Sensitivity to priors", sensitivity(numbers)),
-        Section("priors", "Priors and options", numbers["methods"]),
-        Section("data", "Data", numbers["data"]),
-        Section("manifest", "Provenance", output.manifest),
+        Section("exhibits", "Tables and figures", list(exhibits)),
+        Section("checks", "Checks", checks(output)),
+        Section("data", "Data and provenance", {"data": numbers["data"], "made": output.manifest}),
     ]
     return [section for section in found if section.content]
 
 
+def explore(output: Output) -> dict[str, Any] | None:
+    """What the explorer shows, and the figures that stand in its place without scripts."""
+    content = explorer(output)
+    if content is None:
+        return None
+    return {
+        "data": packed(content),
+        "pictures": figures.predictions(output, content["main"], content["start"]),
+        "coords": len(output.coords),
+    }
+
+
 def scores(output: Output) -> dict[str, Any]:
-    """The rows of the score table by split, test first, and the figure of the first split."""
-    rows = output.numbers["scores"]
-    tables = {s: [r for r in rows if r["split"] == s] for s in ("test", "train")}
-    tables = {split: found for split, found in tables.items() if found}
-    return {"tables": tables, "picture": figures.scores(output, next(iter(tables)))}
+    """The lines of the score table by split, the comparisons, and the ranking of each scheme."""
+    numbers = output.numbers
+    return {
+        "tables": {split: score_lines(output, split) for split in splits_of(numbers)},
+        "judged": judged_split(numbers),
+        "comparisons": comparisons(numbers["pairs"]),
+        "rankings": rankings(numbers["ranking"]),
+    }
+
+
+def calibration(output: Output) -> dict[str, Any] | None:
+    """Coverage, by method and by size of the prediction, and residuals."""
+    found = {
+        "picture": figures.calibration(output),
+        "sizes": by_size(output.numbers["coverage_by_size"]),
+        "residuals": figures.residuals(output),
+    }
+    return found if any(found.values()) else None
+
+
+def checks(output: Output) -> dict[str, Any]:
+    """How far the results can be relied on: sampling, leave-one-out, priors, evidence."""
+    numbers = output.numbers
+    return {
+        "sampling": sampling(output),
+        "loo": numbers["loo"],
+        "sensitivity": sensitivity(numbers),
+        "evidence": numbers["evidence"],
+        "methods": numbers["methods"],
+    }
 
 
 def comparisons(pairs: Iterable[Row]) -> list[Row]:
@@ -71,7 +101,7 @@ def comparisons(pairs: Iterable[Row]) -> list[Row]:
 def compared(row: Row) -> str:
     """Which of the two is better, if the band does not hold 0."""
     if row["lo"] is None or row["lo"] <= 0 <= row["hi"]:
-        return "no clear difference"
+        return "not told apart"
     a_is_better = (row["lo"] > 0) == SCORE_WORDS[row["score"]].gain
     return f"{row['a'] if a_is_better else row['b']} better"
 
@@ -98,14 +128,16 @@ def by_size(rows: Iterable[Row]) -> dict[str, list[list[Row]]]:
 
 
 def weights(output: Output) -> dict[str, Any] | None:
-    """Mean weights of each model by split and method, and their figures."""
-    tables: dict[str, dict[str, dict[str, float]]] = {}
-    for split in output.numbers["data"]["rows"]:
-        for row in output.numbers["weights"]:
+    """Mean weights of each model by split and method, and what becomes of them far from data."""
+    numbers = output.numbers
+    tables: dict[str, dict[str, dict[str, Row]]] = {}
+    for split in numbers["data"]["rows"]:
+        for row in numbers["weights"]:
             if row["split"] == split:
                 found = tables.setdefault(split, {}).setdefault(row["method"], {})
-                found[row["model"]] = row["mean"]
-    return {"tables": tables, "pictures": figures.weights(output)} if tables else None
+                found[row["model"]] = row
+    more = {"far_field": numbers["reversion"], "redundancy": redundancy(numbers)}
+    return {"tables": tables, "pictures": figures.weights(output), **more} if tables else None
 
 
 def redundancy(numbers: Row) -> dict[str, list[Row]] | None:
@@ -119,10 +151,10 @@ def redundancy(numbers: Row) -> dict[str, list[Row]] | None:
 
 
 def sampling(output: Output) -> dict[str, Any] | None:
-    """How each posterior was sampled, with its worst convergence checks, and traces."""
+    """How each posterior was sampled, with its worst convergence checks, and rank plots."""
     worst = {row["method"]: row for row in output.numbers["convergence"]}
     rows = [{**row, "worst": worst.get(row["method"], {})} for row in output.numbers["sampling"]]
-    return {"rows": rows, "traces": figures.traces(output)} if rows else None
+    return {"rows": rows, "ranks": figures.ranks(output)} if rows else None
 
 
 def sensitivity(numbers: Row) -> dict[str, Any] | None:

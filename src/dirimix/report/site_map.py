@@ -1,7 +1,6 @@
 """Values over the sites of two coordinates: cells of a lattice, or dots where there is none.
 
-The last coordinate runs along the page and the first up it, as charts of two coordinates usually
-do. Sites are given as an (m, 2) array of both, in the order of the coordinates.
+Sites are given as an (m, 2) array: the coordinate that runs across the page, and the one up it.
 """
 
 from collections.abc import Sequence
@@ -37,9 +36,9 @@ def draw_map(
 
 
 def label_map(axes: Axes, coords: Sequence[str], names: ColumnLabels) -> None:
-    """Name the axes of a map after the first two coordinates."""
-    axes.set(xlabel=names.axis(coords[1]), ylabel=names.axis(coords[0]))
-    for axis, coord in ((axes.xaxis, coords[1]), (axes.yaxis, coords[0])):
+    """Name the axes of a map after the coordinates across and up it."""
+    axes.set(xlabel=names.axis(coords[0]), ylabel=names.axis(coords[1]))
+    for axis, coord in ((axes.xaxis, coords[0]), (axes.yaxis, coords[1])):
         name_places(axis, coord, names)
     style_axes(axes)
 
@@ -56,7 +55,7 @@ def draw_values(axes: Axes, sites: np.ndarray, values: np.ndarray, **scale: Any)
     half = half_steps(sites)
     if half is None:
         return axes.scatter(
-            sites[:, 1], sites[:, 0], c=values, s=14, lw=0, rasterized=True, **_for_scatter(scale)
+            sites[:, 0], sites[:, 1], c=values, s=14, lw=0, rasterized=True, **_for_scatter(scale)
         )
     cells = PolyCollection(
         list(_corners(sites, half)), array=np.asarray(values), lw=0, rasterized=True, **scale
@@ -72,15 +71,16 @@ def draw_outline(axes: Axes, sites: np.ndarray, half: np.ndarray | None, **line:
         return
     sites = np.unique(sites, axis=0)
     if half is None:
-        axes.plot(sites[:, 1], sites[:, 0], "o", mfc="none", mec=FOREGROUND, ms=4, mew=0.8)
+        axes.plot(sites[:, 0], sites[:, 1], "o", mfc="none", mec=FOREGROUND, ms=4, mew=0.8)
         return
-    axes.add_collection(LineCollection(list(_edges(_corners(sites, half))), **line))
+    edges = list(_edges(_corners(sites, half)))
+    axes.add_collection(LineCollection(edges, rasterized=True, **line))
     axes.autoscale_view()
 
 
 def half_steps(sites: np.ndarray) -> np.ndarray | None:
     """Half the lattice's step along the page and up it, (2,); None where there is no lattice."""
-    columns, lines = np.unique(sites[:, 1]), np.unique(sites[:, 0])
+    columns, lines = np.unique(sites[:, 0]), np.unique(sites[:, 1])
     if len(columns) * len(lines) > _SPARSE * len(sites) or min(len(columns), len(lines)) < 2:
         return None
     return np.array([np.diff(columns).min(), np.diff(lines).min()]) / 2
@@ -89,7 +89,7 @@ def half_steps(sites: np.ndarray) -> np.ndarray | None:
 def _corners(sites: np.ndarray, half: np.ndarray) -> np.ndarray:
     """The four corners of every site's cell, (m, 4, 2), as page coordinates."""
     around = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
-    return sites[:, None, ::-1] + around
+    return sites[:, None] + around
 
 
 def _edges(cells: np.ndarray) -> np.ndarray:

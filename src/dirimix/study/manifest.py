@@ -75,6 +75,14 @@ def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
+def half_widths(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Half the width of the 90 % interval by method, model and split, the median over the rows."""
+    half = (predictions["q95"] - predictions["q05"]) / 2
+    keys = ["method", "model", "split"]
+    groups = predictions.assign(half_width=half).groupby(keys, sort=False)
+    return groups["half_width"].median().reset_index()
+
+
 def worst_diagnostics(diagnostics: pd.DataFrame) -> pd.DataFrame:
     """How many quantities each method's checks looked at, and the worst of each check."""
     groups = diagnostics.groupby("method", sort=False)
@@ -106,6 +114,7 @@ def _report_numbers(done: Finished, found: Collated) -> dict[str, Any]:
         "sampling": _rows(tables["sampling"].drop(columns="seconds")),
         "convergence": _rows(worst_diagnostics(tables["diagnostics"])),
         "weights": _rows(weight_summary(tables["weights"])),
+        "widths": _rows(half_widths(tables["predictions"])),
         "effective": _rows(cast(pd.DataFrame, effective.loc[of_all_sites])),
     }
 

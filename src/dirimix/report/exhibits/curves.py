@@ -16,7 +16,6 @@ from dirimix.report.look import (
     MUTED,
     PALETTE,
     colour_bar,
-    method_colour,
     panels,
     style_axes,
 )
@@ -203,7 +202,7 @@ def preselection(output: Output, options: Options) -> ExhibitContent | None:
     place = np.arange(len(table))
     reach = [table["cost"] - table["cost_lo"], table["cost_hi"] - table["cost"]]
     axes.errorbar(place, table["cost"], yerr=np.maximum(np.nan_to_num(reach), 0), fmt="o", ms=4,
-                  lw=1, color=method_colour("gbmm-d"))  # fmt: skip
+                  lw=1, color=FOREGROUND)  # fmt: skip
     axes.axhline(0, color=MUTED, lw=0.8)
     chosen = int(np.argmax(table["chosen"]))
     axes.axvline(chosen, color=MUTED, lw=0.8, ls="--")

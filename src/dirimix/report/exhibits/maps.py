@@ -37,7 +37,7 @@ def domains(output: Output, options: Options) -> ExhibitContent | None:
     for name, tint in _SPLITS.items():
         axes.plot([], [], "s", color=tint, label=f"{name}, {(table['split'] == name).sum()}")
     axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
-    label_map(axes, output.coords, output.names)
+    label_map(axes, output.axes, output.names)
     caption = "The sites that methods are trained on, those they are tested on, and the others."
     return ExhibitContent(caption, table, axes.figure)
 
@@ -49,7 +49,7 @@ def weight_maps(output: Output, options: Options) -> ExhibitContent | None:
     if table.empty:
         return None
     top = float(table["mean"].max())
-    grid = plots.weight_maps(table, output.coords, output.models, output.names, top=top)
+    grid = plots.weight_maps(table, output.axes, output.models, output.names, top=top)
     methods = " and ".join(table["method"].unique())
     caption = (
         f"Posterior mean field weight of every model over all sites by {methods}, on one colour "
@@ -111,7 +111,7 @@ def _reversion(
     drawn = draw_map(axes, sites, gap, sites[away == 0], cmap="RdBu", clim=(-top, top))
     within = away <= (np.inf if np.isnan(distance) else distance)
     draw_outline(axes, sites[within], half_steps(sites), colors=_SPLITS["test"], lw=0.9)
-    label_map(axes, output.coords, output.names)
+    label_map(axes, output.axes, output.names)
     return drawn
 
 
@@ -165,7 +165,7 @@ def _map_of_each_method(
         seen = np.empty((0, 2)) if trained is None else trained
         drawn = draw_map(axes, _sites(rows, output), values, seen, clim=clim)
         axes.set_title(f"{method}{title(values)}")
-        label_map(axes, output.coords, output.names)
+        label_map(axes, output.axes, output.names)
     colour_bar(drawn, label)
     return grid[0, 0].figure
 
@@ -186,7 +186,7 @@ def limits(output: Output, options: Options) -> ExhibitContent | None:
             _limit_line(axes, found, output, tint, f"last {target} above")
         axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
         axes.set_title(method)
-        label_map(axes, output.coords, output.names)
+        label_map(axes, output.axes, output.names)
     caption = (
         "Median and 90 % interval of the last site above the threshold on every line, from draws "
         "that are coherent over the map. Hollow: in over 5 % of the draws the last site of the "
@@ -200,7 +200,7 @@ def _limit_line(axes: Axes, rows: pd.DataFrame, output: Output, tint: str, label
     along = str(rows["along"].iloc[0])
     across = next(c for c in output.coords if c != along)
     reach = np.abs(rows[["q05", "q95"]].to_numpy() - rows[["q50"]].to_numpy()).T
-    is_x = along == output.coords[1]
+    is_x = along == output.axes[0]
     places = (rows["q50"], rows[across]) if is_x else (rows[across], rows["q50"])
     axes.errorbar(
         *places, xerr=reach if is_x else None, yerr=None if is_x else reach, fmt="none",
@@ -222,7 +222,7 @@ def _local_methods(output: Output, options: Options) -> list[str]:
 
 
 def _sites(rows: pd.DataFrame, output: Output) -> np.ndarray:
-    return as_numbers(rows, output.coords)
+    return as_numbers(rows, output.axes)
 
 
 def _training_sites(table: pd.DataFrame, output: Output) -> np.ndarray:

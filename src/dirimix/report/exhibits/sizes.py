@@ -5,11 +5,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from dirimix.report.exhibits.content import ExhibitContent, Maker, Options, chosen_methods
-from dirimix.report.look import FOREGROUND, MUTED, method_colour, panels, style_axes
+from dirimix.report.look import FOREGROUND, MUTED, method_look, panels, style_axes
 from dirimix.report.output import Output
 
 _LEVELS = (50, 90)
-_MARKS = "os^Dv"
 _ROOM = 0.6  # of a quarter, over which its methods are spread
 
 
@@ -40,17 +39,13 @@ def coverage_by_size(output: Output, options: Options) -> ExhibitContent | None:
 def _quarters(axes: Axes, table: pd.DataFrame, methods: list[str], level: int) -> None:
     shifts = np.linspace(-_ROOM / 2, _ROOM / 2, len(methods)) if len(methods) > 1 else [0.0]
     name = f"coverage_{level}"
-    shown: list[str] = []
     for method, shift in zip(methods, shifts, strict=True):
-        # variants of a method have its colour
-        tint = method_colour(method)
-        mark = _MARKS[shown.count(tint) % len(_MARKS)]
-        shown.append(tint)
+        look = method_look(method)
         rows = table.loc[table["method"] == method]
         reach = [rows[name] - rows[f"{name}_lo"], rows[f"{name}_hi"] - rows[name]]
         axes.errorbar(
-            rows["quarter"] + shift, rows[name], yerr=np.maximum(reach, 0.0), fmt=mark, ms=4, lw=1,
-            color=tint, label=method,
+            rows["quarter"] + shift, rows[name], yerr=np.maximum(reach, 0.0), fmt=look.marker,
+            ms=4, lw=1, color=look.colour, mfc=look.face, label=method,
         )  # fmt: skip
     axes.axhline(level / 100, color=MUTED, lw=1)
     axes.set(xlabel="quarter of the predicted mean", ylim=(0, 1.02), title=f"{level} % intervals")

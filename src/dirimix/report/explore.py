@@ -1,0 +1,153 @@
+"""What the explorer of the page shows: sites, models, predictive laws and weights, as columns.
+
+Every column is aligned with the table of sites, and its numbers are those of the CSV files to five
+digits. The whole travels in the page as compressed JSON.
+"""
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dirimix.assess.headline import main_method
+from dirimix.assess.schema import QUANTILES
+from dirimix.report.look import PALETTE, method_look
+from dirimix.report.output import Output
+from dirimix.table.coordinates import as_numbers
+from dirimix.table.split import SPLITS
+
+_DIGITS, _ALL_DIGITS = 5, 12
+_DECIMALS = 4  # of weights, which lie between 0 and 1
+_LAW = ("mean", "sd", *QUANTILES)
+_WEIGHTS = ("mean", "sd", "q05", "q95")
+Json = dict[str, Any]
+
+
+def explorer(output: Output) -> Json | None:
+    """The content of the explorer; None where no mixture predicts a site."""
+    predictions = output.table("predictions")
+    mixed = predictions.loc[predictions["model"] == ""]
+    methods = [m for m in output.methods if m in set(mixed["method"])]
+    if not methods:
+        return None
+    sites, data = output.table("sites"), output.numbers["data"]
+    x = as_numbers(sites, output.coords)
+    known = {m["method"]: m for m in output.numbers["methods"]}
+    return {
+        "target": {"label": data["label"], "unit": data["unit"] or "", "name": data["target"]},
+        "coords": [_coordinate(output, c) for c in output.coords],
+        "axes": [output.coords.index(c) for c in output.axes[:2]],
+        "models": [{"name": m, "label": output.names.short(m)} for m in output.models],
+        "palette": list(PALETTE),
+        "methods": [_method(m, known[m]) for m in methods],
+        "main": main_method(methods) or methods[-1],
+        "start": start_site(sites, x, output),
+        "sites": _sites(sites, x),
+        "values": _values(output, len(sites)),
+        "laws": {m: _law(rows) for m, rows in mixed.groupby("method", sort=False)},
+        "weights": _weights(output, len(sites)),
+    }
+
+
+def packed(content: Json) -> str:
+    """JSON, compressed, as text that no markup is in; the same content gives the same text."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+def start_site(sites: pd.DataFrame, x: np.ndarray, output: Output) -> int:
+    """The site that is shown first: amid the line of the map with most observations.
+
+    A line has one value of every coordinate but that across the map. Of several lines the first
+    counts, of a line the site in its middle.
+    """
+    seen = sites["observed"].notna().to_numpy()
+    if not output.coords:
+        return int(np.argmax(seen))
+    across = output.coords.index(output.axes[0])
+    others = np.delete(x, across, axis=1)
+    _, line = np.unique(others, axis=0, return_inverse=True)
+    counts = np.bincount(line.ravel(), weights=seen)
+    on_line = np.flatnonzero(line.ravel() == np.argmax(counts))
+    observed = on_line[seen[on_line]]
+    kept = observed if len(observed) else on_line
+    return int(kept[np.argsort(x[kept, across], kind="stable")][len(kept) // 2])
+
+
+def _coordinate(output: Output, name: str) -> Json:
+    names, data = output.names, output.numbers["data"]
+    return {
+        "name": name,
+        "label": names.short(name),
+        "unit": names.units.get(name, ""),
+        "kind": names.kinds.get(name, "number"),
+        "levels": list(names.levels.get(name, ())),
+        "lines": list(data["lines"].get(name, ())),
+    }
+
+
+def _method(name: str, known: Mapping[str, Any]) -> Json:
+    return {
+        "name": name,
+        "words": known["words"],
+        "colour": method_look(name).colour,
+        "converged": known["converged"],
+    }
+
+
+def _sites(sites: pd.DataFrame, x: np.ndarray) -> Json:
+    return {
+        "split": [SPLITS.index(s) for s in sites["split"]],
+        "row": sites["row"].to_list(),
+        "x": [numbers(column, _ALL_DIGITS) for column in x.T],
+        "observed": numbers(sites["observed"], _ALL_DIGITS),
+        "error": numbers(sites["observed_error"]),
+        "distance": numbers(sites["distance"]),
+    }
+
+
+def _values(output: Output, n: int) -> list[list[float | None]]:
+    """What each model says at the n sites."""
+    table = output.table("model_values")
+    given = table["model_value"].to_numpy().reshape(n, len(output.models))
+    return [numbers(column) for column in given.T]
+
+
+def _law(rows: pd.DataFrame) -> Json:
+    return {name: numbers(rows[name]) for name in _LAW}
+
+
+def _weights(output: Output, n: int) -> Mapping[str, Json]:
+    """By method, a column a model: of n sites for a local method, else of one number for all."""
+    found, count = {}, len(output.models)
+    for method, rows in output.table("weights").groupby("method", sort=False):
+        of_sites = len(rows) == n * count and rows[output.coords].notna().to_numpy().all()
+        kept = rows if of_sites else rows.iloc[:count]
+        found[method] = {
+            name: [_shares(column) for column in kept[name].to_numpy().reshape(-1, count).T]
+            for name in _WEIGHTS
+        }
+    return found
+
+
+def _shares(column: np.ndarray) -> list[float | None]:
+    """Weights with so many decimals; None where there is none."""
+    return [None if np.isnan(v) else v for v in column.round(_DECIMALS).tolist()]
+
+
+def numbers(column: Any, digits: int = _DIGITS) -> list[float | None]:
+    """Plain numbers of so many digits, more where they are large beside their spread.
+
+    >>> numbers([1234567.0, 0.123456789, float("nan")]), numbers([5e6 + 0.125, 5e6])
+    ([1234600.0, 0.12346, None], [5000000.125, 5000000.0])
+    """
+    values = np.asarray(column, dtype=float)
+    known = values[np.isfinite(values)]
+    spread = np.ptp(known) if len(known) else 0.0
+    more = np.log10(np.abs(known).max() / spread) if spread > 0 else 0.0
+    form = f"%.{min(digits + max(int(more), 0), 17)}g"
+    return [float(form % v) if np.isfinite(v) else None for v in values]

@@ -1,0 +1,253 @@
+"""What the page says first: one sentence, and tiles with the answers that readers look for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dirimix.assess.headline import main_method
+from dirimix.assess.schema import SCORE_WORDS, row_label
+from dirimix.methods import SIMPLE, parse_method
+from dirimix.report.look import with_unit
+from dirimix.report.numbers import number, quantity
+from dirimix.report.output import Output
+
+Row = Mapping[str, Any]
+GOOD, MIND, BAD, PLAIN = "good", "mind", "bad", "plain"
+_MANY = 4  # names that a sentence takes
+
+
+@dataclass(frozen=True)
+class Tile:
+    """An answer of the first screen.
+
+    Attributes:
+        title: The question.
+        state: 'good', 'mind', 'bad', or 'plain' where there is nothing to judge.
+        verdict: The state in words.
+        value: The answer.
+        lines: What belongs to it.
+    """
+
+    title: str
+    state: str
+    verdict: str
+    value: str
+    lines: tuple[str, ...] = ()
+
+
+def sentence(output: Output) -> str:
+    """What was mixed, to predict what, from how many rows."""
+    data = output.numbers["data"]
+    models = joined([output.names.short(m) for m in output.models])
+    n = len(output.methods)
+    coords = joined([output.names.axis(c) for c in output.coords])
+    where = f" by {coords}" if output.coords else ""
+    rows = data["rows"]
+    counts = [f"{rows['train']} rows train"]
+    counts += [f"{rows['test']} test"] if rows.get("test") else []
+    counts += [f"{rows['landscape']} more are predicted"] if rows.get("landscape") else []
+    target = with_unit(data["label"], data["unit"])
+    how = f"{n} method{'s' if n > 1 else ''}"
+    return (
+        f"{len(output.models)} models ({models}) of {target}{where}, combined by {how}; "
+        f"{joined(counts)}."
+    )
+
+
+def joined(words: Sequence[str]) -> str:
+    """Words as a list, of very many the first ones, with semicolons where words have commas.
+
+    >>> joined(["one", "two", "three"])
+    'one, two and three'
+    """
+    if any("," in word for word in words):
+        return "; ".join(words)
+    words = [*words[:_MANY], f"{len(words) - _MANY} more"] if len(words) > _MANY + 3 else words
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def tiles(output: Output) -> list[Tile]:
+    """The tiles that have an answer."""
+    numbers = output.numbers
+    main = main_method(output.methods) or _last_mixture(numbers)
+    found = [
+        convergence(numbers),
+        best(numbers, output.names.labels),
+        against_simple(numbers),
+        coverage(numbers, main),
+        widths(numbers, main),
+    ]
+    return [tile for tile in found if tile is not None]
+
+
+def _last_mixture(numbers: Row) -> str:
+    mixed = [row["method"] for row in numbers["scores"] if not row["model"]]
+    return mixed[-1] if mixed else ""
+
+
+def convergence(numbers: Row) -> Tile:
+    """How many samplings converged, with the worst of each check."""
+    sampled = numbers["sampling"]
+    bad = [m["method"] for m in numbers["methods"] if not m["converged"]]
+    bad += list(numbers["unconverged"])
+    if not sampled and not bad:
+        return Tile("Converged?", GOOD, "nothing to converge", "no sampling",
+                    ("All methods are solved without random draws.",))  # fmt: skip
+    worst, lines = numbers["convergence"], list[str]()
+    if worst:
+        rhat = max(row["rhat"] for row in worst)
+        size = min(min(row["ess_bulk"], row["ess_tail"]) for row in worst)
+        lines.append(f"largest R-hat {number(rhat)}, least effective sample size {number(size, 0)}")
+    divergent = sum(row["divergences"] or 0 for row in sampled)
+    lines.append(f"{divergent} divergent transition{'' if divergent == 1 else 's'}")
+    high = sum(row["high_k"] or 0 for row in numbers["loo"])
+    if numbers["loo"]:
+        lines.append(f"{high} row{'' if high == 1 else 's'} with Pareto k above 0.7")
+    good = len(sampled) - sum(not row["converged"] for row in sampled)
+    value = f"{good} of {len(sampled)} samplings"
+    if bad:
+        return Tile("Converged?", BAD, "not converged", value, (joined(bad), *lines))
+    return Tile("Converged?", MIND if divergent else GOOD, "converged", value, tuple(lines))
+
+
+def judged_split(numbers: Row) -> str | None:
+    """The rows by which methods are judged: the test rows, else the first validation scheme."""
+    splits = list(dict.fromkeys(row["split"] for row in numbers["ranking"]))
+    return "test" if "test" in splits else splits[0] if splits else None
+
+
+def ranked(numbers: Row, score: str = "log_score") -> list[Row]:
+    """The methods in order of a score on the rows by which they are judged."""
+    split = judged_split(numbers)
+    rows = [r for r in numbers["ranking"] if r["split"] == split and r["score"] == score]
+    return sorted(rows, key=lambda row: row["rank"])
+
+
+def told_apart(row: Row) -> bool | None:
+    """Whether a method is told apart from the best one; None where there is no band."""
+    if row["difference_lo"] is None:
+        return None
+    return not row["difference_lo"] <= 0 <= row["difference_hi"]
+
+
+def best(numbers: Row, labels: Mapping[str, str]) -> Tile | None:
+    """Which method is first by the log score, and which are not told apart from it."""
+    order = ranked(numbers)
+    if not order:
+        return None
+    first, others = order[0], order[1:]
+    near = [row_label(r, labels) for r in others if told_apart(r) is False]
+    unknown = any(told_apart(r) is None for r in others)
+    rows = "test rows" if first["split"] == "test" else f"rows left out ({first['split']})"
+    lines = [f"log score {quantity(first['value'])} on {first['n']} {rows}"]
+    if unknown:
+        return Tile("Best prediction", PLAIN, "too few rows to tell", row_label(first, labels),
+                    (*lines, "Too few rows for bands of the differences."))  # fmt: skip
+    lines.append(
+        f"not told apart from it: {joined(near)}" if near else "told apart from all others"
+    )
+    lines.append(f"{len(others)} comparisons with the best were made, each with its own 90 % band")
+    verdict = "not alone" if near else "alone"
+    return Tile("Best prediction", MIND if near else GOOD, verdict, row_label(first, labels),
+                tuple(lines))  # fmt: skip
+
+
+def against_simple(numbers: Row) -> Tile | None:
+    """The main method against the best of the simple weights, with the band."""
+    main = main_method(m["method"] for m in numbers["methods"])
+    simple = [
+        r["method"] for r in ranked(numbers) if parse_method(r["method"]).method.group == SIMPLE
+    ]
+    if main is None or not simple:
+        return None
+    split = judged_split(numbers)
+    pairs = {(r["a"], r["b"], r["score"]): r for r in numbers["pairs"] if r["split"] == split}
+    lines, results = [], []
+    for score in ("log_score", "crps", "rms"):
+        row = _gain(pairs, main, simple[0], score)
+        if row is not None:
+            results.append(row[1])
+            lines.append(row[0])
+    if not lines:
+        return None
+    verdict = results[0]
+    state = {"better": GOOD, "worse": BAD, "not told apart": MIND}[verdict]
+    return Tile("Worth the effort?", state, verdict, f"{main} against {simple[0]}", tuple(lines))
+
+
+def _gain(
+    pairs: Mapping[tuple[str, str, str], Row], main: str, other: str, score: str
+) -> tuple[str, str] | None:
+    """How much better the main method is in a score, in words, and the verdict."""
+    row = pairs.get((main, other, score))
+    flipped = row is None
+    row = row or pairs.get((other, main, score))
+    if row is None:
+        return None
+    sign = -1 if flipped else 1
+    ends = sorted(sign * row[k] for k in ("lo", "hi")) if row["lo"] is not None else None
+    difference = sign * row["difference"]
+    label = SCORE_WORDS[score].label
+    if ends is None:
+        return f"{label} {signed(difference)}, no band: too few rows", "not told apart"
+    text = f"{label} {signed(difference)} ({signed(ends[0])} to {signed(ends[1])})"
+    if ends[0] <= 0 <= ends[1]:
+        return f"{text}: not told apart", "not told apart"
+    verdict = "better" if (difference > 0) == SCORE_WORDS[score].gain else "worse"
+    return f"{text}: {verdict}", verdict
+
+
+def signed(value: float) -> str:
+    """A number with its sign.
+
+    >>> signed(0.25), signed(-0.25)
+    ('+0.250', '−0.250')
+    """
+    return f"+{quantity(value)}" if value > 0 else quantity(value)
+
+
+def coverage(numbers: Row, main: str) -> Tile | None:
+    """Whether the main method's 90 % intervals hold 90 % of the observations."""
+    row = _scores_of(numbers, main)
+    if row is None:
+        return None
+    share, lo, hi = (row[f"coverage_90{end}"] for end in ("", "_lo", "_hi"))
+    seen = {"train": "training", "test": "test"}.get(row["split"], row["split"])
+    lines = [f"of {row['n']} {seen} rows inside the 90 % interval of {main}"]
+    if lo is None:
+        return Tile("Intervals honest?", PLAIN, "too few rows to tell", number(share, 2),
+                    tuple(lines))  # fmt: skip
+    lines.append(f"90 % band {number(lo, 2)} to {number(hi, 2)}")
+    if row["split"] == "train":
+        lines.append("The method has seen these rows; rows left out tell more.")
+    verdict = "too narrow" if hi < 0.9 else "too wide" if lo > 0.9 else "not told apart from 90 %"
+    state = BAD if hi < 0.9 else MIND if lo > 0.9 or row["split"] == "train" else GOOD
+    return Tile("Intervals honest?", state, verdict, number(share, 2), tuple(lines))
+
+
+def _scores_of(numbers: Row, method: str) -> Row | None:
+    rows = [r for r in numbers["scores"]
+            if r["method"] == method and not r["model"] and r["weights"] == "field"]  # fmt: skip
+    by_split = {r["split"]: r for r in rows}
+    return (
+        by_split.get("test") or by_split.get(judged_split(numbers) or "") or by_split.get("train")
+    )
+
+
+def widths(numbers: Row, main: str) -> Tile | None:
+    """How wide the main method's intervals are where it was trained, tested and beyond."""
+    found = {r["split"]: r["half_width"] for r in numbers["widths"]
+             if r["method"] == main and not r["model"]}  # fmt: skip
+    if not found:
+        return None
+    unit = numbers["data"]["unit"]
+    shown = found.get("test", next(iter(found.values())))
+    words = {"train": "training rows", "test": "test rows", "landscape": "rows without observation"}
+    lines = tuple(f"{quantity(v)} on {words[s]}" for s, v in found.items())
+    value = f"± {quantity(shown)} {unit}".rstrip()
+    return Tile("How sure?", PLAIN, "median half-width at 90 %", value, (*lines, f"by {main}"))
+
+
+def state_mark(state: str) -> str:
+    """A shape for a state, beside its word."""
+    return {GOOD: "●", MIND: "▲", BAD: "■", PLAIN: "○"}[state]

@@ -1,0 +1,107 @@
+"""Figures of predictive laws over the sites: maps, sections along a coordinate, ranked rows."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from dirimix.report.look import (
+    FOREGROUND,
+    MUTED,
+    ColumnLabels,
+    colour_bar,
+    method_look,
+    name_places,
+    panels,
+    style_axes,
+)
+from dirimix.report.site_map import draw_map, label_map
+from dirimix.table.coordinates import as_numbers
+
+_FAR = 2.5  # standard deviations beyond which an observation is crossed
+_MAP = 4.6, 3.5  # inches
+
+
+def prediction_maps(
+    law: pd.DataFrame, axes: Sequence[str], target: str, names: ColumnLabels
+) -> np.ndarray:
+    """Maps of the predicted mean and of the half-width of the 90 % interval.
+
+    Args:
+        law: A line a site of one method. Columns: split, the coordinates, observed, mean, sd, q05,
+            q95.
+        axes: The coordinates across and up the map.
+        target: Column that is predicted.
+        names: What to call columns.
+
+    Returns:
+        Axes, (1, 2).
+    """
+    grid = panels(1, 2, *_MAP)
+    sites, split = as_numbers(law, axes), law["split"].to_numpy()
+    half = (law["q95"] - law["q05"]) / 2
+    labels = (f"predicted {names.axis(target)}", "half-width of the 90 % interval")
+    far = (law["observed"] - law["mean"]).abs().gt(_FAR * law["sd"]).to_numpy()
+    for one, values, label in zip(grid[0], (law["mean"], half), labels, strict=True):
+        drawn = draw_map(one, sites, values.to_numpy(), sites[split == "train"])
+        one.plot(*sites[split == "test"].T, "s", mfc="none", mec="white", ms=3.6, mew=1.6)
+        one.plot(*sites[split == "test"].T, "s", mfc="none", mec="black", ms=3.6, mew=0.7)
+        one.plot(*sites[far].T, "x", color="white", ms=5, mew=2.6)
+        one.plot(*sites[far].T, "x", color="#b3261e", ms=5, mew=1.4)
+        colour_bar(drawn, label, one)
+        label_map(one, axes, names)
+    return grid
+
+
+def section(
+    law: pd.DataFrame,
+    values: np.ndarray,
+    along: str | None,
+    target: str,
+    names: ColumnLabels,
+    axes: Axes,
+) -> Axes:
+    """Prediction with bands of 50 and 90 %, models and observations, along one coordinate.
+
+    Without coordinates the rows stand in the order of their prediction.
+
+    Args:
+        law: A line a site of one method. Columns: method, split, the coordinate, observed,
+            observed_error, mean, q05, q25, q75, q95.
+        values: What K models say at these sites, (m, K), NaN where they say nothing.
+        along: The coordinate, or None.
+        target: Column that is predicted.
+        names: What to call columns.
+        axes: Where to draw.
+    """
+    place = law["mean"].to_numpy() if along is None else as_numbers(law, [along])[:, 0]
+    order = np.argsort(place, kind="stable")
+    law, values, place = law.iloc[order], values[order], place[order]
+    place = np.arange(1, len(law) + 1) if along is None else place
+    tint = method_look(str(law["method"].iloc[0])).colour
+    if along is None:
+        axes.vlines(place, law["q05"], law["q95"], color=tint, alpha=0.35, lw=1)
+        axes.vlines(place, law["q25"], law["q75"], color=tint, alpha=0.6, lw=2.5)
+    else:
+        axes.plot(place, values, color=MUTED, lw=0.7)
+        axes.fill_between(place, law["q05"], law["q95"], color=tint, alpha=0.18, lw=0)
+        axes.fill_between(place, law["q25"], law["q75"], color=tint, alpha=0.3, lw=0)
+        axes.plot(place, law["mean"], color=tint, lw=1.8)
+    for split, mark in (("train", "o"), ("test", "s")):
+        kept = (law["split"] == split).to_numpy()
+        error = law["observed_error"].fillna(0).to_numpy()[kept]
+        axes.errorbar(
+            place[kept], law["observed"][kept], yerr=error, fmt=mark, color=FOREGROUND, ms=3.5,
+            mfc=FOREGROUND if split == "train" else "none", lw=0.8, label=split,
+        )  # fmt: skip
+    known = law[["q05", "q95", "observed"]].to_numpy()
+    low, high = np.nanmin(known), np.nanmax(known)
+    # models may run far off
+    axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+    axes.set_ylabel(names.axis(target))
+    axes.set_xlabel("rows in the order of their prediction" if along is None else names.axis(along))
+    if along is not None:
+        name_places(axes.xaxis, along, names)
+    axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
+    return style_axes(axes)

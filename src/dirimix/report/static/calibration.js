@@ -1,0 +1,95 @@
+// Coverage and ranks of the observations among the quantiles, over the sites of the region.
+function scoredSites() {
+  const known = d3.range(siteCount()).filter((i) => observed(i) !== null && inRegion(i));
+  const split = D.sites.split.some((s, i) => SPLITS[s] === "test" && observed(i) !== null) ? "test" : "train";
+  return { sites: known.filter((i) => splitOf(i) === split), split };
+}
+
+function coverage(method, sites, low, high) {
+  const inside = sites.filter((i) => observed(i) >= law(method, low, i)
+    && observed(i) <= law(method, high, i));
+  return inside.length / sites.length;
+}
+
+function drawCalibration() {
+  const box = document.querySelector("#calibration-figure");
+  if (!box) return;
+  const { sites, split } = scoredSites();
+  const where = hasRegion() ? "in the region" : "in all";
+  const title = element("p", { class: "panel-title", id: "calibration-title" },
+    `${sites.length} ${split} rows ${where}`);
+  if (sites.length < 5) {
+    box.replaceChildren(title, element("p", { class: "hint" },
+      "Fewer than five observations are too few to judge intervals by; choose a larger region."));
+    return;
+  }
+  const rows = D.methods.flatMap(({ name, colour }) => LEVELS.map(([level, low, high]) => {
+    const share = coverage(name, sites, low, high);
+    return { name, colour, level, share, gap: share - level };
+  }));
+  box.replaceChildren(title, gapPlot(rows, sites.length, box.clientWidth),
+    rankPlot(sites, box.clientWidth), gapTable(rows));
+}
+
+const levelText = (level) => `${Math.round(100 * level)} % interval`;
+
+function gapPlot(rows, n, width) {
+  // normal approximation of the binomial law
+  const bands = LEVELS.map(([level]) => ({ level, half: 1.645 * Math.sqrt(level * (1 - level) / n) }));
+  const widest = d3.max(D.methods, (m) => m.name.length);
+  const narrow = width < 560;
+  const svg = Plot.plot({
+    width, height: (narrow ? 3 : 1) * (22 * D.methods.length) + (narrow ? 150 : 90),
+    marginLeft: Math.min(150, 14 + 6.6 * widest), marginBottom: 40,
+    x: { label: "share inside minus what it should be", labelArrow: "none", grid: true, ticks: 5 },
+    y: { domain: D.methods.map((m) => m.name), label: null },
+    ...(narrow ? { fy: { label: null, tickFormat: levelText } } : { fx: { label: null, tickFormat: levelText } }),
+    ariaLabel: "Share of observations inside intervals minus what it should be, by method",
+    marks: [
+      Plot.rect(bands, { [narrow ? "fy" : "fx"]: "level", x1: (b) => -b.half, x2: (b) => b.half,
+        fill: "currentColor", fillOpacity: 0.1 }),
+      Plot.ruleX([0]),
+      Plot.dot(rows, { [narrow ? "fy" : "fx"]: "level", x: "gap", y: "name", fill: "colour", r: 4,
+        stroke: (r) => r.name === state.method ? "currentColor" : "none", strokeWidth: 2 }),
+    ],
+  });
+  svg.setAttribute("role", "img");
+  return svg;
+}
+
+// how many observations fall between neighbouring quantiles, against how many should
+function rankPlot(sites, width) {
+  const edges = [0, ...QUANTILES.map(([p]) => p), 1];
+  const place = (i) => d3.sum(QUANTILES, ([, name]) => observed(i) > law(state.method, name, i) ? 1 : 0);
+  const counts = d3.rollup(sites, (v) => v.length, place);
+  const bins = d3.range(edges.length - 1).map((k) => ({
+    low: edges[k], high: edges[k + 1],
+    height: (counts.get(k) ?? 0) / sites.length / (edges[k + 1] - edges[k]),
+  }));
+  const svg = Plot.plot({
+    width: Math.min(width, 620), height: 210, marginLeft: 52, marginBottom: 40,
+    x: { label: `where observations fall in the predictive law of ${state.method}`, labelArrow: "none",
+      domain: [0, 1] },
+    y: { label: "density", labelArrow: "none", grid: true },
+    ariaLabel: `Probability integral transform of ${sites.length} observations by ${state.method}; `
+      + "flat at 1 for a calibrated method",
+    marks: [
+      Plot.rectY(bins, { x1: "low", x2: "high", y1: 0, y2: "height", inset: 0.5,
+        fill: methodOf(state.method).colour, fillOpacity: 0.7 }),
+      Plot.ruleY([1], { strokeDasharray: "4 3" }), Plot.ruleY([0]),
+    ],
+  });
+  svg.setAttribute("role", "img");
+  return svg;
+}
+
+function gapTable(rows) {
+  const lines = d3.group(rows, (r) => r.name);
+  const heads = ["method", ...LEVELS.map(([level]) => `inside ${Math.round(100 * level)} %`)];
+  return element("details", {}, element("summary", {}, "The same as numbers"),
+    element("table", { class: "small", id: "calibration-table" },
+      element("thead", {}, element("tr", {}, ...heads.map((h) => element("th", { scope: "col" }, h)))),
+      element("tbody", {}, ...[...lines].map(([name, of]) => element("tr", {},
+        element("th", { scope: "row" }, name),
+        ...of.map((r) => element("td", { "data-value": r.share }, r.share.toFixed(2))))))));
+}

@@ -1,0 +1,87 @@
+// The content of the page: read once, then asked by site and method.
+const SPLITS = ["train", "test", "landscape"];
+const QUANTILES = [
+  [0.025, "q025"], [0.05, "q05"], [0.25, "q25"], [0.5, "q50"], [0.75, "q75"], [0.95, "q95"],
+  [0.975, "q975"],
+];
+const LEVELS = [[0.5, "q25", "q75"], [0.9, "q05", "q95"], [0.95, "q025", "q975"]];
+const DAY = 864e5; // milliseconds
+let D; // what `explore.py` packs
+
+async function unpack(text) {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(plain).text());
+}
+
+const siteCount = () => D.sites.split.length;
+const law = (method, name, i) => D.laws[method][name][i];
+const observed = (i) => D.sites.observed[i];
+const splitOf = (i) => SPLITS[D.sites.split[i]];
+const methodOf = (name) => D.methods.find((m) => m.name === name);
+const modelColour = (k) => D.palette[k % D.palette.length];
+const modelDash = (k) => ["", "6 3", "2 2", "8 2 2 2"][Math.floor(k / D.palette.length) % 4];
+
+// a global method has one number a model, a local one a number a site
+function weight(method, k, i, name = "mean") {
+  const column = D.weights[method]?.[name][k];
+  return column ? (column.length === 1 ? column[0] : column[i]) : null;
+}
+
+const residual = (method, i) => observed(i) === null ? null : observed(i) - law(method, "mean", i);
+
+function deviations(method, i) {
+  const gap = residual(method, i);
+  return gap === null ? null : gap / law(method, "sd", i);
+}
+
+function modelRange(i) {
+  const known = D.values.map((column) => column[i]).filter((v) => v !== null);
+  return known.length ? Math.max(...known) - Math.min(...known) : null;
+}
+
+// exp of the entropy of the mean weights; free weights have none
+function effective(method, i) {
+  let entropy = 0;
+  for (let k = 0; k < D.models.length; k++) {
+    const w = weight(method, k, i);
+    if (w === null || w < -1e-9) return null;
+    if (w > 0) entropy -= w * Math.log(w);
+  }
+  return Math.exp(entropy);
+}
+
+function largestWeights(method, i, count) {
+  const known = d3.range(D.models.length).filter((k) => weight(method, k, i) !== null);
+  return known.sort((a, b) => weight(method, b, i) - weight(method, a, i)).slice(0, count);
+}
+
+// a coordinate as scales take it: dates as dates
+function along(c, value) {
+  return D.coords[c].kind === "date" ? new Date(value * DAY) : value;
+}
+
+const position = (c, i) => along(c, D.sites.x[c][i]);
+
+// how an axis along a coordinate is drawn
+function axis(c) {
+  const coord = D.coords[c];
+  const label = coord.unit ? `${coord.label} (${coord.unit})` : coord.label;
+  if (coord.kind === "date") return { type: "utc", label, labelArrow: "none" };
+  if (coord.kind === "category") {
+    const ticks = d3.range(coord.levels.length);
+    return { label, labelArrow: "none", ticks, tickFormat: (k) => coord.levels[k] ?? "" };
+  }
+  return { type: isWide(D.sites.x[c]) ? "log" : "linear", label, labelArrow: "none",
+    tickFormat: plainTicks(D.sites.x[c]) };
+}
+
+const isWide = (values) => {
+  const [low, high] = d3.extent(values.filter((v) => v !== null));
+  return low > 0 && high / low > 1000;
+};
+
+// years and other whole numbers need no thousands separator
+const plainTicks = (values) => d3.max(values, Math.abs) < 1e5 ? (v) => `${+v.toPrecision(12)}` : undefined;
+
+const targetLabel = () => D.target.unit ? `${D.target.label} (${D.target.unit})` : D.target.label;

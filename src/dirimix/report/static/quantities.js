@@ -1,0 +1,63 @@
+// What a map may be coloured by.
+function quantities() {
+  const weights = D.weights[state.method ?? D.main];
+  const several = D.coords.length > 0;
+  return [
+    ["mean", `prediction of ${targetLabel()}`],
+    ["half", "half-width of the 90 % interval"],
+    ["residual", "observed minus predicted"],
+    ["z", "residual in standard deviations (z)"],
+    ...(weights ? [
+      ["dominant", "model with the largest weight"],
+      ["weight", "weight of one model"],
+      ["weight_sd", "standard deviation of that weight"],
+      ["effective", "effective number of models"],
+    ] : []),
+    ...(several ? [["distance", "distance from the training sites, in their sd"]] : []),
+    ["spread", "largest minus smallest model"],
+  ];
+}
+
+function quantity(i) {
+  const { method, model } = state;
+  switch (state.colour) {
+    case "half": return (law(method, "q95", i) - law(method, "q05", i)) / 2;
+    case "residual": return residual(method, i);
+    case "z": return deviations(method, i);
+    case "dominant": {
+      const [k] = largestWeights(method, i, 1);
+      return k === undefined ? null : D.models[k].label;
+    }
+    case "weight": return weight(method, model, i);
+    case "weight_sd": return weight(method, model, i, "sd");
+    case "effective": return effective(method, i);
+    case "distance": return D.sites.distance[i];
+    case "spread": return modelRange(i);
+    default: return law(method, "mean", i);
+  }
+}
+
+const quantityLabel = () => {
+  const [, words] = quantities().find(([key]) => key === state.colour) ?? quantities()[0];
+  const model = D.models[state.model].label;
+  if (state.colour === "weight") return `weight of ${model}`;
+  if (state.colour === "weight_sd") return `standard deviation of the weight of ${model}`;
+  return words;
+};
+
+function colourScale(values) {
+  const label = quantityLabel();
+  if (state.colour === "dominant") {
+    const domain = D.models.map((m) => m.label);
+    return { type: "categorical", domain, range: domain.map((_, k) => modelColour(k)), label };
+  }
+  const known = values.filter((v) => v !== null);
+  const [low, high] = known.length ? d3.extent(known) : [0, 1];
+  if (state.colour === "residual" || state.colour === "z") {
+    const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
+    return { type: "linear", domain: [-most, most], scheme: "PuOr", reverse: true, label };
+  }
+  const wide = ["mean", "half", "spread"].includes(state.colour) && low > 0 && high / low > 1000;
+  const domain = low < high ? [low, high] : [low - 0.5, high + 0.5];
+  return { type: wide ? "log" : "linear", domain, scheme: "viridis", label };
+}

@@ -1,0 +1,140 @@
+// The section: prediction, models and observations along one coordinate through the chosen site.
+const STRIP = 0.1; // of a coordinate's range, how near sites must be where no line is there
+
+// the sites of a section along a coordinate, in order, and whether they lie on one line
+function lineThrough(site, c) {
+  const all = d3.range(siteCount());
+  const others = d3.range(D.coords.length).filter((k) => k !== c);
+  const order = (sites) => sites.sort((a, b) => D.sites.x[c][a] - D.sites.x[c][b]);
+  const exact = all.filter((i) => others.every((k) => D.sites.x[k][i] === D.sites.x[k][site]));
+  if (new Set(exact.map((i) => D.sites.x[c][i])).size > 2) return { sites: order(exact), exact: true };
+  const reach = (k) => STRIP * (d3.max(D.sites.x[k]) - d3.min(D.sites.x[k]));
+  const near = all.filter((i) => others.every((k) =>
+    Math.abs(D.sites.x[k][i] - D.sites.x[k][site]) <= reach(k)));
+  return { sites: order(near), exact: false };
+}
+
+// rows without coordinates stand in the order of their prediction
+function rankedRows() {
+  const sites = d3.range(siteCount());
+  return sites.sort((a, b) => law(state.method, "mean", a) - law(state.method, "mean", b));
+}
+
+function sectionPlan() {
+  const c = state.along;
+  if (!D.coords.length) {
+    const sites = rankedRows();
+    const rank = new Map(sites.map((i, r) => [i, r + 1]));
+    return { sites, exact: false, x: (i) => rank.get(i), all: true,
+      axis: { label: "rows in the order of their prediction", labelArrow: "none" }, lines: [] };
+  }
+  const { sites, exact } = lineThrough(state.site, c);
+  return { sites, exact, x: (i) => position(c, i), axis: axis(c), all: D.coords.length === 1,
+    lines: ruleMarks(c, Plot.ruleX, "x", sites) };
+}
+
+function bandMarks(plan, method, colour) {
+  const { sites, x, exact } = plan;
+  const q = (name) => (i) => law(method, name, i);
+  if (exact) {
+    return [
+      Plot.areaY(sites, { x, y1: q("q05"), y2: q("q95"), fill: colour, fillOpacity: 0.18 }),
+      Plot.areaY(sites, { x, y1: q("q25"), y2: q("q75"), fill: colour, fillOpacity: 0.3 }),
+      Plot.lineY(sites, { x, y: q("mean"), stroke: colour, strokeWidth: 2 }),
+    ];
+  }
+  return [
+    Plot.ruleX(sites, { x, y1: q("q05"), y2: q("q95"), stroke: colour, strokeOpacity: 0.3 }),
+    Plot.ruleX(sites, { x, y1: q("q25"), y2: q("q75"), stroke: colour, strokeWidth: 2.5,
+      strokeOpacity: 0.5 }),
+  ];
+}
+
+function modelMarks({ sites, x, exact }) {
+  return D.models.map((model, k) => {
+    const y = (i) => D.values[k][i] ?? NaN; // a model's table may end before the others'
+    return exact
+      ? Plot.lineY(sites, { x, y, stroke: modelColour(k), strokeWidth: 0.9,
+        strokeDasharray: modelDash(k) })
+      : Plot.dot(sites, { x, y, r: 1.4, fill: modelColour(k) });
+  });
+}
+
+function seenMarks({ sites, x }) {
+  const seen = sites.filter((i) => observed(i) !== null);
+  const bars = seen.filter((i) => D.sites.error[i]);
+  const of = (split) => seen.filter((i) => splitOf(i) === split);
+  return [
+    Plot.ruleX(bars, { x, y1: (i) => observed(i) - D.sites.error[i],
+      y2: (i) => observed(i) + D.sites.error[i], stroke: "currentColor" }),
+    Plot.dot(of("train"), { x, y: observed, r: 2.6, fill: "currentColor" }),
+    Plot.dot(of("test"), { x, y: observed, r: 4, symbol: "square", fill: "var(--page)",
+      stroke: "currentColor", strokeWidth: 1.4 }),
+  ];
+}
+
+// models may run far off; the view keeps to the prediction and what was seen
+function viewOf(sites) {
+  const known = sites.flatMap((i) => [law(state.method, "q025", i), law(state.method, "q975", i),
+    ...(observed(i) === null ? [] : [observed(i)])]);
+  const [low, high] = d3.extent(known);
+  return isWide(known) ? { type: "log" } : { domain: [low - 0.05 * (high - low), high + 0.05 * (high - low)] };
+}
+
+function drawSection() {
+  const box = document.querySelector("#section-figure");
+  if (!box) return;
+  const plan = sectionPlan();
+  const { sites, x } = plan;
+  const width = box.clientWidth;
+  const colour = "var(--method)";
+  const second = state.second && state.second !== state.method ? state.second : null;
+  const q = (name) => (i) => law(second, name, i);
+  const dashed = { x, stroke: "var(--ink)", strokeDasharray: "5 3" };
+  const svg = Plot.plot({
+    width, height: Math.max(240, Math.min(0.55 * width, plan.all ? 460 : 340)), marginLeft: 52,
+    marginBottom: 40, clip: true, x: plan.axis,
+    y: { label: targetLabel(), labelArrow: "none", grid: true, ...viewOf(sites) },
+    ariaLabel: sectionSays(plan),
+    marks: [
+      ...plan.lines, ...modelMarks(plan), ...bandMarks(plan, state.method, colour),
+      ...(second && plan.exact
+        ? [["mean", 1.6], ["q05", 0.9], ["q95", 0.9]].map(([name, strokeWidth]) =>
+          Plot.lineY(sites, { ...dashed, y: q(name), strokeWidth })) : []),
+      ...seenMarks(plan),
+      Plot.ruleX([state.site], { x, stroke: "currentColor", strokeOpacity: 0.5 }),
+    ],
+  });
+  svg.setAttribute("role", "img");
+  svg.style.setProperty("--method", methodOf(state.method).colour);
+  const title = D.coords.length > 1 ? `${targetLabel()} along ${D.coords[state.along].label}, `
+    + (plan.exact ? "at " : "sites near ") + otherPlaces(state.along) : targetLabel();
+  box.replaceChildren(element("p", { class: "panel-title" }, title), modelKey(), svg);
+  const [sx, sy] = [svg.scale("x"), svg.scale("y")];
+  const places = sites.map((i) => ({
+    i, x: sx.apply(x(i)), y: sy.apply(law(state.method, "mean", i)),
+  }));
+  const onBrush = D.coords.length === 1 ? (start, end) =>
+    set({ region: [spanOf(sx, 0, start[0], end[0])] }) : null;
+  pointable(box, svg, places, { onlyX: true, onBrush });
+}
+
+const otherPlaces = (c) => D.coords.map((coord, k) => k === c ? "" :
+  `${coord.label} = ${coordinateText(k, D.sites.x[k][state.site])}`).filter((t) => t).join(", ");
+
+function sectionSays({ sites }) {
+  const seen = sites.filter((i) => observed(i) !== null);
+  const inside = seen.filter((i) => observed(i) >= law(state.method, "q05", i)
+    && observed(i) <= law(state.method, "q95", i));
+  return `Section of ${targetLabel()}: ${inside.length} of ${seen.length} observations lie inside `
+    + `the 90 % interval of ${state.method}`;
+}
+
+function modelKey() {
+  const item = (colour, dash, text) => {
+    const mark = element("i", { style: `border-top-color:${colour};border-top-style:${dash}` });
+    return element("span", {}, mark, text);
+  };
+  const models = D.models.map((m, k) => item(modelColour(k), modelDash(k) ? "dashed" : "solid", m.label));
+  return element("p", { class: "key" }, ...models);
+}

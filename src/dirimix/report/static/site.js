@@ -1,0 +1,115 @@
+// One site: its predictive density, the models with their weights, the observation.
+function drawSite() {
+  const box = document.querySelector("#site-figure");
+  if (!box) return;
+  const { method, site } = state;
+  const q = QUANTILES.map(([, name]) => law(method, name, site));
+  // between stored quantiles the density is drawn flat: what is known is the mass there
+  const steps = d3.pairs(q).map(([low, high], k) => ({
+    low, high, height: high > low ? (QUANTILES[k + 1][0] - QUANTILES[k][0]) / (high - low) : 0,
+  }));
+  const top = d3.max(steps, (s) => s.height) || 1;
+  const known = d3.range(D.models.length).filter((k) => D.values[k][site] !== null);
+  const height = (k) => Math.min(1, Math.max(0, weight(method, k, site) ?? 0));
+  const seen = observed(site);
+  const error = D.sites.error[site] || 0;
+  const spread = q[6] - q[0] || 1;
+  const shown = known.filter((k) => D.values[k][site] > q[0] - 2 * spread
+    && D.values[k][site] < q[6] + 2 * spread);
+  const largest = largestWeights(method, site, 2);
+  const svg = Plot.plot({
+    width: box.clientWidth, height: 230, marginBottom: 40, marginTop: 24, marginLeft: 34,
+    x: { label: targetLabel(), labelArrow: "none" },
+    y: { label: "weight of a model", labelArrow: "none", domain: [0, 1.05], ticks: 3 },
+    ariaLabel: `Predictive density at ${siteText(site)}`,
+    marks: [
+      Plot.rectY(steps, { x1: "low", x2: "high", y1: 0, y2: (s) => s.height / top,
+        fill: methodOf(method).colour, fillOpacity: 0.3 }),
+      ...(seen !== null && error ? [Plot.rect([0], { x1: seen - error, x2: seen + error, y1: 0,
+        y2: 1.05, fill: "currentColor", fillOpacity: 0.15 })] : []),
+      ...(seen !== null ? [Plot.ruleX([seen], { stroke: "currentColor", strokeWidth: 2.2 })] : []),
+      Plot.ruleX(shown, { x: (k) => D.values[k][site], y1: 0, y2: height,
+        stroke: (k) => modelColour(k), strokeWidth: 3 }),
+      Plot.dot(shown, { x: (k) => D.values[k][site], y: height, r: 3.4,
+        fill: (k) => modelColour(k) }),
+      Plot.text(shown, { x: (k) => D.values[k][site], y: height, dy: -8, fontSize: 11,
+        text: (k) => largest.includes(k) ? shortText(D.models[k].label) : "" }),
+      Plot.ruleY([0]),
+    ],
+  });
+  svg.setAttribute("role", "img");
+  const list = element("dl", { class: "site" });
+  for (const [name, text] of siteLines(method, site))
+    list.append(element("dt", {}, name), element("dd", { "data-of": name }, text));
+  const where = splitOf(site) === "landscape" ? "not observed" : `${splitOf(site)} row`;
+  box.replaceChildren(
+    element("p", { class: "panel-title", id: "site-title" }, `${siteText(site)} (${where})`),
+    svg, list, siteWeights(method, site),
+  );
+  const said = siteLines(method, site).map((pair) => pair.join(" ")).join(", ");
+  document.querySelector("#said").textContent = `${siteText(site)}: ${said}`;
+}
+
+function siteWeights(method, site) {
+  const rows = largestWeights(method, site, D.models.length).map((k) => element("tr", {},
+    element("th", { scope: "row" }, D.models[k].label),
+    element("td", {}, number(D.values[k][site])),
+    element("td", {}, number(weight(method, k, site))),
+    element("td", {}, `± ${number(weight(method, k, site, "sd"))}`)));
+  if (!rows.length) return element("p", { class: "hint" }, "This method has no weights to show.");
+  const heads = ["model", "value", "weight", "sd"].map((h) => element("th", { scope: "col" }, h));
+  return element("table", { class: "small" }, element("thead", {}, element("tr", {}, ...heads)),
+    element("tbody", {}, ...rows));
+}
+
+// Mean weights along the section, with their 90 % bands
+function drawWeights() {
+  const box = document.querySelector("#weights-figure");
+  if (!box || !D.weights[state.method]) {
+    box?.replaceChildren(element("p", { class: "hint" }, "This method has no weights to show."));
+    return;
+  }
+  const { sites, x, axis: across, exact } = sectionPlan();
+  const { method } = state;
+  const models = d3.range(D.models.length);
+  const w = (k, name) => (i) => weight(method, k, i, name);
+  // bands of all models would hide each other
+  const banded = largestWeights(method, state.site, 2);
+  const free = models.some((k) => sites.some((i) => w(k, "mean")(i) < -0.001 || w(k, "mean")(i) > 1.001));
+  const svg = Plot.plot({
+    width: box.clientWidth, height: 240, marginLeft: 52, marginBottom: 40, x: across,
+    y: { label: "weight", labelArrow: "none", grid: true, ...(free ? {} : { domain: [0, 1] }) },
+    ariaLabel: `Weights of the models along the section by ${method}`,
+    marks: [
+      ...models.flatMap((k) => exact ? [
+        ...(banded.includes(k) ? [Plot.areaY(sites, { x, y1: w(k, "q05"), y2: w(k, "q95"),
+          fill: modelColour(k), fillOpacity: 0.16 })] : []),
+        Plot.lineY(sites, { x, y: w(k, "mean"), stroke: modelColour(k), strokeWidth: 1.6,
+          strokeDasharray: modelDash(k) }),
+      ] : [Plot.dot(sites, { x, y: w(k, "mean"), r: 2, fill: modelColour(k) })]),
+      Plot.ruleX([state.site], { x, stroke: "currentColor", strokeOpacity: 0.5 }),
+    ],
+  });
+  svg.setAttribute("role", "img");
+  box.replaceChildren(
+    element("p", { class: "panel-title" }, "Weights along the same line, with 90 % bands of the two largest"), svg);
+}
+
+// The fifteen observations that are farthest from their prediction
+function drawWorst() {
+  const box = document.querySelector("#worst-figure");
+  if (!box) return;
+  const known = d3.range(siteCount()).filter((i) => deviations(state.method, i) !== null && inRegion(i));
+  const worst = d3.sort(known, (i) => -Math.abs(deviations(state.method, i))).slice(0, 15);
+  const rows = worst.map((i) => element("tr", {},
+    element("th", { scope: "row" },
+      element("button", { type: "button", class: "link", onclick: () => set({ site: i }) }, siteText(i))),
+    element("td", {}, splitOf(i)), element("td", {}, number(observed(i))),
+    element("td", {}, number(law(state.method, "mean", i))),
+    element("td", {}, number(deviations(state.method, i), 2))));
+  const heads = ["site", "rows", "observed", "predicted", "z"].map((h) => element("th", { scope: "col" }, h));
+  box.replaceChildren(
+    element("p", { class: "panel-title" }, `The ${worst.length} observations farthest from their prediction`),
+    element("table", { class: "small" }, element("thead", {}, element("tr", {}, ...heads)),
+      element("tbody", {}, ...rows)));
+}

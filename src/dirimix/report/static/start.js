@@ -1,0 +1,42 @@
+// Draws the page when it is there: static figures give way to those that answer.
+async function start() {
+  D = await unpack(document.querySelector("#explorer-data").textContent.trim());
+  document.documentElement.classList.add("live");
+  makeControls();
+  makeFind();
+  drawsOn(["region"], drawRegion);
+  drawsOn(["across", "up", "slides"], drawSliders);
+  drawsOn(["method", "colour", "model", "across", "up", "slides"], drawMap);
+  drawsOn(["site", "region"], markMap);
+  drawsOn(["method", "second", "along", "site"], drawSection);
+  drawsOn(["method", "along", "site"], drawWeights);
+  drawsOn(["method", "site"], drawSite);
+  drawsOn(["method", "region"], drawWorst);
+  drawsOn(["method", "region"], drawCalibration);
+  drawsOn(["method"], () => {
+    for (const row of document.querySelectorAll("tr[data-method]"))
+      row.classList.toggle("shown", row.dataset.method === state.method);
+  });
+  addDownloads();
+  for (const link of document.querySelectorAll("a[data-show]"))
+    link.addEventListener("click", () => { if (methodOf(link.dataset.show)) set({ method: link.dataset.show }); });
+  begin();
+  redrawOnResize();
+  document.documentElement.dataset.ready = "yes";
+}
+
+// figures are as wide as their panels
+function redrawOnResize() {
+  let width = document.body.clientWidth;
+  let waiting = null;
+  addEventListener("resize", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      if (document.body.clientWidth === width) return;
+      width = document.body.clientWidth;
+      for (const draw of [drawMap, drawSection, drawWeights, drawSite, drawCalibration]) draw();
+    }, 150);
+  });
+}
+
+if (document.querySelector("#explorer-data") && "DecompressionStream" in window) start();

@@ -1,0 +1,56 @@
+// Numbers and sites in words.
+function number(value, digits = 4) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  const seen = value === 0 || (Math.abs(value) >= 0.0005 && Math.abs(value) < 1e6);
+  if (!seen) return value.toExponential(2).replaceAll("-", "−");
+  const decimals = Math.max(0, Math.min(3, digits - 1 - Math.floor(Math.log10(Math.abs(value) || 1))));
+  return value.toFixed(decimals).replaceAll("-", "−");
+}
+
+function coordinateText(c, value) {
+  const coord = D.coords[c];
+  if (coord.kind === "category") return coord.levels[value];
+  if (coord.kind === "date") return new Date(value * DAY).toISOString().slice(0, value % 1 ? 16 : 10);
+  return `${value}`.replaceAll("-", "−");
+}
+
+function siteText(i) {
+  const parts = D.coords.map((coord, c) => `${coord.label} = ${coordinateText(c, D.sites.x[c][i])}`);
+  return parts.join(", ") || `row ${D.sites.row[i]}`;
+}
+
+const shortText = (text) => text.length > 18 ? `${text.slice(0, 17)}…` : text;
+
+const withUnit = (text) => D.target.unit ? `${text} ${D.target.unit}` : text;
+
+// the lines of a site that a reader asks for first
+function siteLines(method, i) {
+  const error = D.sites.error[i];
+  const lines = [];
+  if (observed(i) !== null) {
+    const about = error ? ` ± ${number(error)}` : "";
+    lines.push(["observed", withUnit(number(observed(i)) + about)]);
+  }
+  lines.push(["predicted", withUnit(number(law(method, "mean", i)))]);
+  lines.push(["90 % interval",
+    withUnit(`${number(law(method, "q05", i))} to ${number(law(method, "q95", i))}`)]);
+  const z = deviations(method, i);
+  if (z !== null) lines.push(["residual", `${number(residual(method, i))}, ${number(z, 2)} sd`]);
+  return lines;
+}
+
+function weightText(method, i, count = 3) {
+  const largest = largestWeights(method, i, count);
+  return largest.map((k) => `${D.models[k].label} ${number(weight(method, k, i), 2)}`).join(", ");
+}
+
+// text is put into the page as text, never as markup
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (value !== null && value !== false) made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children.filter((child) => child !== null));
+  return made;
+}
