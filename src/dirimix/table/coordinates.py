@@ -91,7 +91,8 @@ def as_written(values: Floats, kind: str = NUMBER, levels: Sequence[str] = ()) -
 
 def as_numbers(frame: pd.DataFrame, names: Sequence[str]) -> Floats:
     """Columns that `as_written` made as numbers, dates in days and labels as positions, (n, q)."""
-    return np.column_stack([_number_column(pd.Series(frame[c]), c) for c in names])
+    columns = [_number_column(pd.Series(frame[c]), c) for c in names]
+    return np.column_stack([np.empty((len(frame), 0)), *columns])
 
 
 def _number_column(column: pd.Series, name: str) -> Floats:

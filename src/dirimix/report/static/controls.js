@@ -24,7 +24,7 @@ function makeControls() {
   drawsOn(["colour"], () => {
     document.querySelector("#model-choice").hidden = !state.colour.startsWith("weight");
   });
-  const several = (id, count) => { document.querySelector(id).hidden = D.coords.length < count; };
+  const several = (id, count) => document.querySelector(id)?.toggleAttribute("hidden", D.coords.length < count);
   several("#along-choice", 2);
   several("#colour-choice", 2);
   several("#axes-choice", 3);
