@@ -5,7 +5,7 @@ BIN := .venv/bin
 install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/python -e '.[$(1)]'; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(1)]'; fi
 
-.PHONY: demo test lint test-fits test-rest paper verify bench fresh clean
+.PHONY: demo docs test lint test-fits test-rest paper verify bench fresh clean
 
 .venv.ok: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirimix needs Python >= 3.11")'
@@ -22,6 +22,12 @@ lint: .venv.ok
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
+
+# the site, in docs/_build/html: what is only a warning elsewhere ends it
+docs: .venv.ok
+	$(call install,docs)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 # two at a time: the fits take as long as all the rest
 FITS := tests/estimators tests/sampling tests/likelihood

@@ -1,8 +1,8 @@
 """The pages of the documentation: their blocks, tables and links, and how blocks are run.
 
-A block marked `python` or `sh` is run; one whose mark is followed by a file name, such as
-`toml study.toml`, is written to that file, and one that begins with `diff` and a file name changes
-that file. A comment before a block, `<!-- test: ... -->`, says with what it is run faster:
+A block marked `python`, `{code-cell} python` as in a notebook, or `sh` is run; one whose mark is
+followed by a file name, such as `toml study.toml`, is written to that file, and one that begins with
+`diff` and a file name changes that file. A comment before a block, `<!-- test: ... -->`, says with what it is run faster:
 NAME=VALUE replaces a number in it, options go to its `dirimix fit` (and `--allow-unconverged` to
 `run` and `predict`, too).
 """
@@ -21,10 +21,15 @@ from dirimix.datasets.files import VARIABLE
 from dirimix.errors import ConvergenceWarning
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs/gallery").glob("*.md")),
+)
 ALL_PAGES = (*PAGES, *(ROOT / f"{name}.md" for name in ("VISION", "CONTRIBUTING", "CHANGELOG")))
 _BLOCK = re.compile(
-    r"^(?:<!-- test: (?P<marks>.*?) -->\n)?```(?P<language>\w+)(?: (?P<file>\S+))?\n"
+    r"^(?:<!-- test: (?P<marks>.*?) -->\n)?```(?:\{code-cell\} )?(?P<language>\w+)"
+    r"(?: (?P<file>\S+))?\n"
     r"(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )

@@ -131,6 +131,15 @@ def test_what_a_task_raises_is_raised_here_and_the_pool_goes_on():
         assert pool.submit(eval, "1 + 1").result() == 2
 
 
+def test_a_worker_that_grows_goes_on():
+    pytest.importorskip("psutil")  # with it loky looks at its workers' memory
+    grow = "import builtins, time; builtins.kept = b'0' * 400_000_000; time.sleep(1.1)"
+    with WorkerPool([_cores.cores()]) as pool:
+        first = pool.submit(os.getpid).result()
+        pool.submit(exec, grow).result()
+        assert pool.submit(os.getpid).result(timeout=SOON) == first
+
+
 @pytest.mark.usefixtures("two_cores")
 def test_workers_and_threads_draw_the_same_and_report_every_chunk():
     events = []

@@ -229,7 +229,7 @@ class RidgeStacking(AbstractMixture):
         draws_: Draws of the weights, (n_draws, K).
         sigma_: Noise level.
         tau_: Prior standard deviation of a weight.
-        log_marginal_likelihood_: At sigma_ and tau_, of y whatever the transform.
+        log_marginal_likelihood_: At `sigma_` and `tau_`, of y whatever the transform.
         priors_: Text of the prior of each parameter.
 
     >>> import numpy as np, pandas as pd

@@ -10,6 +10,7 @@ import os
 import pickle
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -20,7 +21,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Self
 
-from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky import ProcessPoolExecutor, process_executor
 
 from dirimix.errors import WorkerLost
 
@@ -125,6 +126,8 @@ def _return_in_file(path: Path, function: Callable, *arguments: Any) -> None:
 
 def _follow_parent(parent: int, folder: str) -> None:
     """Leave Ctrl-C to the parent process; end and clear up when it has ended, however it did."""
+    # where psutil is installed loky takes what a second task imports for a leak, and starts anew
+    process_executor._MAX_MEMORY_LEAK_SIZE = sys.maxsize
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
