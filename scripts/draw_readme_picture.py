@@ -7,6 +7,7 @@ the chart: which model is trusted where.
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -32,7 +33,8 @@ def main() -> None:
     data = datasets.load("liquid-drop")
     models = list(data.models)
     chart = data.frame.dropna(subset=models)
-    train = chart[chart["split"] == "train"].sample(N_TRAIN, random_state=SEED)
+    trained = chart["split"] == "train"
+    train = chart.loc[trained].sample(N_TRAIN, random_state=SEED)
     mixture = LocalDirichletMixture(
         data.coords, models, field="gp", chains=4, draws=500, random_state=SEED
     )
@@ -41,7 +43,8 @@ def main() -> None:
         1, 2, figsize=(10, 4), width_ratios=(1, 1.25), layout="constrained"
     )
     colours = dict(zip(models, COLOURS, strict=True))
-    draw_section(left, chart[chart["Z"] == asked.protons], train.index, mixture, colours)
+    chain = chart["Z"] == asked.protons
+    draw_section(left, chart.loc[chain], train.index, mixture, colours)
     draw_map(right, chart, train, mixture, colours)
     handles, names = left.get_legend_handles_labels()
     labels = [data.labels.get(name, name) for name in names]
@@ -54,7 +57,7 @@ def draw_section(
     rows: pd.DataFrame,
     trained: pd.Index,
     mixture: LocalDirichletMixture,
-    colours: dict[str, str],
+    colours: Mapping[str, str],
 ) -> None:
     """Everything less the mean of the models, so that what is small beside it can be seen."""
     rows = rows.sort_values("N")
@@ -76,7 +79,7 @@ def draw_map(
     chart: pd.DataFrame,
     train: pd.DataFrame,
     mixture: LocalDirichletMixture,
-    colours: dict[str, str],
+    colours: Mapping[str, str],
 ) -> None:
     """A cell a nucleus in the colour of the model of largest weight, as strong as that weight."""
     weights = mixture.predict_weights(chart).to_numpy()

@@ -169,8 +169,7 @@ def test_make_targets_exist():
 
 def test_all_methods_are_listed():
     listed = {
-        quoted(name)[0]: words
-        for name, words in rows(sections(DOCS / "methods.md")["All methods"])
+        quoted(name)[0]: words for name, words in rows(sections(DOCS / "methods.md")["All methods"])
     }
     assert listed == {name: method.words for name, method in METHODS.items()}
 

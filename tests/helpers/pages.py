@@ -1,10 +1,10 @@
 """The pages of the documentation: their blocks, tables and links, and how blocks are run.
 
 A block marked `python`, `{code-cell} python` as in a notebook, or `sh` is run; one whose mark is
-followed by a file name, such as `toml study.toml`, is written to that file, and one that begins with
-`diff` and a file name changes that file. A comment before a block, `<!-- test: ... -->`, says with what it is run faster:
-NAME=VALUE replaces a number in it, options go to its `dirimix fit` (and `--allow-unconverged` to
-`run` and `predict`, too).
+followed by a file name, such as `toml study.toml`, is written to that file, and one that begins
+with `diff` and a file name changes that file. A comment before a block, `<!-- test: ... -->`, says
+with what it is run faster: NAME=VALUE replaces a number in it, options go to its `dirimix fit` (and
+`--allow-unconverged` to `run` and `predict`, too).
 """
 
 import os
