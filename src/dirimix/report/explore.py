@@ -4,8 +4,6 @@ Every column is aligned with the table of sites, and its numbers are those of th
 digits. The whole travels in the page as compressed JSON.
 """
 
-import base64
-import gzip
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +15,7 @@ from dirimix.assess.headline import main_method
 from dirimix.assess.schema import QUANTILES
 from dirimix.report.look import PALETTE, method_look
 from dirimix.report.output import Output
+from dirimix.report.scripts import packed
 from dirimix.table.coordinates import as_numbers
 from dirimix.table.split import SPLITS
 
@@ -53,10 +52,9 @@ def explorer(output: Output) -> Json | None:
     }
 
 
-def packed(content: Json) -> str:
-    """JSON, compressed, as text that no markup is in; the same content gives the same text."""
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+def as_text(content: Json) -> str:
+    """JSON as it travels in the page."""
+    return packed(json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
 
 
 def start_site(sites: pd.DataFrame, x: np.ndarray, output: Output) -> int:

@@ -12,6 +12,7 @@ from dirimix.table.coordinates import as_numbers
 
 MAIN_SCORES = {"rms": True, "crps": True, "log_score": False}  # whether in the target's unit
 _MOST_RANKED = 12
+_FEW, _NEAR = 2, 25  # sites that are no line, and how many are shown instead
 
 
 def predictions(output: Output, method: str, start: int) -> list[Picture]:
@@ -30,21 +31,39 @@ def predictions(output: Output, method: str, start: int) -> list[Picture]:
             "squares: test sites; crosses: observations more than 2.5 standard deviations off."
         )
         found.append(make_picture(grid[0, 0].figure, caption, f"{caption} {says}."))
-    kept = _line(as_numbers(sites, output.axes), start)
+    kept, joined = _line(as_numbers(sites, output.axes), start)
     along = output.axes[0] if output.coords else None
     axes = panels(1, 1, 7.4, 3.4)[0, 0]
-    law_plots.section(law.loc[kept], values[kept], along, target, names, axes)
-    where = ", ".join(f"{names.short(c)} = {law[c][start]}" for c in output.axes[1:])
-    where = f" along {names.short(along)}{' at ' if where else ''}{where}" if along else ""
-    lines = "; thin lines are the models" if along else ""
+    law_plots.section(law.iloc[kept], values[kept], along, target, names, axes, joined=joined)
+    at = " at " if joined else f", the {len(kept)} sites nearest to "
+    where = ", ".join(f"{names.short(c)} = {_shown(law[c][start])}" for c in output.axes[1:])
+    where = f" along {names.short(along)}{at if where else ''}{where}" if along else ""
+    lines = "; thin lines are the models" if along and joined else ""
     caption = f"{method}{where}: mean, 50 % and 90 % intervals, and observations{lines}."
     found.append(make_picture(axes.figure, caption, f"{caption} {says}."))
     return found
 
 
-def _line(x: np.ndarray, start: int) -> np.ndarray:
-    """Which sites (m, q), first the coordinate along it, lie on the line through one, (m,)."""
-    return np.all(x[:, 1:] == x[start, 1:], axis=1)
+def _shown(place: object) -> str:
+    """A place along a coordinate, of a number no more digits than a caption needs."""
+    if isinstance(place, float):
+        return f"{place:.5g}"
+    return str(place.date()) if isinstance(place, pd.Timestamp) else str(place)
+
+
+def _line(x: np.ndarray, start: int) -> tuple[np.ndarray, bool]:
+    """Which sites (m, q), first the coordinate along it, lie on the line through one.
+
+    Returns:
+        Their places, and whether they do; where too few do, those that are nearest to it.
+    """
+    others = x[:, 1:]
+    on_line = np.flatnonzero(np.all(others == others[start], axis=1))
+    if len(np.unique(x[on_line, :1])) > _FEW or not x.shape[1]:
+        return on_line, True
+    reach = np.ptp(others, axis=0)
+    far = (((others - others[start]) / np.where(reach > 0, reach, 1.0)) ** 2).sum(axis=1)
+    return np.argsort(far, kind="stable")[:_NEAR], False
 
 
 def calibration(output: Output) -> Picture | None:

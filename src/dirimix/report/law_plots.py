@@ -1,6 +1,7 @@
 """Figures of predictive laws over the sites: maps, sections along a coordinate, ranked rows."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,13 +46,17 @@ def prediction_maps(
     far = (law["observed"] - law["mean"]).abs().gt(_FAR * law["sd"]).to_numpy()
     for one, values, label in zip(grid[0], (law["mean"], half), labels, strict=True):
         drawn = draw_map(one, sites, values.to_numpy(), sites[split == "train"])
-        one.plot(*sites[split == "test"].T, "s", mfc="none", mec="white", ms=3.6, mew=1.6)
-        one.plot(*sites[split == "test"].T, "s", mfc="none", mec="black", ms=3.6, mew=0.7)
-        one.plot(*sites[far].T, "x", color="white", ms=5, mew=2.6)
-        one.plot(*sites[far].T, "x", color="#b3261e", ms=5, mew=1.4)
+        for edge, width in (("white", 1.6), ("black", 0.7)):
+            _marks(one, sites[split == "test"], "s", mec=edge, ms=3.6, mew=width)
+        for edge, width in (("white", 2.6), ("#b3261e", 1.4)):
+            _marks(one, sites[far], "x", mec=edge, ms=5, mew=width)
         colour_bar(drawn, label, one)
         label_map(one, axes, names)
     return grid
+
+
+def _marks(axes: Axes, sites: np.ndarray, mark: str, **look: Any) -> None:
+    axes.plot(*sites.T, mark, mfc="none", rasterized=True, **look)
 
 
 def section(
@@ -61,10 +66,12 @@ def section(
     target: str,
     names: ColumnLabels,
     axes: Axes,
+    *,
+    joined: bool = True,
 ) -> Axes:
     """Prediction with bands of 50 and 90 %, models and observations, along one coordinate.
 
-    Without coordinates the rows stand in the order of their prediction.
+    Without coordinates the rows stand in the order of their prediction, each by itself.
 
     Args:
         law: A line a site of one method. Columns: method, split, the coordinate, observed,
@@ -74,13 +81,14 @@ def section(
         target: Column that is predicted.
         names: What to call columns.
         axes: Where to draw.
+        joined: Whether the sites lie on one line, so that they may be joined.
     """
     place = law["mean"].to_numpy() if along is None else as_numbers(law, [along])[:, 0]
     order = np.argsort(place, kind="stable")
     law, values, place = law.iloc[order], values[order], place[order]
     place = np.arange(1, len(law) + 1) if along is None else place
     tint = method_look(str(law["method"].iloc[0])).colour
-    if along is None:
+    if along is None or not joined:
         axes.vlines(place, law["q05"], law["q95"], color=tint, alpha=0.35, lw=1)
         axes.vlines(place, law["q25"], law["q75"], color=tint, alpha=0.6, lw=2.5)
     else:

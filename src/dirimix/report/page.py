@@ -18,7 +18,7 @@ from dirimix.report.look import GROUP_COLOURS, with_unit
 from dirimix.report.numbers import number, quantity
 from dirimix.report.output import Output, read_output
 from dirimix.report.ranked import DRAWN
-from dirimix.report.scripts import scripts
+from dirimix.report.scripts import explorer_script, libraries
 from dirimix.report.sections import sections
 from dirimix.study.folder import REPORT_FILE
 from dirimix.table.files import whole_file
@@ -47,7 +47,8 @@ def _content(output: Output, exhibits: Iterable[Exhibit]) -> dict[str, Any]:
         "sentence": sentence(output),
         "tiles": tiles(output),
         "explored": any(section.name == "explore" for section in found),
-        "scripts": scripts(),
+        "libraries": libraries(),
+        "script": explorer_script(),
     }
 
 

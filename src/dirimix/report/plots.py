@@ -248,7 +248,7 @@ def trace(chains: np.ndarray, title: str, axes: Axes) -> Axes:
     return style_axes(axes)
 
 
-def ranks(draws: Mapping[str, np.ndarray], bins: int = 20) -> np.ndarray:
+def ranks(draws: Mapping[str, np.ndarray], bins: int = 12) -> np.ndarray:
     """How the draws of each chain rank among those of all, one panel a parameter.
 
     Chains that say the same fill every part of the order alike; flat lines are good (Vehtari and

@@ -7,7 +7,7 @@ from typing import Any
 from dirimix.assess.schema import SCORE_WORDS
 from dirimix.report import figures
 from dirimix.report.exhibits.registry import Exhibit
-from dirimix.report.explore import explorer, packed
+from dirimix.report.explore import as_text, explorer
 from dirimix.report.headline import judged_split
 from dirimix.report.output import Output
 from dirimix.report.ranked import score_lines, splits_of
@@ -53,7 +53,7 @@ def explore(output: Output) -> dict[str, Any] | None:
     if content is None:
         return None
     return {
-        "data": packed(content),
+        "data": as_text(content),
         "pictures": figures.predictions(output, content["main"], content["start"]),
         "coords": len(output.coords),
     }

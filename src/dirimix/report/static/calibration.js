@@ -38,7 +38,7 @@ function gapPlot(rows, n, width) {
   const bands = LEVELS.map(([level]) => ({ level, half: 1.645 * Math.sqrt(level * (1 - level) / n) }));
   const widest = d3.max(D.methods, (m) => m.name.length);
   const narrow = width < 560;
-  const svg = Plot.plot({
+  const svg = drawn({
     width, height: (narrow ? 3 : 1) * (22 * D.methods.length) + (narrow ? 150 : 90),
     marginLeft: Math.min(150, 14 + 6.6 * widest), marginBottom: 40,
     x: { label: "share inside minus what it should be", labelArrow: "none", grid: true, ticks: 5 },
@@ -53,7 +53,6 @@ function gapPlot(rows, n, width) {
         stroke: (r) => r.name === state.method ? "currentColor" : "none", strokeWidth: 2 }),
     ],
   });
-  svg.setAttribute("role", "img");
   return svg;
 }
 
@@ -66,7 +65,7 @@ function rankPlot(sites, width) {
     low: edges[k], high: edges[k + 1],
     height: (counts.get(k) ?? 0) / sites.length / (edges[k + 1] - edges[k]),
   }));
-  const svg = Plot.plot({
+  const svg = drawn({
     width: Math.min(width, 620), height: 210, marginLeft: 52, marginBottom: 40,
     x: { label: `where observations fall in the predictive law of ${state.method}`, labelArrow: "none",
       domain: [0, 1] },
@@ -79,7 +78,6 @@ function rankPlot(sites, width) {
       Plot.ruleY([1], { strokeDasharray: "4 3" }), Plot.ruleY([0]),
     ],
   });
-  svg.setAttribute("role", "img");
   return svg;
 }
 

@@ -61,13 +61,12 @@ const readCoordinate = (c, text) => {
 // fields that find the site nearest to some coordinates, in parts of their ranges
 function makeFind() {
   const box = document.querySelector("#find");
-  const reach = D.sites.x.map((x) => d3.max(x) - d3.min(x) || 1);
   const fields = D.coords.map((coord) => element("input",
     { type: "text", size: 7, placeholder: coord.label, "aria-label": `${coord.label} of a site to find` }));
   const find = () => {
     const wanted = fields.map((field, c) => readCoordinate(c, field.value));
     if (wanted.every(Number.isNaN)) return;
-    const far = (i) => d3.sum(wanted, (v, c) => Number.isNaN(v) ? 0 : ((D.sites.x[c][i] - v) / reach[c]) ** 2);
+    const far = (i) => d3.sum(wanted, (v, c) => Number.isNaN(v) ? 0 : ((D.sites.x[c][i] - v) / rangeOf(c)) ** 2);
     set({ site: d3.least(d3.range(siteCount()), far) });
   };
   box.replaceChildren(...fields, element("button", { type: "button", onclick: find }, "find"));
@@ -78,7 +77,7 @@ function makeFind() {
 function drawRegion() {
   const box = document.querySelector("#region");
   const bounds = D.coords.map((coord, c) => [0, 1].map((end) => element("input", {
-    type: "text", size: 6, value: state.region[c] ? coordinateText(c, shortened(state.region[c][end])) : "",
+    type: "text", size: 6, value: state.region[c] ? coordinateText(c, state.region[c][end]) : "",
     placeholder: end ? "to" : "from", "aria-label": `${coord.label} ${end ? "to" : "from"}`,
   })));
   const apply = () => set({ region: bounds.map(([low, high], c) => {
@@ -94,5 +93,3 @@ function drawRegion() {
   document.querySelector("#region-size").textContent =
     hasRegion() ? `${inside} of ${siteCount()} sites` : `all ${siteCount()} sites`;
 }
-
-const shortened = (value) => +value.toPrecision(5);

@@ -11,7 +11,16 @@ let D; // what `explore.py` packs
 async function unpack(text) {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return JSON.parse(await new Response(plain).text());
+  return new Response(plain).text();
+}
+
+// the libraries are scripts of their own, in the order of the page
+async function loadLibraries() {
+  for (const packed of document.querySelectorAll("script.library")) {
+    const library = document.createElement("script");
+    library.textContent = await unpack(packed.textContent);
+    document.head.append(library);
+  }
 }
 
 const siteCount = () => D.sites.split.length;
@@ -60,6 +69,8 @@ function largestWeights(method, i, count) {
 function along(c, value) {
   return D.coords[c].kind === "date" ? new Date(value * DAY) : value;
 }
+
+const rangeOf = (c) => d3.max(D.sites.x[c]) - d3.min(D.sites.x[c]) || 1;
 
 const position = (c, i) => along(c, D.sites.x[c][i]);
 

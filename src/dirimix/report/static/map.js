@@ -87,13 +87,12 @@ function drawMap() {
   const half = halfSteps(sites);
   const width = box.clientWidth;
   const color = colourScale(values);
-  const svg = Plot.plot({
+  const svg = drawn({
     width, height: Math.max(260, Math.min(0.66 * width, 460)), marginLeft: 52, marginBottom: 40,
     x: { ...axis(state.across), grid: false }, y: { ...axis(state.up) }, color,
     ariaLabel: `Map of ${quantityLabel()} by ${state.method}`,
     marks: mapMarks(sites, values, half),
   });
-  svg.setAttribute("role", "img");
   const legend = Plot.legend({ color, width: Math.min(320, width - 20), label: null });
   box.replaceChildren(element("p", { class: "panel-title" }, quantityLabel()), legend, svg);
   const [sx, sy] = ["x", "y"].map((name) => svg.scale(name));

@@ -1,5 +1,5 @@
 // The section: prediction, models and observations along one coordinate through the chosen site.
-const STRIP = 0.1; // of a coordinate's range, how near sites must be where no line is there
+const NEAR = 25; // sites that are shown where none lie on the line
 
 // the sites of a section along a coordinate, in order, and whether they lie on one line
 function lineThrough(site, c) {
@@ -8,10 +8,8 @@ function lineThrough(site, c) {
   const order = (sites) => sites.sort((a, b) => D.sites.x[c][a] - D.sites.x[c][b]);
   const exact = all.filter((i) => others.every((k) => D.sites.x[k][i] === D.sites.x[k][site]));
   if (new Set(exact.map((i) => D.sites.x[c][i])).size > 2) return { sites: order(exact), exact: true };
-  const reach = (k) => STRIP * (d3.max(D.sites.x[k]) - d3.min(D.sites.x[k]));
-  const near = all.filter((i) => others.every((k) =>
-    Math.abs(D.sites.x[k][i] - D.sites.x[k][site]) <= reach(k)));
-  return { sites: order(near), exact: false };
+  const far = (i) => d3.sum(others, (k) => ((D.sites.x[k][i] - D.sites.x[k][site]) / rangeOf(k)) ** 2);
+  return { sites: order(d3.sort(all, far).slice(0, NEAR)), exact: false };
 }
 
 // rows without coordinates stand in the order of their prediction
@@ -91,7 +89,7 @@ function drawSection() {
   const second = state.second && state.second !== state.method ? state.second : null;
   const q = (name) => (i) => law(second, name, i);
   const dashed = { x, stroke: "var(--ink)", strokeDasharray: "5 3" };
-  const svg = Plot.plot({
+  const svg = drawn({
     width, height: Math.max(240, Math.min(0.55 * width, plan.all ? 460 : 340)), marginLeft: 52,
     marginBottom: 40, clip: true, x: plan.axis,
     y: { label: targetLabel(), labelArrow: "none", grid: true, ...viewOf(sites) },
@@ -105,10 +103,10 @@ function drawSection() {
       Plot.ruleX([state.site], { x, stroke: "currentColor", strokeOpacity: 0.5 }),
     ],
   });
-  svg.setAttribute("role", "img");
   svg.style.setProperty("--method", methodOf(state.method).colour);
   const title = D.coords.length > 1 ? `${targetLabel()} along ${D.coords[state.along].label}, `
-    + (plan.exact ? "at " : "sites near ") + otherPlaces(state.along) : targetLabel();
+    + (plan.exact ? "at " : `the ${plan.sites.length} sites nearest to `) + otherPlaces(state.along)
+    : targetLabel();
   box.replaceChildren(element("p", { class: "panel-title" }, title), modelKey(), svg);
   const [sx, sy] = [svg.scale("x"), svg.scale("y")];
   const places = sites.map((i) => ({

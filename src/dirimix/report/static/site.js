@@ -17,7 +17,7 @@ function drawSite() {
   const shown = known.filter((k) => D.values[k][site] > q[0] - 2 * spread
     && D.values[k][site] < q[6] + 2 * spread);
   const largest = largestWeights(method, site, 2);
-  const svg = Plot.plot({
+  const svg = drawn({
     width: box.clientWidth, height: 230, marginBottom: 40, marginTop: 24, marginLeft: 34,
     x: { label: targetLabel(), labelArrow: "none" },
     y: { label: "weight of a model", labelArrow: "none", domain: [0, 1.05], ticks: 3 },
@@ -37,7 +37,6 @@ function drawSite() {
       Plot.ruleY([0]),
     ],
   });
-  svg.setAttribute("role", "img");
   const list = element("dl", { class: "site" });
   for (const [name, text] of siteLines(method, site))
     list.append(element("dt", {}, name), element("dd", { "data-of": name }, text));
@@ -76,7 +75,7 @@ function drawWeights() {
   // bands of all models would hide each other
   const banded = largestWeights(method, state.site, 2);
   const free = models.some((k) => sites.some((i) => w(k, "mean")(i) < -0.001 || w(k, "mean")(i) > 1.001));
-  const svg = Plot.plot({
+  const svg = drawn({
     width: box.clientWidth, height: 240, marginLeft: 52, marginBottom: 40, x: across,
     y: { label: "weight", labelArrow: "none", grid: true, ...(free ? {} : { domain: [0, 1] }) },
     ariaLabel: `Weights of the models along the section by ${method}`,
@@ -90,7 +89,6 @@ function drawWeights() {
       Plot.ruleX([state.site], { x, stroke: "currentColor", strokeOpacity: 0.5 }),
     ],
   });
-  svg.setAttribute("role", "img");
   box.replaceChildren(
     element("p", { class: "panel-title" }, "Weights along the same line, with 90 % bands of the two largest"), svg);
 }

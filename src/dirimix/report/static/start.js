@@ -1,6 +1,7 @@
 // Draws the page when it is there: static figures give way to those that answer.
 async function start() {
-  D = await unpack(document.querySelector("#explorer-data").textContent.trim());
+  await loadLibraries();
+  D = JSON.parse(await unpack(document.querySelector("#explorer-data").textContent));
   document.documentElement.classList.add("live");
   makeControls();
   makeFind();

@@ -17,8 +17,10 @@ function set(changes) {
 
 function begin() {
   const across = D.axes[0] ?? 0;
+  // sections run along what has an order
+  const along = D.axes.find((c) => D.coords[c].kind !== "category") ?? across;
   Object.assign(state, {
-    method: D.main, second: "", colour: "mean", model: 0, site: D.start, along: across,
+    method: D.main, second: "", colour: "mean", model: 0, site: D.start, along,
     across, up: D.axes[1] ?? across,
     region: D.coords.map(() => null), slides: D.coords.map(() => null),
   });

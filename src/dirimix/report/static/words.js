@@ -9,9 +9,12 @@ function number(value, digits = 4) {
 
 function coordinateText(c, value) {
   const coord = D.coords[c];
-  if (coord.kind === "category") return coord.levels[value];
+  if (coord.kind === "category") return coord.levels[Math.round(value)] ?? "";
   if (coord.kind === "date") return new Date(value * DAY).toISOString().slice(0, value % 1 ? 16 : 10);
-  return `${value}`.replaceAll("-", "−");
+  // no more digits than tell sites apart
+  const text = isWide(D.sites.x[c]) ? +value.toPrecision(5)
+    : +value.toFixed(Math.max(0, Math.min(12, 4 - Math.floor(Math.log10(rangeOf(c))))));
+  return `${text}`.replaceAll("-", "−");
 }
 
 function siteText(i) {
@@ -53,4 +56,15 @@ function element(name, attributes = {}, ...children) {
   }
   made.append(...children.filter((child) => child !== null));
   return made;
+}
+
+// a figure: one picture for screen readers, whose parts keep the names of their marks aside
+function drawn(options) {
+  const svg = Plot.plot(options);
+  svg.setAttribute("role", "img");
+  for (const part of svg.querySelectorAll("[aria-label]")) {
+    part.dataset.mark = part.getAttribute("aria-label");
+    part.removeAttribute("aria-label");
+  }
+  return svg;
 }

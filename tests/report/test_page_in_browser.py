@@ -1,0 +1,208 @@
+import csv
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from browser import browser, opened
+from dirimix.cli.main import main
+from stand_ins import STUDY, register, write_study
+
+METHOD = "lbmm-gpd"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A run of quick methods and a stand-in local one; a model's name is markup."""
+    folder = tmp_path_factory.mktemp("browser")
+    text = STUDY.replace('"equal", ', '"equal", "lbmm-gpd", ')
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch, METHOD)
+        study, out = write_study(folder, text), folder / "out"
+        only = "raw,equal,simplex-ls,lbmm-gpd"
+        assert main(["run", str(study), "--out", str(out), "--quiet", "--only", only]) == 0
+        assert main(["report", str(out), "--quiet"]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def page(chromium, folder):
+    with opened(chromium, folder / "report.html") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def law(folder):
+    """The predictions of the local method, in the order of the sites."""
+    table = pd.read_csv(folder / "predictions.csv")
+    return table.loc[table["method"] == METHOD].reset_index(drop=True)
+
+
+def places(page):
+    """Where the sites stand on the screen: the marks of the map, which are drawn in their order."""
+    page.locator("#map-figure").evaluate("box => box.scrollIntoView({block: 'center'})")
+    marks = page.locator("#map-figure svg[role=img] g[data-mark=dot]").first.locator("circle")
+    boxes = marks.evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect()).map(b => [b.x, b.y])"
+    )
+    half = marks.first.bounding_box()["width"] / 2
+    return np.array(boxes) + half
+
+
+def number(text: str) -> float:
+    return float(text.replace("−", "-").split()[0])
+
+
+def shown(page, name: str) -> float:
+    return number(page.locator(f"#site-figure dd[data-of='{name}']").inner_text())
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(400, "light"), (1280, "dark"), (2000, "light")])
+def test_the_page_fits_and_asks_for_nothing(chromium, folder, width, scheme):
+    with opened(chromium, folder / "report.html", width=width, color_scheme=scheme) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        first = page.locator("table.scores tbody tr").first
+        box = first.locator("td[data-value]").nth(1).bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= width
+        for panel in ("map", "section", "site", "weights", "worst"):
+            assert page.locator(f"#{panel}-figure").bounding_box()["width"] <= width
+        sizes = page.locator("#map-figure svg text").evaluate_all(
+            "all => all.map(e => parseFloat(getComputedStyle(e).fontSize))"
+        )
+        assert min(sizes) >= 10
+
+
+def test_a_click_on_a_head_sorts_by_its_numbers(page, folder):
+    table = page.locator("table.scores").first
+    table.locator("thead button", has_text="rms").click()
+    values = [float(v) for v in table.locator("tbody tr").evaluate_all(
+        "all => all.map(r => r.cells[6].dataset.value)")]  # fmt: skip
+    scores = pd.read_csv(folder / "scores.csv")
+    expected = scores.loc[scores["split"] == "test", "rms"]
+    np.testing.assert_allclose(values, np.sort(expected), rtol=1e-9)
+    table.locator("thead button", has_text="rms").click()
+    assert table.locator("th[aria-sort=descending]").count() == 1
+
+
+def test_sites_are_chosen_by_click_and_by_key(page, law):
+    at = places(page)
+    wanted = int(np.argmax(law["split"] == "test"))
+    page.mouse.click(*at[wanted])
+    row = law.iloc[wanted]
+    title = page.locator("#site-title").inner_text().replace("−", "-")
+    assert title.startswith(f"x = {row['x']:.4f}".rstrip("0"))
+    for name, value in (("observed", row["observed"]), ("predicted", row["mean"])):
+        assert shown(page, name) == pytest.approx(value, abs=6e-4)
+    page.locator("#map-figure").focus()
+    page.keyboard.press("ArrowRight")
+    chosen = page.evaluate(
+        "Number(new URLSearchParams(location.hash.replaceAll(';', '&')).get('site'))"
+    )
+    assert chosen != wanted
+    assert at[chosen][0] > at[wanted][0]
+    assert shown(page, "predicted") == pytest.approx(law["mean"][chosen], abs=6e-4)
+
+
+def covered(law, inside, level: str = "90") -> float:
+    low, high = {"50": ("q25", "q75"), "90": ("q05", "q95")}[level]
+    rows = law.loc[inside & (law["split"] == "test")]
+    return float(rows["observed"].between(rows[low], rows[high]).mean())
+
+
+def table_shares(page, method: str = METHOD) -> list[float]:
+    row = page.locator("#calibration-table tbody tr", has=page.get_by_text(method, exact=True))
+    return [
+        float(v) for v in row.locator("td").evaluate_all("all => all.map(e => e.dataset.value)")
+    ]
+
+
+def test_a_region_changes_the_calibration_and_escape_lets_it_go(page, law, folder):
+    whole = table_shares(page)
+    assert whole[:2] == pytest.approx([covered(law, True, level) for level in ("50", "90")])
+    scores = pd.read_csv(folder / "scores.csv")
+    row = scores.loc[(scores["method"] == METHOD) & (scores["split"] == "test")].iloc[0]
+    assert whole[:2] == pytest.approx([row["coverage_50"], row["coverage_90"]])
+    at = places(page)
+    test = (law["split"] == "test").to_numpy()
+    # from above to below, left of the middle test site: seven of twelve
+    right = np.sort(at[test, 0])[6] + 2
+    page.mouse.move(at[:, 0].min() - 3, at[:, 1].min() - 3)
+    page.mouse.down()
+    page.mouse.move(right, at[:, 1].max() + 3, steps=3)
+    page.mouse.up()
+    inside = at[:, 0] < right
+    assert page.locator("#calibration-title").inner_text() == "7 test rows in the region"
+    assert table_shares(page)[:2] == pytest.approx([covered(law, inside, k) for k in ("50", "90")])
+    page.locator("#map-figure").focus()
+    page.keyboard.press("Escape")
+    assert table_shares(page) == whole
+
+
+def test_the_colour_of_the_map_follows_the_choice(page):
+    fill = "g[data-mark=dot] circle"
+    read = "all => all.map(e => e.getAttribute('fill'))"
+    before = page.locator("#map-figure svg[role=img]").locator(fill).evaluate_all(read)
+    page.select_option("#choose-colour", "half")
+    after = page.locator("#map-figure svg[role=img]").locator(fill).evaluate_all(read)
+    assert len(before) == len(after)
+    assert before != after
+    assert "half-width" in page.locator("#map-figure .panel-title").inner_text()
+
+
+def test_the_address_brings_back_what_was_shown(page, chromium, folder):
+    page.select_option("#choose-method", "simplex-ls")
+    page.mouse.click(*places(page)[3])
+    title = page.locator("#site-title").inner_text()
+    address = page.url.partition("#")[2]
+    with opened(chromium, folder / "report.html") as other:
+        other.goto(f"{(folder / 'report.html').as_uri()}#{address}")
+        other.reload()
+        other.wait_for_selector("html[data-ready]", state="attached")
+        assert other.locator("#site-title").inner_text() == title
+        assert other.locator("#choose-method").input_value() == "simplex-ls"
+
+
+def test_what_is_saved_is_what_the_folder_has(page, folder):
+    with page.expect_download() as found:
+        page.locator("#data-downloads button", has_text="predictions.csv").click()
+    saved = pd.read_csv(found.value.path())
+    given = pd.read_csv(folder / "predictions.csv")
+    given = given.loc[given["model"].isna()].reset_index(drop=True)
+    assert list(saved["method"]) == list(given["method"])
+    for column in ("x", "z", "observed", "mean", "sd", "q025", "q975"):
+        np.testing.assert_allclose(saved[column], given[column], rtol=2e-4, atol=2e-5)
+    with page.expect_download() as found:
+        page.locator("#map-panel button.save").click()
+    assert found.value.path().read_text().startswith("<svg")
+    with page.expect_download() as found:
+        page.locator("#scores button.save").first.click()
+    lines = list(csv.reader(io.StringIO(found.value.path().read_text())))
+    assert lines[0][:2] == ["method", "rank"]
+    assert {METHOD, "raw a"} <= {line[0] for line in lines}
+
+
+def test_without_scripts_and_in_print_the_figures_stand_still(chromium, folder):
+    with opened(chromium, folder / "report.html", java_script_enabled=False) as page:
+        assert page.locator("#explore .static-only svg").first.is_visible()
+        assert not page.locator("#explorer").is_visible()
+        page.emulate_media(media="print")
+        assert not page.locator("nav").is_visible()
+        assert page.locator("table.scores th", has_text="CRPS").first.is_visible()
+
+
+def test_a_page_that_asks_is_noticed(chromium, tmp_path):
+    asking = '<html data-ready><img src="http://127.0.0.1:9/picture.png"></html>'
+    (tmp_path / "page.html").write_text(asking)
+    with (
+        pytest.raises(AssertionError, match="request of http"),
+        opened(chromium, tmp_path / "page.html"),
+    ):
+        pass
