@@ -39,7 +39,7 @@ def opened(chromium: Any, path: Path, *, width: int = 1280, **context: Any) -> I
         if context.get("java_script_enabled", True):
             page.wait_for_selector("html[data-ready]", state="attached", timeout=20_000)
         yield page
-    assert faults == []
+    assert faults == [], faults
 
 
 def _note(faults: list[str], url: str) -> None:
