@@ -1,9 +1,33 @@
-"""Checks of single arguments, the same words behind every door."""
+"""Names and checks of single arguments, the same words behind every door."""
 
+import inspect
 import math
+from abc import ABCMeta
 from numbers import Integral, Real
+from typing import Any, TypeVar
 
 from dirimix.errors import InputError
+
+_OTHER_NAMES = {"seed": "random_state", "transform": "y_transform"}
+_T = TypeVar("_T")
+
+
+class AcceptsSeed(ABCMeta):
+    """Metaclass of the estimators: the words of the command line are names of parameters too."""
+
+    def __call__(cls: type[_T], *args: Any, **given: Any) -> _T:
+        for word, name in _OTHER_NAMES.items():
+            if word in given:
+                if name in given:
+                    raise InputError(f"{word} is another name of {name}; give one of them")
+                given[name] = given.pop(word)
+        return type.__call__(cls, *args, **given)
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """The parameters that `help` and `inspect` show: those of the class, not of this call."""
+        own = inspect.signature(cls.__init__)
+        return own.replace(parameters=list(own.parameters.values())[1:])
 
 
 def check_seed(seed: object, name: str = "random_state") -> None:

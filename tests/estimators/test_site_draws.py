@@ -1,5 +1,7 @@
 """What a fit says at a site is that of the site, in any call; what it says of many is joint."""
 
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from scipy.special import softmax
 
 import dirimix
 from dirimix import DirichletMixture, GPCorrection, LocalDirichletMixture
+from dirimix.estimators import pooling
 from dirimix.estimators.fields.choice import make_field
 from dirimix.laws.transforms import Identity
 from dirimix.table.sites import Reach
@@ -108,6 +111,50 @@ def test_the_answers_at_a_site_are_the_same_in_any_call(name):
             np.testing.assert_array_equal(values, whole[what][some], err_msg=what)
     np.testing.assert_array_equal(estimator.sample_y(prepare(new), 4), whole["draws"][:, :4])
     assert len(np.unique(whole["draws"])) == whole["draws"].size
+
+
+@pytest.mark.parametrize("name", [n for n in METHODS if "corrected" not in n])
+def test_many_sites_are_predicted_in_blocks_with_the_same_numbers(name, monkeypatch):
+    estimator, new = METHODS[name](), table(40, -3, 12)
+    new.loc[[3, 20], "c"] = np.nan
+    asked = {
+        "mean": lambda: np.column_stack(estimator.predict(new, return_std=True)),
+        "quantiles": lambda: estimator.predict_quantiles(new, (0.01, 0.3)),
+        "weights": lambda: estimator.predict_weights(new).to_numpy(),
+    }
+    law = estimator.predictive(new)
+    whole = {
+        "mean": np.column_stack([law.mean(), law.std()]),
+        "quantiles": law.quantiles((0.01, 0.3)),
+        "weights": estimator.draw_weights(new).mean(axis=0),
+    }
+    for numbers in (1, 300, 1 << 21):
+        monkeypatch.setattr(pooling, "_NUMBERS", numbers)
+        assert numbers > 1 or len(list(estimator.laws(new))) == len(new)
+        for what, ask in asked.items():
+            np.testing.assert_array_equal(ask(), whole[what], err_msg=what)
+
+
+def memory_of_a_site(ask: Callable[[pd.DataFrame], object]) -> float:
+    """Bytes of arrays that a question takes at once for each further site."""
+    peaks = []
+    for sites in (100, 400):
+        frame = table(sites)
+        tracemalloc.start()
+        ask(frame)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    return (peaks[1] - peaks[0]) / 300
+
+
+@pytest.mark.parametrize("name", ["gbmm", "gld", "gpd, inducing"])
+def test_memory_does_not_grow_with_the_sites(name, monkeypatch):
+    monkeypatch.setattr(pooling, "_NUMBERS", 1 << 12)
+    gbmm = posed(DirichletMixture(["x"], MODELS), table(24), 200)
+    estimator = gbmm if name == "gbmm" else METHODS[name]()
+    assert memory_of_a_site(estimator.predict) < 1000  # of tables
+    assert memory_of_a_site(estimator.predict_weights) < 1000
+    assert memory_of_a_site(estimator.predictive) > 2000  # the control: one law of all sites
 
 
 def correction() -> GPCorrection:

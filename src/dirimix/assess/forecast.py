@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix.assess.method_tables import summarise_law
-from dirimix.assess.weight_tables import located, summarise
+from dirimix.assess.weight_tables import located
 from dirimix.errors import DroppedRowsWarning
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.estimators.transforms.domain import refuse_outside
@@ -49,8 +49,10 @@ def _of_member(fitted: FittedMethod, model: str, frame: pd.DataFrame) -> pd.Data
         )
     frame = frame.loc[known].reset_index(drop=True)
     member, prepared = fitted.members[model], fitted.prepared(frame)
-    table = frame.loc[:, list(fitted.coords)].assign(**summarise_law(member.predictive(prepared)))
+    parts = [pd.DataFrame(summarise_law(law)) for law in member.laws(prepared)]
+    columns = pd.concat(parts, ignore_index=True)
+    table = pd.concat([frame.loc[:, list(fitted.coords)], columns], axis=1)
     if model:
         return located(table, model=model)
-    mean = summarise(member, prepared).mean
-    return table.assign(**{f"w_{m}": w for m, w in zip(fitted.models, mean.T, strict=True)})
+    weights = member.predict_weights(prepared)
+    return pd.concat([table, weights.add_prefix("w_")], axis=1)

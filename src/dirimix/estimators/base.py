@@ -1,12 +1,11 @@
 """What every estimator has in common: its parameters and table, and a mixture's predictions."""
 
-import inspect
 import warnings
 import zlib
-from abc import ABCMeta, abstractmethod
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, ClassVar, NoReturn, Self, TypeVar
+from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 import pandas as pd
@@ -14,10 +13,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from dirimix._arguments import check_number, check_seed, check_share
-from dirimix.errors import ExtrapolationWarning, InputError, TableWarning, no_attribute
+from dirimix._arguments import AcceptsSeed, check_number, check_seed, check_share
+from dirimix.errors import ExtrapolationWarning, TableWarning, no_attribute
 from dirimix.estimators.correction_overlap import RECORD, warn_if_overlapping
 from dirimix.estimators.fit_report import FitReport
+from dirimix.estimators.pooling import in_blocks
 from dirimix.estimators.transforms.choice import checked_name, choose_transform
 from dirimix.estimators.transforms.domain import refuse_outside
 from dirimix.estimators.transforms.scaled import of_new_observations, to_scale
@@ -34,26 +34,6 @@ from dirimix.table.space import make_space
 from dirimix.table.table import Table, make_table
 
 _RENAMED = {"sample_weights": "draw_weights", "seed": "random_state"}
-_OTHER_NAMES = {"seed": "random_state", "transform": "y_transform"}
-_T = TypeVar("_T")
-
-
-class AcceptsSeed(ABCMeta):
-    """Metaclass of the estimators: the words of the command line are names of parameters too."""
-
-    def __call__(cls: type[_T], *args: Any, **given: Any) -> _T:
-        for word, name in _OTHER_NAMES.items():
-            if word in given:
-                if name in given:
-                    raise InputError(f"{word} is another name of {name}; give one of them")
-                given[name] = given.pop(word)
-        return type.__call__(cls, *args, **given)
-
-    @property
-    def __signature__(cls) -> inspect.Signature:
-        """The parameters that `help` and `inspect` show: those of the class, not of this call."""
-        own = inspect.signature(cls.__init__)
-        return own.replace(parameters=list(own.parameters.values())[1:])
 
 
 @dataclass(eq=False, repr=False)
@@ -222,18 +202,31 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
             InputError: If the table is not usable.
         """
         check_is_fitted(self)
-        table = self._table_to_predict(X, y_err)
+        return self._law(self._table_to_predict(X, y_err))
+
+    def _law(self, table: Table) -> PredictiveLaw:
+        """The predictive law at the sites of a table in the scale of the fit."""
         if isinstance(self.transform_, Identity):
             return self._predictive(table)
         latent = self._predictive(replace(table, y_err=np.zeros_like(table.y_err)))
         return of_new_observations(latent, table.y_err, self.transform_)
 
+    def laws(self, X: pd.DataFrame) -> Iterator[PredictiveLaw]:
+        """The laws of `predictive`, block by block of the rows: memory does not grow with these."""
+        check_is_fitted(self)
+        table = self._table_to_predict(X)
+        components = self._predictive(table.rows(np.arange(1))).loc.size
+        return (self._law(block) for block in in_blocks(table, components))
+
     def predict(
         self, X: pd.DataFrame, return_std: bool = False
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """Predictive means, (m,), with `return_std` also the standard deviations, (m,)."""
-        law = self.predictive(X)
-        return (law.mean(), law.std()) if return_std else law.mean()
+        if not return_std:
+            return np.concatenate([law.mean() for law in self.laws(X)])
+        parts = [(law.mean(), law.std()) for law in self.laws(X)]
+        mean, std = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return mean, std
 
     def predict_quantiles(self, X: pd.DataFrame, quantiles: Sequence[float]) -> np.ndarray:
         """Predictive quantiles, (m, len(quantiles)).
@@ -241,7 +234,7 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
         Raises:
             InputError: If a quantile does not lie strictly between 0 and 1.
         """
-        return self.predictive(X).quantiles(quantiles)
+        return np.concatenate([law.quantiles(quantiles) for law in self.laws(X)])
 
     def predict_interval(self, X: pd.DataFrame, coverage: float = 0.9) -> np.ndarray:
         """Central predictive interval, lower and upper end, (m, 2), noise included.
@@ -301,8 +294,16 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
 
     def predict_weights(self, X: pd.DataFrame) -> pd.DataFrame:
         """Posterior mean of the field weights, one column a model, the index of X."""
+        check_is_fitted(self)
         index = X.index if isinstance(X, pd.DataFrame) else None
-        return pd.DataFrame(self.draw_weights(X).mean(axis=0), index, list(self.models))
+        table, own = self._new_table(X), slice(None)
+        if not self.uses_places:
+            # the same at all sites that have the same models
+            _, first, own = np.unique(table.known, axis=0, return_index=True, return_inverse=True)
+            table, own = table.rows(first), own.ravel()
+        numbers = self._weight_draws(table.rows(np.arange(1))).size
+        means = [self._weight_draws(block).mean(axis=0) for block in in_blocks(table, numbers)]
+        return pd.DataFrame(np.concatenate(means)[own], index, list(self.models))
 
     def draw_weights(self, X: pd.DataFrame) -> np.ndarray:
         """Posterior draws of the field weights, (s, m, K)."""

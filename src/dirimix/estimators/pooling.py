@@ -1,9 +1,23 @@
 """Weighted models with noise as one predictive law, also where some models are not known."""
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
 from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.laws.sites import row_product
 from dirimix.table.table import Table
+
+_NUMBERS = (
+    1 << 21
+)  # held at once of what has an entry a site: 16 MB, and some times that on the way
+
+
+def in_blocks(table: Table, numbers: int) -> Iterator[Table]:
+    """A table in blocks of sites, each of which takes so many numbers, that memory has room for."""
+    size = max(1, _NUMBERS // numbers)
+    rows = np.arange(len(table.x))
+    return (table.rows(rows[at : at + size]) for at in range(0, len(rows), size))
 
 
 def renormalise(weights: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -33,10 +47,32 @@ def pool(table: Table, weights: np.ndarray, sigma: np.ndarray) -> NormalMixture:
         weights: (s, K) or (s, m, K); renormalised over the models known at a site.
         sigma: Noise standard deviations, (s,).
     """
-    weights = renormalise(weights, table.known)
-    f = np.where(table.known, table.f, 0.0)
-    mean = np.einsum("smk,mk->sm", weights, f)
     # corrections learnt from the same residuals err together: their deviations add
-    correction = np.einsum("smk,mk->sm", np.abs(weights), table.f_sd)
+    mean = _weighted(weights, np.where(table.known, table.f, 0.0), table.known)
+    correction = np.zeros(1)
+    if np.any(table.f_sd):
+        correction = _weighted(weights, table.f_sd, table.known, np.abs)
     sd = np.sqrt(sigma[:, None] ** 2 + correction**2 + table.y_err**2)
     return NormalMixture.of_draws(mean, sd, correction if np.any(table.f_sd) else None)
+
+
+def _weighted(
+    weights: np.ndarray,
+    values: np.ndarray,
+    known: np.ndarray,
+    of: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> np.ndarray:
+    """Sums over the models of a function of the weights times values (m, K), (s, m).
+
+    What it says of a site depends on no other site, to the last bit.
+    """
+    if weights.ndim == 3:
+        return np.einsum("smk,mk->sm", of(renormalise(weights, known)), values)
+    sums = np.empty((len(weights), len(values)))
+    # sites with the same models have the same weights: no array of all draws, sites and models
+    patterns, own = np.unique(known, axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        rows = np.flatnonzero(own.ravel() == number)
+        shared = of(renormalise(weights, pattern[None])[:, 0])
+        sums[:, rows] = row_product(values[rows], shared.T).T
+    return sums

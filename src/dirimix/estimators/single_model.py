@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
@@ -84,14 +86,19 @@ class SingleModel(AbstractMixture):
             )
         return models.index(self.model)
 
-    def _predictive(self, table: Table) -> NormalMixture:
+    def _table_to_predict(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> Table:
+        table = super()._table_to_predict(X, y_err)
         alone = table.alone(table.models.index(self.model_))
         if not alone.known.all():
-            row = int(np.argmin(alone.known[:, 0])) + 1
+            row = table.number(int(np.argmin(alone.known[:, 0])))
             raise InputError(
                 f"model {self.model_!r} has no value at {int((~alone.known).sum())} of "
                 f"{len(alone.f)} rows to predict, first at row {row}; leave those rows out"
             )
+        return table
+
+    def _predictive(self, table: Table) -> NormalMixture:
+        alone = table.alone(table.models.index(self.model_))
         fixed = alone.f_sd[:, 0] ** 2 + alone.y_err**2
         sd = np.sqrt(self.sigma_nodes_[:, None] ** 2 + fixed)
         mean = np.broadcast_to(alone.f[:, 0], sd.shape)

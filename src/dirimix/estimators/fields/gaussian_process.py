@@ -1,6 +1,7 @@
 """Gaussian processes of log concentrations, in the form that is exact at the sites."""
 
 from abc import abstractmethod
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +14,14 @@ from scipy.stats import gamma, norm
 
 from dirimix.estimators.fields.field import AbstractField, Params
 from dirimix.estimators.fields.length_scale import LengthScalePrior
-from dirimix.estimators.fields.pathwise import PriorDraw
+from dirimix.estimators.fields.pathwise import KeptPaths, Path, PriorDraw
 from dirimix.laws.sites import row_product
 
 JITTER = 1e-8  # added to the unit variance of the kernel
 _SITES = 512  # evaluated at once: more would leave the processor's cache
 _PATHS = 0x66696C64  # sets these streams apart from others of the seed
+_KEPT = "_kept_paths"
+_MOST_KEPT = 1 << 26  # latents of all draws, 512 MB
 REACH = 3.0  # standard deviations of log length up to which it moves; beyond, it stays put
 
 
@@ -114,17 +117,37 @@ class AbstractProcess(AbstractField):
 
         Each draw is one function of place, as `pathwise` explains.
         """
-        centre, unit = self.x.mean(axis=0), np.empty((len(p["z"]), len(x_new), self.n_models))
+        unit = np.empty((len(p["z"]), len(x_new), self.n_models))
         parts = [slice(at, at + _SITES) for at in range(0, len(x_new), _SITES)]
         places = [self.places(x_new[part]) for part in parts]
+        for draw, path in enumerate(self._paths(p, seed)):
+            for part, place in zip(parts, places, strict=True):
+                sums = self.kernel_sums(place, path.length, path.weights)
+                unit[draw, part] = path.prior.at(x_new[part]) + sums
+        return unit
+
+    def _paths(self, p: Params, seed: list[int]) -> Iterable[Path]:
+        """The draws as functions of place, kept for the next block of sites if they are small."""
+        kept = vars(self).get(_KEPT)
+        if kept is not None and kept.is_of(p, seed):
+            return kept.paths
+        made = self._make_paths(p, seed)
+        if p["z"].size > _MOST_KEPT:
+            return made
+        kept = KeptPaths(p["z"], p["length"], list(seed), list(made))
+        vars(self)[_KEPT] = kept
+        return kept.paths
+
+    def _make_paths(self, p: Params, seed: list[int]) -> Iterator[Path]:
+        centre = self.x.mean(axis=0)
         scales = self.lengths(p)[:, list(self.axis_of)]
         for draw, (z, length) in enumerate(zip(p["z"], scales, strict=True)):
             rng = np.random.default_rng([*seed, _PATHS, draw])
             prior = PriorDraw.make(length, self.n_models, centre, rng)
-            weights = self.node_weights(z, length, prior, rng)
-            for part, place in zip(parts, places, strict=True):
-                unit[draw, part] = prior.at(x_new[part]) + self.kernel_sums(place, length, weights)
-        return unit
+            yield Path(prior, length, self.node_weights(z, length, prior, rng))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != _KEPT}
 
     def deficit(self, p: Params) -> np.ndarray:
         return np.max(1 - self.unit_field_at(p, self.x)[1], axis=1)

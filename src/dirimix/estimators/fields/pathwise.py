@@ -15,6 +15,7 @@ by about 3 / M for M waves.
 References: Wilson et al. (2021), arXiv:2011.04026; Rahimi and Recht (2007).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,36 @@ class PriorDraw:
         waves = np.empty((len(x), 2 * WAVES))
         waves[:, :WAVES], waves[:, WAVES:] = np.cos(phase), np.sin(phase)
         return row_product(waves, self.amplitude)
+
+
+@dataclass(frozen=True)
+class Path:
+    """One draw of K processes that are known at nodes, as a function of place.
+
+    Attributes:
+        prior: f_0.
+        length: Length scales, one a straight coordinate, (p,).
+        weights: K^-1 (values - f_0(nodes)), as the form has them.
+    """
+
+    prior: PriorDraw
+    length: np.ndarray
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class KeptPaths:
+    """All draws of a posterior, and what they were made from."""
+
+    z: np.ndarray
+    lengths: np.ndarray
+    seed: list[int]
+    paths: list[Path]
+
+    def is_of(self, p: Mapping[str, np.ndarray], seed: list[int]) -> bool:
+        """Whether they are those of these latents and this seed."""
+        same = self.z is p["z"] and self.seed == list(seed)
+        return same and np.array_equal(self.lengths, p["length"])
 
 
 def _steps(q: int) -> np.ndarray:
