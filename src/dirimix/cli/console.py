@@ -111,6 +111,24 @@ class PlainLines:
         self.stream.flush()
 
 
+@dataclass
+class RowProgress:
+    """A line now and then on how many rows are predicted."""
+
+    reporter: ConsoleReporter
+    begun: float = field(default_factory=time.monotonic)
+    written: float = field(default_factory=time.monotonic)
+
+    def __call__(self, done: int, total: int) -> None:
+        """Write a line if it is time."""
+        now = time.monotonic()
+        if now - self.written >= _EVERY:
+            self.written = now
+            pace = done / (now - self.begun)
+            left = _clock((total - done) / pace)
+            self.reporter.say(f"{done} of {total} rows  {pace:.0f} a second  {left} left")
+
+
 def chain_line(method: str, event: ChainProgress, *, bar: bool = False) -> str:
     """One chain's state in one line.
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from dirimix.cli import options
-from dirimix.cli.console import ConsoleReporter
+from dirimix.cli.console import ConsoleReporter, RowProgress
 from dirimix.errors import InputError
 
 
@@ -19,32 +19,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> bool:
-    from dirimix.assess.forecast import forecast
-    from dirimix.study.load import read_table
-    from dirimix.study.rows import as_meant
+    from dirimix.study.batches import open_rows, predict_rows
     from dirimix.study.run import collected_warnings, load_fitted
     from dirimix.study.spec import DataChoice
-    from dirimix.table.files import file_kind, write_frame
+    from dirimix.table.files import file_kind
 
     reporter = ConsoleReporter(quiet=arguments.quiet, accepted=arguments.allow_unconverged)
     file_kind(out := Path(arguments.out))
-    if out.exists() and out.samefile(arguments.table):
+    if out.exists() and Path(arguments.table).exists() and out.samefile(arguments.table):
         raise InputError(f"--out is the table itself, {arguments.out!r}; name another file")
     if not out.parent.is_dir():
         raise InputError(f"there is no folder {str(out.parent)!r} to write to; create it first")
     fitted = load_fitted(Path(arguments.folder))
+    choice = DataChoice(
+        arguments.table,
+        long=options.long_columns(arguments),
+        missing=tuple(arguments.missing),
+    )
     with collected_warnings(reporter.say, arguments.table):
-        read = read_table(arguments.table, arguments.data_dir)
-        choice = DataChoice(
-            arguments.table,
-            long=options.long_columns(arguments),
-            missing=tuple(arguments.missing),
-        )
-        frame, notes = as_meant(read, choice, (*fitted.coords, *fitted.models))
+        rows, notes = open_rows(choice, fitted, arguments.data_dir)
         for note in notes:
             reporter.say(note)
-        table = forecast(fitted, frame)
-    write_frame(table, arguments.out)
+        predict_rows(fitted, rows, out, RowProgress(reporter))
     reasons = fitted.reasons()
     if reasons:
         reporter.complain({fitted.name: reasons}, arguments.out)

@@ -4,10 +4,10 @@
 
 import csv
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -43,12 +43,47 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     path = Path(path)
     kind = file_kind(path)
+    with _readable(path, kind):
+        frame = _READERS[kind](path)
+    check_names(path, [str(c) for c in frame.columns])
+    _refuse_no_rows(path, len(frame))
+    return frame
+
+
+def read_parquet_batches(
+    path: str | os.PathLike[str], rows: int
+) -> tuple[int, Callable[[], Iterator[pd.DataFrame]]]:
+    """The number of rows of a Parquet file, and what reads so many of them at a time.
+
+    Raises:
+        InputError: As `read_frame`; the later parts of the file are read when they are asked for.
+    """
+    import pyarrow.parquet as pq
+
+    path = Path(path)
+    with _readable(path, "Parquet"):
+        about: Any = pq.ParquetFile(path)
+        names, count = cast("list[str]", about.schema_arrow.names), int(about.metadata.num_rows)
+    check_names(path, names)
+    _refuse_no_rows(path, count)
+
+    def read() -> Iterator[pd.DataFrame]:
+        with _readable(path, "Parquet"), pq.ParquetFile(path) as file:
+            for batch in cast("Iterator[Any]", file.iter_batches(batch_size=rows)):
+                yield batch.to_pandas(ignore_metadata=True)
+
+    return count, read
+
+
+@contextmanager
+def _readable(path: Path, kind: str) -> Generator[None]:
+    """Refuse a file that is not there, and what a reader says of one that is no table."""
     if not path.is_file():
         raise InputError(f"there is no file {str(path)!r}; check the path")
     if path.stat().st_size == 0:
         raise InputError(f"the file {str(path)!r} is empty; give a table with at least one row")
     try:
-        frame = _READERS[kind](path)
+        yield
     except InputError:
         raise
     except (*_UNREADABLE, csv.Error) as error:
@@ -56,10 +91,11 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
             f"the file {str(path)!r} cannot be read as {kind} ({_first_line(error)}); it may be "
             "cut short or of another kind: write it again"
         ) from error
-    check_names(path, [str(c) for c in frame.columns])
-    if frame.empty:
+
+
+def _refuse_no_rows(path: Path, count: int) -> None:
+    if not count:
         raise InputError(f"the file {str(path)!r} has no rows; give a table with at least one")
-    return frame
 
 
 def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -77,6 +113,44 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     check_names(path, [str(c) for c in frame.columns])
     with whole_file(path) as part:
         _WRITERS[kind](frame.reset_index(drop=True), part)
+
+
+def write_frames(frames: Iterator[pd.DataFrame], path: str | os.PathLike[str]) -> None:
+    """Write tables of the same columns, one after the other, as one file, as `write_frame` does.
+
+    Those of a Parquet file are written as they come.
+
+    Raises:
+        InputError: As `write_frame`.
+    """
+    path = Path(path)
+    if file_kind(path) != "Parquet":
+        write_frame(pd.concat(frames, ignore_index=True), path)
+        return
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {str(path.parent)!r} to write to; create it first")
+    with whole_file(path) as part:
+        _write_parquet_parts(frames, path, part)
+
+
+def _write_parquet_parts(frames: Iterator[pd.DataFrame], path: Path, part: Path) -> None:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetWriter
+
+    arrow, open_writer = cast("Any", pa), cast("Any", ParquetWriter)
+    writer: Any = None
+    try:
+        for frame in frames:
+            check_names(path, [str(c) for c in frame.columns])
+            # labels as text: each part may have others
+            labels = frame.select_dtypes("category").columns
+            plain = frame.rename(columns=str).astype(dict.fromkeys(labels, object))
+            table: Any = arrow.Table.from_pandas(plain, preserve_index=False)
+            writer = writer or open_writer(part, table.schema)
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
 
 
 @contextmanager

@@ -1,0 +1,129 @@
+"""Predictions at the rows of a table, batch by batch, so that memory has room for any number.
+
+A Parquet file is read, and written, as it is needed; other files are read at once.
+"""
+
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dirimix.assess.forecast import forecast
+from dirimix.errors import ExtrapolationWarning, InputError
+from dirimix.estimators.fitted import FittedMethod
+from dirimix.estimators.transforms.domain import refuse_outside
+from dirimix.study.load import read_table
+from dirimix.study.rows import as_meant
+from dirimix.study.spec import DataChoice
+from dirimix.table.files import read_parquet_batches, write_frames
+from dirimix.table.frames import FILE_ROW
+from dirimix.table.split import DATASET
+
+_ROWS = 8192  # of a batch
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows to predict.
+
+    Attributes:
+        count: How many.
+        batches: Begins to read them: frames of consecutive rows, numbered as in their file.
+    """
+
+    count: int
+    batches: Callable[[], Iterator[pd.DataFrame]]
+
+
+def open_rows(
+    choice: DataChoice, fitted: FittedMethod, data_dir: str | None = None
+) -> tuple[Source, list[str]]:
+    """The rows of a table that a method is to predict, and a line for all that was changed in it.
+
+    Raises:
+        InputError: If the table cannot be read.
+    """
+    used = (*fitted.coords, *fitted.models)
+    plain = choice.long is None and not choice.missing and not choice.table.startswith(DATASET)
+    if plain and Path(choice.table).suffix.lower() == ".parquet" and fitted.mixture is not None:
+        count, batches = read_parquet_batches(choice.table, _ROWS)
+        return Source(count, lambda: _numbered(batches())), []
+    frame, notes = as_meant(read_table(choice.table, data_dir), choice, used)
+    # single models predict one after the other, each all rows
+    size = _ROWS if fitted.mixture is not None else len(frame)
+    return Source(len(frame), lambda: _numbered(_parts(frame, size))), notes
+
+
+def predict_rows(fitted: FittedMethod, rows: Source, out: Path, progress: Progress) -> None:
+    """Predict every row, and write the file when all are predicted.
+
+    All rows are looked at before the first is predicted.
+
+    Args:
+        fitted: The method.
+        rows: What it predicts.
+        out: CSV, Parquet or netCDF file, by its ending.
+        progress: Called with the number of rows that are done, and that of all.
+
+    Raises:
+        InputError: If a column is missing or a value has no place, or the file cannot be written.
+    """
+    _check(fitted, rows)
+    write_frames(_predicted(fitted, rows, progress), out)
+
+
+def _predicted(fitted: FittedMethod, rows: Source, progress: Progress) -> Iterator[pd.DataFrame]:
+    done = 0
+    for frame in rows.batches():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExtrapolationWarning)  # said of all rows at once
+            found = forecast(fitted, frame)
+        yield found
+        done += len(frame)
+        progress(done, rows.count)
+
+
+def _check(fitted: FittedMethod, rows: Source) -> None:
+    """Refuse rows that cannot be predicted, and warn of those outside the training sites."""
+    places: list[np.ndarray] = []
+    for number, frame in enumerate(rows.batches()):
+        try:
+            places.append(_checked(fitted, frame))
+        except InputError:
+            # with the rows before it, so that the message counts rows as the file does
+            _checked(fitted, pd.concat(islice(rows.batches(), number + 1)))
+            raise
+    members = [*fitted.members.values(), *([fitted.correction] if fitted.correction else [])]
+    if any(member.uses_places for member in members):
+        reach = next(iter(fitted.members.values())).reach_
+        sentence = reach.sentence(np.concatenate(places), "rows")
+        if sentence:
+            warnings.warn(sentence, ExtrapolationWarning, stacklevel=3)
+
+
+def _checked(fitted: FittedMethod, frame: pd.DataFrame) -> np.ndarray:
+    """The sites of rows that can be predicted, (m, q)."""
+    table = fitted.table(frame)
+    refuse_outside(table, fitted.transform)
+    return table.x
+
+
+def _parts(frame: pd.DataFrame, size: int) -> Iterator[pd.DataFrame]:
+    for at in range(0, len(frame), size):
+        yield frame.iloc[at : at + size]
+
+
+def _numbered(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """Frames whose indices number all their rows from 1 on."""
+    at = 1
+    for frame in frames:
+        index = pd.RangeIndex(at, at + len(frame), name=FILE_ROW)
+        yield frame.set_axis(index, axis=0)
+        at += len(frame)

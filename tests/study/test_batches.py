@@ -1,0 +1,123 @@
+"""Many rows are predicted batch by batch: the same numbers, and every row looked at first."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dirimix.assess.forecast import forecast
+from dirimix.cli.console import ConsoleReporter, RowProgress
+from dirimix.cli.main import main
+from dirimix.study import batches
+from dirimix.study.run import load_fitted
+from dirimix.table.files import read_frame, read_parquet_batches, write_frame
+from stand_ins import frame, train_frame
+
+MODELS = ["a", "b", "c"]
+
+
+@pytest.fixture(scope="module")
+def fits(tmp_path_factory):
+    """Fits to coordinates that are a date and a label, by method."""
+    folder = tmp_path_factory.mktemp("fits")
+    train = train_frame().rename(columns={"x": "day", "z": "side"})
+    train = placed(train)
+    write_frame(train, folder / "t.parquet")
+    for method in ("equal", "ols", "raw"):
+        argv = ["fit", str(folder / "t.parquet"), "--target", "y", "--coords", "day,side"]
+        more = ["--models", "a,b,c", "--method", method, "--out", str(folder / method), "--quiet"]
+        assert main([*argv, *more]) == 0
+    return folder
+
+
+def placed(table: pd.DataFrame) -> pd.DataFrame:
+    day = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(len(table)), unit="D")
+    return table.assign(day=day, side=np.where(table["side"] > 2, "wet", "dry"))
+
+
+def new_rows(n: int = 40) -> pd.DataFrame:
+    rows = placed(frame(n).rename(columns={"x": "day", "z": "side"}))
+    rows.loc[n - 2 :, "side"] = "new"
+    return pd.DataFrame(rows, columns=["day", "side", *MODELS])
+
+
+def predict(fits, method, table, out) -> int:
+    return main(["predict", str(fits / method), str(table), "--out", str(out), "--quiet"])
+
+
+@pytest.mark.parametrize(
+    ("method", "ending"),
+    [("equal", "parquet"), ("equal", "csv"), ("ols", "nc"), ("raw", "parquet")],
+)
+def test_batches_give_the_numbers_of_one_piece(fits, tmp_path, monkeypatch, method, ending):
+    write_frame(new_rows(), tmp_path / "new.parquet")
+    for size in (7, 100):
+        monkeypatch.setattr(batches, "_ROWS", size)
+        assert predict(fits, method, tmp_path / "new.parquet", tmp_path / f"{size}.{ending}") == 0
+    one, many = (read_frame(tmp_path / f"{size}.{ending}") for size in (100, 7))
+    pd.testing.assert_frame_equal(one, many, check_exact=True)
+    whole = forecast(load_fitted(fits / method), new_rows())
+    for name in ("mean", "sd", "q025", "q975"):
+        np.testing.assert_array_equal(many[name], whole[name])
+    assert many["side"].astype(str).tolist() == whole["side"].astype(str).tolist()
+    assert pd.to_datetime(many["day"]).tolist() == whole["day"].tolist()
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_a_bad_value_is_found_before_the_first_row_is_predicted(
+    fits, tmp_path, monkeypatch, capsys, ending
+):
+    monkeypatch.setattr(batches, "_ROWS", 7)
+    monkeypatch.setattr(batches, "forecast", lambda *_: pytest.fail("a row was predicted"))
+    rows = new_rows()
+    rows.loc[30, "b"] = np.inf
+    write_frame(rows, tmp_path / f"new.{ending}")
+    assert predict(fits, "equal", tmp_path / f"new.{ending}", tmp_path / "p.parquet") == 2
+    assert "row 31" in capsys.readouterr().err
+    assert not (tmp_path / "p.parquet").exists()
+
+
+def test_a_batch_that_fails_leaves_no_file(fits, tmp_path, monkeypatch):
+    write_frame(new_rows(), tmp_path / "new.parquet")
+    monkeypatch.setattr(batches, "_ROWS", 7)
+    before = batches.forecast
+
+    def fail(fitted, rows):
+        if rows.index[0] > 10:
+            raise OSError(28, "No space left on device")
+        return before(fitted, rows)
+
+    monkeypatch.setattr(batches, "forecast", fail)
+    assert predict(fits, "equal", tmp_path / "new.parquet", tmp_path / "p.parquet") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["new.parquet"]
+
+
+def test_sites_outside_are_counted_over_all_batches(fits, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(batches, "_ROWS", 7)
+    monkeypatch.setattr("dirimix.estimators.baselines.EqualWeights.uses_places", True)
+    write_frame(new_rows(), tmp_path / "new.parquet")
+    argv = [str(fits / "equal"), str(tmp_path / "new.parquet"), "--out", str(tmp_path / "p.csv")]
+    assert main(["predict", *argv]) == 0
+    said = capsys.readouterr().err
+    assert said.count("lie outside the training sites") == 1
+    assert "10 of 40 rows" in said
+
+
+def test_parquet_is_read_in_parts(tmp_path):
+    rows = new_rows()
+    write_frame(rows, tmp_path / "t.parquet")
+    count, read = read_parquet_batches(tmp_path / "t.parquet", 11)
+    parts = list(read())
+    assert count == len(rows)
+    assert [len(part) for part in parts] == [11, 11, 11, 7]
+    pd.testing.assert_frame_equal(
+        pd.concat(parts, ignore_index=True), rows.reset_index(drop=True), check_dtype=False
+    )
+
+
+def test_progress_is_said_now_and_then(capsys):
+    progress = RowProgress(ConsoleReporter(), begun=-1e9, written=-1e9)
+    progress(50, 200)
+    progress(100, 200)
+    said = capsys.readouterr().err
+    assert said.startswith("50 of 200 rows  ")
+    assert said.count("\n") == 1
