@@ -7,7 +7,7 @@ import pytest
 
 from browser import browser, opened
 from dirimix.cli.main import main
-from stand_ins import STUDY, register, write_study
+from stand_ins import STUDY, frame, register, write_study
 
 METHOD = "lbmm-gpd"
 
@@ -206,3 +206,57 @@ def test_a_page_that_asks_is_noticed(chromium, tmp_path):
         opened(chromium, tmp_path / "page.html"),
     ):
         pass
+
+
+def shape(folder, coords):
+    """The page of a fit of equal weights to rows at some coordinates, a few of them unobserved."""
+    table = frame().drop(columns=["x", "z", "part"]).assign(**coords)
+    table.to_csv(folder / "table.csv", index=False)
+    argv = ["fit", str(folder / "table.csv"), "--target", "y", "--models", "a,b,c", "--quiet"]
+    argv += ["--coords", ",".join(coords)] if coords else []
+    assert main([*argv, "--method", "equal", "--out", str(folder / "out")]) == 0
+    assert main(["report", str(folder / "out"), "--quiet"]) == 0
+    return folder / "out/report.html"
+
+
+def test_one_coordinate_of_dates_is_one_curve(chromium, tmp_path):
+    days = pd.date_range("2013-01-01", periods=50, freq="W").strftime("%Y-%m-%d")
+    with opened(chromium, shape(tmp_path, {"day": days})) as page:
+        assert page.locator("#map-panel").count() == 0
+        page.locator("#section-figure").focus()
+        page.keyboard.press("ArrowRight")
+        before = page.locator("#site-title").inner_text()
+        page.keyboard.press("ArrowRight")
+        first, second = (
+            pd.Timestamp(text.split()[2])
+            for text in (before, page.locator("#site-title").inner_text())
+        )
+        assert second - first == pd.Timedelta(days=7)
+        assert "2013" in page.locator("#section-figure").inner_text()
+        page.locator("#region input").first.fill("2013-06-01")
+        page.locator("#region button", has_text="apply").click()
+        late = sum(day >= "2013-06-01" for day in days)
+        assert page.locator("#region-size").inner_text() == f"{late} of 50 sites"
+
+
+def test_three_coordinates_are_chosen_and_slid(chromium, tmp_path):
+    levels = np.array(["</script><i>up</i>", "down"])[np.arange(50) % 2]
+    coords = {"p": np.arange(50) % 5, "q": np.arange(50) // 10, "side": levels}
+    with opened(chromium, shape(tmp_path, coords)) as page:
+        cells = page.locator("#map-figure g[data-mark=rect]").first.locator("rect")
+        assert cells.count() == 50
+        page.locator("#sliders input").evaluate(
+            "bar => { bar.value = 1; bar.dispatchEvent(new Event('change')); }"
+        )
+        assert cells.count() == 25
+        page.select_option("#choose-up", label="side")
+        assert page.locator("#map-figure").get_by_text(levels[0]).first.is_visible()
+
+
+def test_rows_without_coordinates_stand_in_order(chromium, tmp_path):
+    with opened(chromium, shape(tmp_path, {})) as page:
+        assert page.locator("#map-panel").count() == 0
+        assert "order of their prediction" in page.locator("#section-figure").inner_text()
+        page.locator("#worst-figure button").nth(2).click()
+        row = page.locator("#worst-figure button").nth(2).inner_text()
+        assert page.locator("#site-title").inner_text().startswith(f"{row} (")

@@ -37,10 +37,10 @@ class Output:
         words = {c: k for c, k in words.items() if COORDINATES in TABLES[name].columns()}
         table = read_table(self.folder, name, words)
         for c, kind in words.items():
+            given = table[c].where(table[c] != "")  # a global method's weights have no place
             if kind == CATEGORY:
-                table[c] = pd.Categorical(table[c], categories=self.names.levels[c])
+                table[c] = pd.Categorical(given, categories=self.names.levels[c])
             else:
-                given = table[c].where(table[c] != "")
                 table[c] = pd.to_datetime(given, format="ISO8601")
         return table
 
