@@ -103,6 +103,13 @@ def test_a_line_that_ends_above_says_so():
     assert row["beyond"] == 0.3
     assert row["none"] == pytest.approx(0.1)
     assert row["mean"] == pytest.approx((30 * 3 + 60 * 2) / 90)
+    dates = sites.assign(x=pd.to_datetime(["2024-02-28", "2024-02-29", "2024-03-01"]))
+    dated = limits(short, dates, "x").iloc[0]
+    assert str(dated["q50"]) == "2024-02-29 00:00:00"
+    assert (dated["mean"] - dates["x"][0]) / pd.Timedelta("1D") == pytest.approx(row["mean"] - 1)
+    assert dated["sd"] == pytest.approx(row["sd"])  # days
+    never = limits(np.zeros((10, 3), dtype=bool), dates, "x").iloc[0]
+    assert never[["mean", "q05", "q95"]].isna().all()
     nowhere = limits(np.zeros((10, 3), dtype=bool), sites, "x").iloc[0]
     assert nowhere["none"] == 1
     assert np.isnan(nowhere["mean"])

@@ -33,6 +33,7 @@ from dirimix.estimators.transforms.domain import no_place
 from dirimix.laws.transformed_mixture import PredictiveLaw, side_by_side
 from dirimix.laws.transforms import AbstractTransform
 from dirimix.table.coordinates import as_numbers
+from dirimix.table.dates import as_dates
 from dirimix.table.split import SplitTable
 
 _HARDLY = 0.01  # share of a model's values below the level, of a table that ends there
@@ -116,7 +117,8 @@ def fill_ended(
 def limits(above: Mask, sites: pd.DataFrame, along: str) -> pd.DataFrame:
     """The last place above the threshold on every line, one row a line, over draws above, (s, m).
 
-    Lines of the m sites run along the coordinate `along`.
+    Lines of the m sites run along the coordinate `along`. Along a date limits are dates, and their
+    sd is in days.
     """
     place = as_numbers(sites, [along])[:, 0]
     rows = []
@@ -132,7 +134,12 @@ def limits(above: Mask, sites: pd.DataFrame, along: str) -> pd.DataFrame:
         here = sites.iloc[line[0]].to_dict() | {along: np.nan}
         shares = {"beyond": reached[:, -1].mean(), "none": 1 - some.mean()}
         rows.append({"along": along, **here, "sites": len(line), **numbers, **shares})
-    return pd.DataFrame(rows)
+    found = pd.DataFrame(rows)
+    if pd.api.types.is_datetime64_any_dtype(sites[along].dtype):
+        for name in ("mean", *_SHOWN):
+            day = found[name].to_numpy(dtype=float)
+            found[name] = pd.Series(as_dates(np.nan_to_num(day))).where(~np.isnan(day))
+    return found
 
 
 def joint(table: pd.DataFrame, coords: Sequence[str]) -> pd.DataFrame:

@@ -199,9 +199,10 @@ def _limit_line(axes: Axes, rows: pd.DataFrame, output: Output, tint: str, label
     rows = rows.loc[rows["q50"].notna()]
     along = str(rows["along"].iloc[0])
     across = next(c for c in output.coords if c != along)
-    reach = np.abs(rows[["q05", "q95"]].to_numpy() - rows[["q50"]].to_numpy()).T
+    low, middle, high, beside = as_numbers(rows, ["q05", "q50", "q95", across]).T  # dates in days
+    reach = np.stack([middle - low, high - middle])
     is_x = along == output.axes[0]
-    places = (rows["q50"], rows[across]) if is_x else (rows[across], rows["q50"])
+    places = (middle, beside) if is_x else (beside, middle)
     axes.errorbar(
         *places, xerr=reach if is_x else None, yerr=None if is_x else reach, fmt="none",
         ecolor=tint, lw=0.8,
