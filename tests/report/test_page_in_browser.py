@@ -157,6 +157,16 @@ def test_the_colour_of_the_map_follows_the_choice(page):
     assert "half-width" in page.locator("#map-figure .panel-title").inner_text()
 
 
+def test_a_section_shows_values_or_differences_and_lines_are_filtered(page):
+    assert "less the models' mean" not in page.locator("#section-figure").inner_text()
+    page.select_option("#choose-less", "mean")
+    assert "less the models' mean" in page.locator("#section-figure").inner_text()
+    lines = page.locator("table.scores").first.locator("tbody tr:visible")
+    assert lines.count() > 3
+    page.fill("#filter", "raw b")
+    assert lines.count() == 1
+
+
 def test_the_address_brings_back_what_was_shown(page, chromium, folder):
     page.select_option("#choose-method", "simplex-ls")
     page.mouse.click(*places(page)[3])

@@ -21,6 +21,8 @@ from dirimix.table.split import SPLITS
 
 _DIGITS, _ALL_DIGITS = 5, 12
 _DECIMALS = 4  # of weights, which lie between 0 and 1
+# of models, of which there may be more than of anything else that has colours
+_MODEL_COLOURS = (*PALETTE, "#882255", "#999933", "#7a5fd0", "#8a8f98")
 _LAW = ("mean", "sd", *QUANTILES)
 _WEIGHTS = ("mean", "sd", "q05", "q95")
 Json = dict[str, Any]
@@ -41,7 +43,7 @@ def explorer(output: Output) -> Json | None:
         "coords": [_coordinate(output, c) for c in output.coords],
         "axes": [output.coords.index(c) for c in output.axes[:2]],
         "models": [{"name": m, "label": output.names.short(m)} for m in output.models],
-        "palette": list(PALETTE),
+        "palette": list(_MODEL_COLOURS),
         "methods": [_method(m, known[m]) for m in methods],
         "main": main_method(methods) or methods[-1],
         "start": start_site(sites, x, output),
@@ -49,6 +51,7 @@ def explorer(output: Output) -> Json | None:
         "values": _values(output, len(sites)),
         "laws": {m: _law(rows) for m, rows in mixed.groupby("method", sort=False)},
         "weights": _weights(output, len(sites)),
+        "pareto": _pareto(output, sites),
     }
 
 
@@ -129,6 +132,17 @@ def _weights(output: Output, n: int) -> Mapping[str, Json]:
             name: [_shares(column) for column in kept[name].to_numpy().reshape(-1, count).T]
             for name in _WEIGHTS
         }
+    return found
+
+
+def _pareto(output: Output, sites: pd.DataFrame) -> Mapping[str, list[float | None]]:
+    """By method, Pareto k of leave-one-out at every site that trained it."""
+    trained = np.flatnonzero(sites["split"] == "train")
+    found = {}
+    for method, rows in output.table("loo_pointwise").groupby("method", sort=False):
+        k = np.full(len(sites), np.nan)
+        k[trained[rows["row"].to_numpy(dtype=int)]] = rows["pareto_k"]
+        found[method] = numbers(k, _DECIMALS)
     return found
 
 

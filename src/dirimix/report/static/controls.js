@@ -1,8 +1,13 @@
 // The choices above the figures.
+function fill(box, options, value) {
+  box.replaceChildren(...options.map(([key, text]) => element("option", { value: key }, text)));
+  box.value = value;
+}
+
 function select(id, options, key, change = (value) => ({ [key]: value })) {
   const box = document.querySelector(id);
   if (!box) return;
-  box.replaceChildren(...options.map(([value, text]) => element("option", { value }, text)));
+  fill(box, options, "");
   box.onchange = () => set(change(box.value));
   drawsOn([key], () => { box.value = `${state[key]}`; });
 }
@@ -13,7 +18,13 @@ function makeControls() {
   const index = (key) => (value) => ({ [key]: Number(value) });
   select("#choose-method", methods, "method");
   select("#choose-second", [["", "none"], ...methods], "second");
+  select("#choose-less", [["", "values"], ["mean", "differences to the models' mean"]], "less");
   select("#choose-colour", quantities(), "colour");
+  drawsOn(["method"], () => {
+    // what there is to choose depends on the method
+    if (!quantities().some(([key]) => key === state.colour)) set({ colour: "mean" });
+    fill(document.querySelector("#choose-colour"), quantities(), state.colour);
+  });
   select("#choose-model", D.models.map((m, k) => [`${k}`, m.label]), "model", index("model"));
   select("#choose-along", coords, "along", index("along"));
   // the two axes of a map are never one coordinate

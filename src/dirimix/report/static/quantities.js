@@ -15,6 +15,7 @@ function quantities() {
     ] : []),
     ...(several ? [["distance", "distance from the training sites, in their sd"]] : []),
     ["spread", "largest minus smallest model"],
+    ...(D.pareto[state.method ?? D.main] ? [["pareto", "Pareto k of leave-one-out (trust it below 0.7)"]] : []),
   ];
 }
 
@@ -32,6 +33,7 @@ function quantity(i) {
     case "weight_sd": return weight(method, model, i, "sd");
     case "effective": return effective(method, i);
     case "distance": return D.sites.distance[i];
+    case "pareto": return D.pareto[method]?.[i] ?? null;
     case "spread": return modelRange(i);
     default: return law(method, "mean", i);
   }

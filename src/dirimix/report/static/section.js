@@ -18,6 +18,11 @@ function rankedRows() {
   return sites.sort((a, b) => law(state.method, "mean", a) - law(state.method, "mean", b));
 }
 
+// what is taken off all values of a site, so that small differences are seen
+function offset(i) {
+  return state.less === "mean" ? d3.mean(D.values, (column) => column[i]) ?? NaN : 0;
+}
+
 function sectionPlan() {
   const c = state.along;
   if (!D.coords.length) {
@@ -33,7 +38,7 @@ function sectionPlan() {
 
 function bandMarks(plan, method, colour) {
   const { sites, x, exact } = plan;
-  const q = (name) => (i) => law(method, name, i);
+  const q = (name) => (i) => law(method, name, i) - offset(i);
   if (exact) {
     return [
       Plot.areaY(sites, { x, y1: q("q05"), y2: q("q95"), fill: colour, fillOpacity: 0.18 }),
@@ -50,7 +55,8 @@ function bandMarks(plan, method, colour) {
 
 function modelMarks({ sites, x, exact }) {
   return D.models.map((model, k) => {
-    const y = (i) => D.values[k][i] ?? NaN; // a model's table may end before the others'
+    // a model's table may end before the others'
+    const y = (i) => (D.values[k][i] ?? NaN) - offset(i);
     return exact
       ? Plot.lineY(sites, { x, y, stroke: modelColour(k), strokeWidth: 0.9,
         strokeDasharray: modelDash(k) })
@@ -62,11 +68,12 @@ function seenMarks({ sites, x }) {
   const seen = sites.filter((i) => observed(i) !== null);
   const bars = seen.filter((i) => D.sites.error[i]);
   const of = (split) => seen.filter((i) => splitOf(i) === split);
+  const y = (i) => observed(i) - offset(i);
   return [
-    Plot.ruleX(bars, { x, y1: (i) => observed(i) - D.sites.error[i],
-      y2: (i) => observed(i) + D.sites.error[i], stroke: "currentColor" }),
-    Plot.dot(of("train"), { x, y: observed, r: 2.6, fill: "currentColor" }),
-    Plot.dot(of("test"), { x, y: observed, r: 4, symbol: "square", fill: "var(--page)",
+    Plot.ruleX(bars, { x, y1: (i) => y(i) - D.sites.error[i], y2: (i) => y(i) + D.sites.error[i],
+      stroke: "currentColor" }),
+    Plot.dot(of("train"), { x, y, r: 2.6, fill: "currentColor" }),
+    Plot.dot(of("test"), { x, y, r: 4, symbol: "square", fill: "var(--page)",
       stroke: "currentColor", strokeWidth: 1.4 }),
   ];
 }
@@ -74,7 +81,7 @@ function seenMarks({ sites, x }) {
 // models may run far off; the view keeps to the prediction and what was seen
 function viewOf(sites) {
   const known = sites.flatMap((i) => [law(state.method, "q025", i), law(state.method, "q975", i),
-    ...(observed(i) === null ? [] : [observed(i)])]);
+    ...(observed(i) === null ? [] : [observed(i)])].map((v) => v - offset(i)));
   const [low, high] = d3.extent(known);
   return isWide(known) ? { type: "log" } : { domain: [low - 0.05 * (high - low), high + 0.05 * (high - low)] };
 }
@@ -87,12 +94,12 @@ function drawSection() {
   const width = box.clientWidth;
   const colour = "var(--method)";
   const second = state.second && state.second !== state.method ? state.second : null;
-  const q = (name) => (i) => law(second, name, i);
+  const q = (name) => (i) => law(second, name, i) - offset(i);
   const dashed = { x, stroke: "var(--ink)", strokeDasharray: "5 3" };
   const svg = drawn({
     width, height: Math.max(240, Math.min(0.55 * width, plan.all ? 460 : 340)), marginLeft: 52,
     marginBottom: 40, clip: true, x: plan.axis,
-    y: { label: targetLabel(), labelArrow: "none", grid: true, ...viewOf(sites) },
+    y: { label: state.less ? `${targetLabel()}, less the models' mean` : targetLabel(), labelArrow: "none", grid: true, ...viewOf(sites) },
     ariaLabel: sectionSays(plan),
     marks: [
       ...plan.lines, ...modelMarks(plan), ...bandMarks(plan, state.method, colour),
@@ -110,7 +117,7 @@ function drawSection() {
   box.replaceChildren(element("p", { class: "panel-title" }, title), modelKey(), svg);
   const [sx, sy] = [svg.scale("x"), svg.scale("y")];
   const places = sites.map((i) => ({
-    i, x: sx.apply(x(i)), y: sy.apply(law(state.method, "mean", i)),
+    i, x: sx.apply(x(i)), y: sy.apply(law(state.method, "mean", i) - offset(i)),
   }));
   const onBrush = D.coords.length === 1 ? (start, end) =>
     set({ region: [spanOf(sx, 0, start[0], end[0])] }) : null;

@@ -9,7 +9,7 @@ async function start() {
   drawsOn(["across", "up", "slides"], drawSliders);
   drawsOn(["method", "colour", "model", "across", "up", "slides"], drawMap);
   drawsOn(["site", "region"], markMap);
-  drawsOn(["method", "second", "along", "site"], drawSection);
+  drawsOn(["method", "second", "less", "along", "site"], drawSection);
   drawsOn(["method", "along", "site"], drawWeights);
   drawsOn(["method", "site"], drawSite);
   drawsOn(["method", "region"], drawWorst);
@@ -19,6 +19,7 @@ async function start() {
       row.classList.toggle("shown", row.dataset.method === state.method);
   });
   addDownloads();
+  filterScores();
   for (const link of document.querySelectorAll("a[data-show]"))
     link.addEventListener("click", () => { if (methodOf(link.dataset.show)) set({ method: link.dataset.show }); });
   begin();

@@ -20,7 +20,7 @@ function begin() {
   // sections run along what has an order
   const along = D.axes.find((c) => D.coords[c].kind !== "category") ?? across;
   Object.assign(state, {
-    method: D.main, second: "", colour: "mean", model: 0, site: D.start, along,
+    method: D.main, second: "", less: "", colour: "mean", model: 0, site: D.start, along,
     across, up: D.axes[1] ?? across,
     region: D.coords.map(() => null), slides: D.coords.map(() => null),
   });
@@ -28,7 +28,7 @@ function begin() {
   for (const [, draw] of drawers) draw();
 }
 
-const KEPT = ["method", "second", "colour", "model", "site", "along", "across", "up"];
+const KEPT = ["method", "second", "less", "colour", "model", "site", "along", "across", "up"];
 
 function remember() {
   const words = KEPT.map((key) => `${key}=${encodeURIComponent(state[key])}`);
@@ -53,6 +53,7 @@ function recall() {
   if (whole("model", D.models.length)) state.model = +given.model;
   if (methodOf(given.method)) state.method = given.method;
   if (methodOf(given.second)) state.second = given.second;
+  if (given.less === "mean") state.less = "mean";
   if (quantities().some(([key]) => key === given.colour)) state.colour = given.colour;
   const parts = (given.region ?? "").split("~").map((part) => part ? part.split("_").map(Number) : null);
   if (parts.length === D.coords.length && parts.every((p) => !p || p.every(Number.isFinite)))

@@ -54,6 +54,16 @@ function saveFigure(svg, name) {
   save(`${name}.svg`, new XMLSerializer().serializeToString(copy), "image/svg+xml");
 }
 
+// lines of the score tables whose method has the words
+function filterScores() {
+  const box = document.querySelector("#filter");
+  box?.addEventListener("input", () => {
+    const words = box.value.toLowerCase().split(/\s+/).filter((word) => word);
+    for (const row of document.querySelectorAll("table.scores tbody tr"))
+      row.hidden = !words.every((word) => row.cells[0].textContent.toLowerCase().includes(word));
+  });
+}
+
 function addDownloads() {
   for (const table of document.querySelectorAll("main .wide > table")) {
     const name = fileName(table.caption?.textContent ?? "table");
