@@ -71,13 +71,3 @@ def check_share(value: object, name: str) -> None:
     """
     if not (isinstance(value, Real) and 0 < float(value) < 1):
         raise InputError(f"{name} must be a single number strictly between 0 and 1, not {value!r}")
-
-
-def check_number(value: object, name: str) -> None:
-    """Refuse what cannot be a number of things.
-
-    Raises:
-        InputError: If it is not a whole number of 1 or more.
-    """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise InputError(f"{name} must be a whole number of 1 or more, not {value!r}")

@@ -54,6 +54,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {' or '.join(map(repr, near))}?)" if near else ""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says first, or its kind where it says nothing.
+
+    >>> first_line(OSError("no such file.")), first_line(KeyError())
+    ('no such file', 'KeyError')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 def no_attribute(owner: object, name: str, renamed: Mapping[str, str]) -> AttributeError:
     """The error for an attribute that is not there, with the new name of a renamed one.
 

@@ -68,3 +68,14 @@ def test_the_documentation_shows_what_init_prints(tmp_path, monkeypatch, capsys)
     page = (docs / "own-table.md").read_text(encoding="utf-8")
     shown = page.split("```text\n")[1].split("```")[0]
     assert capsys.readouterr().out.startswith(shown)
+
+
+def test_a_suggested_transform_is_a_line_to_uncomment(table):
+    x = np.linspace(0.1, 6.0, 60)
+    frame = pd.DataFrame({"x": x, "one": np.exp(x), "two": 1 + x**3, "y": np.exp(x) * 1.1})
+    frame.to_csv("flow.csv", index=False)
+    assert main(["init", "flow.csv", "--quiet"]) == 0
+    text = (table / "flow.toml").read_text()
+    assert read_study(table / "flow.toml").data.transform is None
+    (table / "flow.toml").write_text(text.replace("# transform", "transform"))
+    assert read_study(table / "flow.toml").data.transform == "log"

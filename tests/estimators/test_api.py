@@ -115,7 +115,7 @@ def test_draws_of_observations_belong_to_a_seed(name):
 
 @pytest.mark.parametrize("count", [0, -3, 1.5, True, None])
 def test_a_number_of_draws_that_is_none_is_refused(count):
-    with pytest.raises(InputError, match="n_samples must be a whole number of 1 or more, not"):
+    with pytest.raises(InputError, match="n_samples must be a whole number of at least 1, not"):
         fitted("EqualWeights").sample_y(table(), count)
 
 

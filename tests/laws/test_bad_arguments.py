@@ -30,7 +30,7 @@ CASES = {
     ),
     "no resamples": (
         lambda: scores.score_row(LAW, Y, seed=0, n_boot=0),
-        "^n_boot must be a whole number of 1 or more, not 0$",
+        "^n_boot must be a whole number of at least 1, not 0$",
     ),
     "rms of a hole": (lambda: scores.rms(HOLE, LAW.mean()), ROW),
     "absolute error of a hole": (lambda: scores.mean_absolute_error(HOLE, LAW.mean()), ROW),

@@ -94,3 +94,13 @@ def test_longitude_and_latitude_are_known_as_the_globe():
     frame = table().assign(Longitude=np.arange(40.0), lat=np.arange(40.0))
     assert guess(frame).geo == ("Longitude", "lat")
     assert guess(frame.drop(columns="lat")).geo is None
+
+
+def test_a_logarithm_is_suggested_for_skewed_observations_that_it_takes():
+    skewed = table(y=np.exp(np.linspace(-2, 4, 40)), flat=1.0, line=2.0)
+    assert guess(skewed.assign(late=0.5)).transform == "log"
+    assert guess(skewed.assign(late=0.0)).transform == "log1p"
+    assert guess(skewed.assign(late=-0.1)).transform is None
+    assert guess(skewed.assign(late=0.5, y=np.linspace(5, 9, 40))).transform is None
+    said = guess(skewed.assign(late=0.5)).words()
+    assert "the observations are positive and skewed: transform = 'log' may suit" in said

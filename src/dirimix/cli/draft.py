@@ -37,6 +37,11 @@ def study_text(found: Guess, table: str) -> str:
         lines.append(f"error = {_quoted(found.error)} # their standard deviations")
     else:
         lines.append('# error = "COLUMN" # standard deviations of the observations, if known')
+    if found.transform:
+        lines.append(
+            f"# transform = {_quoted(found.transform)} # if errors grow with the quantity: it is "
+            "positive and skewed"
+        )
     if found.split:
         lines.append(f"split = {_quoted(found.split)} # says train, test or landscape")
     elif found.observed >= _FEW:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from dirimix._arguments import AcceptsSeed, check_number, check_seed, check_share
+from dirimix._arguments import AcceptsSeed, check_seed, check_share, check_whole
 from dirimix.errors import ExtrapolationWarning, TableWarning, no_attribute
 from dirimix.estimators.correction_overlap import RECORD, warn_if_overlapping
 from dirimix.estimators.fit_report import FitReport
@@ -264,7 +264,7 @@ class AbstractMixture(RegressorMixin, AbstractEstimator):
             InputError: If `random_state` is not a whole number of 0 or more, or `n_samples` not
                 one of 1 or more.
         """
-        check_number(n_samples, "n_samples")
+        check_whole(n_samples, "n_samples", 1)
         if random_state is not None:
             check_seed(random_state)
         return self.sample_law(self.predictive(X), X, n_samples, random_state).T

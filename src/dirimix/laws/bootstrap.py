@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from dirimix._arguments import check_number, check_seed, check_share
+from dirimix._arguments import check_seed, check_share, check_whole
 from dirimix._arrays import Floats
 from dirimix.errors import InputError
 
@@ -80,7 +80,7 @@ class Bootstrap:
 
     def __post_init__(self) -> None:
         check_seed(self.seed, "seed")
-        check_number(self.n_boot, "n_boot")
+        check_whole(self.n_boot, "n_boot", 1)
 
     def resample(self, values: Floats, clusters: ArrayLike | None = None) -> Resamples:
         """Column means over resamples, all columns resampled together.

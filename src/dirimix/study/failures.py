@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dirimix.errors import InputError, NotConverged
+from dirimix.errors import InputError, NotConverged, first_line
 from dirimix.study.jobs import Job
 from dirimix.table.selection import observed
 from dirimix.table.sentinels import farthest
@@ -39,7 +39,7 @@ def attempt(job: Job, run: Callable[[], object]) -> Failure | None:
         run()
     except _EXPECTED as error:
         known = isinstance(error, InputError | NotConverged)
-        reason = str(error) if known else f"{type(error).__name__}: {_first_line(error)}"
+        reason = str(error) if known else f"{type(error).__name__}: {first_line(error)}"
         return Failure(job, reason, isinstance(error, InputError))
     return None
 
@@ -55,10 +55,6 @@ def with_the_value_to_blame(data: SplitTable) -> Generator[None]:
         columns[f"target {data.target!r}"] = observed(rows)
         found = farthest(columns, [int(row) for row in rows.frame.index])
         raise NotConverged(f"{error}; {found}" if found else str(error)) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or ["no reason given"])[0]
 
 
 def finished(jobs: Sequence[Job], failures: Sequence[Failure]) -> tuple[Job, ...]:

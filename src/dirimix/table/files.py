@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from dirimix.errors import InputError
+from dirimix.errors import InputError, first_line
 from dirimix.table.csv_text import check_names, read_csv
 from dirimix.table.dates import date_words
 
@@ -88,7 +88,7 @@ def _readable(path: Path, kind: str) -> Generator[None]:
         raise
     except (*_UNREADABLE, csv.Error) as error:
         raise InputError(
-            f"the file {str(path)!r} cannot be read as {kind} ({_first_line(error)}); it may be "
+            f"the file {str(path)!r} cannot be read as {kind} ({first_line(error)}); it may be "
             "cut short or of another kind: write it again"
         ) from error
 
@@ -180,10 +180,6 @@ def file_kind(path: str | os.PathLike[str]) -> str:
             "rename or convert it"
         )
     return _ENDINGS[ending]
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -30,6 +30,7 @@ _COORDS = (
 _LON, _LAT = ("lon", "long", "lng", "longitude"), ("lat", "latitude")
 _LONG = ({"model", "model_id"}, {"value"})  # columns of a table with one row a model and site
 _SMALL = 0.5  # of the target's median deviation, below which a column just after it is its error
+_SKEWED = 5.0  # medians of the observations below their 95 % quantile
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Guess:
         rows: Number of rows.
         observed: Number of rows with an observation.
         whole: Number of rows where every model has a value.
+        transform: A scale that suits positive and skewed observations, if they are.
     """
 
     target: str
@@ -57,6 +59,7 @@ class Guess:
     rows: int
     observed: int
     whole: int
+    transform: str | None = None
 
     @property
     def geo(self) -> tuple[str, str] | None:
@@ -81,6 +84,10 @@ class Guess:
         ]
         if self.geo:
             rows.insert(4, f"places on the globe: {' and '.join(self.geo)}")
+        if self.transform:
+            rows.append(
+                f"the observations are positive and skewed: transform = {self.transform!r} may suit"
+            )
         if self.unused:
             rows.append(f"not used: {', '.join(self.unused)}")
         return tuple(rows)
@@ -149,7 +156,20 @@ def guess(
         len(frame),
         int(cast(Any, frame[target]).notna().sum()),
         int(cast(Any, frame[list(models)]).notna().all(axis=1).sum()),
+        _transform(frame, target, models),
     )
+
+
+def _transform(frame: pd.DataFrame, target: str, models: Sequence[str]) -> str | None:
+    """A logarithm that takes observations and models, where the former are skewed."""
+    columns = [_numbers(frame, name) for name in (target, *models)]
+    if any(values is None for values in columns):
+        return None
+    least = min(np.nanmin(values, initial=np.inf) for values in columns if values is not None)
+    y = cast(Any, frame[target]).dropna().to_numpy(dtype=float)
+    if least < 0 or not len(y) or not np.quantile(y, 0.95) > _SKEWED * np.median(y) > 0:
+        return None
+    return "log" if least > 0 else "log1p"
 
 
 def _plain(name: str) -> str:
