@@ -11,7 +11,7 @@ from dirimix.methods import METHODS
 
 _METHODS = (method.estimator.rpartition(".") for method in METHODS.values())
 _HOME = {name: module for module, _, name in _METHODS} | {"GPCorrection": ".correction"}
-_FUNCTIONS = {"pivot_long": "table.long"}
+_FUNCTIONS = {"pivot_long": "table.long", "plot": "report.fitted_plot"}
 _MODULES = ("datasets", "scores")
 
 # METHODS alone makes an estimator public, so that a new one is one line there

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -42,6 +43,29 @@ class FitReport:
     reasons: tuple[str, ...] = ()
     siblings: Mapping[str, Callable[[], "AbstractMixture"]] = field(default_factory=dict)
     site_law: Callable[[], PredictiveLaw] | None = None
+
+    def _repr_html_(self) -> str:
+        """The report in a notebook: whether it converged, the noise, the priors."""
+        state = "● converged"
+        if self.sampling is None:
+            state = "● solved without sampling"
+        if self.reasons:
+            state = f"■ not converged: {'; '.join(self.reasons)}"
+        rows = {"state": state, **{f"prior of {k}": v for k, v in self.priors.items()}}
+        if self.sigma is not None:
+            rows["noise level sigma"] = f"{self.sigma:.4g}"
+        if self.diagnostics is not None and len(self.diagnostics):
+            worst = self.diagnostics
+            rows["largest R-hat"] = f"{worst['rhat'].max():.3f}"
+            rows["least effective sample size"] = (
+                f"{min(worst['ess_bulk'].min(), worst['ess_tail'].min()):.0f}"
+            )
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{escape(k)}</th>"
+            f"<td style='text-align:left'>{escape(v)}</td></tr>"
+            for k, v in rows.items()
+        )
+        return f"<table>{cells}</table>"
 
 
 def noise_words(prior: AbstractNoisePrior, scale: NoiseScale) -> dict[str, str]:

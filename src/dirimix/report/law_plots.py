@@ -68,6 +68,7 @@ def section(
     axes: Axes,
     *,
     joined: bool = True,
+    seen: str = "",
 ) -> Axes:
     """Prediction with bands of 50 and 90 %, models and observations, along one coordinate.
 
@@ -82,6 +83,7 @@ def section(
         names: What to call columns.
         axes: Where to draw.
         joined: Whether the sites lie on one line, so that they may be joined.
+        seen: What the legend calls observations, by default their split.
     """
     place = law["mean"].to_numpy() if along is None else as_numbers(law, [along])[:, 0]
     order = np.argsort(place, kind="stable")
@@ -97,11 +99,13 @@ def section(
         axes.fill_between(place, law["q25"], law["q75"], color=tint, alpha=0.3, lw=0)
         axes.plot(place, law["mean"], color=tint, lw=1.8)
     for split, mark in (("train", "o"), ("test", "s")):
-        kept = (law["split"] == split).to_numpy()
+        kept = ((law["split"] == split) & law["observed"].notna()).to_numpy()
+        if not kept.any():
+            continue
         error = law["observed_error"].fillna(0).to_numpy()[kept]
         axes.errorbar(
             place[kept], law["observed"][kept], yerr=error, fmt=mark, color=FOREGROUND, ms=3.5,
-            mfc=FOREGROUND if split == "train" else "none", lw=0.8, label=split,
+            mfc=FOREGROUND if split == "train" else "none", lw=0.8, label=seen or split,
         )  # fmt: skip
     known = law[["q05", "q95", "observed"]].to_numpy()
     low, high = np.nanmin(known), np.nanmax(known)
@@ -111,5 +115,6 @@ def section(
     axes.set_xlabel("rows in the order of their prediction" if along is None else names.axis(along))
     if along is not None:
         name_places(axes.xaxis, along, names)
-    axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
+    if law["observed"].notna().any():
+        axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
     return style_axes(axes)

@@ -1,0 +1,64 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from dirimix import EqualWeights, LocalDirichletMixture, plot
+from dirimix.errors import InputError
+from dirimix.estimators.fit_report import FitReport
+from dirimix.report.fitted_plot import _name_of
+from dirimix.report.look import panels
+from stand_ins import train_frame
+
+MODELS = ("a", "b", "c")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    table = train_frame()
+    return EqualWeights(("x", "z"), MODELS).fit(table, table["y"], table["u"])
+
+
+def test_the_section_has_the_mean_the_models_and_what_was_seen(fitted):
+    line = train_frame().iloc[:10].assign(z=1.0).sort_values("x", ascending=False)
+    given = panels(1, 1, 3, 3)[0, 0]
+    axes = plot(fitted, line, line["y"], line["u"], along="x", axes=given)
+    assert axes is given
+    drawn = [np.asarray(one.get_ydata(), dtype=float) for one in axes.lines]
+    order = line.sort_values("x")
+    for model, curve in zip(MODELS, drawn, strict=False):
+        np.testing.assert_allclose(curve, order[model])
+    np.testing.assert_allclose(drawn[3], order[list(MODELS)].mean(axis=1))
+    np.testing.assert_allclose(drawn[4], order["y"])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x", "y")
+    (legend,) = [t.get_text() for t in axes.get_legend().get_texts()]
+    assert legend == "observed"
+
+
+def test_the_bands_are_the_intervals_of_the_mixture(fitted):
+    line = train_frame().iloc[:10].assign(z=1.0).sort_values("x")
+    axes = plot(fitted, line)
+    outer, _ = axes.collections[:2]
+    box = outer.get_paths()[0].vertices[:, 1]
+    ends = fitted.predict_interval(line, 0.9)
+    np.testing.assert_allclose([box.min(), box.max()], [ends.min(), ends.max()])
+
+
+def test_what_is_no_coordinate_is_refused(fitted):
+    with pytest.raises(InputError, match="along names 'X', which is no coordinate"):
+        plot(fitted, train_frame(), along="X")
+
+
+def test_an_estimator_has_the_name_of_its_method(fitted):
+    assert _name_of(fitted) == "equal"
+    assert _name_of(LocalDirichletMixture(("x",), MODELS, field="gp")) == "lbmm-gpd"
+
+
+def test_the_report_in_a_notebook_says_what_a_fit_is_worth():
+    table = pd.DataFrame({"rhat": [1.0, 1.2], "ess_bulk": [900.0, 50.0], "ess_tail": [800.0, 70.0]})
+    bad = FitReport({"<b>": "Normal"}, diagnostics=table, sampling={}, reasons=("rhat above 1.01",))
+    shown = bad._repr_html_()
+    assert "not converged: rhat above 1.01" in shown
+    assert "1.200" in shown
+    assert ">50<" in shown
+    assert "<b>" not in shown
+    assert "solved without sampling" in FitReport()._repr_html_()
