@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dirimix.errors import InputError
-from dirimix.table.long import pivot_long
+from dirimix.table.long import pivot_long, with_observations
 
 
 def hub(kinds: dict[str, list[tuple[str, object]]]) -> pd.DataFrame:
@@ -114,3 +114,31 @@ def test_columns_of_other_names_and_those_that_only_describe_a_model():
 def test_what_is_no_long_table_is_refused(columns, options, message):
     with pytest.raises(InputError, match=message):
         pivot_long(pd.DataFrame(columns), **options)
+
+
+def test_observations_join_by_what_both_tables_have():
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(itertools.product(["2024-01-01", "2024-01-08"], ["01", "36"], [1, 2]))
+    table.columns = ["end", "place", "horizon"]
+    table = table.assign(a=rng.normal(size=8)).sample(frac=1, random_state=0)
+    truth = table[["end", "place"]].drop_duplicates().assign(y=[3.0, 1.0, 4.0, 1.5], u=0.1)
+    expected = table.merge(truth, on=["end", "place"], how="left")
+    written = truth.assign(end=pd.to_datetime(truth["end"]), score=1).iloc[::-1]
+    found = with_observations(table, written, "y", "u")
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), expected, check_dtype=False)
+    part = with_observations(table, written.iloc[:1], "y")
+    assert part["y"].notna().sum() == 2  # both horizons of one date and place
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"t": [1.0, 1.0], "y": [1, 2]}, r"two rows at t=1\.0; keep one"),
+        ({"t": [8.0], "y": [1]}, r"no row of the table has the 't' of an observation"),
+        ({"place": [1.0], "y": [1]}, r"no column in common"),
+        ({"t": [1.0], "z": [1]}, r"'y' is not in the file of the observations, which has t, z"),
+    ],
+)
+def test_observations_that_do_not_fit_are_refused(other, message):
+    with pytest.raises(InputError, match=message):
+        with_observations(pd.DataFrame({"t": [1, 2], "a": [0.5, 0.6]}), pd.DataFrame(other), "y")

@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transform", choices=TRANSFORMS, help="scale of the fit, of positive and skewed values"
     )
+    parser.add_argument(
+        "--observations", metavar="FILE", help="file with the observations that the table lacks"
+    )
     parser.add_argument("--chains", type=options.whole, metavar="N")
     parser.add_argument(
         "--draws", type=options.whole, metavar="N", help="draws kept from each chain"
@@ -99,6 +102,7 @@ def _fit(arguments: argparse.Namespace) -> bool:
         periodic=options.periods(arguments.periodic),
         repeats=arguments.repeats,
         long=options.long_columns(arguments),
+        observations=arguments.observations,
         missing=tuple(arguments.missing),
     )
     study = Study(

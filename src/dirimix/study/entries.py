@@ -114,6 +114,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "periodic": Entry(values.periods),
         "repeats": Entry(values.one_of("keep", "pool")),
         "long": Entry(_read_long),
+        "observations": Entry(values.text),
         "missing": Entry(values.list_of(values.number, "must be a list of numbers, and it is")),
         "map_axes": Entry(_MAP_AXES),
         "lines": Entry(_read_lines),

@@ -139,6 +139,7 @@ def _from_file(choice: DataChoice) -> _Source:
         )
     path = Path(choice.table)
     frame = read_frame(path)
+    other = [Path(choice.observations)] if choice.observations is not None else []
     data = SplitTable(
         source=path.name,
         coords=choice.coords or (),
@@ -146,7 +147,7 @@ def _from_file(choice: DataChoice) -> _Source:
         target=target,
         error=choice.error,
         parts={},
-        inputs={path.name: file_sha256(path)},
+        inputs={p.name: file_sha256(p) for p in (path, *other) if p.is_file()},
         units={target: choice.unit} if choice.unit else {},
         label=choice.label or target,
     )

@@ -35,6 +35,8 @@ def read_study(path: Path) -> Study:
         raise InputError(f"the study {str(path)!r} is not valid TOML: {error}") from error
     study = make_study(raw)
     data, threshold = replace(study.data, table=_beside(path, study.data.table)), study.threshold
+    if data.observations is not None:
+        data = replace(data, observations=_beside(path, data.observations))
     if threshold is not None:
         along = {_beside(path, table): coord for table, coord in threshold.along.items()}
         threshold = replace(threshold, along=along)

@@ -11,7 +11,8 @@ import pandas as pd
 from dirimix._arrays import Mask
 from dirimix.errors import InputError, did_you_mean
 from dirimix.study.spec import DataChoice
-from dirimix.table.long import pivot_long
+from dirimix.table.files import read_frame
+from dirimix.table.long import OWN, pivot_long, with_observations
 from dirimix.table.sentinels import made_missing
 from dirimix.table.split import SPLITS, SplitTable
 from dirimix.table.values import unknown
@@ -37,8 +38,12 @@ def as_meant(
         InputError: If the table is not long, or has two rows of one model and site.
     """
     used, notes = [c for c in columns if c is not None], list[str]()
+    observations = None if choice.observations is None else read_frame(choice.observations)
     if choice.long is not None:
-        keys = [c for c in (*used, choice.split) if c is not None and c in frame.columns]
+        own = {*OWN, *vars(choice.long).values()}
+        given = [] if observations is None else list(map(str, observations.columns))
+        shared = [c for c in given if c not in own]
+        keys = [c for c in (*used, choice.split, *shared) if c is not None and c in frame.columns]
         wide = pivot_long(frame, list(dict.fromkeys(keys)), **vars(choice.long))
         forecasts = cast("dict[str, str]", wide.attrs["forecasts"])
         which = ", ".join(f"the {f} of {m}" for m, f in forecasts.items() if m in used)
@@ -47,6 +52,10 @@ def as_meant(
             f"{'; models are ' if which else ''}{which}"
         )
         frame = wide
+    if observations is not None and choice.target is not None and choice.target in used:
+        frame = with_observations(frame, observations, choice.target, choice.error)
+        count = int((~unknown(pd.Series(frame[choice.target]))).sum())
+        notes.append(f"{count} of {len(frame)} rows have an observation in the other file")
     if choice.missing:
         there = [c for c in used if c in frame.columns]
         found = made_missing(frame, there, choice.missing)

@@ -47,6 +47,7 @@ class DataChoice:
         periodic: Coordinates that come round, and their periods.
         repeats: What becomes of several training rows at a site, 'keep' or 'pool'.
         long: The columns of a long table, one row a model and site; None for a wide one.
+        observations: A file that holds the observations where the table does not.
         missing: Numbers that mark a missing value, such as -9999.
         map_axes: The coordinates that go across and up the maps of the report.
         lines: Values of coordinates at which the report draws a line for reference.
@@ -68,6 +69,7 @@ class DataChoice:
     periodic: Mapping[str, float] | None = None
     repeats: str = "keep"
     long: LongColumns | None = None
+    observations: str | None = None
     missing: tuple[float, ...] = ()
     map_axes: tuple[str, ...] | None = None
     lines: Mapping[str, tuple[float, ...]] | None = None

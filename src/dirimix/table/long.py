@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from dirimix.errors import InputError, did_you_mean
+from dirimix.table.dates import days
 from dirimix.table.frames import as_frame
 
 _MODEL, _VALUE = ("model_id", "model"), ("value",)
 _QUANTILE, _TYPE = ("output_type_id", "quantile"), "output_type"
+OWN = frozenset({*_MODEL, *_VALUE, *_QUANTILE, _TYPE})  # usual names of what tells no sites apart
 # what stands for a forecast, the best first
 _CENTRES = ("quantile 0.5", "median", "mean", "point")
 
@@ -159,6 +161,78 @@ def _wide(
 
 def _first(frame: pd.DataFrame, names: Iterable[str]) -> str | None:
     return next((name for name in names if name in frame), None)
+
+
+def with_observations(
+    frame: pd.DataFrame, observations: pd.DataFrame, target: str, error: str | None = None
+) -> pd.DataFrame:
+    """A table with the observations that stand in another, joined by the columns that both have.
+
+    Dates are matched as dates and numbers as numbers, however they are written.
+
+    Args:
+        frame: One row a site, without the observations.
+        observations: One row a site, with them; other sites are left out.
+        target: Column of the observations.
+        error: Column of their standard deviations, in either table.
+
+    Returns:
+        The table with the target, and the error if it came with it; NaN where there is none.
+
+    Raises:
+        InputError: If the target is in both tables or in neither, nothing says which rows belong
+            together, two observations are of one site, or no row has one.
+
+    >>> table = pd.DataFrame({"day": ["2024-01-01", "2024-01-02"], "a": [1.0, 2.0]})
+    >>> truth = pd.DataFrame({"day": ["2024-01-02"], "y": [2.5]})
+    >>> with_observations(table, truth, "y")["y"].tolist()
+    [nan, 2.5]
+    """
+    if target in frame or target not in observations:
+        where = "both in the table and" if target in frame else "not"
+        raise InputError(
+            f"the target {target!r} is {where} in the file of the observations, which has "
+            f"{', '.join(map(str, observations.columns))}; it must be in that file alone"
+        )
+    brought = [target, *([error] if error in observations and error not in frame else [])]
+    keys = [c for c in observations.columns if c in frame and c not in brought]
+    if not keys:
+        raise InputError(
+            "the table and the file of the observations have no column in common, such as a date "
+            "or a place, to tell which rows belong together; rename one"
+        )
+    both = [_matched(frame, observations, key) for key in keys]
+    sites, of_site = ([column[side] for column in both] for side in (0, 1))
+    index = pd.MultiIndex.from_arrays(of_site)
+    if not index.is_unique:
+        row = int(np.argmax(index.duplicated()))
+        place = ", ".join(f"{k}={observations[k].iloc[row]}" for k in keys)
+        raise InputError(
+            f"the file of the observations has two rows at {place}; keep one, or name what tells "
+            "them apart as in the table"
+        )
+    found = index.get_indexer(pd.MultiIndex.from_arrays(sites))
+    if np.all(found < 0):
+        raise InputError(
+            f"no row of the table has the {', '.join(map(repr, keys))} of an observation; write "
+            "them alike in both"
+        )
+    joined = frame.copy()
+    for name in brought:
+        values = pd.Series(observations[name].to_numpy()[found], joined.index)
+        joined[name] = values.where(found >= 0)
+    return joined
+
+
+def _matched(frame: pd.DataFrame, other: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Series]:
+    """A column of two tables in values that can be compared."""
+    pair = pd.Series(frame[name]), pd.Series(other[name])
+    dates = [days(column, f"column {name!r}") for column in pair]
+    if dates[0] is not None and dates[1] is not None:
+        return pd.Series(dates[0]), pd.Series(dates[1])
+    if all(pd.api.types.is_numeric_dtype(column.dtype) for column in pair):
+        return pair
+    return pair[0].astype(str), pair[1].astype(str)
 
 
 def _column(frame: pd.DataFrame, given: str | None, usual: tuple[str, ...], role: str) -> str:

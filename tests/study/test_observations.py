@@ -1,0 +1,67 @@
+"""Observations that stand in a file of their own, at every door."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dirimix.cli.main import main
+
+STUDY = """
+[data]
+table = "forecasts.csv"
+observations = "truth.parquet"
+long = true
+target = "admissions"
+coords = ["end"]
+models = ["a", "b"]
+test_fraction = 0.2
+[methods]
+run = ["equal", "simplex-ls"]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A hub's long table and its truth, of which the last dates are not known yet."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    wide = pd.DataFrame({"end": pd.date_range("2024-01-01", periods=40), "state": "01"})
+    wide = wide.assign(a=rng.normal(size=40), b=rng.normal(size=40))
+    wide["admissions"] = 0.7 * wide["a"] + 0.3 * wide["b"] + rng.normal(0, 0.1, 40)
+    wide.drop(columns="admissions").melt(
+        ["end", "state"], var_name="model_id", value_name="value"
+    ).to_csv("forecasts.csv", index=False)
+    truth = wide[["end", "state", "admissions"]].iloc[:35].sample(frac=1, random_state=0)
+    truth.to_parquet("truth.parquet", index=False)
+    wide.assign(admissions=wide["admissions"].where(wide.index < 35)).to_csv(
+        "wide.csv", index=False
+    )
+    return tmp_path
+
+
+def test_a_study_joins_them_and_keeps_their_sum(folder, capsys):
+    (folder / "study.toml").write_text(STUDY)
+    assert main(["check", "study.toml"]) == 0
+    assert main(["run", "study.toml", "--out", "out"]) == 0
+    assert "35 of 40 rows have an observation in the other file" in capsys.readouterr().err
+    sums = json.loads((folder / "out/manifest.json").read_text())["sha256"]
+    assert {"forecasts.csv", "truth.parquet"} <= set(sums)
+    (folder / "wide.toml").write_text(
+        STUDY.replace("forecasts", "wide").replace("long = true\n", "").replace(
+            'observations = "truth.parquet"\n', ""
+        )
+    )  # fmt: skip
+    assert main(["run", "wide.toml", "--out", "wide", "--quiet"]) == 0
+    joined, wide = (pd.read_csv(folder / d / "predictions.csv") for d in ("out", "wide"))
+    pd.testing.assert_frame_equal(joined, wide)
+    assert (joined["split"] == "landscape").sum() == 2 * 5
+
+
+def test_a_fit_takes_them(folder, capsys):
+    words = "fit forecasts.csv --long --target admissions --coords end --models a,b --method equal"
+    assert main([*words.split(), "--observations", "truth.parquet", "--out", "out", "--quiet"]) == 0
+    assert len(pd.read_csv(folder / "out/predictions.csv")) == 40
+    assert main([*words.split(), "--observations", "none.csv", "--out", "other"]) == 2
+    assert "there is no file 'none.csv'" in capsys.readouterr().err
