@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 
 import pytest
 
@@ -113,3 +114,24 @@ def test_an_unreadable_table_is_named_in_a_sentence(tmp_path, capsys, monkeypatc
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert f"Permission denied ('{path}')" in said
+
+
+def test_warnings_of_libraries_are_said_once_and_without_their_source(capsys):
+    def act() -> bool:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            for text in ("too few\nof them", "too few\nof them", "Error reading persistent cache"):
+                place = "/x/site-packages/arviz_stats/base/diagnostics.py"
+                warnings.showwarning(text, UserWarning, place, 3)
+        return True
+
+    before = warnings.showwarning
+    assert exit_code(act, False, "") == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "warning (arviz_stats): too few",
+        "warning (arviz_stats): Error reading persistent cache",
+    ]
+    assert warnings.showwarning is before
+    assert exit_code(act, False, "", quiet=True) == 0
+    assert not capsys.readouterr().err

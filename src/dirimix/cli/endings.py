@@ -1,11 +1,14 @@
 """How a command ends: an exit code, and a sentence on stderr for whatever kept it from its end."""
 
+import logging
 import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -14,6 +17,8 @@ from dirimix.errors import InputError, NotConverged, WorkerLost
 SUCCESS, FAILED, BAD_INPUT, NOT_CONVERGED = 0, 1, 2, 3
 # those that ask a process to end: Ctrl-C, `kill`, a terminal that was closed
 _SIGNALS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+# compiled programs that cannot be kept, or read, are compiled again
+_NO_NEWS = ("Error reading persistent compilation", "Error writing persistent compilation")
 
 
 class Ended(KeyboardInterrupt):
@@ -24,16 +29,17 @@ class Ended(KeyboardInterrupt):
         self.number = number
 
 
-def exit_code(act: Callable[[], bool], accepts: bool, kept: str) -> int:
+def exit_code(act: Callable[[], bool], accepts: bool, kept: str, *, quiet: bool = False) -> int:
     """Run a command to whichever end it comes.
 
     Args:
         act: The command; False where a result has not converged.
         accepts: Whether such a result is a success.
         kept: What an interruption leaves.
+        quiet: Whether libraries' warnings stay unsaid.
     """
     try:
-        with _ended_by_signals():
+        with _ended_by_signals(), _warnings_in_lines(quiet):
             converged = act()
             sys.stdout.flush()
     except KeyboardInterrupt as error:
@@ -72,9 +78,13 @@ def _failed(why: str) -> int:
 
 def _words(error: OSError) -> str:
     """What the operating system refused, on one line."""
-    why = error.strerror or (str(error).strip().splitlines() or [type(error).__name__])[0]
+    why = error.strerror or _first_line(error) or type(error).__name__
     what = f" ({os.fspath(error.filename)!r})" if isinstance(error.filename, str) else ""
     return f"the operating system says: {why}{what}"
+
+
+def _first_line(message: object) -> str:
+    return (str(message).strip().splitlines() or [""])[0]
 
 
 def _write_nowhere() -> None:
@@ -84,6 +94,27 @@ def _write_nowhere() -> None:
             continue
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def _warnings_in_lines(quiet: bool) -> Generator[None]:
+    """What libraries warn of, each once, on one line and without their source."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, _: type[Warning], filename: str, *__: object) -> None:
+        inside = Path(filename).parts
+        at = inside.index("site-packages") + 1 if "site-packages" in inside else -1
+        words = _first_line(message)
+        if not quiet and words not in said and not words.startswith(_NO_NEWS):
+            said.add(words)
+            complain(f"warning ({inside[at]}): {words}")
+
+    before, warnings.showwarning = warnings.showwarning, show
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it logs where its cache lies
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 @contextmanager

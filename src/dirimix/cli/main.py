@@ -34,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         complain(f"dirimix: {error}")
         return BAD_INPUT
-    return exit_code(lambda: _act(arguments), arguments.allow_unconverged, arguments.kept)
+    accepts, kept, quiet = arguments.allow_unconverged, arguments.kept, arguments.quiet
+    return exit_code(lambda: _act(arguments), accepts, kept, quiet=quiet)
 
 
 def _act(arguments: argparse.Namespace) -> bool:

@@ -7,8 +7,61 @@ Where no flag of its own is wanted, Numba's own `inline="always"` does the same 
 compilation of a copy that nobody calls.
 """
 
-from functools import partial
+import pickle
+from collections.abc import Callable
+from functools import partial, update_wrapper
+from typing import Any, TypeVar
 
 from numba import njit
 
+_Compiled = TypeVar("_Compiled")
+# what Numba raises where it finds no folder to write to (RuntimeError), or a file there that was
+# cut short or changed: all that reading a pickle may raise
+_NO_CACHE = (
+    RuntimeError,
+    OSError,
+    EOFError,
+    pickle.UnpicklingError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ImportError,
+    MemoryError,
+)
+
 inlined = partial(njit, forceinline=True, error_model="numpy")
+
+
+def with_cache(make: Callable[[bool], _Compiled]) -> _Compiled:
+    """What `make` makes with Numba's cache, or without it where the cache cannot be used.
+
+    Args:
+        make: Compiles; gets whether to read and write the cache.
+    """
+    try:
+        return make(True)
+    except _NO_CACHE:
+        return make(False)
+
+
+class Kept:
+    """A function that Numba compiles when it is first called, and keeps in its cache if it can."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        update_wrapper(self, function)
+        self._function = function
+        self._compiled: Callable[..., Any] | None = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call it."""
+        if self._compiled is not None:
+            return self._compiled(*arguments)
+
+        def call(cache: bool) -> Any:
+            compiled = njit(cache=cache, nogil=True, error_model="numpy")(self._function)
+            found = compiled(*arguments)
+            self._compiled = compiled
+            return found
+
+        return with_cache(call)

@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 
 from dirimix.likelihood.elementary import SUMS, digamma_beyond, log_gamma_beyond, log_row
-from dirimix.likelihood.inlining import inlined
+from dirimix.likelihood.inlining import Kept, inlined
 
 LANES = 32  # a constant, so that LLVM knows the rows of a block apart
 _NEWTON_STEPS = 30
@@ -29,7 +29,7 @@ _SINGLE = 19 / 12  # sum of the correction's parts for a single model, times A
 _LEAST, _MOST = -0.9, 10.0  # the correction is cut there
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@Kept
 def saddle_points(d, alpha, s):
     """The minimum (p, tau) of F at every site, two of (n,).
 

@@ -15,7 +15,7 @@ from numba import carray, cfunc, types  # pyright: ignore[reportPrivateImportUsa
 from numba.core.base import BaseContext
 from numba.extending import intrinsic
 
-from dirimix.likelihood.inlining import inlined
+from dirimix.likelihood.inlining import inlined, with_cache
 
 _EXTENSION, _ARGUMENTS, _RESULTS = 1, 9, 14  # words of the frame
 _DATA, _RANK, _DIMENSIONS = 3, 4, 5  # words of a buffer
@@ -34,7 +34,7 @@ def register(function: Callable[[Any], int], name: str) -> str:
         function: Of the call frame's address; returns 0.
         name: Name of the foreign function.
     """
-    compiled = cfunc(_SIGNATURE, cache=True, error_model="numpy")(function)
+    compiled = with_cache(lambda keep: cfunc(_SIGNATURE, cache=keep, error_model="numpy")(function))
     jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(compiled.ctypes), platform="cpu")
     return name
 

@@ -6,12 +6,25 @@ cache where that is not set. A process that imports dirimix keeps the settings i
 """
 
 import os
+from pathlib import Path
 
 _VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 
 
 def environment() -> dict[str, str]:
-    """The environment variable that says where compiled programs are kept."""
+    """The environment variable that says where compiled programs are kept, if there is a place.
+
+    Without a folder of the user's own that can be written to, every process compiles for itself.
+    """
+    if _VARIABLE in os.environ:
+        return {_VARIABLE: os.environ[_VARIABLE]}
     import pooch
 
-    return {_VARIABLE: os.environ.get(_VARIABLE, str(pooch.os_cache("dirimix") / "compiled"))}
+    folder = Path(pooch.os_cache("dirimix")) / "compiled"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own = not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
+    except OSError:
+        return {}
+    # what lies there is run: a folder that others own is none of ours
+    return {_VARIABLE: str(folder)} if own and os.access(folder, os.W_OK) else {}

@@ -45,7 +45,8 @@ class WorkerPool:
             shares: The cores of each process.
             env: Environment variables of the processes over those of this one.
         """
-        self._env = {_SAFE_PATH: "1", **(env or {})}
+        # what libraries warn of in a worker nobody could tell from what the run says
+        self._env = {_SAFE_PATH: "1", "PYTHONWARNINGS": "ignore", **(env or {})}
         self._shares: SimpleQueue[Sequence[int]] = SimpleQueue()
         for share in shares:
             self._shares.put(share)
