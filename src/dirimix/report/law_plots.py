@@ -115,6 +115,6 @@ def section(
     axes.set_xlabel("rows in the order of their prediction" if along is None else names.axis(along))
     if along is not None:
         name_places(axes.xaxis, along, names)
-    if law["observed"].notna().any():
+    if np.isfinite(law["observed"].to_numpy(dtype=float)).any():
         axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
     return style_axes(axes)

@@ -165,7 +165,7 @@ def weight_maps(
     ):
         rows = weights.loc[(weights["method"] == method) & (weights["model"] == model)]
         named = f"{method}: " if len(methods) > 1 else ""
-        axes.set_title(f"{named}{names.short(model)}")
+        axes.set_title("\n".join(textwrap.wrap(f"{named}{names.short(model)}", 32)))
         if len(coords) == 1:
             _weight_line(rows, coords[0], names, method_look(method).colour, axes)
         else:

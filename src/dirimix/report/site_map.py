@@ -31,7 +31,7 @@ def draw_map(
         What `colour_bar` needs.
     """
     drawn = draw_values(axes, sites, values, **{"cmap": "viridis", **scale})
-    draw_outline(axes, trained, half_steps(sites), colors="white", lw=0.9)
+    draw_outline(axes, trained, half_steps(sites), colors="white", lw=0.6, alpha=0.8)
     return drawn
 
 

@@ -1,0 +1,130 @@
+import pytest
+
+from dirimix.report.headline import (
+    against_simple,
+    best,
+    convergence,
+    coverage,
+    judged_split,
+    widths,
+)
+
+
+def rank(method, place, value, lo, hi, model=None, split="test"):
+    return {
+        "split": split, "score": "log_score", "method": method, "model": model, "n": 40,
+        "rank": place, "value": value, "difference_lo": lo, "difference_hi": hi,
+    }  # fmt: skip
+
+
+ORDER = [
+    rank("lbmm-gpd", 1, -0.5, 0.0, 0.0),
+    rank("raw", 2, -0.6, -0.3, 0.1, "a"),
+    rank("ols", 3, -0.9, -0.6, -0.2),
+    rank("simplex-ls", 4, -1.0, -0.7, -0.3),
+]
+
+
+def pair(a, b, score, difference, lo, hi):
+    return {"a": a, "b": b, "score": score, "split": "test", "n": 40,
+            "difference": difference, "lo": lo, "hi": hi}  # fmt: skip
+
+
+def study(**more):
+    methods = [{"method": m, "converged": True} for m in ("raw", "ols", "simplex-ls", "lbmm-gpd")]
+    numbers = {"methods": methods, "ranking": ORDER, "pairs": [], "unconverged": {}, "loo": []}
+    return numbers | {"sampling": [], "convergence": [], "scores": []} | more
+
+
+def test_the_best_is_named_with_those_that_are_not_told_apart_from_it():
+    tile = best(study(), {"a": "Model A"})
+    assert (tile.value, tile.state, tile.verdict) == ("lbmm-gpd", "mind", "not alone")
+    assert "not told apart from it: raw Model A" in tile.lines
+    assert any(line.startswith("3 comparisons") for line in tile.lines)
+
+
+def test_a_best_that_stands_apart_is_alone():
+    clear = [row | {"difference_hi": -0.1} if row["rank"] > 1 else row for row in ORDER]
+    assert best(study(ranking=clear), {}).verdict == "alone"
+
+
+def test_too_few_rows_tell_nothing():
+    few = [row | {"difference_lo": None, "difference_hi": None} for row in ORDER]
+    tile = best(study(ranking=few), {})
+    assert (tile.state, tile.verdict) == ("plain", "too few rows to tell")
+    assert best(study(ranking=[]), {}) is None
+
+
+@pytest.mark.parametrize(
+    ("pairs", "verdict", "line"),
+    [
+        (
+            [pair("lbmm-gpd", "ols", "log_score", 0.4, 0.2, 0.6)],
+            "better",
+            "+0.400 (+0.200 to +0.600)",
+        ),
+        # asked for the other way round
+        ([pair("ols", "lbmm-gpd", "log_score", -0.4, -0.6, -0.2)], "better", "+0.400 (+0.200"),
+        ([pair("lbmm-gpd", "ols", "rms", 0.4, 0.2, 0.6)], "worse", "rms +0.400"),
+        ([pair("lbmm-gpd", "ols", "crps", -0.1, -0.3, 0.2)], "not told apart", "CRPS −0.100"),
+    ],
+)
+def test_the_main_method_is_held_against_the_best_simple_weights(pairs, verdict, line):
+    tile = against_simple(study(pairs=pairs))
+    assert (tile.value, tile.verdict) == ("lbmm-gpd against ols", verdict)
+    assert line in tile.lines[0]
+    assert tile.state == {"better": "good", "worse": "bad"}.get(verdict, "mind")
+
+
+def test_without_simple_weights_nothing_is_compared():
+    assert against_simple(study(ranking=ORDER[:2])) is None
+
+
+def scored(split, share, lo, hi):
+    return {"method": "lbmm-gpd", "model": None, "weights": "field", "split": split, "n": 40,
+            "coverage_90": share, "coverage_90_lo": lo, "coverage_90_hi": hi}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "state", "verdict"),
+    [
+        (scored("test", 0.9, 0.8, 0.95), "good", "not told apart from 90 %"),
+        (scored("test", 0.7, 0.6, 0.85), "bad", "too narrow"),
+        (scored("test", 1.0, 0.93, 1.0), "mind", "too wide"),
+        (scored("train", 0.9, 0.8, 0.95), "mind", "not told apart from 90 %"),
+        (scored("test", 0.9, None, None), "plain", "too few rows to tell"),
+    ],
+)
+def test_intervals_are_judged_by_the_band_of_their_coverage(row, state, verdict):
+    tile = coverage(study(scores=[row]), "lbmm-gpd")
+    assert (tile.state, tile.verdict) == (state, verdict)
+
+
+def test_convergence_is_said_first_with_the_worst_of_each_check():
+    sampled = [{"method": "lbmm-gpd", "converged": True, "divergences": 0}]
+    worst = [{"rhat": 1.004, "ess_bulk": 900.0, "ess_tail": 700.0}]
+    good = convergence(study(sampling=sampled, convergence=worst))
+    assert (good.state, good.value) == ("good", "1 of 1 samplings")
+    assert "R-hat 1.004, least effective sample size 700" in good.lines[0]
+    methods = [{"method": "lbmm-gpd", "converged": False}]
+    failed = [sampled[0] | {"converged": False}]
+    bad = convergence(study(methods=methods, sampling=failed, convergence=worst))
+    assert (bad.state, bad.verdict, bad.value) == ("bad", "not converged", "0 of 1 samplings")
+    assert "lbmm-gpd" in bad.lines
+    assert convergence(study()).verdict == "nothing to converge"
+
+
+def test_half_widths_are_of_the_test_rows_first():
+    rows = [
+        {"method": "lbmm-gpd", "model": None, "split": split, "half_width": width}
+        for split, width in (("train", 0.5), ("test", 0.7), ("landscape", 1.5))
+    ]
+    tile = widths(study(widths=rows, data={"unit": "m"}), "lbmm-gpd")
+    assert tile.value == "± 0.700 m"
+    assert "1.500 on rows without observation" in tile.lines
+
+
+def test_without_test_rows_the_first_scheme_judges():
+    assert judged_split(study()) == "test"
+    assert judged_split({"ranking": [rank("ols", 1, 0.0, 0.0, 0.0, split="folds")]}) == "folds"
+    assert judged_split({"ranking": []}) is None
