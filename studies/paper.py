@@ -127,7 +127,7 @@ def _state(run: Run) -> str:
     models = len(manifest["data"]["models"])
     return (
         f"{manifest['study']['title']} ({rows} nuclei, {models} models, seed {manifest['seed']}, "
-        f"dirimix {manifest['versions']['dirimix']}; {state}).\n\n"
+        f"measured with dirimix {manifest['versions']['dirimix']}; {state}).\n\n"
     )
 
 
