@@ -32,6 +32,7 @@ ORDER = (
     {"study"},
     {"report"},
     {"cli"},
+    {"_selftest"},
     {"dirimix"},
 )
 # the data sets know a field of science, and may be known where a user names one

@@ -1,0 +1,275 @@
+"""Commands that are killed, stopped or short of room: nothing is lost, and nothing taken for whole.
+
+Runs, fits and reports are ended at random moments by SIGKILL, SIGTERM and SIGINT, again and again
+in one folder, and then finished; all results must be those of a run that nobody disturbed. The same
+where a disk is full (small file systems in memory) and where the package cannot be written to and
+there is no home; these two need the rights to mount, and are left out without them.
+
+    python verification/interruptions.py [--kills 200] [--seed 0]
+
+Writes `interruptions.csv` to this folder, a row a kind of interruption.
+"""
+
+import argparse
+import csv
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+FOLDER, SOURCES = Path(__file__).parent, Path(__file__).parents[1] / "src"
+STUDY = """
+[data]
+table = "table.csv"
+target = "y"
+coords = ["x", "z"]
+models = ["a", "b", "c"]
+[methods]
+run = ["raw", "equal", "ols", "simplex-ls", "bma-closed-form", "gbmm-d"]
+tolerated = ["gbmm-d"]
+[options."gbmm-d"]
+chains = 2
+draws = 100
+warmup = 100
+min_ess = 0.0
+[validation.random]
+scheme = "k-fold"
+folds = 3
+methods = ["equal", "ols", "simplex-ls"]
+[scores]
+n_boot = 20
+"""
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+PER_CHAIN = 10  # kills before a folder is finished and compared
+PATIENCE = 60.0  # seconds for a process that was asked to end
+
+
+def make(folder: Path) -> None:
+    """A table and a study on it."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 5, (60, 2))
+    y = np.sin(x[:, 0]) + 0.3 * x[:, 1]
+    models = {name: y + rng.normal(0, 0.3, len(x)) for name in "abc"}
+    pd.DataFrame({"x": x[:, 0], "z": x[:, 1], **models, "y": y}).to_csv(folder / "table.csv")
+    (folder / "study.toml").write_text(STUDY)
+
+
+def command(kind: str, folder: Path, out: Path) -> list[str]:
+    """One command of a kind, as a process."""
+    run = ["run", "study.toml", "--out", str(out), "--resume"]
+    columns = "--target y --coords x,z --models a,b,c --method ridge-stacking".split()
+    words = {
+        "run": run,
+        "run in processes": [*run, "--jobs", "2"],
+        "report": ["report", str(out)],
+        "fit": ["fit", "table.csv", *columns, "--out", str(folder / "fitted")],
+    }[kind]
+    code = "import sys; from dirimix.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    return [sys.executable, "-c", code, *words, "--quiet"]
+
+
+def start(argv: list[str], folder: Path, **more: object) -> subprocess.Popen[str]:
+    """A command in a session of its own."""
+    return subprocess.Popen(
+        argv, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, **more,  # pyright: ignore[reportArgumentType, reportCallIssue]
+    )  # fmt: skip
+
+
+def finish(argv: list[str], folder: Path, **more: object) -> tuple[int, str]:
+    """Run a command to its end: its exit code and what it said."""
+    process = start(argv, folder, **more)
+    _, said = process.communicate(timeout=600)
+    return process.returncode, said
+
+
+def survivors(session: int) -> list[int]:
+    """Processes of a session that are still there, after a while at most."""
+    for _ in range(50):
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.append(int(path.parent.name))
+        if not found:
+            return []
+        time.sleep(0.2)
+    return found
+
+
+def results(out: Path) -> dict[str, bytes]:
+    """What must come out the same: all but times."""
+    names = [p for p in out.glob("*.csv") if p.name != "sampling.csv"] + [out / "scores.json"]
+    return {p.name: p.read_bytes() for p in names}
+
+
+def check(holds: bool, what: str) -> None:
+    """End the proof where it fails."""
+    if not holds:
+        raise SystemExit(f"failed: {what}")
+
+
+def killed(kind: str, folder: Path, rng: random.Random, longest: float) -> str:
+    """One command, ended at a random moment; the name of the signal, or nothing if it was late."""
+    process = start(command(kind, folder, folder / "out"), folder)
+    number = rng.choice(SIGNALS)
+    try:
+        process.wait(rng.uniform(0.2, 1.1) * longest)
+    except subprocess.TimeoutExpired:
+        process.send_signal(number)
+    _, said = process.communicate(timeout=PATIENCE)
+    check("Traceback" not in said, f"{kind}: {said}")
+    check(not survivors(process.pid), f"{kind}: processes outlive {number.name}")
+    if process.returncode in (0, 3):
+        return ""
+    expected = -number if number == signal.SIGKILL else 128 + number
+    # before Python has set up its handlers a signal ends it by itself
+    check(process.returncode in (expected, -number), f"{kind}: code {process.returncode}, {said}")
+    if number != signal.SIGKILL:
+        parts = [p for p in folder.iterdir() if p.name.endswith(".part")]
+        check(kind != "fit" or not parts, f"{kind}: {parts} are left after {number.name}")
+    return number.name
+
+
+def kills(count: int, seed: int) -> list[tuple[str, int, int]]:
+    """End so many commands: kinds of interruption, how many, folders that were finished after."""
+    rng, tally, chains = random.Random(seed), Counter[str](), 0
+    with tempfile.TemporaryDirectory() as scratch:
+        whole = Path(scratch, "whole")
+        whole.mkdir()
+        make(whole)
+        longest = {}
+        for kind in ("run", "run in processes", "report", "fit"):
+            begun = time.monotonic()
+            code, said = finish(command(kind, whole, whole / "out"), whole)
+            check(code == 0, f"{kind}: {code}, {said}")
+            longest[kind] = time.monotonic() - begun
+            if kind == "run":
+                reference = results(whole / "out")
+        longest["run in processes"] = longest["run"]
+        while sum(tally.values()) < count:
+            folder = Path(scratch, f"chain {chains} é")
+            folder.mkdir()
+            make(folder)
+            check(finish(command("fit", folder, folder / "out"), folder)[0] == 0, "fit")
+            for _ in range(min(PER_CHAIN, count - sum(tally.values()))):
+                kinds = ["run", "run in processes", "fit"]
+                if (folder / "out" / "manifest.json").is_file():
+                    kinds.append("report")
+                kind = rng.choice(kinds)
+                name = killed(kind, folder, rng, longest[kind])
+                if name:
+                    tally[f"{kind}, {name}"] += 1
+                sys.stderr.write(f"\r{sum(tally.values())} of {count} kills")
+                code, said = finish(predict(folder), folder)
+                check(code == 0, f"a fit is lost after {kind}, {name}: {said}")
+            code, said = finish(command("run", folder, folder / "out"), folder)
+            check(code == 0, f"run --resume: {code}, {said}")
+            check(results(folder / "out") == reference, "results differ after interruptions")
+            check(finish(command("fit", folder, folder / "out"), folder)[0] == 0, "fit again")
+            left = [p.name for p in folder.iterdir() if p.name.startswith(".")]
+            check(not left, f"left behind: {left}")
+            chains += 1
+            shutil.rmtree(folder)
+    return [(kind, n, chains) for kind, n in sorted(tally.items())]
+
+
+def predict(folder: Path) -> list[str]:
+    """What reads the fit of a folder."""
+    run = command("report", folder, folder)[:3]
+    return [*run, "predict", "fitted", "table.csv", "--out", "p.parquet", "--quiet"]
+
+
+def full_disks() -> list[tuple[str, int, int]]:
+    """A run and a fit on file systems of many sizes, which are then made larger."""
+    done = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        whole, small = Path(scratch, "whole"), Path(scratch, "small")
+        for folder in (whole, small):
+            folder.mkdir()
+        make(whole)
+        check(finish(command("run", whole, whole / "out"), whole)[0] == 0, "run")
+        reference = results(whole / "out")
+        for kilobytes in (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024):
+            mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(small)]
+            if os.getuid() or subprocess.run(mount, check=False).returncode:
+                return [("full disk: no rights to mount", 0, 0)]
+            try:
+                make(small)
+                for kind in ("fit", "run"):
+                    code, said = finish(command(kind, small, small / "out"), small)
+                    words = said.strip().splitlines()
+                    fine = code == 0 or (code == 1 and len(words) == 1)
+                    check(fine, f"{kind} on {kilobytes} kB: code {code}, {said}")
+                    check(not list(small.rglob("*.part")), f"{kind} on {kilobytes} kB: left a part")
+                    done += code == 1
+                larger = "mount -o remount,size=64m".split()
+                subprocess.run([*larger, str(small)], check=True)
+                for kind in ("fit", "run"):
+                    code, said = finish(command(kind, small, small / "out"), small)
+                    check(code == 0, f"{kind} after {kilobytes} kB: code {code}, {said}")
+                check(results(small / "out") == reference, "results differ after a full disk")
+            finally:
+                subprocess.run(["umount", str(small)], check=True)
+    return [("full disk", done, done)]
+
+
+def read_only() -> list[tuple[str, int, int]]:
+    """A local mixture from sources that cannot be written to, without a home, in the C locale."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, "no home é")
+        folder.mkdir()
+        make(folder)
+        (folder / "numpy.py").write_text("raise SystemExit('the working folder is imported')")
+        words = "fit table.csv --target y --coords x,z --models a,b,c --method lbmm-gpd".split()
+        few = "--chains 2 --draws 40 --warmup 40 --allow-unconverged --quiet".split()
+        code = "import sys; sys.path.pop(0); from dirimix.cli.main import main"
+        run = [sys.executable, "-c", f"{code}; sys.exit(main(sys.argv[1:]))"]
+        mount = f"mount --bind {SOURCES} {SOURCES} && mount -o remount,bind,ro {SOURCES} && exec"
+        argv = ["unshare", "-m", "bash", "-c", f'{mount} "$@"', "bash"]
+        bare = {"PATH": "/usr/bin:/bin", "HOME": "/proc/none", "LC_ALL": "C", "PYTHONSAFEPATH": "1"}
+        usual, other = ([*run, *words, *few, "--out", out] for out in ("usual", "bare"))
+        code, said = finish(usual, folder)
+        check(code == 0, said)
+        if os.getuid():
+            return [("read-only package: no rights to mount", 0, 0)]
+        code, said = finish([*argv, *other], folder, env=bare)
+        # so few draws have not converged, and nothing else is to be said
+        lines = [line for line in said.splitlines() if "not converged" not in line]
+        check(code == 0 and not lines, f"read-only package: code {code}, {lines}")
+        # a program that was kept and one that was just compiled draw the same numbers
+        check(
+            results(folder / "usual") == results(folder / "bare"), "results differ without a home"
+        )
+    return [("read-only package, no home, C locale", 1, 1)]
+
+
+def main() -> None:
+    """All proofs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    rows = [*kills(arguments.kills, arguments.seed), *full_disks(), *read_only()]
+    with (FOLDER / "interruptions.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("interruption", "times", "finished_after"))
+        writer.writerows(rows)
+    for row in rows:
+        print(*row, sep=", ")
+
+
+if __name__ == "__main__":
+    main()
