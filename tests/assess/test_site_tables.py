@@ -76,6 +76,7 @@ def test_the_main_method_is_chosen_before_any_score():
     assert main_method(["equal", "lbmm-gpd", "lbmm-gld", "lbmm-gpd+gp"]) == "lbmm-gpd"
     assert main_method(["equal", "gbmm-l", "gbmm-d@wide"]) == "gbmm-l"
     assert main_method(["equal", "gbmm-d+gp"]) == "gbmm-d+gp"
+    assert main_method(["lbmm-lgp", "lbmm-lgp+delta"]) == "lbmm-lgp"
     assert main_method(["raw", "equal", "bma-laplace"]) is None
 
 

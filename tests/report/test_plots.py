@@ -31,10 +31,11 @@ def test_groups_have_colours_and_their_members_dashes_and_marks():
         assert len({(str(look.dash), look.marker) for look in members}) == len(members)
 
 
-def test_variants_of_a_method_are_hollow():
-    plain, corrected = method_look("gbmm-d"), method_look("gbmm-d+gp")
-    assert (corrected.colour, corrected.marker) == (plain.colour, plain.marker)
-    assert (plain.face, corrected.face) == (plain.colour, "none")
+@pytest.mark.parametrize("name", ["gbmm-d+gp", "gbmm-d@wide", "lbmm-lgp+delta", "raw+contrast@b"])
+def test_variants_of_a_method_are_hollow(name):
+    plain, variant = method_look(name.partition("+")[0].partition("@")[0]), method_look(name)
+    assert (variant.colour, variant.marker) == (plain.colour, plain.marker)
+    assert (plain.face, variant.face) == (plain.colour, "none")
     assert not method_look("a name of another program").hollow
 
 

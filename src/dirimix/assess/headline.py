@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from dirimix.methods import GLOBAL, LOCAL, SIMPLE, parse_method
+from dirimix.methods import GLOBAL, LOCAL, METHODS, SIMPLE, parse_method
 
 _FIRST = "lbmm-gpd"  # what this package is made for; elsewhere the last local method of the study
 
@@ -19,7 +19,7 @@ def main_method(methods: Iterable[str]) -> str | None:
     'lbmm-gld'
     """
     choices = [parse_method(name) for name in methods]
-    plain = [c for c in choices if not c.corrected and not c.label]
+    plain = [c for c in choices if c.name in METHODS]
     for found in (plain, choices):
         names = [c.name for c in found]
         if _FIRST in names:

@@ -1,5 +1,6 @@
 """The look of figures: colours of methods, labels of columns, grids of panels, colour bars."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,8 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
 
-from dirimix.errors import InputError
-from dirimix.methods import AVERAGING, GLOBAL, LOCAL, METHODS, SIMPLE, SINGLE, parse_method
+from dirimix.methods import AVERAGING, GLOBAL, LOCAL, METHODS, SIMPLE, SINGLE
 
 FOREGROUND = "#555b66"  # text and frames
 MUTED = "#8a8f98"  # what is there for comparison
@@ -93,19 +93,13 @@ def with_unit(label: str, unit: str | None) -> str:
 
 def method_look(name: str) -> MethodLook:
     """The look of a method, the same in every figure; plain for a name that is no method."""
-    try:
-        choice = parse_method(name)
-    except InputError:
+    base = re.split(r"[+@]", name)[0]  # without what is put in front of the method, or a label
+    if base not in METHODS:
         return MethodLook(MUTED, _DASHES[0], _MARKERS[0], False)
-    base = next(key for key, method in METHODS.items() if method is choice.method)
-    group = [key for key, method in METHODS.items() if method.group == choice.method.group]
-    place = group.index(base)
-    return MethodLook(
-        GROUP_COLOURS[choice.method.group],
-        _DASHES[place % len(_DASHES)],
-        _MARKERS[place % len(_MARKERS)],
-        name != base,
-    )
+    own = METHODS[base].group
+    place = [key for key, method in METHODS.items() if method.group == own].index(base)
+    dash, marker = _DASHES[place % len(_DASHES)], _MARKERS[place % len(_MARKERS)]
+    return MethodLook(GROUP_COLOURS[own], dash, marker, name != base)
 
 
 def style_axes(axes: Axes) -> Axes:
