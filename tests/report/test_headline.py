@@ -48,6 +48,11 @@ def test_a_best_that_stands_apart_is_alone():
     assert best(study(ranking=clear), {}).verdict == "alone"
 
 
+def test_a_best_that_has_not_converged_is_no_success():
+    methods = [{"method": "lbmm-gpd", "converged": False}]
+    assert best(study(methods=methods), {}).state == "bad"
+
+
 def test_too_few_rows_tell_nothing():
     few = [row | {"difference_lo": None, "difference_hi": None} for row in ORDER]
     tile = best(study(ranking=few), {})

@@ -147,9 +147,10 @@ def best(numbers: Row, labels: Mapping[str, str]) -> Tile | None:
         f"not told apart from it: {joined(near)}" if near else "told apart from all others"
     )
     lines.append(f"{len(others)} comparisons with the best were made, each with its own 90 % band")
-    verdict = "not alone" if near else "alone"
-    return Tile("Best prediction", MIND if near else GOOD, verdict, row_label(first, labels),
-                tuple(lines))  # fmt: skip
+    state, verdict = (MIND, "not alone") if near else (GOOD, "alone")
+    if any(m["method"] == first["method"] and not m["converged"] for m in numbers["methods"]):
+        state, verdict = BAD, "the first has not converged"
+    return Tile("Best prediction", state, verdict, row_label(first, labels), tuple(lines))
 
 
 def against_simple(numbers: Row) -> Tile | None:

@@ -72,11 +72,10 @@ function showTip(tip, box, svg, place) {
   tip.replaceChildren(element("strong", {}, siteText(place.i)), document.createElement("br"),
     [...rows, ...(weights ? [`weights: ${weights}`] : [])].join("\n"));
   const scale = svg.getBoundingClientRect().width / svg.width.baseVal.value;
-  const left = svg.offsetLeft ?? 0;
   const x = svg.getBoundingClientRect().left - box.getBoundingClientRect().left + place.x * scale;
   const y = svg.getBoundingClientRect().top - box.getBoundingClientRect().top + place.y * scale;
   const room = box.clientWidth - tip.offsetWidth - 4;
-  tip.style.left = `${Math.max(0, Math.min(x + 14, room)) + left}px`;
+  tip.style.left = `${Math.max(0, Math.min(x + 14, room))}px`;
   tip.style.top = `${y + 16}px`;
 }
 
