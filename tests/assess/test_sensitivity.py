@@ -53,7 +53,7 @@ def test_a_wide_prior_does_not_matter_and_a_narrow_one_pulls():
     narrow = sensitivity_tables(conjugate(0.5, 2.0)[0])["sensitivity"].iloc[0]
     assert wide["prior_sensitivity"] < 0.01 < 0.1 < narrow["prior_sensitivity"]
     assert wide["reading"] == "the prior does not matter"
-    assert narrow["reading"] == "prior and data pull apart"
+    assert narrow["reading"] == "prior and data disagree"
 
 
 def test_a_log_prior_of_other_draws_moves_nothing():

@@ -5,7 +5,7 @@ density to the power p - 1. Two tables come of it:
 
 - `sensitivity`: how fast each marginal posterior changes with p at p = 1 (ArviZ's measure, a
   distance between distributions per doubling of the power). Above 0.05 the prior matters; if the
-  likelihood's own value is above it too, the two pull apart.
+  likelihood's own value is above it too, the two disagree.
 - `power_scaling`: where each posterior mean goes for p = 1/2 and p = 2. Where the Pareto shape k
   of the weights exceeds 0.7 the new posterior is too far from the old: fit again instead.
 
@@ -79,7 +79,7 @@ def _reading(prior: float, likelihood: float) -> str:
     """What the two sensitivities say together."""
     if not prior > _MATTERS:
         return "the prior does not matter"
-    return "prior and data pull apart" if likelihood > _MATTERS else "the prior decides"
+    return "prior and data disagree" if likelihood > _MATTERS else "the prior decides"
 
 
 def _power_scaling(tree: xr.DataTree) -> pd.DataFrame:
