@@ -158,6 +158,16 @@ def test_links_lead_somewhere(page):
     assert dead_links(page, "[a](nowhere.md) [b](#no-heading)") == ["nowhere.md", "#no-heading"]
 
 
+def test_every_page_is_in_the_contents_of_the_site():
+    trees = [folder / "index.md" for folder in (DOCS, DOCS / "gallery")]
+    listed = set()
+    for index in trees:
+        for tree in re.findall(r"```{toctree}\n(.*?)```", index.read_text(), re.DOTALL):
+            names = [line for line in tree.splitlines() if line and not line.startswith(":")]
+            listed |= {index.parent / f"{name}.md" for name in names}
+    assert listed | {DOCS / "index.md"} == {page for page in PAGES if DOCS in page.parents}
+
+
 def test_make_targets_exist():
     made = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     shown = [b.text for page in PAGES for b in blocks(page) if b.language == "sh"]

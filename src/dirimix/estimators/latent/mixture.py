@@ -59,8 +59,8 @@ class LatentMixture(AbstractSampledMixture):
         contrast_scale: Prior mean of the size of signed departures.
         chains: Independent chains.
         draws: Draws kept from each; of 'laplace' the draws of all.
-        warmup, kernel, trajectory, min_ess, max_seconds, noise_prior, y_scale, random_state,
-            progress: As those of `LocalDirichletMixture`.
+        warmup, kernel, trajectory, min_ess, max_seconds: As those of `LocalDirichletMixture`.
+        noise_prior, y_scale, random_state, progress: As those of `LocalDirichletMixture`.
 
     Attributes:
         latents_: Draws of all latents that prediction uses, by name, (s, ...).
