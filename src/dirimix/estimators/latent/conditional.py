@@ -18,12 +18,13 @@ from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Float
 
 from dirimix.estimators.fields.field import Params
+from dirimix.estimators.latent import spd
 from dirimix.estimators.latent.posterior import LatentPosterior
 from dirimix.table.selection import observed
 
 _MAX_STEPS = 60
 _MAX_HALVINGS = 12
-_SETTLED = 1e-9  # nats that a step gains, after which there is no other
+_ROUNDING = 1e-9  # nats that a step may lose
 
 
 class Around(NamedTuple):
@@ -33,7 +34,7 @@ class Around(NamedTuple):
         pull: a, (n, L): the fields are their prior covariance times a.
         slope: J, (n, L).
         root: Roots of the noise's precisions, (n,).
-        factor: Cholesky factor of I + root Q root.
+        inner: I + root Q root, (n, n).
         log_likelihood: Of all observations.
         energy: u' cov^-1 u.
     """
@@ -41,7 +42,7 @@ class Around(NamedTuple):
     pull: Array
     slope: Array
     root: Array
-    factor: Array
+    inner: Array
     log_likelihood: Array
     energy: Array
 
@@ -78,8 +79,14 @@ class Conditional:
         """The pull of fields that are 0."""
         return np.zeros((len(self.posterior.table.x), sum(g.count for g in self.posterior.groups)))
 
-    def settle(self, p: Params, pull: Array) -> Array:
-        """The pull at the mode of the fields, by damped Gauss-Newton steps."""
+    def settle(self, p: Params, pull: Array, gain: float = 1e-8) -> Array:
+        """The pull at the mode of the fields, by damped Gauss-Newton steps.
+
+        Args:
+            p: Hyperparameters.
+            pull: Where to begin.
+            gain: In nats; after a step that gains less there is no other.
+        """
         post, units = self.posterior, self.covariances(p)
         y, variance = jnp.asarray(observed(post.table)), post.noise.variance(p, post.table.y_err)
 
@@ -91,9 +98,9 @@ class Conditional:
         def target(u: Array) -> Array:
             residual, slope = y - post.mean(u), post.slope(u)
             root = jnp.sqrt(post.noise.precision(residual, variance))
-            factor = self._factor(p, units, slope, root)
             aim = residual + jnp.sum(slope * u, axis=1)
-            return slope * (root * cho_solve((factor, True), root * aim))[:, None]
+            solved = spd.solve(self.inner(p, units, slope, root), root * aim)
+            return slope * (root * solved)[:, None]
 
         def step(state: tuple) -> tuple:
             pull, top, u, _, count = state
@@ -104,7 +111,7 @@ class Conditional:
                 return trial, *height(trial)
 
             def worse(inner: tuple) -> Array:
-                return ~(inner[3] >= top) & (inner[1] < _MAX_HALVINGS)
+                return ~(inner[3] >= top - _ROUNDING) & (inner[1] < _MAX_HALVINGS)
 
             def shorten(inner: tuple) -> tuple:
                 share = inner[0] * 0.4
@@ -113,21 +120,22 @@ class Conditional:
             _, _, trial, value, moved = jax.lax.while_loop(
                 worse, shorten, (jnp.ones(()), 0, *at(jnp.ones(())))
             )
-            better = value >= top
+            better = value >= top - _ROUNDING  # rounding may lose some
             pull = jnp.where(better, trial, pull)
             gain = jnp.where(better, value - top, 0.0)
             return pull, jnp.where(better, value, top), jnp.where(better, moved, u), gain, count + 1
 
         def unsettled(state: tuple) -> Array:
-            return (state[3] > _SETTLED) & (state[4] < _MAX_STEPS)
+            return (state[3] > gain) & (state[4] < _MAX_STEPS)
 
         top, u = height(pull)
         begin = (pull, top, u, jnp.asarray(jnp.inf), 0)
         return jax.lax.while_loop(unsettled, step, begin)[0]
 
-    def _factor(self, p: Params, units: list[Array | None], slope: Array, root: Array) -> Array:
+    def inner(self, p: Params, units: list[Array | None], slope: Array, root: Array) -> Array:
+        """I + root Q root, (n, n)."""
         own = root[:, None] * self.projected(p, units, slope) * root
-        return jnp.linalg.cholesky(jnp.eye(len(root)) + own)
+        return jnp.eye(len(root)) + own
 
     def around(self, p: Params, pull: Array) -> Around:
         """The law around a settled pull; a last step makes it a function of `p`."""
@@ -137,20 +145,21 @@ class Conditional:
         residual, slope = y - post.mean(u), post.slope(u)
         root = jnp.sqrt(post.noise.precision(residual, variance))
         aim = residual + jnp.sum(slope * u, axis=1)
-        solved = cho_solve((self._factor(p, units, slope, root), True), root * aim)
+        solved = spd.solve(self.inner(p, units, slope, root), root * aim)
         pull = slope * (root * solved)[:, None]
         u = self.fields(p, units, pull)
         slope = post.slope(u)
         root = jnp.sqrt(post.noise.information(variance))
-        factor = self._factor(p, units, slope, root)
+        inner = self.inner(p, units, slope, root)
         fit = jnp.sum(post.noise.log_likelihood(y - post.mean(u), variance))
-        return Around(pull, slope, root, factor, fit, jnp.sum(pull * u))
+        return Around(pull, slope, root, inner, fit, jnp.sum(pull * u))
 
     def log_marginal(self, p: Params, pull: Array) -> Array:
         """Laplace's log density of the observations and the hyperparameters."""
         law = self.around(p, pull)
-        spread = jnp.sum(jnp.log(jnp.diag(law.factor)))
-        return law.log_likelihood - 0.5 * law.energy - spread + self.posterior.log_prior_hyper(p)
+        spread = spd.log_determinant(law.inner)
+        fit = law.log_likelihood - 0.5 * (law.energy + spread)
+        return fit + self.posterior.log_prior_hyper(p)
 
     def draw(self, key: Array, p: Params, pull: Array, count: int) -> tuple[Array, Array]:
         """Draws of the normal latents from the law around the mode, and their log ratios.
@@ -166,24 +175,23 @@ class Conditional:
             the law, each given the hyperparameters, (s,).
         """
         post, law = self.posterior, self.around(p, pull)
-        shapes = post.normal_shapes()
-        size = sum(prod(s) for s in shapes.values())
+        size = sum(prod(s) for s in post.normal_shapes().values())
 
         def fields(z: Array) -> Array:
-            return post.fields(p | post.unravel(z, shapes))
+            return post.normal_fields(p, z)
 
-        adjoint = jax.linear_transpose(fields, jnp.zeros(size))
+        adjoint = post.adjoint(p)
         y, variance = jnp.asarray(observed(post.table)), post.noise.variance(p, post.table.y_err)
-        n = len(y)
+        n, factor = len(y), jnp.linalg.cholesky(law.inner)
         # the data of a linear problem whose mean is the mode: pull = slope * weights
         norm = jnp.sum(law.slope**2, axis=1)
         weights = jnp.sum(law.pull * law.slope, axis=1) / jnp.where(norm == 0, 1.0, norm)
-        (centre,) = adjoint(law.slope * weights[:, None])
+        centre = adjoint(law.slope * weights[:, None])
         spread = jnp.sum(law.slope * fields(centre), axis=1)
         data = spread + weights / law.root**2
         constant = (
             0.5 * n * jnp.log(2 * jnp.pi)
-            + jnp.sum(jnp.log(jnp.diag(law.factor)))
+            + jnp.sum(jnp.log(jnp.diag(factor)))
             - jnp.sum(jnp.log(law.root))
             + 0.5 * weights @ data
         )
@@ -193,8 +201,8 @@ class Conditional:
             prior = jax.random.normal(key_latent, (size,))
             noise = jax.random.normal(key_noise, (n,)) / law.root
             off = jnp.sum(law.slope * fields(prior), axis=1) + noise
-            back = law.root * cho_solve((law.factor, True), law.root * off)
-            z = centre + prior - adjoint(law.slope * back[:, None])[0]
+            back = law.root * cho_solve((factor, True), law.root * off)
+            z = centre + prior - adjoint(law.slope * back[:, None])
             u = fields(z)
             gap = (data - jnp.sum(law.slope * u, axis=1)) * law.root
             linear = jnp.sum(jnp.log(law.root)) - 0.5 * (n * jnp.log(2 * jnp.pi) + gap @ gap)

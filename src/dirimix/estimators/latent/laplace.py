@@ -24,11 +24,14 @@ from dirimix.sampling.convergence import Fault, Verdict
 from dirimix.sampling.sampler import Sample
 
 MAX_K = 0.7
-_DIFFERENCE = 1e-3  # of the hyperparameters, for their curvature
+_DIFFERENCE = 1e-2  # of the hyperparameters, for their curvature
 _INFORMED = 0.1  # variance of the noise's field, summed over sites, below which data say nothing
 _PER_HYPER = 8  # draws of the fields for each of the hyperparameters
 _FLATTEST = 0.05  # smallest curvature taken from the mode; the priors' own is about 1
 _ITERATIONS = 300
+_GAIN = 1e-9  # of a step of the search, relative to the value, below which it ends
+_ROUGH_GAIN = 1e-5  # the same where only the mode is wanted
+_SETTLED = 1e-3  # nats, of the fields' mode: a last step comes on top
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Approximation:
         pull: The fields' pull there.
         seconds: Wall time.
         gradients: Gradients taken.
+        at_mode: Whether the hyperparameters are at their mode in every draw.
     """
 
     draws: np.ndarray
@@ -54,9 +58,13 @@ class Approximation:
     pull: np.ndarray
     seconds: float
     gradients: int
+    at_mode: bool
 
     def verdict(self) -> Verdict:
         """Whether the approximation may be read as an answer."""
+        if self.at_mode:
+            words = "hyperparameters and noise are at their mode, as if they were known"
+            return Verdict((Fault("approximation", words),))
         if self.k <= MAX_K:
             return Verdict(())
         words = (
@@ -77,7 +85,7 @@ class Approximation:
             "gradients": self.gradients,
             "seconds": self.seconds,
             "converged": verdict.converged,
-            "kernel": "laplace",
+            "kernel": "mode" if self.at_mode else "laplace",
             **nothing,
             "ended": "draws",
             "reasons": list(verdict.reasons),
@@ -116,7 +124,7 @@ class Marginal:
         shapes = posterior.hyper_shapes()
 
         def settle(flat: jax.Array, pull: jax.Array) -> jax.Array:
-            return self.conditional.settle(posterior.unravel(flat, shapes), pull)
+            return self.conditional.settle(posterior.unravel(flat, shapes), pull, _SETTLED)
 
         def value(flat: jax.Array, pull: jax.Array) -> jax.Array:
             return self.conditional.log_marginal(posterior.unravel(flat, shapes), pull)
@@ -139,7 +147,7 @@ class Marginal:
 
 
 def approximate(
-    posterior: LatentPosterior, draws: int, seed: int, start: np.ndarray | None = None
+    posterior: LatentPosterior, draws: int, seed: int, *, at_mode: bool = False
 ) -> Approximation:
     """Draws of all latents, resampled by their importance weights where these can be trusted.
 
@@ -147,15 +155,18 @@ def approximate(
         posterior: What is approximated.
         draws: Number of draws, s.
         seed: Same seed, same draws.
-        start: Hyperparameters to begin the search with; by default the posterior's own.
+        at_mode: Whether the hyperparameters and the noise stay at their mode in every draw.
     """
     began = time.perf_counter()
     with jax.enable_x64(True):
         marginal = Marginal(posterior)
-        begin = posterior.start_hyper() if start is None else start
-        options = {"maxiter": _ITERATIONS, "ftol": 1e-9}
+        options = {"maxiter": _ITERATIONS, "ftol": _ROUGH_GAIN if at_mode else _GAIN}
+        begin = posterior.start_hyper()
         found = minimize(marginal.loss, begin, jac=True, method="L-BFGS-B", options=options)
-        root = _root_covariance(marginal, found.x)
+        if at_mode:
+            root = np.zeros((len(found.x), 0))
+        else:
+            root = _root_covariance(marginal, found.x)
         latents, ratios = _draw(marginal, found.x, root, draws, seed)
     smooth, k = array_stats.psislw(-ratios, axis=-1)[:2]
     weights, k = np.exp(smooth - smooth.max()), float(np.max(k))
@@ -171,25 +182,31 @@ def approximate(
         marginal.pull,
         time.perf_counter() - began,
         marginal.gradients,
+        at_mode,
     )
 
 
 def _root_covariance(marginal: Marginal, mode: np.ndarray) -> np.ndarray:
     """A root of the covariance of the hyperparameters, (d, d), by differences of the gradient."""
     informed, rest = _informed(marginal.posterior)
+    own = informed.T @ _slopes(marginal, mode, informed)
+    values, vectors = np.linalg.eigh((own + own.T) / 2)
+    scale = 1 / np.sqrt(np.maximum(values, _FLATTEST))
+    # what no data inform keeps its prior, standard normal
+    return np.hstack([informed @ (vectors * scale), rest])
+
+
+def _slopes(marginal: Marginal, mode: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Differences of the loss's gradient along orthonormal directions, (d, r), (d, r)."""
     pull, columns = marginal.pull, []
-    for direction in informed.T:
+    for direction in directions.T:
         slopes = []
         for side in (1, -1):
             marginal.pull = pull
             slopes.append(marginal.loss(mode + side * _DIFFERENCE * direction)[1])
         columns.append((slopes[0] - slopes[1]) / (2 * _DIFFERENCE))
     marginal.pull = pull
-    own = informed.T @ np.column_stack(columns)
-    values, vectors = np.linalg.eigh((own + own.T) / 2)
-    scale = 1 / np.sqrt(np.maximum(values, _FLATTEST))
-    # what no data inform keeps its prior, standard normal
-    return np.hstack([informed @ (vectors * scale), rest])
+    return np.column_stack(columns)
 
 
 def _informed(posterior: LatentPosterior) -> tuple[np.ndarray, np.ndarray]:

@@ -32,7 +32,7 @@ from dirimix.table.table import Table
 
 _KEPT = 1000  # draws that prediction uses
 _HEAVY = 1000  # sites times models, from where processes pay
-INFERENCE = ("hmc", "laplace")
+INFERENCE = ("hmc", "laplace", "mode")
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -52,13 +52,14 @@ class LatentMixture(AbstractSampledMixture):
         tails: 'normal' or 'student'.
         discrepancy: 'none', 'delta' (a Gaussian process that is added) or 'contrast' (signed
             departures of the weights along the models' differences).
-        inference: 'hmc', exact, or 'laplace', an approximation of seconds; `sampling_` has its k.
+        inference: 'hmc', exact; 'laplace', an approximation; `sampling_` has its k; 'mode', the
+            same with hyperparameters and noise at their mode, quick and for comparisons only.
         degrees: Degrees of freedom of Student's t.
         noise_sd: Prior standard deviation of the log noise variance over the map.
         delta_scale: Prior mean of the discrepancy's amplitude, in units of `y_scale`.
         contrast_scale: Prior mean of the size of signed departures.
         chains: Independent chains.
-        draws: Draws kept from each; of 'laplace' the draws of all.
+        draws: Draws kept from each chain; of the approximations, all draws.
         warmup, kernel, trajectory, min_ess, max_seconds: As those of `LocalDirichletMixture`.
         noise_prior, y_scale, random_state, progress: As those of `LocalDirichletMixture`.
 
@@ -147,7 +148,9 @@ class LatentMixture(AbstractSampledMixture):
         """Draws by Laplace's approximation, as those of one chain."""
         refuse_answers(table)
         self.priors_ = {**self._priors(), **noise_words(self._noise(), self.scale_)}
-        found = approximate(self.model_, self.draws, self.random_state)
+        found = approximate(
+            self.model_, self.draws, self.random_state, at_mode=self.inference == "mode"
+        )
         verdict = found.verdict()
         sample = as_sample(
             self.model_, found, lambda d: posterior.diagnose(self._checked(d, table))

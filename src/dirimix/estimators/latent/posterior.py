@@ -6,10 +6,12 @@ w(x) comes from latent fields (`weights`), the sum is a discrepancy: one field w
 field a model along the models' contrasts. All fields are Gaussian given their hyperparameters.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -76,6 +78,16 @@ class LatentPosterior:
         """All fields of the mean at the training sites."""
         none = jnp.zeros((len(self.table.x), 0))
         return jnp.concatenate([none, *(g.values(p) for g in self.groups)], axis=1)
+
+    def normal_fields(self, p: Params, z: Array) -> Float[Array, "n L"]:
+        """All fields of the mean from its flat latents, hyperparameters given."""
+        return self.fields(p | self.unravel(z, self.normal_shapes()))
+
+    def adjoint(self, p: Params) -> Callable[[Float[Array, "n L"]], Array]:
+        """The transpose of that: to the flat latents, from the fields."""
+        size = sum(prod(s) for s in self.normal_shapes().values())
+        back = jax.linear_transpose(lambda z: self.normal_fields(p, z), jnp.zeros(size))
+        return lambda a: back(a)[0]
 
     @property
     def n_weights(self) -> int:
