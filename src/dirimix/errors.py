@@ -40,6 +40,10 @@ class TableWarning(UserWarning):
     """Something in a table is probably not meant as it stands; the message says what to do."""
 
 
+class ChoiceNote(UserWarning):
+    """A method was chosen by its scores; the message says by how much, and against what."""
+
+
 class ScaleWarning(UserWarning):
     """The noise scale that was given is far from that of the data; the message says how far."""
 

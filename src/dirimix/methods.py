@@ -111,6 +111,7 @@ class Method:
 
 
 _LATENT = ".latent.mixture.LatentMixture"
+_STACKED = ".stacking.stacked.StackedMixture"
 METHODS: dict[str, Method] = {
     "raw": Method(
         "every model by itself, with its noise",
@@ -166,6 +167,18 @@ METHODS: dict[str, Method] = {
         {"weights": "free-gp", "discrepancy": "none"},
         local=True,
         weights="free-gp",
+    ),
+    "stacked": Method(
+        "a mixture of methods' predictive densities by held-out regions",
+        _STACKED,
+        {"choose": "stack"},
+        local=True,
+    ),
+    "auto": Method(
+        "the method that predicts held-out regions best, or the stack of all",
+        _STACKED,
+        {"choose": "best"},
+        local=True,
     ),
 }
 

@@ -24,6 +24,7 @@ OPTIONS = {
     "RidgeStacking": {"n_draws": 20},
     "SimplexLeastSquares": {},
     "SingleModel": {"model": "a"},
+    "StackedMixture": {"candidates": ["equal", "simplex-ls"], "regions": 2},
 }
 MIXTURES = list(OPTIONS)
 EVERY = [*MIXTURES, "GPCorrection"]

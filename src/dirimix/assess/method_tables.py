@@ -85,6 +85,8 @@ def _fit_tables(fitted: FittedMethod) -> Tables:
         report = member.fit_report()
         if report.evidence is not None:
             parts["evidence"].append(report.evidence)
+        if report.candidates is not None:
+            parts["candidates"].append(report.candidates)
         if report.diagnostics is not None:
             own = report.diagnostics
             named = f"{model}: " + own["parameter"] if model else own["parameter"]

@@ -109,8 +109,13 @@ TABLES = {
     ),
     "sampling": Table(
         "how posteriors were sampled",
-        "model chains draws warmup divergences gradients seconds converged kernel step_size "
-        "acceptance bfmi ended reasons k",
+        "chains draws warmup divergences gradients seconds converged kernel step_size "
+        "acceptance bfmi ended reasons k model",
+    ),
+    "candidates": Table(
+        "the methods that a stack or a choice compared on held-out regions",
+        "candidate n log_score difference difference_lo difference_hi chosen weight weight_lo "
+        "weight_hi",
     ),
     "threshold": Table(
         "the probability of being above a level at every site",

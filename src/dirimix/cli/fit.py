@@ -31,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     methods = ", ".join(METHODS)
     parser.add_argument(
         "--method",
-        required=True,
+        default="auto",
         metavar="METHOD",
-        help=f"one of {methods}; with +gp, of corrected models",
+        help=f"one of {methods} (default: auto); with +gp, of corrected models",
     )
     options.add_reading(parser)
     parser.add_argument("--rows", choices=("all", "complete"), default="all", help="rows to use")

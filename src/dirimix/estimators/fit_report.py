@@ -30,6 +30,7 @@ class FitReport:
         sampling: How the posterior was sampled, by column of sampling.csv.
         reasons: Why the result has not converged; empty if it has.
         siblings: The same fit with other weights, made when asked for, by the name of these.
+        candidates: Frame of the methods that were compared on held-out regions, one line each.
         site_law: The law of a repeated observation at every training site.
     """
 
@@ -42,6 +43,7 @@ class FitReport:
     sampling: Mapping[str, Any] | None = None
     reasons: tuple[str, ...] = ()
     siblings: Mapping[str, Callable[[], "AbstractMixture"]] = field(default_factory=dict)
+    candidates: pd.DataFrame | None = None
     site_law: Callable[[], PredictiveLaw] | None = None
 
     def _repr_html_(self) -> str:

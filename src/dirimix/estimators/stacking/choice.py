@@ -1,0 +1,121 @@
+"""What held-out regions say of candidates: scores, what cannot be told apart, who is chosen."""
+
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from dirimix._arrays import Floats, Indices
+from dirimix.estimators.stacking.weights import (
+    resampled_weights,
+    stacked_log_score,
+    stacking_weights,
+)
+from dirimix.laws.bootstrap import Bootstrap
+
+_BOOT = 1000
+STACK = "stacked"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Log densities of the training rows, each under fits that had not seen its region.
+
+    Attributes:
+        names: Of the J candidates.
+        log_density: (n, J).
+        regions: The region of each row, (n,).
+        clusters: Smaller parts of them, which are resampled together, (n,).
+        seed: Of the resamples.
+    """
+
+    names: tuple[str, ...]
+    log_density: Floats
+    regions: Indices
+    clusters: Indices
+    seed: int
+
+    @cached_property
+    def weights(self) -> Floats:
+        """Of the stack of all candidates, (J,)."""
+        return stacking_weights(self.log_density)
+
+    @cached_property
+    def columns(self) -> dict[str, Floats]:
+        """Log densities by candidate, and of the stack with weights of the other regions."""
+        found = dict(zip(self.names, self.log_density.T, strict=True))
+        return found | {STACK: stacked_log_score(self.log_density, self.regions)}
+
+    @cached_property
+    def best(self) -> str:
+        """The candidate with the best mean."""
+        return self.names[int(np.argmax(self.log_density.mean(axis=0)))]
+
+    def behind(self, name: str, other: str) -> tuple[float, float, float]:
+        """Mean log score of one less that of the other, and its 90 % band."""
+        gap = (self.columns[name] - self.columns[other])[:, None]
+        found = Bootstrap(self.seed, _BOOT).resample(gap, self.clusters)
+        low, high = found.band()[:, 0]
+        return float(found.mean[0]), float(low), float(high)
+
+    @cached_property
+    def chosen(self) -> str:
+        """The best candidate, or the stack where that is surely better than it."""
+        gain, low, _ = self.behind(STACK, self.best)
+        return STACK if len(self.names) > 1 and gain > 0 and low > 0 else self.best
+
+    def alike(self, name: str) -> tuple[str, ...]:
+        """The other candidates whose band of the difference holds 0, or says nothing."""
+        others = [n for n in self.names if n != name]
+        bands = {n: self.behind(n, name) for n in others}
+        return tuple(n for n, (_, low, high) in bands.items() if not (high < 0 or low > 0))
+
+    def sentences(self, fitted: str) -> tuple[str, str, str]:
+        """What was chosen, by how much, and what cannot be told apart."""
+        rows, count = len(self.log_density), len(np.unique(self.regions))
+        first = (
+            f"{fitted} was fitted to all {rows} training rows, by the mean log score of "
+            f"{len(self.names)} candidates on {count} regions of them that were held out in turn"
+        )
+        ranked = sorted(self.names, key=lambda n: -float(self.columns[n].mean()))
+        second = f"the best candidate is {self.best} ({self.columns[self.best].mean():.3f})"
+        if len(ranked) > 1:
+            gap, low, high = self.behind(self.best, ranked[1])
+            gain, stack_low, stack_high = self.behind(STACK, self.best)
+            second += (
+                f", {gap:.3f} ahead of {ranked[1]} (90 % band {low:.3f} to {high:.3f}), and the "
+                f"stack of all is {gain:+.3f} from it ({stack_low:+.3f} to {stack_high:+.3f})"
+            )
+        alike = self.alike(self.best)
+        third = (
+            f"the held-out rows do not tell it from {', '.join(alike)}"
+            if alike
+            else "all other candidates are surely worse there"
+        )
+        return first, second, third
+
+    def table(self) -> pd.DataFrame:
+        """One line a candidate, and one of the stack."""
+        draws = resampled_weights(self.log_density, self.clusters, _BOOT, self.seed)
+        low, high = np.quantile(draws, (0.05, 0.95), axis=0)
+        rows = []
+        for name, column in self.columns.items():
+            gap, gap_low, gap_high = self.behind(name, self.best)
+            row = {
+                "candidate": name,
+                "n": len(column),
+                "log_score": float(column.mean()),
+                "difference": gap,
+                "difference_lo": gap_low,
+                "difference_hi": gap_high,
+                "chosen": name == self.chosen,
+            }
+            at = self.names.index(name) if name in self.names else None
+            for key, values in (("weight", self.weights), ("weight_lo", low), ("weight_hi", high)):
+                row[key] = np.nan if at is None else float(values[at])
+            rows.append(row)
+        return pd.DataFrame(rows)

@@ -1,0 +1,42 @@
+"""Regions of the training sites that are held out in turn."""
+
+# pyright: strict, reportMissingTypeStubs=false
+
+import numpy as np
+
+from dirimix._arrays import Floats, Indices
+
+
+def regions(x: Floats, count: int, seed: int = 0) -> Indices:
+    """Which of so many regions each site belongs to, (n,), about equally many sites in each.
+
+    The sites are cut in halves across the coordinate along which they spread most, standardised,
+    and each half again: regions are blocks, inside the data and at their ends. Without coordinates
+    rows are dealt out at random.
+
+    Args:
+        x: Sites in straight coordinates, (n, p).
+        count: A power of 2.
+        seed: Of the random deal.
+
+    >>> regions(np.array([[0.0], [1.0], [5.0], [6.0], [7.0], [9.0]]), 2)
+    array([0, 0, 0, 1, 1, 1])
+    """
+    label = np.zeros(len(x), dtype=int)
+    if not x.shape[1]:
+        label[np.random.default_rng(seed).permutation(len(x))] = np.arange(len(x)) % count
+        return label
+    sd = x.std(axis=0)
+    scaled = (x - x.mean(axis=0)) / np.where(sd > 0, sd, 1.0)
+    parts = [np.arange(len(x))]
+    while len(parts) < count:
+        parts = [half for part in parts for half in _halves(scaled, part)]
+    for number, part in enumerate(parts):
+        label[part] = number
+    return label
+
+
+def _halves(x: Floats, part: Indices) -> tuple[Indices, Indices]:
+    widest = int(np.argmax(np.ptp(x[part], axis=0)))
+    order = part[np.argsort(x[part, widest], kind="stable")]
+    return order[: (len(order) + 1) // 2], order[(len(order) + 1) // 2 :]

@@ -1,0 +1,230 @@
+"""Stacking of whole methods, or the choice of one, by regions that were held out."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dirimix.errors import ChoiceNote, InputError
+from dirimix.estimators.base import AbstractMixture
+from dirimix.estimators.fit_report import FitReport
+from dirimix.estimators.stacking.choice import STACK, Scored
+from dirimix.estimators.stacking.regions import regions
+from dirimix.laws.normal_mixture import NormalMixture
+from dirimix.methods import Choice, parse_method
+from dirimix.table.selection import observed
+from dirimix.table.table import Table
+
+LOCAL = ("ridge-stacking", "bma-closed-form", "lbmm-lgp", "lbmm-lgp+delta", "signed-gp")
+GLOBAL = ("equal", "simplex-ls", "ridge-stacking", "bma-closed-form")
+_CLUSTERS = 8  # parts of a region that are resampled together
+_KEPT = 200  # draws of weights from a member
+_MOST = 32  # regions
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class StackedMixture(AbstractMixture):
+    """A mixture of methods' predictive densities, or the best of them, by held-out regions.
+
+    The training sites are cut into regions of about equally many. Every candidate is fitted
+    without each of them in turn and scored there; those of latent fields with hyperparameters at
+    their mode. The candidates that are wanted are then fitted to all training rows.
+
+    Args:
+        coords: Names of the coordinate columns.
+        models: Names of the K model columns.
+        choose: 'stack' mixes all candidates with the weights that maximise the log score of the
+            mixture; 'best' takes the candidate with the best one, or the stack where that is
+            surely better.
+        candidates: Names of methods, without +gp; by default a list that suits the coordinates.
+        regions: How many, a power of 2.
+        inference: Of the final fits of latent fields: 'hmc', exact, 'laplace' or 'mode'.
+        y_scale: Scale of the noise, in the unit of y; by default found from the training rows.
+        y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
+            in the unit of y (docs/methods.md).
+        random_state: Seed of every fit.
+
+    Attributes:
+        candidates_: Frame with each candidate's log score on the held-out regions, how far it is
+            behind the best with a 90 % band, and its weight in the stack with a 90 % band.
+        summary_: Three sentences: what was chosen, by how much, what cannot be told apart.
+        members_: The fitted candidates that the prediction uses, by name.
+        weights_: Their weights, by name.
+        priors_: Text of the prior of each parameter.
+
+    >>> import numpy as np, pandas as pd
+    >>> x = np.arange(24.0)
+    >>> table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    >>> y = 0.6 * table["a"] + 0.4 * table["b"] + 0.4 * np.cos(3 * x)
+    >>> stack = StackedMixture(["x"], ["a", "b"], candidates=["equal", "simplex-ls"])
+    >>> sorted(stack.fit(table, y).weights_)
+    ['equal', 'simplex-ls']
+    """
+
+    choose: str = "stack"
+    candidates: Sequence[str] | None = None
+    regions: int = 4
+    inference: str = "hmc"
+    complete_only: ClassVar[bool] = False
+    uses_places: ClassVar[bool] = True
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        if self.choose not in ("stack", "best"):
+            raise InputError(f"choose is 'stack' or 'best', not {self.choose!r}")
+        if self.inference not in ("hmc", "laplace", "mode"):
+            raise InputError(f"inference is 'hmc', 'laplace' or 'mode', not {self.inference!r}")
+        if self.regions not in (2, 4, 8, 16, _MOST):
+            raise InputError(f"regions is 2, 4, 8, 16 or {_MOST}, not {self.regions!r}")
+        for name in self.candidates or ():
+            _candidate(name)
+
+    def _check_table(self, table: Table) -> None:
+        self._scored_parts(table)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the fits will say it
+            for member in self._build("mode").values():
+                self._lend(member)
+                member._check_table(_own(member, table))
+
+    def _fit(self, table: Table) -> None:
+        region, cluster = self._scored_parts(table)
+        members = self._build("mode")
+        log_density = np.column_stack([self._held_out(m, table, region) for m in members.values()])
+        names = tuple(members)
+        scored = Scored(names, log_density, region, cluster, self.random_state)
+        chosen = STACK if self.choose == "stack" else scored.chosen
+        wanted = dict(zip(names, scored.weights, strict=True)) if chosen == STACK else {chosen: 1.0}
+        # a weight of nothing needs no fit
+        self.weights_ = {n: float(w) for n, w in wanted.items() if w > 1e-3}
+        total = sum(self.weights_.values())
+        self.weights_ = {n: w / total for n, w in self.weights_.items()}
+        final = self._build(self.inference)
+        self.members_ = {name: final[name] for name in self.weights_}
+        for member in self.members_.values():
+            self._lend(member)
+            member.progress = self.progress
+            member._fit(_own(member, table))
+            member.progress = None
+        self.candidates_ = scored.table()
+        self.summary_ = scored.sentences(chosen)
+        reports = {name: member.fit_report() for name, member in self.members_.items()}
+        self.priors_ = {
+            "weights": "none; largest log score on held-out regions",
+            "others": "those of the methods",
+        }
+        self.reasons_ = tuple(f"{n}: {r}" for n, own in reports.items() for r in own.reasons)
+        self.converged_ = not self.reasons_
+        if self.choose == "best":
+            warnings.warn("; ".join(self.summary_), ChoiceNote, stacklevel=3)
+
+    def _names(self) -> tuple[str, ...]:
+        if self.candidates is not None:
+            return tuple(self.candidates)
+        return LOCAL if self.space_.coords and not self.space_.categories else GLOBAL
+
+    def _build(self, inference: str) -> dict[str, AbstractMixture]:
+        """Unfitted candidates by name, one a model where a method fits each by itself."""
+        found: dict[str, AbstractMixture] = {}
+        for name in self._names():
+            method = _candidate(name).method
+            options: dict[str, Any] = {"y_scale": self.y_scale, "y_transform": self.y_transform}
+            if "inference" in method.options():
+                options |= {"inference": inference}
+                options |= {} if inference == "hmc" else {"draws": 400}
+            places = {"geo": self.geo, "periodic": self.periodic, "repeats": self.repeats}
+            built = method.build(
+                tuple(self.coords), tuple(self.models), options, self.random_state, places
+            )
+            found |= {f"{name}:{m}" if m else name: member for m, member in built.items()}
+        return found
+
+    def _scored_parts(self, table: Table) -> tuple[np.ndarray, np.ndarray]:
+        """The region of each row, and the part of it that is resampled together, (n,) each."""
+        least = 2 * self.regions * max(2, len(table.models))
+        if len(table.x) < least:
+            raise InputError(
+                f"{self.regions} held-out regions of {len(table.models)} models need {least} "
+                f"rows, and there are {len(table.x)}; give more rows, or take one method"
+            )
+        places = self.space_.embed(table.x) if self.space_.axes else np.empty((len(table.x), 0))
+        fine = regions(places, self.regions * _CLUSTERS, self.random_state)
+        if not places.shape[1]:
+            fine = np.arange(len(table.x))  # rows are independent
+        return regions(places, self.regions, self.random_state), fine
+
+    def _held_out(self, member: AbstractMixture, table: Table, region: np.ndarray) -> np.ndarray:
+        """Log density of each row under fits without its region, in the scale of the fit, (n,)."""
+        found = np.empty(len(table.x))
+        for number in np.unique(region):
+            here = np.flatnonzero(region == number)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of fits that only score
+                self._lend(member)
+                member._fit(_own(member, table.rows(np.flatnonzero(region != number))))
+                law = member._predictive(_own(member, table.rows(here)))
+            found[here] = law.logpdf(observed(table)[here])
+        return found
+
+    def _lend(self, member: AbstractMixture) -> None:
+        """Give a member what this estimator noted of the training table."""
+        member.check_parameters()
+        for name in ("kinds_", "levels_", "space_", "reach_", "transform_", "scale_", "y_scale_"):
+            setattr(member, name, getattr(self, name))
+
+    def _predictive(self, table: Table) -> NormalMixture:
+        laws = [m._predictive(_own(m, table)) for m in self.members_.values()]
+        weights = list(self.weights_.values())
+        return _pooled(laws, weights)
+
+    def _weight_draws(self, table: Table) -> np.ndarray:
+        parts = []
+        for name, member in self.members_.items():
+            draws = member._weight_draws(_own(member, table))
+            full = np.zeros((*draws.shape[:2], len(table.models)))
+            full[..., [table.models.index(m) for m in member.models]] = draws
+            # as many of its draws as its weight in the stack says
+            count = max(1, round(_KEPT * self.weights_[name]))
+            parts.append(full[np.linspace(0, len(full) - 1, count).astype(int)])
+        return np.concatenate(parts)
+
+    def fit_report(self) -> FitReport:
+        return FitReport(
+            priors=self.priors_,
+            y_scale=self.scale_,
+            reasons=self.reasons_,
+            candidates=self.candidates_,
+        )
+
+
+def _candidate(name: str) -> Choice:
+    """The method of a candidate's name.
+
+    Raises:
+        InputError: If there is none that can be a candidate.
+    """
+    choice = parse_method(name)
+    if choice.corrected or choice.method.kind is StackedMixture:
+        raise InputError(f"{name} cannot be a candidate: neither corrected models (+gp) nor stacks")
+    return choice
+
+
+def _pooled(laws: Sequence[NormalMixture], weights: Sequence[float]) -> NormalMixture:
+    """The mixture of laws at the same sites."""
+    own = [w * law.site_weight for law, w in zip(laws, weights, strict=True)]
+    parts = [np.zeros_like(w.loc) if w.together is None else w.together for w in laws]
+    return NormalMixture(
+        np.concatenate([law.loc for law in laws]),
+        np.concatenate([law.scale for law in laws]),
+        np.concatenate(own),
+        None if all(w.together is None for w in laws) else np.concatenate(parts),
+    )
+
+
+def _own(member: AbstractMixture, table: Table) -> Table:
+    """The table with the models that a member uses."""
+    if len(member.models) == len(table.models):
+        return table
+    return table.alone(table.models.index(member.models[0]))

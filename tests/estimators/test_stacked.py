@@ -1,0 +1,198 @@
+"""Stacking of methods and the choice of one, by regions that were held out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+from scipy.special import softmax
+from scipy.stats import norm
+
+from dirimix.errors import ChoiceNote, InputError
+from dirimix.estimators.baselines import EqualWeights
+from dirimix.estimators.stacking.choice import STACK, Scored
+from dirimix.estimators.stacking.regions import regions
+from dirimix.estimators.stacking.stacked import StackedMixture
+from dirimix.estimators.stacking.weights import (
+    resampled_weights,
+    stacked_log_score,
+    stacking_weights,
+)
+
+PLAIN = ["equal", "simplex-ls", "ols"]
+
+
+def table(n: int = 64, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    x = np.sort(rng.uniform(0, 10, n))
+    truth = np.sin(x)
+    models = {"a": truth + 0.5 * np.cos(x), "b": truth - 0.1, "c": truth + 0.4}
+    return pd.DataFrame({"x": x, **models, "y": truth - 0.1 + 0.1 * rng.standard_normal(n)})
+
+
+def fitted(frame: pd.DataFrame | None = None, **options) -> StackedMixture:
+    frame = table() if frame is None else frame
+    given = {"candidates": PLAIN} | options
+    return StackedMixture(["x"], ["a", "b", "c"], **given).fit(frame, frame["y"])
+
+
+def scored(gaps: tuple[float, ...], n: int = 240, noise: float = 0.3, seed: int = 1) -> Scored:
+    """Candidates whose log densities differ by these means, with noise."""
+    rng = np.random.default_rng(seed)
+    density = np.array(gaps) + noise * rng.standard_normal((n, len(gaps)))
+    names = tuple("abcdef"[: len(gaps)])
+    return Scored(names, density, np.arange(n) % 4, np.arange(n) % 32, 0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_weights_maximise_the_log_score_of_the_mixture(seed):
+    rng = np.random.default_rng(seed)
+    log_density = rng.normal(0, 10 ** rng.uniform(-1, 1), (40, 4)) - 500
+    counts = rng.dirichlet(np.ones(40))
+
+    def loss(u: np.ndarray) -> float:
+        w = softmax(u)
+        return -counts @ np.log(np.exp(log_density - log_density.max(1)[:, None]) @ w)
+
+    best = minimize(loss, np.zeros(4), tol=1e-12)
+    found = stacking_weights(log_density, counts)
+    assert found.sum() == pytest.approx(1)
+    assert loss(np.log(np.maximum(found, 1e-300))) <= best.fun + 1e-6
+    # a control: other weights are worse
+    assert loss(np.log(softmax(rng.standard_normal(4)))) > best.fun + 1e-6
+
+
+def test_the_stack_is_scored_with_weights_of_the_other_regions():
+    given = scored((0.0, 0.0, 0.1))
+    own = stacked_log_score(given.log_density, given.regions)
+    region = given.regions == 2
+    weights = stacking_weights(given.log_density[~region])
+    right = np.log(np.exp(given.log_density[region]) @ weights)
+    assert own[region] == pytest.approx(right, abs=1e-6)
+    fitted_to_all = np.log(np.exp(given.log_density) @ stacking_weights(given.log_density))
+    assert own.mean() < fitted_to_all.mean()
+
+
+def test_bands_of_weights_hold_the_truth_as_often_as_they_say():
+    """Data drawn from a known mixture of two laws: its weight lies in the band of the stack's."""
+    rng, inside = np.random.default_rng(5), []
+    for seed in range(60):
+        first = rng.random(200) < 0.7
+        y = np.where(first, rng.normal(-1, 1, 200), rng.normal(1, 1, 200))
+        density = np.column_stack([norm.logpdf(y, -1), norm.logpdf(y, 1)])
+        draws = resampled_weights(density, np.arange(200), 200, seed)[:, 0]
+        low, high = np.quantile(draws, (0.05, 0.95))
+        inside.append((low < 0.7 < high, low < 0.5 < high))
+    covers, wrong = np.mean(inside, axis=0)
+    assert abs(covers - 0.9) < 3.5 * np.sqrt(0.9 * 0.1 / 60)
+    assert wrong < 0.5
+
+
+def test_regions_are_blocks_of_about_equally_many_sites():
+    x = np.random.default_rng(0).uniform(0, 1, (100, 2)) * [10, 1]
+    label = regions(x, 4)
+    assert sorted(np.bincount(label)) == [25, 25, 25, 25]
+    # boxes: none holds a site of another
+    for one in range(4):
+        low, high = x[label == one].min(0), x[label == one].max(0)
+        between = ((x >= low) & (x <= high)).all(1)
+        assert (label[between] == one).all()
+    # each small part lies within one region
+    fine = regions(x, 32)
+    assert all(len(set(label[fine == part])) == 1 for part in range(32))
+    assert np.bincount(regions(np.empty((20, 0)), 4)).tolist() == [5, 5, 5, 5]
+
+
+def test_the_choice_says_what_is_better_and_what_cannot_be_told_apart():
+    found = scored((0.0, 0.02, -0.5))
+    assert found.best == "b"
+    assert found.alike("b") == ("a",)
+    first, second, third = found.sentences("b")
+    assert first.startswith("b was fitted to all 240 training rows")
+    assert "the best candidate is b" in second
+    assert "ahead of a (90 % band" in second
+    assert third == "the held-out rows do not tell it from a"
+    assert "all other candidates are surely worse" in scored((0.5, 0.0)).sentences("a")[2]
+
+
+def test_a_stack_is_chosen_only_where_it_is_surely_better():
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(400) < 0.5, rng.normal(-3, 1, 400), rng.normal(3, 1, 400))
+    density = np.column_stack([norm.logpdf(y, -3, 1.5), norm.logpdf(y, 3, 1.5)])
+    both = Scored(("a", "b"), density, np.arange(400) % 4, np.arange(400), 0)
+    assert both.chosen == STACK
+    assert scored((0.3, 0.0), noise=0.01).chosen == "a"
+
+
+def test_a_stack_predicts_the_mixture_of_its_members_densities():
+    frame = table()
+    stack = fitted(frame)
+    laws = {n: m._predictive(stack._new_table(frame)) for n, m in stack.members_.items()}
+    y = frame["y"].to_numpy()
+    right = np.log(sum(w * np.exp(laws[n].logpdf(y)) for n, w in stack.weights_.items()))
+    assert stack.predictive(frame).logpdf(y) == pytest.approx(right, abs=1e-9)
+    assert sum(stack.weights_.values()) == pytest.approx(1)
+    weights = stack.predict_weights(frame)
+    means = sum(
+        w * stack.members_[n]._weight_draws(stack._new_table(frame)).mean(0)
+        for n, w in stack.weights_.items()
+    )
+    assert weights.to_numpy() == pytest.approx(np.broadcast_to(means, weights.shape), abs=0.01)
+
+
+def test_one_candidate_alone_is_that_method():
+    frame = table()
+    alone = fitted(frame, candidates=["equal"])
+    plain = EqualWeights(["x"], ["a", "b", "c"]).fit(frame, frame["y"])
+    assert alone.predict(frame) == pytest.approx(plain.predict(frame))
+    assert alone.candidates_["log_score"].iloc[0] == alone.candidates_["log_score"].iloc[1]
+
+
+def test_the_best_is_chosen_with_three_sentences_and_without_the_rows_that_it_predicts():
+    frame = table()
+    with pytest.warns(ChoiceNote, match="was fitted to all 64 training rows"):
+        chosen = fitted(frame, choose="best")
+    assert list(chosen.weights_) == ["simplex-ls"] or list(chosen.weights_) == ["ols"]
+    assert len(chosen.summary_) == 3
+    # held-out densities are those of fits that lack the region
+    label = regions(frame[["x"]].to_numpy(), 4)
+    here = label == 1
+    rest = EqualWeights(["x"], ["a", "b", "c"], y_scale=chosen.y_scale_)
+    rest.fit(frame[~here], frame["y"][~here])
+    law = rest.predictive(frame[here])
+    own = fitted(frame, candidates=["equal"])
+    region = own._held_out(
+        own._build("mode")["equal"], own._training_table(frame, frame["y"], None), label
+    )
+    assert region[here] == pytest.approx(law.logpdf(frame["y"][here].to_numpy()))
+
+
+def test_units_change_nothing_but_the_unit():
+    frame, times = table(), 1e5
+    columns = ["a", "b", "c", "y"]
+    other = frame.assign(**{c: frame[c] * times for c in columns})
+    one, two = fitted(frame), fitted(other)
+    assert two.weights_ == pytest.approx(one.weights_, abs=1e-6)
+    assert two.predict(other) == pytest.approx(times * one.predict(frame))
+
+
+def test_single_models_may_be_candidates():
+    stack = fitted(candidates=["raw", "equal"])
+    assert set(stack.candidates_["candidate"]) == {"raw:a", "raw:b", "raw:c", "equal", "stacked"}
+    assert stack.weights_["raw:b"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"candidates": ["gbmm-d+gp"]}, r"gbmm-d\+gp cannot be a candidate: neither corrected"),
+        ({"candidates": ["auto"]}, "auto cannot be a candidate"),
+        ({"candidates": ["olss"]}, "unknown method 'olss'"),
+        ({"choose": "all"}, "choose is 'stack' or 'best', not 'all'"),
+        ({"regions": 3}, "regions is 2, 4, 8, 16 or 32, not 3"),
+        ({"inference": "vi"}, "inference is 'hmc', 'laplace' or 'mode', not 'vi'"),
+        ({"regions": 32}, "32 held-out regions of 3 models need 192 rows, and there are 64"),
+    ],
+)
+def test_what_cannot_be_stacked_is_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        fitted(**options)
