@@ -35,6 +35,7 @@ FITS: dict[str, tuple[str, dict[str, Any]]] = {
     "lbmm-lgp": ("LatentMixture", SHORT),
     "lbmm-lgp+delta": ("LatentMixture", {"discrepancy": "delta", **SHORT}),
     "signed-gp": ("LatentMixture", {"weights": "free-gp", **SHORT}),
+    "stacked": ("StackedMixture", {"candidates": ["equal", "simplex-ls"], "regions": 2}),
 }
 FREE = ("ols", "ridge", "gbmm-l", "signed-gp")  # weights that need not sum to one
 SAMPLED = tuple(fit for fit, (_, options) in FITS.items() if "warmup" in options)

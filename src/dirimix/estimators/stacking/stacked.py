@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -117,6 +117,9 @@ class StackedMixture(AbstractMixture):
         }
         self.reasons_ = tuple(f"{n}: {r}" for n, own in reports.items() for r in own.reasons)
         self.converged_ = not self.reasons_
+        if len(reports) > 1:
+            for member in self.members_.values():
+                vars(member).pop("posterior_", None)  # one posterior is reported, not several
         if self.choose == "best":
             warnings.warn("; ".join(self.summary_), ChoiceNote, stacklevel=3)
 
@@ -191,10 +194,15 @@ class StackedMixture(AbstractMixture):
         return np.concatenate(parts)
 
     def fit_report(self) -> FitReport:
-        return FitReport(
+        own = FitReport(y_scale=self.scale_)
+        if len(self.members_) == 1:
+            own = next(iter(self.members_.values())).fit_report()
+        return replace(
+            own,
             priors=self.priors_,
-            y_scale=self.scale_,
             reasons=self.reasons_,
+            siblings={},
+            site_law=None,
             candidates=self.candidates_,
         )
 
