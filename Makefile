@@ -51,6 +51,7 @@ verify: .venv.ok
 	$(BIN)/python verification/forms.py
 	$(BIN)/python verification/robustness.py
 	$(BIN)/python verification/interruptions.py
+	$(BIN)/python verification/fuzz.py
 	$(BIN)/python verification/calibration.py
 	$(BIN)/pytest -m slow
 	$(MAKE) paper

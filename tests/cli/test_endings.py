@@ -135,3 +135,13 @@ def test_warnings_of_libraries_are_said_once_and_without_their_source(capsys):
     assert warnings.showwarning is before
     assert exit_code(act, False, "", quiet=True) == 0
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "more", [("--missing", "inf"), ("--y-scale", "1e400"), ("--option", "y_scale=inf")]
+)
+def test_options_are_finite_numbers(more, tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("x,a,b,y\n")
+    argv = ["fit", str(tmp_path / "t.csv"), "--target", "y", "--models", "a,b", "--method", "equal"]
+    assert main([*argv, "--out", str(tmp_path / "out"), *more]) == 2
+    assert "finite number" in capsys.readouterr().err

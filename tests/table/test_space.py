@@ -77,6 +77,8 @@ def test_extent_and_spread_on_the_globe_do_not_depend_on_where_the_region_lies()
     ("geo", "periodic", "message"),
     [
         ("lon", None, "geo names a longitude and a latitude, as"),
+        (0, None, "geo names a longitude and a latitude, as"),
+        ([0, 1], None, "geo names a longitude and a latitude, as"),
         (["lon"], None, "geo names a longitude and a latitude, as"),
         (["lon", "lon"], None, "geo names a longitude and a latitude, as"),
         (["lno", "lat"], None, r"geo names 'lno', which is no coordinate \(did you mean 'lon'"),

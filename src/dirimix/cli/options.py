@@ -1,6 +1,7 @@
 """Options that several commands share, and how their text becomes values."""
 
 import argparse
+import math
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -112,11 +113,14 @@ def whole(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """A number from the text of an option."""
+    """A finite number from the text of an option."""
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a number, not {text!r}") from None
+    if not math.isfinite(found):
+        raise argparse.ArgumentTypeError(f"must be a finite number, not {text!r}")
+    return found
 
 
 def seed(text: str) -> int:

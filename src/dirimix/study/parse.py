@@ -2,6 +2,7 @@
 
 # pyright: strict
 
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -109,6 +110,8 @@ def _wanted(annotation: Any, value: object) -> str:
     if words:
         return "" if value in words else f"one of {', '.join(words)}"
     kinds: list[type] = [part for part in parts if part in _KINDS]
+    if float in kinds and isinstance(value, float) and not math.isfinite(value):
+        return "a finite number"
     fits = type(value) in kinds or (float in kinds and type(value) is int)
     return "" if fits or not kinds else " or ".join(_KINDS[kind] for kind in kinds)
 

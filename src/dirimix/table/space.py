@@ -173,7 +173,8 @@ def make_space(
     categories = {} if levels is None else dict(levels)
     pair: Sequence[str] = () if geo is None else geo
     periods: Mapping[str, float] = {} if periodic is None else periodic
-    if isinstance(pair, str) or len(pair) not in (0, 2) or len(set(pair)) != len(pair):
+    named = isinstance(pair, Sequence) and all(isinstance(c, str) for c in pair)  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(pair, str) or not named or len(pair) not in (0, 2) or len(set(pair)) != len(pair):
         raise InputError(f"geo names a longitude and a latitude, as ['lon', 'lat'], not {geo!r}")
     if not isinstance(periods, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InputError(
