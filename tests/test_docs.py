@@ -168,6 +168,12 @@ def test_every_page_is_in_the_contents_of_the_site():
     assert listed | {DOCS / "index.md"} == {page for page in PAGES if DOCS in page.parents}
 
 
+def test_public_names_are_in_the_api():
+    page = (DOCS / "api.md").read_text()
+    for name in (*dirimix._HOME, *dirimix._FUNCTIONS, *dirimix._MODULES):
+        assert re.search(rf":: dirimix\.{name}$", page, re.MULTILINE), name
+
+
 def test_make_targets_exist():
     made = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     shown = [b.text for page in PAGES for b in blocks(page) if b.language == "sh"]
