@@ -32,7 +32,7 @@ from dirimix.estimators.fields.length_scale import LengthScalePrior
 from dirimix.estimators.local_mixture import _constant_mixture
 from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.laws.noise_prior import GammaNoise
-from dirimix.likelihood import density
+from dirimix.likelihood import routes
 from dirimix.sampling.hmc import FULL_STEPS, MAX_STEPS
 from dirimix.sampling.rhat_ess import check_chains
 from dirimix.sampling.sampler import WINDOWS
@@ -116,9 +116,7 @@ def concentrations(model: LocalPosterior, q: Array) -> tuple[Array, Array]:
     return alpha, jnp.sqrt(jnp.exp(2 * p["log_sigma"])[:, None] + model.table.y_err**2)
 
 
-def posterior(
-    model: LocalPosterior, accuracy: density.Accuracy, nodes: int, terms: int
-) -> Callable:
+def posterior(model: LocalPosterior, accuracy: routes.Accuracy, nodes: int, terms: int) -> Callable:
     """From positions, (c, size), to `State`."""
     d = model.table.f - observed(model.table)[:, None]
     likelihood = vectorised.Likelihood(d, accuracy, nodes, terms)
@@ -143,9 +141,9 @@ class Sampler:
         self.speed = np.asarray(self.target.speed)[self.adapted]
         shapes = model.shapes().items()
         self.amplitudes = model.ravel({n: np.full(s, n == "amplitude") for n, s in shapes})
-        coarse = posterior(model, density.COARSE, *COARSE)
+        coarse = posterior(model, routes.COARSE, *COARSE)
         self.force = jax.grad(lambda q: coarse(q).log_density.sum())
-        self.at = jax.jit(posterior(model, density.FINE, *FINE))
+        self.at = jax.jit(posterior(model, routes.FINE, *FINE))
         self.travel = jax.jit(self._travel)
         assert self.target.jump is not None
         self.jump = jax.jit(jax.vmap(self.target.jump))

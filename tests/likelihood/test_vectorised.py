@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from vectorised import Likelihood as Vectorised
 
-from dirimix.likelihood.density import FINE, Likelihood
+from dirimix.likelihood.density import Likelihood
+from dirimix.likelihood.routes import FINE
 
 
 def test_both_forms_of_the_likelihood_agree():

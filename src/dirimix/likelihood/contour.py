@@ -4,55 +4,52 @@ from math import ceil, exp, lgamma, log, pi, sqrt
 
 import numpy as np
 
-from dirimix.likelihood.contour_nodes import piece
+from dirimix.likelihood.contour_nodes import HEIGHT, MOST, SLOPE, piece
 from dirimix.likelihood.elementary import SUMS, exp_polar, subtract_logs
 from dirimix.likelihood.inlining import inlined
 
-_MEETING = 9.0  # total concentration where one shape of the path hands over to the other
-_NEGLIGIBLE = 1e-14  # part of the density below which the path's first nodes are left out
-
 
 @inlined(fastmath=SUMS)
-def inside_density(paths, extent, d, alpha, total, work, logs, by_alpha):
+def contour_density(path, reach, d, alpha, total, work, logs, by_alpha):
     """The density in units of 1 / s and its derivative in log s.
 
     Every integrand is the same exponential times a different factor, so the derivatives cost
-    little more than the value. Nodes are gone through in the precision of the paths.
+    little more than the value. Nodes are gone through in the precision of the path.
 
     Args:
-        paths: The nodes, `contour.Paths`.
-        extent: How many of the largest length the path goes.
+        path: The nodes, `contour_nodes.Path`.
+        reach: Part of the density below which nodes on the left are left out, and how many of the
+            largest length the path goes on the right.
         d: Distances f - y in units of s, (K,).
         alpha: Concentrations, (K,), all positive.
-        total: Their sum, between the shapes' smallest `least` and largest `most`.
-        work: Room for 10 rows of nodes, in the precision of the paths.
+        total: Their sum, up to `contour_nodes.MOST`.
+        work: Room for 10 rows of nodes, in the precision of the path.
         logs: Room for 2 rows of K times as many, in that precision.
         by_alpha: Where the derivatives in alpha are put, (K,).
     """
     real = work.dtype.type
-    shape = 1 if total > _MEETING else 0
-    height = paths.height[shape] * sqrt(total + 1)
+    height = HEIGHT * sqrt(total + 1)
     # the mixture's mean below y: the path then has a saddle on its right
     moment = 0.0
     for k in range(len(d)):
         moment += alpha[k] * d[k]
     d = -d if moment > 0 else d
     scalar = lgamma(total + 1) + 0.5 * (1 - total) * log(total + 1)
-    first, end = _first(paths, shape, total, height, scalar), _end(paths, shape, extent, d)
+    first, end = _first(path, reach[0], total, height, scalar), _end(path, reach[1], d)
     count, z_re, z_im = end - first, work[0], work[1]
-    re, im = _rows(paths.zeta[shape], first)
+    re, im = _rows(path.zeta, first)
     stretch, concentration = real(height), real(total)
     for j in range(count):
         z_re[j], z_im[j] = stretch * re[j], stretch * im[j]
     e_re, e_im, ratios = work[2], work[3], work[4:10]
-    slope_re, slope_im = _rows(paths.slope[shape], first)
-    offset_re, offset_im = _rows(paths.offset[shape], first)
+    slope_re, slope_im = _rows(path.slope, first)
+    offset_re, offset_im = _rows(path.offset, first)
     for j in range(count):
         e_re[j] = concentration * slope_re[j] + offset_re[j]
         e_im[j] = concentration * slope_im[j] + offset_im[j]
     subtract_logs(z_re, z_im, count, d, alpha, e_re, e_im, logs)
     scale = exp_polar(e_re, e_im, count) + scalar
-    _ratios(paths, shape, first, count, total, ratios)
+    _ratios(path, first, count, total, ratios)
     unit = exp(scale) * height / (pi * total)
     value = by_scale = by_total = real(0)
     for j in range(count):
@@ -68,7 +65,7 @@ def inside_density(paths, extent, d, alpha, total, work, logs, by_alpha):
             by_log += e_re[j] * logs[1, begin + j] + e_im[j] * logs[0, begin + j]
         by_alpha[k] = unit * (by_total - value / total - by_log)
     tail, tail_by_log_s = _far_right(
-        paths.step, re[count - 1], im[count - 1], d, alpha, total, height, by_alpha
+        path.step, re[count - 1], im[count - 1], d, alpha, total, height, by_alpha
     )  # fmt: skip
     return unit * value + tail, (total - 1) * unit * value - unit * by_scale + tail_by_log_s
 
@@ -80,10 +77,10 @@ def _rows(parts, first):
 
 
 @inlined()
-def _first(paths, shape, total, height, scalar):
+def _first(path, negligible, total, height, scalar):
     """The first node whose part is not negligible wherever the models lie."""
-    size, offset = paths.size[shape], paths.offset[shape, 0]
-    least = log(_NEGLIGIBLE * pi * total / height) - scalar + total * log(height)
+    size, offset = path.size, path.offset[0]
+    least = log(negligible * pi * total / height) - scalar + total * log(height)
     j = 0
     while total * size[j] + offset[j] < least:
         j += 1
@@ -91,31 +88,30 @@ def _first(paths, shape, total, height, scalar):
 
 
 @inlined()
-def _end(paths, shape, extent, d):
+def _end(path, extent, d):
     """The node after the last, where the powers of the far right serve for these distances."""
-    reach = 0.0
+    farthest = 0.0
     for k in range(len(d)):
-        reach = max(reach, abs(d[k]))
-    most = paths.most[1]
+        farthest = max(farthest, abs(d[k]))
     # good to (length / z)^3, at a typical A
-    length = extent * sqrt(most * most + most * reach * reach) / sqrt(10.0)
-    span = log(2 * paths.asymptote[shape] * length / paths.height[shape]) - paths.left[shape]
-    return min(int(ceil(span / paths.step)) + 1, paths.zeta.shape[-1])
+    length = extent * sqrt(MOST + farthest * farthest)
+    span = log(2 * SLOPE * length / HEIGHT) - path.left
+    return min(int(ceil(span / path.step)) + 1, path.zeta.shape[-1])
 
 
 @inlined(fastmath=SUMS)
-def _ratios(paths, shape, first, count, total, into):
+def _ratios(path, first, count, total, into):
     """What multiplies the carrier in the value and in its derivatives: re and im, six rows."""
-    number, place = piece(total, paths.least[shape], paths.most[shape])
+    number, place = piece(total)
     u = into.dtype.type(place)
     for m in range(3):
         for part in range(2):
-            row, c = into[2 * m + part], paths.ratios[shape, number, m, part]
-            c0, c1, c2, c3 = c[0, first:], c[1, first:], c[2, first:], c[3, first:]
-            c4, c5, c6 = c[4, first:], c[5, first:], c[6, first:]
-            for j in range(count):
-                high = c3[j] + u * (c4[j] + u * (c5[j] + u * c6[j]))
-                row[j] = c0[j] + u * (c1[j] + u * (c2[j] + u * high))
+            row, c = into[2 * m + part], path.ratios[number, m, part]
+            row[:count] = c[-1, first : first + count]
+            for n in range(len(c) - 2, -1, -1):
+                term = c[n, first:]
+                for j in range(count):
+                    row[j] = term[j] + u * row[j]
 
 
 @inlined()

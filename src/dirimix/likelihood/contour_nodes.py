@@ -21,7 +21,6 @@ The waist h = height sqrt(A + 1) scales with the only length that G_A has, so th
 with a ratio, smooth in 1 / (A + 1), that polynomials on pieces of its range give.
 """
 
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -34,60 +33,33 @@ from dirimix.likelihood.inlining import inlined
 
 Complex = NDArray[np.complexfloating]
 
-
-@dataclass(frozen=True)
-class Shape:
-    """A hyperbola and the total concentrations that it serves.
-
-    Attributes:
-        height: Of the waist, in units of s sqrt(A + 1).
-        slope: Of the asymptotes; well below 1, where the zeros of G lie.
-        left: Where t begins; what is left of it is negligible.
-        least: Smallest A served.
-        most: Largest A served; the digits that cancel grow with it.
-    """
-
-    height: float
-    slope: float
-    left: float
-    least: float
-    most: float
+# of the hyperbola: height of its waist in units of s sqrt(A + 1), slope of its asymptotes, well
+# below that of the zeros of G, 1, and where t begins
+HEIGHT, SLOPE, _LEFT = 1.0, 0.42, -3.6
+MOST = 5.5  # largest A that is served: the digits that cancel grow with it
 
 
-# a small A asks for distance from the zeros of G, a large one for distance from the models
-LOW = Shape(height=1.0, slope=0.42, left=-2.4, least=0.0, most=9.5)
-HIGH = Shape(height=1.4, slope=0.8, left=-2.0, least=8.5, most=102.0)
-
-
-class Paths(NamedTuple):
-    """The nodes t_j = left + j step of both shapes and what the integrand needs there.
+class Path(NamedTuple):
+    """The nodes t_j = left + j step and what the integrand needs there.
 
     The axis before the last holds real and imaginary parts, where there is one.
 
     Attributes:
         step: Distance of the nodes in t.
-        height: Of each shape, (2,).
-        left: Where t begins, (2,).
-        asymptote: Slope of the asymptotes, (2,).
-        least: Smallest A of the polynomials, (2,).
-        most: Largest A of the polynomials, (2,).
-        zeta: Positions in units of h, (2, 2, j), from left to right.
-        slope: Coefficient of A in the logarithm of the carrier, (2, 2, j).
+        left: Where t begins.
+        zeta: Positions in units of h, (2, j), from left to right.
+        slope: Coefficient of A in the logarithm of the carrier, (2, j).
         offset: What of it does not depend on A, with the logarithm of the weight
-            -step d zeta / dt of the rule, (2, 2, j): the path runs from right to left.
+            -step d zeta / dt of the rule, (2, j): the path runs from right to left.
         size: Coefficient of A in the logarithm of what a node can add at most, the models' part
-            included and h apart, (2, j).
+            included and h apart, (j,).
         ratios: Coefficients, lowest power first, of A G, A z dG/dz and d(A G)/dA over the
-            carrier on each piece, (2, PIECES, 3, 2, TERMS, j), z the argument of G, fixed in the
+            carrier on each piece, (PIECES, 3, 2, terms, j), z the argument of G, fixed in the
             last.
     """
 
     step: float
-    height: np.ndarray
-    left: np.ndarray
-    asymptote: np.ndarray
-    least: np.ndarray
-    most: np.ndarray
+    left: float
     zeta: np.ndarray
     slope: np.ndarray
     offset: np.ndarray
@@ -95,46 +67,49 @@ class Paths(NamedTuple):
     ratios: np.ndarray
 
 
-SHAPES = (LOW, HIGH)
-_FARTHEST = 1e8  # where the longest path ends, in units of h
-PIECES, TERMS = 16, 7  # of the range of A, in 1 / (A + 1), and of the polynomial on each
-_DEGREE = 26  # of the Chebyshev series over the whole range that the pieces come from
+_FARTHEST = 1e18  # where the longest path ends, in units of h
+PIECES = 16  # of the range of A, in 1 / (A + 1)
+TERMS, QUICK_TERMS = 13, 7  # of the polynomial on each, in the last rank and in those before
+_DEGREE = 40  # of the Chebyshev series over the whole range that the pieces come from
 
 
 @inlined()
-def piece(total, least, most):
+def piece(total):
     """Which piece of the range of A serves, and where in it, in [-1, 1]."""
-    low, high = 1 / (most + 1), 1 / (least + 1)
-    x = PIECES * (1 / (total + 1) - low) / (high - low)
+    low = 1 / (MOST + 1)
+    x = PIECES * (1 / (total + 1) - low) / (1 - low)
     number = min(max(int(x), 0), PIECES - 1)
     return number, 2 * (x - number) - 1
 
 
 @cache
-def make_paths(step: float) -> Paths:
+def make_path(step: float, terms: int = QUICK_TERMS) -> Path:
     """Nodes for all distances that anybody will meet.
 
     Args:
         step: Of the trapezoid rule.
+        terms: Of the polynomials.
     """
-    span = max(np.log(2 * s.slope * _FARTHEST / s.height) - s.left for s in SHAPES)
-    steps = step * np.arange(int(np.ceil(span / step)) + 1)
-    parts = [_along(shape, shape.left + steps, step) for shape in SHAPES]
-    zeta, slope, offset, ratios = (np.stack(column) for column in zip(*parts, strict=True))
-    # no model is closer to a node than the real axis; zip drops the type of arrays
-    size = slope.real - np.log(zeta.imag)  # pyright: ignore[reportAttributeAccessIssue]
-    zeta, slope, offset = (_parts(values) for values in (zeta, slope, offset))
-    numbers = np.array([(s.height, s.left, s.slope, s.least, s.most) for s in SHAPES])
-    height, left, asymptote, least, most = np.ascontiguousarray(numbers.T)
+    t = _LEFT + step * np.arange(int(np.ceil((np.log(2 * SLOPE * _FARTHEST) - _LEFT) / step)) + 1)
+    zeta = np.sinh(t) / SLOPE + 1j * np.cosh(t)
+    weight = -step * (np.cosh(t) / SLOPE + 1j * np.sinh(t))
+    slope, offset = _carrier(HEIGHT * zeta)
+    x, low = chebpts1(_DEGREE), 1 / (MOST + 1)
+    totals = 2 / (x * (1 - low) + 1 + low) - 1
+    values = np.array([_over_carrier(a, HEIGHT * zeta, slope, offset) for a in totals])
+    ratios = _in_pieces(x, values.reshape(_DEGREE, -1), terms)
     # terms beside nodes, real and imaginary parts before them
-    ratios = np.ascontiguousarray(np.moveaxis(_parts(ratios), 2, -2))
-    return Paths(step, height, left, asymptote, least, most, zeta, slope, offset, size, ratios)
+    ratios = np.moveaxis(_parts(ratios.reshape(PIECES, terms, *values.shape[1:])), 1, -2)
+    # no model is closer to a node than the real axis
+    size = slope.real - np.log(zeta.imag)
+    zeta, slope, offset = (_parts(v) for v in (zeta, slope, np.log(weight) + offset))
+    return Path(step, _LEFT, zeta, slope, offset, size, np.ascontiguousarray(ratios))
 
 
 @cache
-def single_paths(step: float) -> Paths:
-    """Those of `make_paths` in single precision."""
-    return Paths(step, *(part.astype(np.float32) for part in make_paths(step)[1:]))
+def single_path(step: float) -> Path:
+    """That of `make_path` in single precision."""
+    return Path(step, _LEFT, *(part.astype(np.float32) for part in make_path(step)[2:]))
 
 
 def _parts(values: Complex) -> np.ndarray:
@@ -142,22 +117,9 @@ def _parts(values: Complex) -> np.ndarray:
     return np.stack([values.real, values.imag], axis=-2)
 
 
-def _along(shape: Shape, t: np.ndarray, step: float) -> tuple[Complex, ...]:
-    """What `Paths` holds, for one shape."""
-    zeta = np.sinh(t) / shape.slope + 1j * np.cosh(t)
-    weight = -step * (np.cosh(t) / shape.slope + 1j * np.sinh(t))
-    slope, offset = _carrier(shape.height * zeta)
-    x = chebpts1(_DEGREE)
-    low, high = 1 / (shape.most + 1), 1 / (shape.least + 1)
-    totals = 2 / (x * (high - low) + high + low) - 1
-    values = np.array([_over_carrier(a, shape.height * zeta, slope, offset) for a in totals])
-    ratios = _in_pieces(x, values.reshape(_DEGREE, -1)).reshape(PIECES, TERMS, *values.shape[1:])
-    return zeta, slope, np.log(weight) + offset, ratios
-
-
-def _in_pieces(x: np.ndarray, values: Complex) -> Complex:
-    """Polynomials, (PIECES, TERMS, m), that agree with a series through values at x, (x, m)."""
-    at = chebpts1(TERMS)
+def _in_pieces(x: np.ndarray, values: Complex, terms: int) -> Complex:
+    """Polynomials, (PIECES, terms, m), that agree with a series through values at x, (x, m)."""
+    at = chebpts1(terms)
     places = (2 * np.arange(PIECES)[:, None] + 1 + at) / PIECES - 1
     series = np.linalg.solve(chebvander(x, len(x) - 1), values)
     onto = chebvander(places, len(x) - 1) @ series

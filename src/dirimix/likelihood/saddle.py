@@ -51,7 +51,7 @@ def saddle_points(d, alpha, s):
 
 
 @inlined()
-def saddle_log_densities(d, alpha, s, sites, value, by_alpha, by_log_s, doubt):
+def saddle_log_densities(d, alpha, s, sites, value, by_alpha, by_log_s, doubt, tau):
     """Log densities in units of 1 / s with the second-order correction.
 
     The doubt, an upper estimate of the error in nat, is the sum of the sizes of the correction's
@@ -68,6 +68,7 @@ def saddle_log_densities(d, alpha, s, sites, value, by_alpha, by_log_s, doubt):
         by_alpha: Where the derivatives in alpha are put, (n, K).
         by_log_s: Where those in log s are put, (n,).
         doubt: Where the doubts are put, (n,).
+        tau: Where tau at the saddle points is put, (n,).
     """
     count = d.shape[1]
     gaps, weights = np.empty((count, LANES)), np.empty((count, LANES))
@@ -80,6 +81,7 @@ def saddle_log_densities(d, alpha, s, sites, value, by_alpha, by_log_s, doubt):
         for j in range(len(block)):
             i = block[j]
             value[i], by_log_s[i], doubt[i] = found[0, j], found[1, j], found[2, j]
+            tau[i] = place[1][j]
             for k in range(count):
                 by_alpha[i, k] = 0.0 if np.isnan(d[i, k]) else slopes[k, j]
 
