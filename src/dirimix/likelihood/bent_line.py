@@ -32,22 +32,27 @@ from dirimix.likelihood.inlining import inlined
 NODES = 24  # taken at a time, until there is nothing left
 ROOM = 12  # rows of them
 _MOST = 40  # times as many at most
-_SLANT, _FLATTER = 0.95, 6.0  # of the path far out, for large A, and what is added over A
+_SLANT, _FLATTER = 0.75, 6.0  # of the path far out, for large A, and what is added over A
 _LEAST = 5.0  # A from where it serves inside the hull; this slant there, whatever A is outside
 _BEND = 0.25  # where it bends at the latest, in units of sqrt(A + tau^2)
 _SHORTEST = 1e-100  # scale of tau
 _NEAR = 0.02  # asinh by its series below
 _SEARCHES, _FOUND = 200, 0.03  # of the saddle point, and how close a step must be
+_TURNED = 0.2  # tau in units of sqrt(A) from where it cannot bend back
+_TRIES = 6  # of paths and steps
+_KEPT = 1e-10, 1e-13  # of the sum against its parts, and that over A, below which it fails
 _DIGITS = 1e-14  # of the sum against its parts, below which nothing is known
 
 
 @inlined(fastmath=SUMS)
-def line_density(step, last, d, alpha, total, start, work, logs, by_alpha):
-    """Log density in units of 1 / s and its derivative in log s.
+def line_density(step, last, agree, d, alpha, total, start, work, logs, by_alpha):
+    """Log density in units of 1 / s, its derivative in log s, and whether they are sure.
 
     Args:
         step: Of the trapezoid rule.
         last: Part of the sum after which there is no other.
+        agree: Difference from the sum over every other node, as a share of it, above which the
+            step is halved; the error is smaller, about its square.
         d: Distances f - y in units of s, (K,).
         alpha: Concentrations, (K,), all positive.
         total: Their sum.
@@ -63,79 +68,103 @@ def line_density(step, last, d, alpha, total, start, work, logs, by_alpha):
     s_re, s_im, t_re, t_im, e_re, e_im = work[0], work[1], work[2], work[3], work[4], work[5]
     w_re, w_im, a_re, a_im, m_re, m_im = work[6], work[7], work[8], work[9], work[10], work[11]
     value = size = by_log_s = by_total = top = 0.0
-    by_alpha[:] = 0.0
-    growth, power, inverse = exp(step), scale, 1 / total
-    for part in range(_MOST):
-        for j in range(NODES):
-            s_im[j] = power
-            power *= growth
-        for j in range(NODES):
-            # b = asinh(scale sinh(t)), t from 0
-            back = scale * scale / s_im[j]
-            far = 0.5 * (s_im[j] - back)
-            root = sqrt(1 + far * far)
-            w_re[j], w_im[j] = step * (far + back) / root, far
-            s_re[j] = far + root
-        log_row(s_re)
-        for j in range(NODES):
-            far = w_im[j]
-            v = far * far
-            b = s_re[j] if far > _NEAR else far * (1 - v * (1 / 6 - v * (3 / 40 - v * (5 / 112))))
-            r = sqrt(b * b + bend * bend)
-            s_re[j], s_im[j] = place + slant * b * b / (r + bend), -b
-            w_im[j] = w_re[j] * slant * b / r
-        if part == 0:
-            w_re[0] *= 0.5
-        for j in range(NODES):
-            t_re[j], t_im[j] = s_re[j] - shift, s_im[j]
-            q_re = inverse * (t_re[j] * t_re[j] - t_im[j] * t_im[j])
-            q_im = inverse * 2 * t_re[j] * t_im[j]
-            ratio = 1 / ((1 + q_re) * (1 + q_re) + q_im * q_im)
-            w = complex((1 + q_re) * ratio, -q_im * ratio)
-            series, slope, by_a = _series(w, inverse)
-            q = complex(q_re, q_im)
-            # derivatives at a given z
-            own = inverse * w * (1 + (2 * w - 1) * (0.5 - slope * (1 - w))) + by_a
-            moment = total * q + (1 - q) * w * (1 + w * (1 - 2 * (1 - w) * slope)) - 1
-            a_re[j], a_im[j], m_re[j], m_im[j] = own.real, own.imag, moment.real, moment.imag
-            x, y = s_re[j], s_im[j]
-            e_re[j] = shift * x - 0.5 * (x * x - y * y) + series.real
-            e_im[j] = shift * y - x * y + series.imag
-            logs[0, j], logs[1, j] = 1 + q_re, q_im
-        for k in range(count):
-            gap, begin = sign * (d[k] - nearest), (k + 1) * NODES
+    inverse, soon, kept = 1 / total, bend, max(_KEPT[0], _KEPT[1] * total)
+    latest = _BEND * sqrt(total + (place - shift) * (place - shift))
+    sure = False
+    for attempt in range(_TRIES):
+        # where a sum fails: a shorter step, a path that goes straight up as far as it may, one that
+        # bends to the other side
+        if attempt == 1 or attempt == 4:
+            step *= 0.5
+        if (attempt == 3 or attempt == 5) and place - shift < _TURNED * sqrt(total):
+            place, shift, sign = -place, -shift, -sign
+        bend = latest if attempt == 2 else soon
+        value = size = by_log_s = by_total = every_other = every_other_slope = 0.0
+        by_alpha[:] = 0.0
+        growth, power = exp(step), scale
+        for part in range(_MOST):
             for j in range(NODES):
-                x = s_re[j] + gap
-                logs[0, begin + j] = 1 - inverse * (t_re[j] * x - t_im[j] * s_im[j])
-                logs[1, begin + j] = -inverse * (t_re[j] * s_im[j] + t_im[j] * x)
-        log_polar(logs[0], logs[1], (count + 1) * NODES)
-        for j in range(NODES):
-            e_re[j] += 0.5 * logs[0, j]
-            e_im[j] += 0.5 * logs[1, j]
-        for k in range(count):
-            a, begin = alpha[k], (k + 1) * NODES
+                s_im[j] = power
+                power *= growth
             for j in range(NODES):
-                e_re[j] -= a * logs[0, begin + j]
-                e_im[j] -= a * logs[1, begin + j]
-        if part == 0:
-            top = e_re[0]
-        lift = exp(min(exp_polar(e_re, e_im, NODES) - top, 700.0))
-        of_size = 0.0
-        for j in range(NODES):
-            x = lift * (e_re[j] * w_re[j] - e_im[j] * w_im[j])
-            y = lift * (e_re[j] * w_im[j] + e_im[j] * w_re[j])
-            e_re[j], e_im[j] = x, y
-            value += x
-            of_size = abs(x) + abs(y)
-            size += of_size
-            by_log_s += x * m_re[j] - y * m_im[j]
-            by_total += x * a_re[j] - y * a_im[j]
-        for k in range(count):
-            begin, by_log = (k + 1) * NODES, 0.0
+                # b = asinh(scale sinh(t)), t from 0
+                back = scale * scale / s_im[j]
+                far = 0.5 * (s_im[j] - back)
+                root = sqrt(1 + far * far)
+                w_re[j], w_im[j] = step * (far + back) / root, far
+                s_re[j] = far + root
+            log_row(s_re)
             for j in range(NODES):
-                by_log += e_re[j] * logs[0, begin + j] - e_im[j] * logs[1, begin + j]
-            by_alpha[k] -= by_log
-        if of_size < last * size:
+                far = w_im[j]
+                v = far * far
+                b = (
+                    s_re[j]
+                    if far > _NEAR
+                    else far * (1 - v * (1 / 6 - v * (3 / 40 - v * (5 / 112))))
+                )
+                r = sqrt(b * b + bend * bend)
+                s_re[j], s_im[j] = place + slant * b * b / (r + bend), -b
+                w_im[j] = w_re[j] * slant * b / r
+            if part == 0:
+                w_re[0] *= 0.5
+            for j in range(NODES):
+                t_re[j], t_im[j] = s_re[j] - shift, s_im[j]
+                q_re = inverse * (t_re[j] * t_re[j] - t_im[j] * t_im[j])
+                q_im = inverse * 2 * t_re[j] * t_im[j]
+                ratio = 1 / ((1 + q_re) * (1 + q_re) + q_im * q_im)
+                w = complex((1 + q_re) * ratio, -q_im * ratio)
+                series, slope, by_a = _series(w, inverse)
+                q = complex(q_re, q_im)
+                # derivatives at a given z
+                own = inverse * w * (1 + (2 * w - 1) * (0.5 - slope * (1 - w))) + by_a
+                moment = total * q + (1 - q) * w * (1 + w * (1 - 2 * (1 - w) * slope)) - 1
+                a_re[j], a_im[j], m_re[j], m_im[j] = own.real, own.imag, moment.real, moment.imag
+                x, y = s_re[j], s_im[j]
+                e_re[j] = shift * x - 0.5 * (x * x - y * y) + series.real
+                e_im[j] = shift * y - x * y + series.imag
+                logs[0, j], logs[1, j] = 1 + q_re, q_im
+            for k in range(count):
+                gap, begin = sign * (d[k] - nearest), (k + 1) * NODES
+                for j in range(NODES):
+                    x = s_re[j] + gap
+                    logs[0, begin + j] = 1 - inverse * (t_re[j] * x - t_im[j] * s_im[j])
+                    logs[1, begin + j] = -inverse * (t_re[j] * s_im[j] + t_im[j] * x)
+            log_polar(logs[0], logs[1], (count + 1) * NODES)
+            for j in range(NODES):
+                e_re[j] += 0.5 * logs[0, j]
+                e_im[j] += 0.5 * logs[1, j]
+            for k in range(count):
+                a, begin = alpha[k], (k + 1) * NODES
+                for j in range(NODES):
+                    e_re[j] -= a * logs[0, begin + j]
+                    e_im[j] -= a * logs[1, begin + j]
+            if part == 0:
+                top = e_re[0]
+            lift = exp(min(exp_polar(e_re, e_im, NODES) - top, 700.0))
+            of_size = 0.0
+            for j in range(NODES):
+                x = lift * (e_re[j] * w_re[j] - e_im[j] * w_im[j])
+                y = lift * (e_re[j] * w_im[j] + e_im[j] * w_re[j])
+                e_re[j], e_im[j] = x, y
+                value += x
+                of_size = abs(x) + abs(y)
+                size += of_size
+                w_re[j] = x * m_re[j] - y * m_im[j]
+                by_log_s += w_re[j]
+                by_total += x * a_re[j] - y * a_im[j]
+            for j in range(0, NODES, 2):
+                every_other += e_re[j]
+                every_other_slope += w_re[j]
+            for k in range(count):
+                begin, by_log = (k + 1) * NODES, 0.0
+                for j in range(NODES):
+                    by_log += e_re[j] * logs[0, begin + j] - e_im[j] * logs[1, begin + j]
+                by_alpha[k] -= by_log
+            if of_size < last * abs(value):
+                break
+        gap = max(abs(value - 2 * every_other), abs(by_log_s - 2 * every_other_slope))
+        sure = gap < agree * value and value > kept * size
+        if sure:
             break
     if not value > _DIGITS * size:
         value, by_log_s, by_total = _DIGITS * size, 0.0, 0.0
@@ -145,7 +174,7 @@ def line_density(step, last, d, alpha, total, start, work, logs, by_alpha):
     for k in range(count):
         by_alpha[k] = by_alpha[k] / value + common
     constant = lgamma(total) + total - (total - 0.5) * log_total - 0.5 * log(2 * pi) - log(pi)
-    return log(value) + top + constant - 0.5 * nearest * nearest, by_log_s / value
+    return log(value) + top + constant - 0.5 * nearest * nearest, by_log_s / value, sure
 
 
 @inlined()

@@ -111,8 +111,8 @@ def _serve(frame: Any) -> int:
         return 0
     alpha, s, d = argument(frame, 0), argument(frame, 1), argument(frame, 2)
     numbers = argument(frame, 3)
-    left, nodes, last_nodes, doubt, line, end, step, extent, single = numbers
-    accuracy = Accuracy(doubt, line, end, step, extent, single > 0)
+    left, nodes, last_nodes, doubt, line, end, agree, step, extent, single = numbers
+    accuracy = Accuracy(doubt, line, end, agree, step, extent, single > 0)
     shape = (len(s), len(alpha) // len(s))
     _evaluate(
         _unpacked(step, left, int(nodes), single_argument(frame, 4)),

@@ -19,7 +19,7 @@ from dirimix.likelihood.inlining import inlined
 
 SADDLE_FROM = 9.0  # total concentration from where the saddle point may serve
 _LINE_FROM = 5.0  # and from where the line does
-_OUTSIDE = 2.5  # noise levels outside the hull from where the line serves as well
+_OUTSIDE = 2.0  # noise levels outside the hull from where the line serves as well
 _FAINT = 1e-3  # a density for which the contour's next rank is asked
 # total concentration below which every vertex is taken by itself, and that where the log density is
 # below the third
@@ -35,6 +35,7 @@ class Accuracy(NamedTuple):
         doubt: Estimated error of the saddle point, in nat, up to which it is used.
         line: Step along the line.
         end: Part of its sum after which there is no other.
+        agree: Difference between its sums over all nodes and every other one that is borne.
         step: Of the contour's trapezoid rule, but in the last rank.
         extent: How many of the largest length the contour goes there.
         single: Sum over the contour's nodes in single precision where the density is not faint.
@@ -43,13 +44,14 @@ class Accuracy(NamedTuple):
     doubt: float
     line: float
     end: float
+    agree: float
     step: float
     extent: float
     single: bool
 
 
-FINE = Accuracy(doubt=0.004, line=0.17, end=1e-14, step=0.1, extent=40.0, single=False)
-COARSE = Accuracy(doubt=0.015, line=0.27, end=1e-7, step=0.12, extent=3.0, single=True)
+FINE = Accuracy(doubt=0.004, line=0.24, end=1e-8, agree=0.003, step=0.1, extent=40.0, single=False)
+COARSE = Accuracy(doubt=0.06, line=0.27, end=1e-6, agree=0.03, step=0.12, extent=3.0, single=True)
 
 
 @inlined()
@@ -67,26 +69,34 @@ def site_density(single, exact, accuracy, d, alpha, total, tau, rooms, by_alpha)
         rooms: Room for the contour in either precision, for the line and for the vertices.
         by_alpha: Where the derivatives in alpha are put, (K,).
     """
-    if total > _LINE_FROM or max(np.min(d), -np.max(d)) > _OUTSIDE:
-        return line_density(
-            accuracy.line, accuracy.end, d, alpha, total, tau, rooms[2][0], rooms[2][1], by_alpha
-        )
-    # one call in a loop: the function is copied to wherever it is called
-    count = len(d)
+    # one call of either in a loop: functions are copied to wherever they are called
+    count, beyond = len(d), max(np.min(d), -np.max(d), 0.0)
     slopes, logs, by_scale = rooms[3][:count], rooms[3][count], rooms[3][count + 1]
-    for v in range(0 if total < _FEW else -1, count):
+    for v in range(0 if total < _FEW and beyond < _OUTSIDE else -1, count):
         own = slopes[max(v, 0), :count]
         if v >= 0:
             alpha[v] += 1.0
         whole = total + 1 if v >= 0 else total
-        found, by_log_s = _on_the_contour(single, exact, accuracy, d, alpha, whole, rooms, own)
+        if whole > _LINE_FROM or beyond > _OUTSIDE:
+            found, by_log_s, sure = line_density(
+                accuracy.line, accuracy.end, accuracy.agree, d, alpha, whole,
+                tau if v < 0 else 0.0, *rooms[2], own,
+            )  # fmt: skip
+            if v >= 0 and not sure:
+                found = -np.inf  # it is so far from there that digits do not reach
+            sure = sure or total > _LINE_FROM
+        else:
+            found, by_log_s = _on_the_contour(single, exact, accuracy, d, alpha, whole, rooms, own)
+            sure = total >= _RARE or found > _SMALL
         if v >= 0:
             alpha[v] -= 1.0
             logs[v], by_scale[v] = found, by_log_s
-        elif total >= _RARE or found > _SMALL:
+        elif sure:
             by_alpha[:] = own
             return found, by_log_s
     top, whole, by_log_s = np.max(logs[:count]), 0.0, 0.0
+    if top == -np.inf:
+        return -0.5 * beyond * beyond + log(_FLOOR), 0.0
     by_alpha[:] = 0.0
     for v in range(count):
         logs[v] = exp(logs[v] - top)
