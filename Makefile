@@ -47,6 +47,7 @@ paper: .venv.ok
 	$(BIN)/python studies/paper.py runs/nuclear-s2n docs/paper.md runs/nuclear-long runs/nuclear-s2p
 
 verify: .venv.ok
+	$(BIN)/python verification/density.py
 	$(BIN)/python verification/second_sampler.py
 	$(BIN)/python verification/forms.py
 	$(BIN)/python verification/robustness.py

@@ -143,7 +143,7 @@ class Sampler:
         self.amplitudes = model.ravel({n: np.full(s, n == "amplitude") for n, s in shapes})
         coarse = posterior(model, routes.COARSE, *COARSE)
         self.force = jax.grad(lambda q: coarse(q).log_density.sum())
-        self.at = jax.jit(posterior(model, routes.FINE, *FINE))
+        self.at = jax.jit(posterior(model, routes.FINE._replace(line=0.17), *FINE))
         self.travel = jax.jit(self._travel)
         assert self.target.jump is not None
         self.jump = jax.jit(jax.vmap(self.target.jump))

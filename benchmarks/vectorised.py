@@ -4,9 +4,9 @@ The same integrals as `dirimix.likelihood.density`, which loops over the sites o
 point, the line through it, and the contour. Here every route is a program over rows of elements,
 one element a chain and site, and serves chunks of the elements that ask for it. The node loop of
 the contour keeps running sums, rescaled as larger terms come: no array there has an axis of nodes.
-Every model must be known at every site. The contour has one rank and no vertices: where the total
-concentration is below 5, densities below about 1e-8, and below 0.02 those between models, are less
-exact than the package's.
+Every model must be known at every site. The line has one path with one step, and the contour one
+rank and no vertices: where models are very far apart, or the total concentration is below 5 and the
+density below about 1e-8, or below 0.02 and between models, it is less exact than the package's.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 from numpy.polynomial.chebyshev import chebpts1, chebvander
 
-from dirimix.likelihood.bent_line import _BEND, _FLATTER, _LEAST, _SLANT
+from dirimix.likelihood.bent_line import _BEND, _LEAST, _SLANT
 from dirimix.likelihood.bent_line import _series as _of_line
 from dirimix.likelihood.contour_nodes import HEIGHT, MOST, PIECES, QUICK_TERMS, make_path
 from dirimix.likelihood.routes import _FLOOR, _LINE_FROM, _OUTSIDE, SADDLE_FROM, Accuracy
@@ -314,6 +314,12 @@ def _newton(d: Rows, alpha: Rows) -> tuple[Array, Array]:
     return jax.lax.fori_loop(0, _NEWTON_STEPS, step, (p, tau), unroll=5)
 
 
+def _slant(total: Array) -> Array:
+    """`dirimix.likelihood.bent_line.slant` of a row."""
+    a = 1 / jnp.maximum(total, _LEAST)
+    return _SLANT[0] + a * (_SLANT[1] + a * a * _SLANT[2])
+
+
 def _line(step: float, d: Rows, alpha: Rows) -> list[Array]:
     """The integral of `dirimix.likelihood.bent_line`: log density and its derivatives."""
     return _slopes_of(partial(_along, step), d, alpha)
@@ -344,7 +350,7 @@ def _path(step: float, d: Rows, alpha: Rows) -> tuple[Array, Array, Array]:
     far = scale * np.sinh(t)
     b = jnp.arcsinh(far)
     rise = step * scale * np.cosh(t) / jnp.sqrt(1 + far * far) * np.where(t > 0, 1.0, 0.5)
-    slant, r = _SLANT + _FLATTER / jnp.maximum(total, _LEAST), jnp.sqrt(b * b + bend * bend)
+    slant, r = _slant(total), jnp.sqrt(b * b + bend * bend)
     sigma = place + sign * (slant * b * b / (r + bend) - 1j * b)
     return sigma, rise * (1 + 1j * slant * b / r), nearest
 
@@ -381,7 +387,7 @@ def _crossing(
     at, _, _ = jax.lax.fori_loop(0, _SEARCHES, step, (jnp.zeros_like(total), low, high))
     _, second, third = slopes(at)
     scale = jnp.minimum(jnp.minimum(high - at, at - low), 1 / jnp.sqrt(second))
-    slant = _SLANT + _FLATTER / jnp.maximum(total, _LEAST)
+    slant = _slant(total)
     bend = jnp.minimum(
         _BEND * jnp.sqrt(total + (at - nearest) ** 2), 3 * slant * jnp.abs(second / third)
     )

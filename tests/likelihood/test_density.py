@@ -89,8 +89,9 @@ def test_models_hundreds_of_noise_levels_apart_are_served():
         return np.max(np.abs(found - exact)[seen])
 
     assert error(FINE) < 1e-4
-    assert error(COARSE) < 1e-4
-    assert error(FINE._replace(line=0.6)) > 1e-3  # the control: nodes that are farther apart
+    assert error(COARSE) < 1e-3
+    assert error(FINE._replace(line=0.6)) < 1e-4  # the step is halved
+    assert error(FINE._replace(line=0.6, agree=np.inf)) > 5e-4  # the control: it is not
 
 
 def test_the_force_is_near_the_gradient_everywhere(anywhere):
@@ -133,9 +134,9 @@ def test_models_too_far_away_for_newtons_steps_give_no_density_above_its_bound()
     alpha = np.exp(rng.uniform(-14, 0, (n, 3)))
     alpha[:, 0] += rng.uniform(20, 90, n)
     beyond = np.maximum(np.maximum(d.min(axis=1), -d.max(axis=1)), 0)
-    for accuracy in (FINE, COARSE):
+    for accuracy, bound in ((FINE, -0.87), (COARSE, -0.85)):
         value, by_alpha, by_s = Likelihood(d, accuracy).evaluate(alpha, np.ones(n))
-        assert (value <= -0.5 * beyond**2 - 0.87).all()
+        assert (value <= -0.5 * beyond**2 + bound).all()
         assert np.isfinite(np.column_stack([value, by_alpha, by_s])).all()
 
 

@@ -32,7 +32,7 @@ from dirimix.likelihood.inlining import inlined
 NODES = 24  # taken at a time, until there is nothing left
 ROOM = 12  # rows of them
 _MOST = 40  # times as many at most
-_SLANT, _FLATTER = 0.75, 6.0  # of the path far out, for large A, and what is added over A
+_SLANT = 0.75, 6.0, 125.0  # of the path far out: for large A, and what is added over A and A^3
 _LEAST = 5.0  # A from where it serves inside the hull; this slant there, whatever A is outside
 _BEND = 0.25  # where it bends at the latest, in units of sqrt(A + tau^2)
 _SHORTEST = 1e-100  # scale of tau
@@ -41,6 +41,7 @@ _SEARCHES, _FOUND = 200, 0.03  # of the saddle point, and how close a step must 
 _TURNED = 0.2  # tau in units of sqrt(A) from where it cannot bend back
 _TRIES = 6  # of paths and steps
 _KEPT = 1e-10, 1e-13  # of the sum against its parts, and that over A, below which it fails
+_LARGEST = -0.8  # that a log density can be, less what the hull's distance takes: -log(2 pi) / 2
 _DIGITS = 1e-14  # of the sum against its parts, below which nothing is known
 
 
@@ -64,12 +65,14 @@ def line_density(step, last, agree, d, alpha, total, start, work, logs, by_alpha
     count = len(d)
     nearest = max(np.min(d), 0.0) + min(np.max(d), 0.0)
     place, scale, bend, sign = _crossing(d, alpha, total, nearest, start)
-    shift, slant = sign * nearest, _SLANT + _FLATTER / max(total, _LEAST)
+    shift, slope = sign * nearest, slant(total)
     s_re, s_im, t_re, t_im, e_re, e_im = work[0], work[1], work[2], work[3], work[4], work[5]
     w_re, w_im, a_re, a_im, m_re, m_im = work[6], work[7], work[8], work[9], work[10], work[11]
     value = size = by_log_s = by_total = top = 0.0
     inverse, soon, kept = 1 / total, bend, max(_KEPT[0], _KEPT[1] * total)
     latest = _BEND * sqrt(total + (place - shift) * (place - shift))
+    log_total = log(total)
+    constant = lgamma(total) + total - (total - 0.5) * log_total - 0.5 * log(2 * pi) - log(pi)
     sure = False
     for attempt in range(_TRIES):
         # where a sum fails: a shorter step, a path that goes straight up as far as it may, one that
@@ -103,8 +106,8 @@ def line_density(step, last, agree, d, alpha, total, start, work, logs, by_alpha
                     else far * (1 - v * (1 / 6 - v * (3 / 40 - v * (5 / 112))))
                 )
                 r = sqrt(b * b + bend * bend)
-                s_re[j], s_im[j] = place + slant * b * b / (r + bend), -b
-                w_im[j] = w_re[j] * slant * b / r
+                s_re[j], s_im[j] = place + slope * b * b / (r + bend), -b
+                w_im[j] = w_re[j] * slope * b / r
             if part == 0:
                 w_re[0] *= 0.5
             for j in range(NODES):
@@ -113,11 +116,11 @@ def line_density(step, last, agree, d, alpha, total, start, work, logs, by_alpha
                 q_im = inverse * 2 * t_re[j] * t_im[j]
                 ratio = 1 / ((1 + q_re) * (1 + q_re) + q_im * q_im)
                 w = complex((1 + q_re) * ratio, -q_im * ratio)
-                series, slope, by_a = _series(w, inverse)
+                series, by_w, by_a = _series(w, inverse)
                 q = complex(q_re, q_im)
                 # derivatives at a given z
-                own = inverse * w * (1 + (2 * w - 1) * (0.5 - slope * (1 - w))) + by_a
-                moment = total * q + (1 - q) * w * (1 + w * (1 - 2 * (1 - w) * slope)) - 1
+                own = inverse * w * (1 + (2 * w - 1) * (0.5 - by_w * (1 - w))) + by_a
+                moment = total * q + (1 - q) * w * (1 + w * (1 - 2 * (1 - w) * by_w)) - 1
                 a_re[j], a_im[j], m_re[j], m_im[j] = own.real, own.imag, moment.real, moment.imag
                 x, y = s_re[j], s_im[j]
                 e_re[j] = shift * x - 0.5 * (x * x - y * y) + series.real
@@ -164,17 +167,19 @@ def line_density(step, last, agree, d, alpha, total, start, work, logs, by_alpha
                 break
         gap = max(abs(value - 2 * every_other), abs(by_log_s - 2 * every_other_slope))
         sure = gap < agree * value and value > kept * size
+        sure = sure and log(value) + top + constant < _LARGEST
         if sure:
             break
     if not value > _DIGITS * size:
         value, by_log_s, by_total = _DIGITS * size, 0.0, 0.0
         by_alpha[:] = 0.0
-    log_total = log(total)
+    found = log(value) + top + constant
+    if not sure:
+        found = min(found, _LARGEST)
     common = digamma(total) - log_total + by_total / value
     for k in range(count):
         by_alpha[k] = by_alpha[k] / value + common
-    constant = lgamma(total) + total - (total - 0.5) * log_total - 0.5 * log(2 * pi) - log(pi)
-    return log(value) + top + constant - 0.5 * nearest * nearest, by_log_s / value, sure
+    return found - 0.5 * nearest * nearest, by_log_s / value, sure
 
 
 @inlined()
@@ -192,6 +197,13 @@ def _series(w, inverse):
         inverse * (by_one + inverse * (by_two + inverse * by_three)),
         -inverse * inverse * (one + inverse * (2 * two + inverse * 3 * three)),
     )
+
+
+@inlined()
+def slant(total):
+    """Slope of the path far out, from the imaginary axis."""
+    a = 1 / max(total, _LEAST)
+    return _SLANT[0] + a * (_SLANT[1] + a * a * _SLANT[2])
 
 
 @inlined()
@@ -243,7 +255,7 @@ def _crossing(d, alpha, total, nearest, start):
     if second > 0:
         scale = min(scale, 1 / sqrt(second))
     sign = 1.0 if third >= 0 else -1.0
-    slant, bend = _SLANT + _FLATTER / max(total, _LEAST), _BEND * sqrt(total + tau * tau)
+    bend = _BEND * sqrt(total + tau * tau)
     if third != 0:
-        bend = min(bend, 3 * slant * abs(second / third))
+        bend = min(bend, 3 * slant(total) * abs(second / third))
     return sign * at, max(scale, _SHORTEST), max(bend, _SHORTEST), sign

@@ -80,7 +80,7 @@ def site_density(single, exact, accuracy, d, alpha, total, tau, rooms, by_alpha)
         if whole > _LINE_FROM or beyond > _OUTSIDE:
             found, by_log_s, sure = line_density(
                 accuracy.line, accuracy.end, accuracy.agree, d, alpha, whole,
-                tau if v < 0 else 0.0, *rooms[2], own,
+                tau if v < 0 else 0.0, rooms[2][0], rooms[2][1], own,
             )  # fmt: skip
             if v >= 0 and not sure:
                 found = -np.inf  # it is so far from there that digits do not reach
