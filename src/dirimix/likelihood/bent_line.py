@@ -14,9 +14,9 @@ and a series in 1 / A that holds for every z away from the two turning points ta
 
 The models' part is exact, wherever they lie and however small their concentrations. The path
 crosses the real axis at the integrand's saddle point, between the zeros of the u_k. From there it
-bends towards the nearer of them and goes on at about 45 degrees, between the real axis, where the
-zeros lie, and the turning points. Nodes are spaced by the logarithm of tau up to 1, so that
-distances of every size are resolved, and equally beyond.
+bends towards the nearer of them and goes on between the real axis, where the zeros lie, and the
+turning points. Nodes are spaced by the logarithm of tau up to 1, so that distances of every size
+are resolved, and equally beyond.
 
 Far outside the models' hull tau is nearly the distance c of the nearest model: sigma = tau + c
 keeps the digits there, with u_k = A - tau (sigma + d_k - c).

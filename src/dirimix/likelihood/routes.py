@@ -51,7 +51,7 @@ class Accuracy(NamedTuple):
 
 
 FINE = Accuracy(doubt=0.004, line=0.24, end=1e-8, agree=0.003, step=0.1, extent=40.0, single=False)
-COARSE = Accuracy(doubt=0.06, line=0.27, end=1e-6, agree=0.03, step=0.12, extent=3.0, single=True)
+COARSE = Accuracy(doubt=0.02, line=0.27, end=1e-6, agree=0.03, step=0.12, extent=3.0, single=True)
 
 
 @inlined()
