@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
 
 import pytest
@@ -74,6 +75,21 @@ def test_what_the_caller_ignores_stays_ignored():
         assert exit_code(lambda: kill(signal.SIGHUP), False, "") == 0
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_in_a_destructor_is_not_lost(capsys):
+    class Doomed:
+        def __del__(self) -> None:
+            kill(signal.SIGTERM)
+            time.sleep(0.01)
+
+    def act() -> bool:
+        Doomed()
+        time.sleep(10)
+        return True
+
+    assert exit_code(act, False, "all is kept") == 143
+    assert capsys.readouterr().err == "\ndirimix: interrupted; all is kept\n"
 
 
 def test_commands_run_in_threads_too():

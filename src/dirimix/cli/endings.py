@@ -17,6 +17,7 @@ from dirimix.errors import InputError, NotConverged, WorkerLost
 SUCCESS, FAILED, BAD_INPUT, NOT_CONVERGED = 0, 1, 2, 3
 # those that ask a process to end: Ctrl-C, `kill`, a terminal that was closed
 _SIGNALS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+_A_MOMENT = 0.05  # seconds
 # compiled programs that cannot be kept, or read, are compiled again
 _NO_NEWS = ("Error reading persistent compilation", "Error writing persistent compilation")
 
@@ -128,11 +129,23 @@ def _ended_by_signals() -> Generator[None]:
     ours = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
     for number in ours:
         signal.signal(number, _end)
+    hook, sys.unraisablehook = sys.unraisablehook, _end_again
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number in ours:
             signal.signal(number, before[number] or signal.SIG_DFL)
+
+
+def _end_again(lost: "sys.UnraisableHookArgs") -> None:
+    """Send a signal once more that came where Python drops exceptions, as in a destructor."""
+    if isinstance(lost.exc_value, Ended):
+        send = threading.Timer(_A_MOMENT, os.kill, (os.getpid(), lost.exc_value.number))
+        send.daemon = True
+        send.start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _end(number: int, _: FrameType | None) -> NoReturn:
