@@ -181,6 +181,14 @@ def test_single_models_may_be_candidates():
     assert stack.weights_["raw:b"] > 0.9
 
 
+@pytest.mark.parametrize("coords", [[], ["group"]])
+def test_a_table_of_labels_or_without_coordinates_has_candidates_of_its_own(coords):
+    frame = table().assign(group=["p", "q"] * 32)
+    stack = StackedMixture(coords, ["a", "b", "c"]).fit(frame, frame["y"])
+    assert list(stack.candidates_["candidate"])[:2] == ["equal", "simplex-ls"]
+    assert stack.predict(frame).shape == (64,)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -18,7 +18,7 @@ from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
 LOCAL = ("ridge-stacking", "bma-closed-form", "lbmm-lgp", "lbmm-lgp+delta", "signed-gp")
-GLOBAL = ("equal", "simplex-ls", "ridge-stacking", "bma-closed-form")
+GLOBAL = ("equal", "simplex-ls", "ridge-stacking")
 _CLUSTERS = 8  # parts of a region that are resampled together
 _KEPT = 200  # draws of weights from a member
 _MOST = 32  # regions
