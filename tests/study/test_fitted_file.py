@@ -25,8 +25,8 @@ from pages import ROOT
 from stand_ins import frame
 
 SHORT: dict[str, object] = {"chains": 1, "draws": 8, "warmup": 20, "min_ess": 0.0, "n_draws": 50}
-SAMPLED = [name for name, method in METHODS.items() if "chains" in method.options()]
-CHEAP = [name for name in METHODS if name not in SAMPLED]
+LONG = [n for n, m in METHODS.items() if "chains" in m.options() or "stacking" in m.estimator]
+CHEAP = [name for name in METHODS if name not in LONG]
 PARTS = ["gbmm-d+gp", "lbmm-gpd+gp", "raw+delta", "lbmm-lgp+contrast"]
 UNCONVERGED = pytest.mark.filterwarnings("ignore::dirimix.errors.ConvergenceWarning")
 OVERLAPPING = pytest.mark.filterwarnings("ignore::dirimix.errors.CorrectionOverlapWarning")
@@ -103,7 +103,7 @@ def test_what_is_read_predicts_the_same_numbers(name, tmp_path):
 @UNCONVERGED
 @pytest.mark.slow
 @OVERLAPPING
-@pytest.mark.parametrize("name", [*SAMPLED, *PARTS])
+@pytest.mark.parametrize("name", [*LONG, *PARTS])
 def test_what_is_read_of_a_sample_predicts_the_same_numbers(name, tmp_path):
     cases: tuple[dict[str, object], ...] = ({}, {"y_transform": "log", "noise_prior": "paper"})
     for options in cases:
