@@ -190,6 +190,19 @@ def test_values_keep_their_bits_and_kinds(value):
         assert again == value
 
 
+@pytest.mark.parametrize("count", [1, 2, 11])
+def test_every_sampled_estimator_has_its_own_draws(count, tmp_path):
+    fitted = fit("raw")
+    members = list(fitted.singles.values())
+    for number in range(count):
+        draws = xr.Dataset({"sigma": (("chain", "draw"), np.full((1, 4), float(number)))})
+        setattr(members[0], f"p{number}_", xr.DataTree.from_dict({"posterior": draws}))
+    again = saved(fitted, tmp_path)
+    (member, *_) = again.singles.values()
+    for number in range(count):
+        assert float(getattr(member, f"p{number}_")["posterior"]["sigma"].mean()) == number
+
+
 def test_objects_of_a_users_class_are_refused(tmp_path):
     class OwnNoise(HalfCauchyNoise):
         pass

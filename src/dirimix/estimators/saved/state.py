@@ -39,11 +39,11 @@ class Parts:
 
     Attributes:
         arrays: Numbers by name, as a netCDF file has them.
-        posterior: The draws of the one sampled estimator, as ArviZ reads them.
+        posteriors: The draws of each sampled estimator, as ArviZ reads them.
     """
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
-    posterior: xr.DataTree | None = None
+    posteriors: list[xr.DataTree] = field(default_factory=list[xr.DataTree])
 
 
 def take_apart(value: Any, parts: Parts, name: str) -> Any:
@@ -63,8 +63,8 @@ def take_apart(value: Any, parts: Parts, name: str) -> Any:
         columns = {str(c): value[c].to_numpy() for c in value}
         return {"frame": _take_all(columns, parts, name)}
     if isinstance(value, xr.DataTree):
-        parts.posterior = value
-        return {"posterior": "groups"}
+        parts.posteriors.append(value)
+        return {"posterior": len(parts.posteriors) - 1}
     if isinstance(value, Mapping):
         return {"map": _take_all(value, parts, name)}
     return _take_object(value, parts, name)
@@ -184,10 +184,8 @@ def _put_texts(plain: Mapping[str, Any], _: Parts) -> np.ndarray:
     return np.array(plain["texts"], dtype=object).reshape(plain["shape"])
 
 
-def _put_posterior(_: Mapping[str, Any], parts: Parts) -> xr.DataTree:
-    if parts.posterior is None:
-        raise ValueError("the draws are not there")
-    return parts.posterior
+def _put_posterior(plain: Mapping[str, Any], parts: Parts) -> xr.DataTree:
+    return parts.posteriors[plain["posterior"]]
 
 
 def _put_record(plain: Mapping[str, Any], parts: Parts) -> Any:

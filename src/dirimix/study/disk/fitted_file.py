@@ -27,9 +27,10 @@ from dirimix.table.table import make_table
 
 FORMAT = 1  # raised whenever the state of an estimator is not what it was
 _STATE = "state"
+_SAMPLE = "sample_"  # group of the draws of one of several estimators, with its number
 _ENGINE: Any = "h5netcdf"
 # what NumPy, xarray and h5py raise on a file that holds something else
-_OTHERWISE = (KeyError, TypeError, ValueError, AttributeError, OSError, RuntimeError)
+_OTHERWISE = (LookupError, TypeError, ValueError, AttributeError, OSError, RuntimeError)
 
 
 def write_fitted(fitted: FittedMethod, data: SplitTable, folder: Path) -> dict[str, str]:
@@ -43,7 +44,10 @@ def write_fitted(fitted: FittedMethod, data: SplitTable, folder: Path) -> dict[s
     """
     parts = Parts()
     state = take_apart(fitted, parts, fitted.name)
-    groups = _training(data) if parts.posterior is None else _groups(parts.posterior)
+    alone = parts.posteriors[0] if len(parts.posteriors) == 1 else None
+    groups = _training(data) if alone is None else _groups(alone)
+    for number, tree in enumerate(parts.posteriors if alone is None else ()):
+        groups |= {f"{_SAMPLE}{number}/{name}": own for name, own in _groups(tree).items()}
     groups[_STATE] = xr.Dataset(
         {
             name: ([f"{name}.{axis}" for axis in range(array.ndim)], array)
@@ -53,7 +57,7 @@ def write_fitted(fitted: FittedMethod, data: SplitTable, folder: Path) -> dict[s
     # no number stands for a missing one
     encoding = {f"/{_STATE}": {name: {"_FillValue": None} for name in parts.arrays}}
     tree = xr.DataTree.from_dict(groups)
-    tree.attrs = {} if parts.posterior is None else dict(parts.posterior.attrs)
+    tree.attrs = {} if alone is None else dict(alone.attrs)
     with whole_file(folder / ARRAYS_FILE) as part:
         write_netcdf(tree, part, encoding)
     arrays = file_sha256(folder / ARRAYS_FILE)
@@ -118,6 +122,13 @@ def _read_arrays(path: Path) -> Parts:
     with xr.open_dataset(path, group=_STATE, engine=_ENGINE, **raw) as state:
         arrays = {str(name): array.to_numpy() for name, array in state.data_vars.items()}
     tree = xr.open_datatree(path, engine=_ENGINE, decode_times=False)
-    rest = xr.DataTree.from_dict({n: g for n, g in _groups(tree).items() if n != _STATE})
-    rest.attrs = dict(tree.attrs)
-    return Parts(arrays, rest if "posterior" in rest.children else None)
+    if "posterior" in tree.children:
+        return Parts(arrays, [_sample(tree)])
+    count = sum(str(name).startswith(_SAMPLE) for name in tree.children)
+    return Parts(arrays, [_sample(tree.children[f"{_SAMPLE}{i}"]) for i in range(count)])
+
+
+def _sample(tree: xr.DataTree) -> xr.DataTree:
+    found = xr.DataTree.from_dict({n: g for n, g in _groups(tree).items() if n != _STATE})
+    found.attrs = dict(tree.attrs)
+    return found
