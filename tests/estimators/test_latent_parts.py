@@ -158,8 +158,9 @@ def test_laplace_is_exact_where_the_mean_is_linear_and_the_noise_normal(
     loads = [mean(z) - origin for z in np.eye(size)]
     basis = np.column_stack(loads) if loads else np.zeros((len(origin), 0))
     variance = np.asarray(posterior.noise.variance(p, posterior.table.y_err))
-    law = stats.multivariate_normal(origin, basis @ basis.T + np.diag(variance))
-    assert found == pytest.approx(law.logpdf(posterior.table.y), rel=1e-7, abs=1e-6)
+    cov = basis @ basis.T + np.diag(variance)
+    exact = stats.multivariate_normal.logpdf(posterior.table.y, origin, cov)  # pyright: ignore[reportArgumentType]
+    assert found == pytest.approx(exact, rel=1e-7, abs=1e-6)
     if size:
         latents, ratio = conditional.draw(jax.random.key(0), p, pull, 4000)
         assert np.ptp(np.asarray(ratio)) < 1e-6
@@ -189,11 +190,12 @@ def test_the_settled_fields_are_a_mode_and_the_gradient_is_that_of_the_marginal(
     p = posterior.unravel(jnp.asarray(flat), shapes)
     pull = conditional.settle(p, jnp.asarray(conditional.zero()))
     units = conditional.covariances(p)
+    y = jnp.asarray(posterior.table.y)
 
     def height(pull):
         u = conditional.fields(p, units, pull)
         variance = posterior.noise.variance(p, posterior.table.y_err)
-        fit = posterior.noise.log_likelihood(posterior.table.y - posterior.mean(u), variance)
+        fit = posterior.noise.log_likelihood(y - posterior.mean(u), variance)
         return jnp.sum(fit) - 0.5 * jnp.sum(pull * u)
 
     top = float(height(pull))
@@ -223,12 +225,13 @@ def test_importance_ratios_are_exact_whatever_the_parts():
     precision = np.eye(size) + basis.T @ (basis * np.asarray(law.root)[:, None] ** 2)
     norm = np.sum(np.asarray(law.slope) ** 2, axis=1)
     weight = np.sum(np.asarray(law.pull) * np.asarray(law.slope), axis=1) / norm
-    law_of_latents = stats.multivariate_normal(basis.T @ weight, np.linalg.inv(precision))
+    mean, cov = basis.T @ weight, np.linalg.inv(precision)
+    given = stats.multivariate_normal.logpdf(np.asarray(latents), mean, cov)  # pyright: ignore[reportArgumentType]
     whole = np.hstack([np.tile(flat, (3, 1)), np.asarray(latents)])
     joint = np.array([float(posterior.log_posterior(jnp.asarray(q))) for q in whole])
     normal = 0.5 * size * np.log(2 * np.pi)  # `log_posterior` leaves it out
     hyper = float(posterior.log_prior_hyper(p))
-    right = joint - hyper - normal - law_of_latents.logpdf(np.asarray(latents))
+    right = joint - hyper - normal - given
     assert np.asarray(ratio) == pytest.approx(right, abs=1e-5)
 
 
@@ -256,10 +259,10 @@ def test_limits_of_the_noise_and_the_discrepancy():
     parts = Parts("simplex-gp", "local", "student", "delta")
     posterior = made(parts)
     p = posterior.unravel(jnp.asarray(rough_latents(posterior)))
-    residual, variance = np.linspace(-2, 2, 14), np.linspace(0.5, 1, 14)
+    residual, variance = jnp.linspace(-2, 2, 14), jnp.linspace(0.5, 1, 14)
     normal = NoiseModel(posterior.noise.prior, posterior.noise.spread)
     many, few = (replace(normal, degrees=d) for d in (1e8, 4.0))
-    right = stats.norm.logpdf(residual, 0, np.sqrt(variance))
+    right = stats.norm.logpdf(np.asarray(residual), 0, np.sqrt(variance))
     assert np.asarray(many.log_likelihood(residual, variance)) == pytest.approx(right, abs=1e-6)
     assert np.asarray(few.log_likelihood(residual, variance)) != pytest.approx(right, abs=1e-2)
     level = {n: jnp.zeros_like(v) for n, v in p.items() if n.startswith("noise_")}

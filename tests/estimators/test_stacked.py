@@ -1,5 +1,7 @@
 """Stacking of methods and the choice of one, by regions that were held out."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,7 +33,7 @@ def table(n: int = 64, seed: int = 0) -> pd.DataFrame:
 
 def fitted(frame: pd.DataFrame | None = None, **options) -> StackedMixture:
     frame = table() if frame is None else frame
-    given = {"candidates": PLAIN} | options
+    given: dict[str, Any] = {"candidates": PLAIN} | options
     return StackedMixture(["x"], ["a", "b", "c"], **given).fit(frame, frame["y"])
 
 
@@ -157,8 +159,8 @@ def test_the_best_is_chosen_with_three_sentences_and_without_the_rows_that_it_pr
     label = regions(frame[["x"]].to_numpy(), 4)
     here = label == 1
     rest = EqualWeights(["x"], ["a", "b", "c"], y_scale=chosen.y_scale_)
-    rest.fit(frame[~here], frame["y"][~here])
-    law = rest.predictive(frame[here])
+    rest.fit(frame.loc[~here], frame["y"][~here])
+    law = rest.predictive(frame.loc[here])
     own = fitted(frame, candidates=["equal"])
     region = own._held_out(
         own._build("mode")["equal"], own._training_table(frame, frame["y"], None), label
@@ -172,7 +174,7 @@ def test_units_change_nothing_but_the_unit():
     other = frame.assign(**{c: frame[c] * times for c in columns})
     one, two = fitted(frame), fitted(other)
     assert two.weights_ == pytest.approx(one.weights_, abs=1e-6)
-    assert two.predict(other) == pytest.approx(times * one.predict(frame))
+    assert two.predict(other) == pytest.approx(times * np.asarray(one.predict(frame)))
 
 
 def test_single_models_may_be_candidates():

@@ -77,7 +77,7 @@ def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
 
 def half_widths(predictions: pd.DataFrame) -> pd.DataFrame:
     """Half the width of the 90 % interval by method, model and split, the median over the rows."""
-    half = (predictions["q95"] - predictions["q05"]) / 2
+    half = (predictions["q95"].to_numpy() - predictions["q05"].to_numpy()) / 2
     keys = ["method", "model", "split"]
     groups = predictions.assign(half_width=half).groupby(keys, sort=False)
     return groups["half_width"].median().reset_index()
