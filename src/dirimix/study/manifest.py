@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
 from dirimix._version import __version__
@@ -77,9 +78,9 @@ def weight_summary(weights: pd.DataFrame) -> pd.DataFrame:
 
 def half_widths(predictions: pd.DataFrame) -> pd.DataFrame:
     """Half the width of the 90 % interval by method, model and split, the median over the rows."""
-    half = (predictions["q95"].to_numpy() - predictions["q05"].to_numpy()) / 2
+    lower, upper = (np.asarray(predictions[q], float) for q in ("q05", "q95"))
     keys = ["method", "model", "split"]
-    groups = predictions.assign(half_width=half).groupby(keys, sort=False)
+    groups = predictions.assign(half_width=(upper - lower) / 2).groupby(keys, sort=False)
     return groups["half_width"].median().reset_index()
 
 
