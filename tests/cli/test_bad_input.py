@@ -194,7 +194,10 @@ BAD = {
         fit(train_frame(), "--draws", "2.5"),
         r"--draws must be a whole number, not '2.5'",
     ),
-    "no scale": (fit(train_frame(), "--y-scale", "nan"), r"y_scale must be a positive finite"),
+    "no scale": (
+        fit(train_frame(), "--y-scale", "nan"),
+        r"--y-scale must be a finite number, not 'nan'",
+    ),
     "negative seed": (fit(train_frame(), "--seed", "-1"), r"--seed must be .* 0 or more, not -1"),
     "unknown kernel": (
         fit(train_frame(), "--kernel", "gibbs"),

@@ -22,7 +22,7 @@ def section(text):
 # a spoilt study, and what is said of it
 REFUSED = {
     "scale": (option("y_scale = -0.3"), r"raw, equal, .*: y_scale must be a positive .*, not -0.3"),
-    "infinite scale": (option("y_scale = inf"), r"y_scale must be a positive finite number"),
+    "infinite scale": (option("y_scale = inf"), r"y_scale' of raw is a finite number, not inf"),
     "chains": (option("chains = 0"), r"gbmm-d, lbmm-gpd: chains must be .* at least 1, not 0"),
     "draws": (option("draws = 2"), r"draws must be a whole number of at least 4, not 2"),
     "warm-up": (option("warmup = -5"), r"warmup must be a whole number of at least 20, not -5"),
@@ -37,7 +37,7 @@ REFUSED = {
     "evidence row": (option("evidence_rows = [99]"), r"different indices from 0 to 29, not \[99\]"),
     "shift": (option("discrepancy = 0.0"), r"discrepancy must be a positive number, not 0.0"),
     "few draws": (option("n_draws = 6"), r"n_draws must be a whole number of at least 7, not 6"),
-    "alpha": (option("alpha_scale = nan"), r"alpha_scale must be a positive number, not nan"),
+    "alpha": (option("alpha_scale = nan"), r"alpha_scale' of gbmm-d is a finite number, not nan"),
     "prior": (option('noise_prior = "flat"'), r"option 'noise_prior' of raw is one of weak, paper"),
     "transform": (option('y_transform = "log10"'), r"y_transform is one of .*, not 'log10'"),
     "pair of an unknown model": (
