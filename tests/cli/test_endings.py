@@ -27,6 +27,14 @@ def kill(number: int) -> bool:
     return True
 
 
+@pytest.fixture(autouse=True)
+def _interrupts():
+    """Interrupts arrive, even where the tests were started in the background, without them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("act", "code", "sentence"),
     [

@@ -215,8 +215,9 @@ def test_a_script_needs_no_guard_and_nothing_is_imported_from_the_working_folder
 
 
 WAIT = """
-import multiprocessing, time
+import multiprocessing, signal, time
 from dirimix.sampling.workers import WorkerPool
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background
 with WorkerPool([[core] for core in sorted(__import__("os").sched_getaffinity(0))]) as pool:
     futures = [pool.submit(time.sleep, 60) for _ in range(2)]
     time.sleep(1)

@@ -34,6 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::dirimix.errors.DroppedRowsWarni
 NO_PLAIN_FILE = re.compile(r"^(pickle|cPickle|dill|shelve|marshal|cloudpickle)$")
 # processes of one run hand each other functions, in memory or in a private folder
 AMONG_PROCESSES = {"dirimix/sampling/workers.py", "dirimix/sampling/chains.py"}
+NAMES_AN_ERROR = {"dirimix/likelihood/inlining.py"}  # of Numba, where its private cache is damaged
 
 
 def split_table(labels: bool = False) -> SplitTable:
@@ -300,5 +301,5 @@ def unpickled(source: str) -> list[str]:
 def test_no_file_is_unpickled_or_evaluated():
     sources = {p.relative_to(ROOT / "src").as_posix(): p for p in (ROOT / "src").rglob("*.py")}
     found = {name for name, path in sources.items() if unpickled(path.read_text())}
-    assert found == AMONG_PROCESSES
+    assert found == AMONG_PROCESSES | NAMES_AN_ERROR
     assert unpickled("import joblib\njoblib.load(path)") == ["joblib.load"]
