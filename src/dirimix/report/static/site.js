@@ -54,7 +54,7 @@ function siteWeights(method, site) {
     element("th", { scope: "row" }, D.models[k].label),
     element("td", {}, number(D.values[k][site])),
     element("td", {}, number(weight(method, k, site))),
-    element("td", {}, `± ${number(weight(method, k, site, "sd"))}`)));
+    element("td", {}, `±\u00a0${number(weight(method, k, site, "sd"))}`)));
   if (!rows.length) return element("p", { class: "hint" }, "This method has no weights to show.");
   const heads = ["model", "value", "weight", "sd"].map((h) => element("th", { scope: "col" }, h));
   return element("table", { class: "small" }, element("thead", {}, element("tr", {}, ...heads)),
