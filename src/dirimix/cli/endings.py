@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from dirimix.errors import InputError, NotConverged, WorkerLost
+from dirimix.errors import InputError, NotConverged, WorkerLost, first_line
 
 SUCCESS, FAILED, BAD_INPUT, NOT_CONVERGED = 0, 1, 2, 3
 # those that ask a process to end: Ctrl-C, `kill`, a terminal that was closed
@@ -79,13 +79,9 @@ def _failed(why: str) -> int:
 
 def _words(error: OSError) -> str:
     """What the operating system refused, on one line."""
-    why = error.strerror or _first_line(error) or type(error).__name__
+    why = error.strerror or first_line(error)
     what = f" ({os.fspath(error.filename)!r})" if isinstance(error.filename, str) else ""
     return f"the operating system says: {why}{what}"
-
-
-def _first_line(message: object) -> str:
-    return (str(message).strip().splitlines() or [""])[0]
 
 
 def _write_nowhere() -> None:
@@ -105,7 +101,7 @@ def _warnings_in_lines(quiet: bool) -> Generator[None]:
     def show(message: Warning | str, _: type[Warning], filename: str, *__: object) -> None:
         inside = Path(filename).parts
         at = inside.index("site-packages") + 1 if "site-packages" in inside else -1
-        words = _first_line(message)
+        words = (str(message).strip().splitlines() or [""])[0]
         if not quiet and words not in said and not words.startswith(_NO_NEWS):
             said.add(words)
             complain(f"warning ({inside[at]}): {words}")
