@@ -15,8 +15,7 @@ install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/pytho
 
 # the report is written even where something has not converged; make fails all the same
 demo: .venv.ok
-	status=0; $(BIN)/dirimix run studies/demo.toml --out runs/demo || status=$$?; \
-	if [ $$status -eq 0 ] || [ $$status -eq 3 ]; then $(BIN)/dirimix report runs/demo; fi; exit $$status
+	$(BIN)/dirimix run studies/demo.toml --out runs/demo
 
 lint: .venv.ok
 	$(BIN)/ruff format --check .
@@ -43,7 +42,7 @@ test-rest: .venv.ok
 # what the paper found and what it asked for, from the data sets of studies/*.toml: hours
 paper: .venv.ok
 	for study in nuclear-s2n nuclear-s2p nuclear-long; do \
-	$(BIN)/dirimix run studies/$$study.toml --resume && $(BIN)/dirimix report runs/$$study || exit; done
+	$(BIN)/dirimix run studies/$$study.toml --resume || exit; done
 	$(BIN)/python studies/paper.py runs/nuclear-s2n docs/paper.md runs/nuclear-long runs/nuclear-s2p
 
 verify: .venv.ok

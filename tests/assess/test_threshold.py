@@ -178,7 +178,16 @@ def test_a_run_writes_its_tables_of_both_targets(tmp_path):
         tmp_path / "other.csv", index=False
     )
     out = tmp_path / "out"
-    arguments = ["run", str(path), "--out", str(out), "--quiet", "--only", "raw,equal,ols"]
+    arguments = [
+        "run",
+        "--no-report",
+        str(path),
+        "--out",
+        str(out),
+        "--quiet",
+        "--only",
+        "raw,equal,ols",
+    ]
     assert main(arguments) == 0
     found = pd.read_csv(out / "threshold.csv")
     assert set(found["method"]) == {"equal", "ols"}
@@ -187,7 +196,16 @@ def test_a_run_writes_its_tables_of_both_targets(tmp_path):
     assert set(pd.read_csv(out / "limits.csv")["along"]) == {"x", "z"}
     assert len(pd.read_csv(out / "above.csv")) == 4
     assert main([*arguments, "--resume"]) == 0
-    without = ["run", str(path), "--out", str(tmp_path / "none"), "--quiet", "--only", "raw"]
+    without = [
+        "run",
+        "--no-report",
+        str(path),
+        "--out",
+        str(tmp_path / "none"),
+        "--quiet",
+        "--only",
+        "raw",
+    ]
     assert main(without) == 0
     assert pd.read_csv(tmp_path / "none" / "joint.csv").empty
 

@@ -250,7 +250,10 @@ BAD = {
         r"cannot be read as netCDF \(.*it may be cut short",
     ),
     "study that is no TOML": (run("run = ["), r"not valid TOML"),
-    "no study": (lambda folder: ["run", str(folder / "none.toml")], r"there is no study file"),
+    "no study": (
+        lambda folder: ["run", "--no-report", str(folder / "none.toml")],
+        r"there is no study file",
+    ),
     "no fit": (lambda folder: ["predict", str(folder), "t.csv"], r"holds no fitted method"),
     "fitted model cut short": (
         predict(train_frame(), spoil="fit.nc"),

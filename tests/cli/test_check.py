@@ -88,7 +88,7 @@ def test_check_and_run_refuse_it_in_one_sentence_and_leave_nothing(
 ):
     study, out = str(write_study(tmp_path, text)), tmp_path / "deep" / "out"
     before = held(tmp_path)
-    for argv in (["check", study], ["run", study, "--quiet"]):
+    for argv in (["check", study], ["run", "--no-report", study, "--quiet"]):
         assert main([*argv, "--out", str(out)]) == 2
         shown = capsys.readouterr()
         assert re.fullmatch(r"dirimix: [^\n]+\n", shown.err)
@@ -102,9 +102,12 @@ def test_check_and_run_refuse_it_in_one_sentence_and_leave_nothing(
 def test_a_finished_run_outlives_a_bad_option(tmp_path, capsys):
     out = tmp_path / "out"
     only = ("--only", "equal,raw", "--out", str(out), "--quiet")
-    assert main(["run", str(write_study(tmp_path)), *only]) == 0
+    assert main(["run", "--no-report", str(write_study(tmp_path)), *only]) == 0
     before = held(out)
-    assert main(["run", str(write_study(tmp_path, option("y_scale = 0.0"))), *only]) == 2
+    assert (
+        main(["run", "--no-report", str(write_study(tmp_path, option("y_scale = 0.0"))), *only])
+        == 2
+    )
     assert "equal" in capsys.readouterr().err
     assert held(out) == before
 

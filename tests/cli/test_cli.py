@@ -206,7 +206,15 @@ def test_quiet_says_nothing(tmp_path, capsys):
 
 def test_scores_are_printed_at_the_end(tmp_path, capsys):
     study = write_study(tmp_path)
-    arguments = ["run", str(study), "--out", str(tmp_path / "o"), "--only", "raw,equal"]
+    arguments = [
+        "run",
+        "--no-report",
+        str(study),
+        "--out",
+        str(tmp_path / "o"),
+        "--only",
+        "raw,equal",
+    ]
     assert main(arguments) == 0
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == "scores on the test rows"
@@ -216,13 +224,21 @@ def test_scores_are_printed_at_the_end(tmp_path, capsys):
 def test_run_writes_to_a_folder_named_after_the_study(tmp_path, monkeypatch):
     study = write_study(tmp_path)
     monkeypatch.chdir(tmp_path)
-    assert main(["run", str(study), "--quiet", "--only", "raw,equal"]) == 0
+    assert main(["run", "--no-report", str(study), "--quiet", "--only", "raw,equal"]) == 0
     assert (tmp_path / "runs" / study.stem / "scores.csv").is_file()
 
 
 def test_dask_without_its_package_or_scheduler_is_refused_and_writes_nothing(tmp_path, capsys):
     study = write_study(tmp_path, STUDY)
-    arguments = ["run", str(study), "--out", str(tmp_path / "o"), "--dask", "tcp://127.0.0.1:1"]
+    arguments = [
+        "run",
+        "--no-report",
+        str(study),
+        "--out",
+        str(tmp_path / "o"),
+        "--dask",
+        "tcp://127.0.0.1:1",
+    ]
     if "distributed" in sys.modules:
         pytest.skip("distributed is loaded and would wait for its scheduler")
     sys.modules["distributed"] = None  # type: ignore[assignment]

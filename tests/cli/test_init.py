@@ -30,7 +30,16 @@ def test_init_writes_a_study_that_runs(table, capsys):
     assert study.data.target == "y"
     assert study.data.test_fraction == 0.25
     assert "lbmm-gpd" in study.run
-    cheap = ["run", "a b.toml", "--only", "equal,simplex-ls", "--out", "out", "--quiet"]
+    cheap = [
+        "run",
+        "--no-report",
+        "a b.toml",
+        "--only",
+        "equal,simplex-ls",
+        "--out",
+        "out",
+        "--quiet",
+    ]
     assert main(cheap) == 0
     assert (table / "out" / "scores.csv").is_file()
 

@@ -66,7 +66,7 @@ def test_one_place_has_one_answer_at_every_door(home):
         "models = ['a', 'b']\ngeo = ['lon', 'lat']\nperiodic = { doy = 365.25 }\n"
         "[methods]\nrun = ['simplex-ls+gp']\n[options]\ny_scale = 0.5\n[scores]\nn_boot = 10\n"
     )
-    assert main(["run", str(study), "--quiet", "--out", str(home / "study")]) == 0
+    assert main(["run", "--no-report", str(study), "--quiet", "--out", str(home / "study")]) == 0
     ran = pd.read_csv(home / "study" / "predictions.csv")
     np.testing.assert_allclose(ran["mean"], both["mean"])
 
@@ -126,7 +126,7 @@ def test_repeats_and_sites_outside_are_noted(home):
     for word, rows, note in (("keep", 60, "60 training rows are at 50 sites"), ("pool", 50, "50")):
         study.write_text(text.format(word))
         out = home / f"run-{word}"
-        assert main(["run", str(study), "--quiet", "--out", str(out)]) == 0
+        assert main(["run", "--no-report", str(study), "--quiet", "--out", str(out)]) == 0
         scores = pd.read_csv(out / "scores.csv").set_index("split")
         assert scores.loc["train", "n"] == rows
         assert scores.loc["train", "outside"] == 0

@@ -45,7 +45,7 @@ def run(study: str, *more: str, table: pd.DataFrame | None = None) -> Make:
     def make(folder: Path) -> list[str]:
         (frame() if table is None else table).to_csv(folder / "table.csv", index=False)
         (folder / "study.toml").write_text(study)
-        return ["run", str(folder / "study.toml"), *more]
+        return ["run", "--no-report", str(folder / "study.toml"), *more]
 
     return make
 

@@ -31,7 +31,7 @@ def out(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         register(patch, "lbmm-gpd")
         study, out = write_study(folder, text), folder / "out"
-        assert main(["run", str(study), "--out", str(out), "--quiet"]) == 0
+        assert main(["run", "--no-report", str(study), "--out", str(out), "--quiet"]) == 0
         assert main(["report", str(out), "--quiet"]) == 0
     return out
 
@@ -82,12 +82,27 @@ def test_the_same_folder_gives_the_same_files(out):
 def test_a_run_may_take_the_place_of_one_with_figures(out):
     study = out.parent / "study.toml"
     assert (
-        main(["run", str(study), "--out", str(out), "--quiet", "--only", "equal", "--resume"]) == 0
+        main(
+            [
+                "run",
+                "--no-report",
+                str(study),
+                "--out",
+                str(out),
+                "--quiet",
+                "--only",
+                "equal",
+                "--resume",
+            ]
+        )
+        == 0
     )
     assert not (out / "figures").exists()
     with pytest.MonkeyPatch.context() as patch:
         register(patch, "lbmm-gpd")
-        assert main(["run", str(study), "--out", str(out), "--quiet", "--resume"]) == 0
+        assert (
+            main(["run", "--no-report", str(study), "--out", str(out), "--quiet", "--resume"]) == 0
+        )
     assert main(["report", str(out), "--quiet"]) == 0
 
 

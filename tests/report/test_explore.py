@@ -22,7 +22,7 @@ def output(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explore")
     text = STUDY.replace('unit = "m"', 'unit = "m"\nmap_axes = ["z", "x"]\nlines = { x = [0.5] }')
     study = write_study(folder, text)
-    run = ["run", str(study), "--out", str(folder / "out"), "--quiet"]
+    run = ["run", "--no-report", str(study), "--out", str(folder / "out"), "--quiet"]
     assert main([*run, "--only", "raw,equal,ols"]) == 0
     return read_output(folder / "out")
 

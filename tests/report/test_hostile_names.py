@@ -32,7 +32,14 @@ def outline(tmp_path_factory):
     (folder / "study.toml").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         register(patch, "lbmm-gpd")
-        run = ["run", str(folder / "study.toml"), "--out", str(folder / "out"), "--quiet"]
+        run = [
+            "run",
+            "--no-report",
+            str(folder / "study.toml"),
+            "--out",
+            str(folder / "out"),
+            "--quiet",
+        ]
         assert main(run) == 0
         assert main(["report", str(folder / "out"), "--quiet"]) == 0
     return Outline((folder / "out/report.html").read_text())

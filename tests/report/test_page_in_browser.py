@@ -22,7 +22,6 @@ def folder(tmp_path_factory):
         study, out = write_study(folder, text), folder / "out"
         only = "raw,equal,simplex-ls,lbmm-gpd"
         assert main(["run", str(study), "--out", str(out), "--quiet", "--only", only]) == 0
-        assert main(["report", str(out), "--quiet"]) == 0
     return out
 
 

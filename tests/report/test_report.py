@@ -21,7 +21,6 @@ def reported(tmp_path_factory):
         study, out = write_study(folder, text), folder / "out"
         only = "raw,equal,ols,simplex-ls,bma-closed-form,lbmm-gpd"
         assert main(["run", str(study), "--out", str(out), "--quiet", "--only", only]) == 3
-        assert main(["report", str(out)]) == 0
     return out
 
 
@@ -96,3 +95,14 @@ def test_a_fit_has_a_report_too(tmp_path, capsys):
 def test_no_output_folder_is_refused(tmp_path, capsys):
     assert main(["report", str(tmp_path)]) == 2
     assert "is no output folder of run or fit" in capsys.readouterr().err
+
+
+def test_a_run_ends_with_the_page_unless_told_otherwise(tmp_path, capsys):
+    study, out = write_study(tmp_path), tmp_path / "out"
+    run = ["run", str(study), "--out", str(out), "--only", "equal"]
+    assert main([*run, "--no-report"]) == 0
+    assert not (out / "report.html").exists()
+    assert "report" not in capsys.readouterr().out
+    assert main([*run, "--resume"]) == 0
+    assert f"report: {out / 'report.html'}" in capsys.readouterr().out
+    assert "equal" in (out / "report.html").read_text()

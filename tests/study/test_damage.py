@@ -31,7 +31,17 @@ EQUAL, RAW, FOLD = "methods/equal", "methods/raw", "validation/random/1/equal"
 
 
 def run(folder: Path, *more: str) -> int:
-    return main(["run", str(folder / "study.toml"), "--out", str(folder / "out"), "--quiet", *more])
+    return main(
+        [
+            "run",
+            "--no-report",
+            str(folder / "study.toml"),
+            "--out",
+            str(folder / "out"),
+            "--quiet",
+            *more,
+        ]
+    )
 
 
 @pytest.fixture(scope="module")

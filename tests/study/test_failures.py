@@ -22,7 +22,9 @@ def study(outcome, more=""):
 
 def run(folder, text, *more):
     path = write_study(folder, text)
-    return main(["run", str(path), "--out", str(folder / "out"), "--quiet", *ONLY, *more])
+    return main(
+        ["run", "--no-report", str(path), "--out", str(folder / "out"), "--quiet", *ONLY, *more]
+    )
 
 
 def lost(self, table):
@@ -71,7 +73,10 @@ def test_the_value_to_blame_is_named_by_its_row_in_the_file(tmp_path, monkeypatc
     table = pd.concat([table.iloc[30:35], table.iloc[:30]], ignore_index=True)
     table.loc[11, "b"] = 5e5
     table.to_csv(tmp_path / "table.csv", index=False)
-    assert main(["run", str(path), "--out", str(tmp_path / "out"), "--quiet", *ONLY]) == 3
+    assert (
+        main(["run", "--no-report", str(path), "--out", str(tmp_path / "out"), "--quiet", *ONLY])
+        == 3
+    )
     told = capsys.readouterr().err
     assert (
         "is not finite; the value farthest from the others is 500000 of model 'b' at row 12)"
@@ -102,7 +107,16 @@ def test_a_tolerated_method_may_fail(tmp_path, monkeypatch, capsys):
 def test_a_run_of_which_nothing_is_left_leaves_nothing(tmp_path, monkeypatch, capsys):
     register(monkeypatch)
     path = write_study(tmp_path, study("refuse"))
-    argv = ["run", str(path), "--out", str(tmp_path / "out"), "--quiet", "--only", "stand-in"]
+    argv = [
+        "run",
+        "--no-report",
+        str(path),
+        "--out",
+        str(tmp_path / "out"),
+        "--quiet",
+        "--only",
+        "stand-in",
+    ]
     assert main(argv) == 2
     assert "(this table is refused); no method is left to collect" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

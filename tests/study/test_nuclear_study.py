@@ -31,7 +31,7 @@ needs_data = pytest.mark.skipif(
 def out(tmp_path_factory):
     out = tmp_path_factory.mktemp("nuclear") / "out"
     study = str(STUDIES / "nuclear-reduced.toml")
-    arguments = ["run", study, "--out", str(out), "--quiet", "--only", ONLY]
+    arguments = ["run", "--no-report", study, "--out", str(out), "--quiet", "--only", ONLY]
     assert main([*arguments, "--allow-unconverged"]) == 0
     assert main(["report", str(out), "--quiet"]) == 0
     return out
@@ -131,7 +131,16 @@ def test_the_other_observable_runs(tmp_path):
     assert changed != text
     study, out = tmp_path / "s2p.toml", tmp_path / "out"
     study.write_text(changed)
-    arguments = ["run", str(study), "--out", str(out), "--quiet", "--only", "bma-closed-form"]
+    arguments = [
+        "run",
+        "--no-report",
+        str(study),
+        "--out",
+        str(out),
+        "--quiet",
+        "--only",
+        "bma-closed-form",
+    ]
     assert main(arguments) == 0
     above = pd.read_csv(out / "above.csv")
     assert set(above["target"]) == {"S2n", "S2p"}
@@ -146,7 +155,10 @@ def test_the_whole_study_converges_and_answers_every_claim(tmp_path):
     """All methods of the paper; it goes on where an earlier run stopped."""
     out = STUDIES.parent / "runs" / "nuclear-s2n"
     study = str(STUDIES / "nuclear-s2n.toml")
-    assert main(["run", study, "--out", str(out), "--jobs", "2", "--resume", "--quiet"]) == 0
+    assert (
+        main(["run", "--no-report", study, "--out", str(out), "--jobs", "2", "--resume", "--quiet"])
+        == 0
+    )
     assert main(["report", str(out), "--quiet"]) == 0
     assert "has nothing to show here" not in (out / "report.html").read_text()
     with pytest.MonkeyPatch.context() as patch:
@@ -162,6 +174,6 @@ def test_the_whole_study_converges_and_answers_every_claim(tmp_path):
 def test_the_local_mixtures_converge_without_parts_of_the_chart_and_under_other_priors():
     """Hours; it goes on where an earlier run stopped."""
     out, study = STUDIES.parent / "runs" / "nuclear-long", STUDIES / "nuclear-long.toml"
-    assert main(["run", str(study), "--out", str(out), "--resume", "--quiet"]) == 0
+    assert main(["run", "--no-report", str(study), "--out", str(out), "--resume", "--quiet"]) == 0
     assert main(["report", str(out), "--quiet"]) == 0
     assert "has nothing to show here" not in (out / "report.html").read_text()

@@ -44,7 +44,7 @@ def folder(tmp_path, monkeypatch):
 def test_a_study_joins_them_and_keeps_their_sum(folder, capsys):
     (folder / "study.toml").write_text(STUDY)
     assert main(["check", "study.toml"]) == 0
-    assert main(["run", "study.toml", "--out", "out"]) == 0
+    assert main(["run", "--no-report", "study.toml", "--out", "out"]) == 0
     assert "35 of 40 rows have an observation in the other file" in capsys.readouterr().err
     sums = json.loads((folder / "out/manifest.json").read_text())["sha256"]
     assert {"forecasts.csv", "truth.parquet"} <= set(sums)
@@ -53,7 +53,7 @@ def test_a_study_joins_them_and_keeps_their_sum(folder, capsys):
             'observations = "truth.parquet"\n', ""
         )
     )  # fmt: skip
-    assert main(["run", "wide.toml", "--out", "wide", "--quiet"]) == 0
+    assert main(["run", "--no-report", "wide.toml", "--out", "wide", "--quiet"]) == 0
     joined, wide = (pd.read_csv(folder / d / "predictions.csv") for d in ("out", "wide"))
     pd.testing.assert_frame_equal(joined, wide)
     assert (joined["split"] == "landscape").sum() == 2 * 5

@@ -128,7 +128,16 @@ def test_no_section_no_selection():
 def test_a_run_confirms_the_selection(tmp_path):
     out = tmp_path / "out"
     path = write_study(tmp_path, STUDY + SECTION)
-    arguments = ["run", str(path), "--out", str(out), "--quiet", "--only", "equal,simplex-ls"]
+    arguments = [
+        "run",
+        "--no-report",
+        str(path),
+        "--out",
+        str(out),
+        "--quiet",
+        "--only",
+        "equal,simplex-ls",
+    ]
     assert main(arguments) == 0
     table = pd.read_csv(out / "preselection.csv")
     assert list(table["models"]) == [3, 2]

@@ -20,7 +20,7 @@ CSV_FILES = ("scores", "predictions", "weights", "evidence", "diagnostics", "cov
 
 
 def run(study, out, *more) -> int:
-    return main(["run", str(study), "--out", str(out), "--quiet", *more])
+    return main(["run", "--no-report", str(study), "--out", str(out), "--quiet", *more])
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,21 @@ def test_resume_keeps_what_is_done_and_redoes_what_changed(tmp_path, capsys):
     study, out = write_study(tmp_path), tmp_path / "out"
     assert run(study, out, "--only", "equal,ols") == 0
     made = {m: (out / "methods" / m / "facts.json").stat().st_mtime_ns for m in ("equal", "ols")}
-    assert main(["run", str(study), "--out", str(out), "--only", "equal,ols,raw", "--resume"]) == 0
+    assert (
+        main(
+            [
+                "run",
+                "--no-report",
+                str(study),
+                "--out",
+                str(out),
+                "--only",
+                "equal,ols,raw",
+                "--resume",
+            ]
+        )
+        == 0
+    )
     assert "equal: already there" in capsys.readouterr().err
     assert (out / "methods" / "equal" / "facts.json").stat().st_mtime_ns == made["equal"]
     assert set(pd.read_csv(out / "scores.csv")["method"]) == {"raw", "equal", "ols"}
@@ -201,7 +215,12 @@ def test_an_interrupted_run_can_be_resumed(tmp_path, monkeypatch, capsys):
     assert not (out / "manifest.json").exists()
     assert main(["report", str(out)]) == 2
     assert "is not finished; finish it with run --resume" in capsys.readouterr().err
-    assert main(["run", str(write_study(tmp_path, text)), "--out", str(out), "--resume"]) == 0
+    assert (
+        main(
+            ["run", "--no-report", str(write_study(tmp_path, text)), "--out", str(out), "--resume"]
+        )
+        == 0
+    )
     assert "equal: already there" in capsys.readouterr().err
     assert (out / "posterior-stand-in.nc").is_file()
 
@@ -262,7 +281,15 @@ def test_rows_that_lack_a_model_are_left_out_with_a_line(tmp_path, capsys):
     table = pd.read_csv(tmp_path / "table.csv")
     table.loc[[1, 35], "b"] = np.nan
     table.to_csv(tmp_path / "table.csv", index=False)
-    arguments = ["run", str(study), "--out", str(tmp_path / "out"), "--only", "raw,equal"]
+    arguments = [
+        "run",
+        "--no-report",
+        str(study),
+        "--out",
+        str(tmp_path / "out"),
+        "--only",
+        "raw,equal",
+    ]
     assert main(arguments) == 0
     told = capsys.readouterr().err
     assert "1 of 30 train rows are left out, those where some model has no value (b at 1)" in told
@@ -278,7 +305,12 @@ def test_all_rows_are_used_where_they_are_asked_for(tmp_path, capsys):
     table = pd.read_csv(tmp_path / "table.csv")
     table.loc[[1, 35], "b"] = np.nan
     table.to_csv(tmp_path / "table.csv", index=False)
-    assert main(["run", str(study), "--out", str(tmp_path / "o"), "--only", "raw,equal"]) == 0
+    assert (
+        main(
+            ["run", "--no-report", str(study), "--out", str(tmp_path / "o"), "--only", "raw,equal"]
+        )
+        == 0
+    )
     told = capsys.readouterr().err
     assert "equal: warning: fitting on 29 of 30 rows" in told
     notes = json.loads((tmp_path / "o" / "manifest.json").read_text())["notes"]

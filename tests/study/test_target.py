@@ -21,7 +21,7 @@ def written(tmp_path_factory):
     assert main(fit(folder, "fitted")) == 0
     study = write_study(folder, STUDY.partition("[compare]")[0] + EXHIBITS)
     only = ("--only", "equal,raw", "--quiet")
-    assert main(["run", str(study), "--out", str(folder / "studied"), *only]) == 0
+    assert main(["run", "--no-report", str(study), "--out", str(folder / "studied"), *only]) == 0
     assert main(["report", str(folder / "studied"), "--quiet"]) == 0
     assert (folder / "studied" / "figures" / "rms.png").is_file()
     return folder
@@ -33,7 +33,7 @@ def fit(folder, out):
 
 
 def run(folder, out):
-    return ["run", str(folder / "study.toml"), "--out", str(folder / out), "--quiet"]
+    return ["run", "--no-report", str(folder / "study.toml"), "--out", str(folder / out), "--quiet"]
 
 
 @pytest.mark.parametrize(

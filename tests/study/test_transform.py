@@ -56,7 +56,14 @@ def study_text(transform: str, run=METHODS_RUN) -> str:
 def finished(folder, table: pd.DataFrame, text: str):
     table.to_csv(folder / "table.csv", index=False)
     (folder / "study.toml").write_text(text)
-    arguments = ["run", str(folder / "study.toml"), "--out", str(folder / "out"), "--quiet"]
+    arguments = [
+        "run",
+        "--no-report",
+        str(folder / "study.toml"),
+        "--out",
+        str(folder / "out"),
+        "--quiet",
+    ]
     assert main([*arguments, "--allow-unconverged"]) == 0
     return folder / "out"
 
@@ -129,7 +136,10 @@ def test_rows_are_counted_as_in_the_file_and_nothing_is_written(tmp_path, capsys
     table.loc[41, "y"] = 0.0  # a test row
     table.to_csv(tmp_path / "table.csv", index=False)
     (tmp_path / "study.toml").write_text(study_text("log", ("equal",)))
-    assert main(["run", str(tmp_path / "study.toml"), "--out", str(tmp_path / "out")]) == 2
+    assert (
+        main(["run", "--no-report", str(tmp_path / "study.toml"), "--out", str(tmp_path / "out")])
+        == 2
+    )
     assert capsys.readouterr().err == (
         "dirimix: target 'y' must be above 0 for the transform 'log', and is 0 at row 42; take "
         "'log1p' or 'sqrt', which have a place for 0\n"

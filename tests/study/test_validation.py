@@ -26,7 +26,7 @@ methods = ["equal", "raw"]
 
 def run(folder, text, *more) -> int:
     study = write_study(folder, text)
-    return main(["run", str(study), "--out", str(folder / "out"), "--quiet", *more])
+    return main(["run", "--no-report", str(study), "--out", str(folder / "out"), "--quiet", *more])
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_a_fold_never_sees_its_own_observations(tmp_path):
     table.to_csv(tmp_path / "table.csv", index=False)
     study = tmp_path / "study.toml"
     out = tmp_path / "spoiled"
-    assert main(["run", str(study), "--out", str(out), "--quiet", *only]) == 0
+    assert main(["run", "--no-report", str(study), "--out", str(out), "--quiet", *only]) == 0
     after = {name: pd.read_csv(out / "validation/blocks" / name / "ols/pointwise.csv")
              for name in before}  # fmt: skip
     for name in before:
@@ -156,7 +156,10 @@ methods = ["raw+gp"]
     study = write_study(tmp_path, text)
     smooth_table(tmp_path)
     out = tmp_path / "out"
-    assert main(["run", str(study), "--out", str(out), "--quiet", "--only", "raw+gp"]) == 0
+    assert (
+        main(["run", "--no-report", str(study), "--out", str(out), "--quiet", "--only", "raw+gp"])
+        == 0
+    )
     rms = scores(out).query("method == 'raw+gp'").set_index(["split", "model"])["rms"]
     for model in "abc":
         assert rms["random", model] < 0.05
@@ -169,7 +172,12 @@ def test_resume_keeps_folds_and_redoes_those_of_a_changed_scheme(tmp_path, capsy
     study = tmp_path / "study.toml"
     study.write_text((STUDY + VALIDATION).replace("folds = 3", "folds = 4"))
     out = tmp_path / "out"
-    assert main(["run", str(study), "--out", str(out), "--resume", "--jobs", "2", *only]) == 0
+    assert (
+        main(
+            ["run", "--no-report", str(study), "--out", str(out), "--resume", "--jobs", "2", *only]
+        )
+        == 0
+    )
     told = capsys.readouterr().err
     assert "equal without blocks -2_0: already there" in told
     assert "raw without random" not in told.replace("raw without random 4: every", "")

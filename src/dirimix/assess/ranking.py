@@ -42,13 +42,34 @@ class Ranked:
     left_out: tuple[str, ...]
 
 
-def ranking(points: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
-    """The methods of every split in order of each score, with what resampling makes of the order.
+@dataclass(frozen=True)
+class Contributions:
+    """What the common rows of a split add to one score of every ranked method.
 
-    `rank_lo` and `rank_hi` hold 90 % of a method's ranks over the resamples, `share_best` is how
-    often it comes first, a tie shared, and `difference` is to the one that is best.
+    Attributes:
+        split: The split.
+        score: The score.
+        names: The methods, or models of a method that mixes none, that have the score, (k,).
+        values: (n, k).
+        clusters: Which cluster each row belongs to, (n,).
+        rows: How many rows some method predicts.
     """
-    rows: list[Row] = []
+
+    split: str
+    score: str
+    names: list[str]
+    values: Floats
+    clusters: np.ndarray
+    rows: int
+
+    @property
+    def groups(self) -> int:
+        """The number of clusters."""
+        return len(np.unique(self.clusters))
+
+
+def contributions(points: pd.DataFrame) -> Iterator[Contributions]:
+    """By split and score, what is compared, where there are two methods or more."""
     for split, found in _splits(points):
         tables = {name: table.loc[found.common] for name, table in found.points.items()}
         for score in COMPARED:
@@ -57,9 +78,20 @@ def ranking(points: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
             if len(names) > 1:
                 values = np.stack([columns[k] for k in names], axis=1, dtype=float)
                 clusters = tables[names[0]]["cluster"].to_numpy()
-                where = {"split": split, "score": score, "n": len(values), "rows": found.rows}
-                where["clusters"] = len(np.unique(clusters))
-                rows += (where | row for row in _order(score, names, values, clusters, bootstrap))
+                yield Contributions(str(split), score, names, values, clusters, found.rows)
+
+
+def ranking(points: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
+    """The methods of every split in order of each score, with what resampling makes of the order.
+
+    `rank_lo` and `rank_hi` hold 90 % of a method's ranks over the resamples, `share_best` is how
+    often it comes first, a tie shared, and `difference` is to the one that is best.
+    """
+    rows: list[Row] = []
+    for found in contributions(points):
+        where = {"split": found.split, "score": found.score, "n": len(found.values)}
+        where |= {"rows": found.rows, "clusters": found.groups}
+        rows += (where | row for row in _order(found, bootstrap))
     return pd.DataFrame(rows, columns=pd.Index(TABLES["ranking"].columns()))
 
 
@@ -115,10 +147,9 @@ def _together(known: dict[str, pd.DataFrame], *, union: bool = False) -> pd.Inde
     return first.sort_values()
 
 
-def _order(
-    score: str, names: list[str], values: Floats, clusters: np.ndarray, bootstrap: Bootstrap
-) -> Iterable[Row]:
-    sign, known = -1.0 if SCORE_WORDS[score].gain else 1.0, SCORES[score]
+def _order(compared: Contributions, bootstrap: Bootstrap) -> Iterable[Row]:
+    names, values, clusters = compared.names, compared.values, compared.clusters
+    sign, known = -1.0 if SCORE_WORDS[compared.score].gain else 1.0, SCORES[compared.score]
     mean = values.mean(axis=0)
     found = known.of_mean(mean)
     order = np.argsort(sign * found, kind="stable")

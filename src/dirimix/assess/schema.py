@@ -146,6 +146,12 @@ TABLES = {
         "difference difference_lo difference_hi",
         "study",
     ),
+    "differences": Table("differences of every two methods", _PAIR, "study"),
+    "regions": Table(
+        "scores of parts of the rows",
+        "split coordinate part method model n rms crps log_score coverage_90",
+        "study",
+    ),
     "folds": Table(
         "scores of each fold", "split fold method model n rms crps log_score converged", "study"
     ),
@@ -170,7 +176,7 @@ TABLES = {
 # columns that hold names or words, even where these look like numbers
 _TEXT = frozenset(
     "method model split weights model_a model_b note prior parameter reading route kernel ended "
-    "reasons target along a b score best fold removed kept base".split()
+    "reasons target along a b score best fold removed kept base coordinate part".split()
 )
 
 

@@ -1,6 +1,7 @@
-"""Run a study: every method on one table, scored and compared."""
+"""Run a study: every method on one table, scored, compared and shown in a report."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from dirimix.cli import options
@@ -9,13 +10,16 @@ from dirimix.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`run STUDY.toml [--out DIR]`."""
+    """`run STUDY.toml [--out DIR] [--no-report]`."""
     options.add_study(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--jobs", type=options.whole, default=1, metavar="N", help="fits at a time")
     where.add_argument("--dask", metavar="ADDRESS", help="run fits on a Dask scheduler")
     parser.add_argument(
         "--resume", action="store_true", help="keep the fits that are already there"
+    )
+    parser.add_argument(
+        "--no-report", action="store_true", help="write no report.html; `report` can do so later"
     )
     options.add_common_of_fits(parser)
     parser.set_defaults(act=_run, kept="finished fits are kept; --resume goes on from them")
@@ -53,5 +57,11 @@ def _run(arguments: argparse.Namespace) -> bool:
         resume=arguments.resume,
     )
     reporter.finish(outcome, str(folder))
+    if not arguments.no_report:
+        from dirimix.report.page import write_report
+
+        path = write_report(folder)
+        if not arguments.quiet:
+            sys.stdout.write(f"report: {path}\n")
     refuse(outcome.failures, f"all else is in {folder}")
     return not outcome.unconverged

@@ -8,6 +8,8 @@ from typing import cast
 
 import pandas as pd
 
+from dirimix.assess.compared.every_pair import every_pair
+from dirimix.assess.compared.regions import region_rows
 from dirimix.assess.comparison import pair_rows
 from dirimix.assess.headline import headline_pair
 from dirimix.assess.method_tables import Tables
@@ -101,6 +103,8 @@ def _compared(done: Finished, variants: Sequence[Sequence[str]]) -> tuple[Tables
     points, tables = validate(study, done.setup.data, done.jobs)
     unseen = cast(pd.DataFrame, points.loc[points["split"] != "train"])
     tables["ranking"] = ranking(unseen, bootstrap)
+    tables["differences"] = every_pair(unseen, bootstrap)
+    tables["regions"] = region_rows(points, done.setup.data, study.validation)
     first = headline_pair([job.choice.name for job in done.whole], tables["ranking"])
     # the other way round is the same comparison
     asked = [*study.pairs, *variants]

@@ -20,9 +20,9 @@ from dirimix.table.split import SplitTable
 
 # whose rows stand in the report as they are
 _SHOWN = (
-    "scores", "coverage", "coverage_by_size", "evidence", "pairs", "ranking", "folds", "loo",
-    "correlations", "preselection", "preselection_confirmed", "sensitivity", "variants",
-    "reversion", "above",
+    "scores", "coverage", "coverage_by_size", "evidence", "pairs", "ranking", "differences",
+    "regions", "folds", "loo", "correlations", "preselection", "preselection_confirmed",
+    "sensitivity", "variants", "reversion", "above",
 )  # fmt: skip
 _DESCRIBED = (
     "source", "target", "label", "unit", "coords", "models", "error", "rows", "notes", "remarks",

@@ -1,0 +1,1 @@
+"""Comparisons of all methods with all, and of parts of the rows."""
