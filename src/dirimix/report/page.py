@@ -13,11 +13,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from dirimix.assess.schema import SCORE_WORDS, row_label
 from dirimix.report.exhibits.registry import Exhibit, read_choices, write_exhibits
 from dirimix.report.figures import MAIN_SCORES
-from dirimix.report.headline import sentence, state_mark, tiles
+from dirimix.report.headline import sentence, signed, state_mark, tiles
 from dirimix.report.look import GROUP_COLOURS, with_unit
 from dirimix.report.numbers import number, quantity
 from dirimix.report.output import Output, read_output
 from dirimix.report.ranked import DRAWN
+from dirimix.report.scorecard import FEW, MARKS
 from dirimix.report.scripts import explorer_script, libraries
 from dirimix.report.sections import sections
 from dirimix.study.folder import REPORT_FILE
@@ -65,6 +66,7 @@ def _environment(output: Output) -> Environment:
     environment.filters |= {
         "number": number,
         "quantity": quantity,
+        "signed": signed,
         "label": output.names.short,
         "row_label": lambda row: row_label(row, output.names.labels),
         "score": lambda name: SCORE_WORDS[name].label,
@@ -77,6 +79,9 @@ def _environment(output: Output) -> Environment:
         "main_scores": MAIN_SCORES,
         "in_unit": [score for score, has_unit in MAIN_SCORES.items() if has_unit],
         "drawn_scores": DRAWN,
+        "gains": [score for score, words in SCORE_WORDS.items() if words.gain],
+        "marks": MARKS,
+        "few": FEW,
         "group_colours": GROUP_COLOURS,
     }
     return environment

@@ -11,6 +11,7 @@ from dirimix.report.explore import as_text, explorer
 from dirimix.report.headline import judged_split
 from dirimix.report.output import Output
 from dirimix.report.ranked import score_lines, splits_of
+from dirimix.report.scorecard import matrices, scorecards
 
 Row = Mapping[str, Any]
 _MATTERS = 0.05  # power-scaling sensitivity above which a prior matters
@@ -66,6 +67,8 @@ def scores(output: Output) -> dict[str, Any]:
         "tables": {split: score_lines(output, split) for split in splits_of(numbers)},
         "judged": judged_split(numbers),
         "comparisons": comparisons(numbers["pairs"]),
+        "matrices": matrices(output),
+        "scorecards": scorecards(output),
         "rankings": rankings(numbers["ranking"]),
     }
 

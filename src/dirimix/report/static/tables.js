@@ -19,7 +19,7 @@ function sortTable(table, column, head) {
 }
 
 function makeSortable(table) {
-  [...table.tHead.rows[0].cells].forEach((head, column) => {
+  [...[...table.tHead.rows].at(-1).cells].forEach((head, column) => {
     const button = element("button", { type: "button", class: "sort" });
     button.append(...head.childNodes);
     button.onclick = () => sortTable(table, column, head);
@@ -62,6 +62,29 @@ function filterScores() {
     for (const row of document.querySelectorAll("table.scores tbody tr"))
       row.hidden = !words.every((word) => row.cells[0].textContent.toLowerCase().includes(word));
   });
+}
+
+// which differences count as none is for the reader to say
+function judgePairs() {
+  const marks = { better: "▲", worse: "▼", open: "○", alike: "≈" };
+  for (const box of document.querySelectorAll("input.matters")) {
+    const cells = box.closest("details").querySelectorAll("td[data-lo]");
+    box.addEventListener("input", () => {
+      const size = Number(box.value.trim().replace("−", "-"));
+      if (box.value.trim() === "" || !(size >= 0)) return;
+      for (const cell of cells) {
+        const state = judged(Number(cell.dataset.lo), Number(cell.dataset.hi), size, "gain" in cell.dataset);
+        cell.className = `pair ${state}`;
+        cell.firstChild.textContent = marks[state];
+      }
+    });
+  }
+}
+
+function judged(low, high, size, gain) {
+  if (-size < low && high < size) return "alike";
+  if (low <= 0 && high >= 0) return "open";
+  return (low > 0) === gain ? "better" : "worse";
 }
 
 function addDownloads() {
