@@ -72,8 +72,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--option", action="append", default=[], metavar="NAME=VALUE", help="any other option"
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the draws of an interrupted fit"
+    )
     options.add_common_of_fits(parser)
-    parser.set_defaults(act=_fit)
+    parser.set_defaults(
+        act=_fit, kept="nothing was written; --resume goes on from the draws so far"
+    )
 
 
 def _fit(arguments: argparse.Namespace) -> bool:
@@ -85,8 +90,9 @@ def _fit(arguments: argparse.Namespace) -> bool:
     from dirimix.study.jobs import ResolvedStudy
     from dirimix.study.load import load_split_table
     from dirimix.study.parse import check_options
-    from dirimix.study.run import collected_warnings, fit_one
+    from dirimix.study.run import fit_one
     from dirimix.study.spec import DataChoice, Study
+    from dirimix.study.work.one_job import collected_warnings
 
     own = dict(options.setting(text) for text in arguments.option)
     check_options(choice, own)
@@ -117,7 +123,7 @@ def _fit(arguments: argparse.Namespace) -> bool:
         data = load_split_table(wanted, study.seed, arguments.data_dir).training_only()
     check_setup(ResolvedStudy(study, data))
     reporter.describe(data)
-    outcome = fit_one(study, data, Path(arguments.out), reporter)
+    outcome = fit_one(study, data, Path(arguments.out), reporter, resume=arguments.resume)
     reporter.finish(outcome, arguments.out)
     return not outcome.unconverged
 

@@ -20,8 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _predict(arguments: argparse.Namespace) -> bool:
     from dirimix.study.batches import open_rows, predict_rows
-    from dirimix.study.run import collected_warnings, load_fitted
+    from dirimix.study.run import load_fitted
     from dirimix.study.spec import DataChoice
+    from dirimix.study.work.one_job import collected_warnings
     from dirimix.table.files import file_kind
 
     reporter = ConsoleReporter(quiet=arguments.quiet, accepted=arguments.allow_unconverged)

@@ -16,13 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--jobs", type=options.whole, default=1, metavar="N", help="fits at a time")
     where.add_argument("--dask", metavar="ADDRESS", help="run fits on a Dask scheduler")
     parser.add_argument(
-        "--resume", action="store_true", help="keep the fits that are already there"
+        "--resume", action="store_true", help="keep the fits, and draws, that are already there"
     )
     parser.add_argument(
         "--no-report", action="store_true", help="write no report.html; `report` can do so later"
     )
     options.add_common_of_fits(parser)
-    parser.set_defaults(act=_run, kept="finished fits are kept; --resume goes on from them")
+    parser.set_defaults(act=_run, kept="what is finished is kept; --resume goes on from there")
 
 
 def _run(arguments: argparse.Namespace) -> bool:
@@ -35,7 +35,8 @@ def _run(arguments: argparse.Namespace) -> bool:
     from dirimix.study.check.target import check_target
     from dirimix.study.failures import refuse
     from dirimix.study.load import file_sha256
-    from dirimix.study.run import collected_warnings, run_study
+    from dirimix.study.run import run_study
+    from dirimix.study.work.one_job import collected_warnings
 
     alone = arguments.jobs == 1 and arguments.dask is None
     reporter = ConsoleReporter(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix.sampling import convergence
+from dirimix.sampling.blocks import Keeper
 from dirimix.sampling.chains import ChainPool, chain_pool
 from dirimix.sampling.hmc import first_chain, restart
 from dirimix.sampling.progress import ChainProgress, Listener
@@ -76,12 +77,12 @@ def sample(
         listener: Called after every chunk of every chain.
         heavy: Whether a gradient takes long enough for processes to pay.
     """
-    begun = time.perf_counter()
+    keeper = Keeper(start, settings)
     target = model.target()
     tuning = Tuning(np.asarray(FIRST_STEP), _first_mass(target), np.asarray(1.0))
     chains = [first_chain(q, settings.seed, n) for n, q in enumerate(start)]
     progress = _Progress(settings, listener, target.monitor)
-    with chain_pool(model, settings, heavy=heavy) as pool:
+    with chain_pool(model, settings, keeper, heavy=heavy) as pool:
         chains, tuning, gradients = _warm_up(pool, target, chains, tuning, settings, progress)
         progress.start_draws()
         results, ended, count = [(chain, []) for chain in chains], None, settings.draws
@@ -92,11 +93,11 @@ def sample(
             results = [(end, old + new) for (_, old), (end, new) in zip(results, more, strict=True)]
             draws, stats = _stacked(results)
             summary = diagnose(draws)
-            ended = _ended(summary, settings, stats["lp"].shape[1], begun)
+            ended = _ended(summary, settings, stats["lp"].shape[1], keeper.begun)
             count = ceil((_ADDED_ALONE if settings.min_ess is None else _ADDED) * settings.draws)
     del draws["position"]
     gradients += int(stats["n_steps"].sum())
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - keeper.begun
     return Sample(draws, stats, float(tuning.step), gradients, seconds, ended, summary)
 
 
@@ -191,6 +192,7 @@ class _Progress:
         self.done = [0] * self.settings.chains
         self.divergences = [0] * self.settings.chains
         self.seen: list[list] = [[] for _ in range(self.settings.chains)]
+        self.kept = 0  # iterations of all chains that took no time
 
     def start_draws(self) -> None:
         self.total = 0
@@ -200,16 +202,18 @@ class _Progress:
         """So many draws more."""
         self.total += count
 
-    def on_chunk(self, chain: int, chunk: Chunk) -> None:
-        """Count one chunk of one chain."""
+    def on_chunk(self, chain: int, chunk: Chunk, kept: bool) -> None:
+        """Count one chunk of one chain, which may have been kept by an earlier process."""
         if self.listener is None:
             return
         self.done[chain] += len(chunk.stats["lp"])
         self.divergences[chain] += int(chunk.stats["diverging"].sum())
         if self.phase == "draws":
             self.seen[chain].append(chunk.draws[self.monitor])
-        share = sum(self.done) / (self.total * self.settings.chains)
-        left = (time.perf_counter() - self.begun) * (1 / share - 1)
+        self.kept += len(chunk.stats["lp"]) if kept else 0
+        drawn, wanted = sum(self.done) - self.kept, self.total * self.settings.chains
+        rest = wanted - sum(self.done)
+        left = (time.perf_counter() - self.begun) * rest / drawn if drawn else float("nan")
         done, divergences = self.done[chain], self.divergences[chain]
         self.listener(
             ChainProgress(chain, self.phase, done, self.total, divergences, self._ess(), left)

@@ -13,6 +13,7 @@ from pathlib import Path
 from dirimix.assess.schema import TABLES
 from dirimix.errors import InputError
 from dirimix.methods import parse_method
+from dirimix.study.disk.draw_files import is_of_draws
 from dirimix.study.folder import (
     ARRAYS_FILE,
     FACTS_FILE,
@@ -114,7 +115,8 @@ def _at_the_head(path: Path) -> bool:
 
 
 def _of_a_fit(path: Path) -> bool:
-    return path.name in (FACTS_FILE, POSTERIOR_FILE) or _is_table(path) or _is_part(path)
+    known = path.name in (FACTS_FILE, POSTERIOR_FILE) or _is_table(path) or is_of_draws(path)
+    return known or _is_part(path)
 
 
 def _is_table(path: Path) -> bool:

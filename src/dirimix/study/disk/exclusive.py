@@ -20,7 +20,7 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-_FRESH, _OLD = "new", "old"
+_FRESH, _OLD, _DRAWS = "new", "old", "draws"
 
 
 @contextmanager
@@ -48,31 +48,48 @@ def exclusive(folder: Path, name: Path | None = None) -> Generator[None]:
 
 
 @contextmanager
-def whole_folder(target: Path) -> Generator[Path]:
+def whole_folder(target: Path, *, resume: bool = False) -> Generator[tuple[Path, Path]]:
     """A new folder that takes the place of the target when the block ends well.
 
-    It is made beside the target, and nothing is left there, whatever the block ends in. What the
-    end of a process leaves is cleared away, or put back, by the next one.
+    It is made beside the target, and nothing is left there but what the block keeps for one that
+    goes on from it. What the end of a process leaves is cleared away, or put back, by the next.
+
+    Args:
+        target: The folder to write.
+        resume: Whether what an earlier block kept is still there in this one.
+
+    Yields:
+        The new folder, and one to make for what is kept if the block does not end well.
 
     Raises:
         InputError: If another process is about to write the target.
     """
     place = target.resolve()
     scratch = place.with_name(f".{place.name}.part")
-    fresh, old = scratch / _FRESH, scratch / _OLD
+    fresh, old, kept = scratch / _FRESH, scratch / _OLD, scratch / _DRAWS
     with exclusive(scratch, target):
         try:
-            if old.exists() and not place.exists():
-                old.replace(place)
-            for left in (fresh, old):
+            _put_back(old, place)
+            for left in (fresh,) if resume else (fresh, kept):
                 remove(left)
             fresh.mkdir()
-            yield fresh
+            yield fresh, kept
             if place.exists():
                 place.replace(old)
             fresh.replace(place)
+            remove(kept)
         finally:
-            remove(scratch)
+            _put_back(old, place)
+            remove(fresh)
+            if not kept.exists():
+                remove(scratch)
+
+
+def _put_back(old: Path, place: Path) -> None:
+    """Put the old folder back if nothing has taken its place."""
+    if old.exists() and not place.exists():
+        old.replace(place)
+    remove(old)
 
 
 def _lock(descriptor: int, folder: Path) -> None:

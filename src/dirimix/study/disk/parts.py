@@ -25,6 +25,7 @@ from dirimix.study.folder import (
 )
 from dirimix.study.load import file_sha256
 
+DRAWS = ".draws"  # ending of the folder with the draws of a fit that is under way
 _FILES, _SEAL = "files", "seal"
 
 
@@ -71,10 +72,10 @@ def links_within(folder: Path) -> Iterator[Path]:
 
 
 def leftovers_within(folder: Path) -> Iterator[Path]:
-    """What an interrupted run left of fits that it was writing."""
+    """What an interrupted run left of fits that it was writing, or sampling."""
     for name in FIT_FOLDERS:
         for at, folders, _ in os.walk(folder / name):
-            parts = [f for f in folders if f.startswith(".") and f.endswith(".part")]
+            parts = [f for f in folders if f.startswith(".") and f.endswith((".part", DRAWS))]
             yield from (Path(at, part) for part in parts)
 
 

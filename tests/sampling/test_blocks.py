@@ -1,0 +1,157 @@
+"""A sampler that was interrupted goes on from the blocks that are kept, with the same numbers."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dirimix.sampling import blocks, chains
+from dirimix.sampling.blocks import Block, keep_blocks
+from dirimix.sampling.convergence import summarise
+from dirimix.sampling.hmc import make_advance
+from dirimix.sampling.sampler import sample
+from dirimix.sampling.target import Settings, Target
+
+# of each chain: windows of 10, 10, 10, 12, 15 and 21 iterations, and 45 draws
+ITERATIONS, CHUNKS = 78 + 45, 7 + 3
+
+
+@dataclass(frozen=True)
+class Normal:
+    def target(self) -> Target:
+        return Target(
+            log_density=lambda q: -0.5 * jnp.sum(q**2 / jnp.array([4.0, 1.0])),
+            force=None,
+            collect=lambda q: {"q": q, "twice": 2 * q[0]},
+            scale=np.ones(2),
+            adapt=np.ones(2, dtype=bool),
+            gaussian=np.zeros(2, dtype=bool),
+            monitor="q",
+        )
+
+
+@dataclass
+class Memory:
+    """A journal that keeps blocks in a list."""
+
+    kept: list[Block] = field(default_factory=list)
+    seconds: float = 0.0
+    written: int = 0
+
+    def read(self):
+        return list(self.kept)
+
+    def write(self, blocks, seconds):
+        self.kept = [*self.kept, *blocks]
+        self.seconds = seconds
+        self.written += 1
+
+
+@cache
+def advance(settings: Settings):
+    return make_advance(Normal().target(), settings)
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch):
+    monkeypatch.setattr(blocks, "SECONDS", 0.0)
+    # compiled once, not for every call
+    monkeypatch.setattr(chains, "make_advance", lambda _, settings: advance(settings))
+
+
+def drawn(journal: Memory | None = None, stop: int | None = None, kernel: str = "hmc"):
+    events = []
+
+    def listen(event):
+        events.append(event)
+        if len(events) == stop:
+            raise KeyboardInterrupt
+
+    settings = Settings(chains=2, draws=45, warmup=60, kernel=kernel, seed=4, min_ess=0)
+    names = ["a", "b"]
+    with keep_blocks(lambda _: journal) if journal else nullcontext():
+        found = sample(
+            Normal(), np.ones((2, 2)), settings, lambda d: summarise(d["q"], names), listen
+        )
+    return found, events
+
+
+def alike(one, other) -> bool:
+    pairs = [(one.draws, other.draws), (one.stats, other.stats)]
+    same = all(np.array_equal(a[n], b[n]) for a, b in pairs for n in (*a, *b))
+    return same and (one.gradients, one.step_size) == (other.gradients, other.step_size)
+
+
+@pytest.fixture(scope="module", params=["hmc", "nuts"])
+def whole(request):
+    return drawn(kernel=request.param)[0], request.param
+
+
+def test_an_interrupted_sampler_goes_on_with_the_same_numbers(whole):
+    undisturbed, kernel = whole
+    for stop in (1, 7, 13, 16, 20):
+        journal = Memory()
+        with pytest.raises(KeyboardInterrupt):
+            drawn(journal, stop, kernel)
+        assert journal.written == stop
+        found, events = drawn(journal, kernel=kernel)
+        assert alike(found, undisturbed)
+        # nothing is drawn twice
+        assert journal.written == len(events) == 2 * CHUNKS
+        assert sum(b.length for b in journal.kept) == 2 * ITERATIONS
+
+
+def test_what_was_kept_does_not_say_how_long_the_rest_takes():
+    journal = Memory()
+    with pytest.raises(KeyboardInterrupt):
+        drawn(journal, 2 * 7 + 2)
+    events = [e for e in drawn(journal)[1] if e.phase == "draws"]
+    assert [np.isnan(e.seconds_left) for e in events] == [True, True, False, False, False, False]
+    assert events[-1].seconds_left == 0.0
+
+
+def test_it_may_be_interrupted_again_and_again(whole):
+    undisturbed, kernel = whole
+    journal = Memory()
+    for stop in range(3, 2 * CHUNKS + 1, 3):
+        with pytest.raises(KeyboardInterrupt):
+            drawn(journal, stop, kernel)
+    assert alike(drawn(journal, kernel=kernel)[0], undisturbed)
+
+
+def test_all_that_is_kept_decides_what_follows():
+    journal = Memory()
+    with pytest.raises(KeyboardInterrupt):
+        drawn(journal, 2 * 7 + 1)
+    whole, _ = drawn()
+    assert alike(drawn(Memory(journal.kept))[0], whole)
+    last = journal.kept[-1]
+    # the controls: a chain that was moved leads elsewhere, and a block of another beginning is left
+    moved = replace(last, end=last.end._replace(position=last.end.position + 1.0))
+    assert not alike(drawn(Memory([*journal.kept[:-1], moved]))[0], whole)
+    other = [replace(b, begin="another") for b in journal.kept]
+    assert alike(drawn(Memory(other))[0], whole)
+    without_the_first = Memory(journal.kept[1:])
+    assert alike(drawn(without_the_first)[0], whole)
+
+
+def test_little_is_not_kept(monkeypatch):
+    monkeypatch.setattr(blocks, "SECONDS", 1e9)
+    journal = Memory()
+    drawn(journal)
+    assert not journal.kept
+
+
+def test_many_chunks_are_kept_as_one_block(monkeypatch, whole):
+    undisturbed, kernel = whole
+    clock = iter(range(10_000))
+    monkeypatch.setattr(blocks.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(blocks, "SECONDS", 9.0)
+    journal = Memory()
+    with pytest.raises(KeyboardInterrupt):
+        drawn(journal, 18, kernel)
+    assert 0 < journal.written < len(journal.kept) < 18
+    assert alike(drawn(journal, kernel=kernel)[0], undisturbed)
