@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dirimix import EqualWeights, LocalDirichletMixture, plot
-from dirimix.errors import InputError
+from dirimix import EqualWeights, LocalDirichletMixture, SimplexLeastSquares, plot
+from dirimix.errors import ConvergenceWarning, InputError
 from dirimix.estimators.fit_report import FitReport
 from dirimix.report.fitted_plot import _name_of
 from dirimix.report.look import panels
@@ -62,3 +62,50 @@ def test_the_report_in_a_notebook_says_what_a_fit_is_worth():
     assert ">50<" in shown
     assert "<b>" not in shown
     assert "solved without sampling" in FitReport()._repr_html_()
+
+
+def test_a_mixture_in_a_notebook_shows_its_state_and_its_weights():
+    table = train_frame().rename(columns={"a": "<b>a</b>"})
+    models = ("<b>a</b>", "b", "c")
+    mixture = SimplexLeastSquares(("x", "z"), models)
+    assert "not fitted" in mixture._repr_html_()
+    shown = mixture.fit(table, table["y"], table["u"])._repr_html_()
+    assert "<b>" not in shown
+    assert "&lt;b&gt;a&lt;/b&gt;" in shown
+    assert "solved without sampling" in shown
+    for weight in mixture.weights_:
+        assert f"<td>{weight:.3f}</td>" in shown
+    assert len(shown) < 5000
+    bundle = mixture._repr_mimebundle_()
+    assert bundle["text/html"] == shown
+    assert "SimplexLeastSquares" in bundle["text/plain"]
+
+
+def test_the_weights_of_a_sampled_mixture_are_means_over_its_draws_and_rows():
+    table = train_frame()
+    mixture = LocalDirichletMixture(
+        ("x", "z"), MODELS, field="linear", chains=2, draws=20, warmup=30, min_ess=0
+    )
+    with pytest.warns(ConvergenceWarning):
+        mixture.fit(table, table["y"], table["u"])
+    shown = mixture._repr_html_()
+    assert "not converged" in shown
+    for weight in mixture.predict_weights(table).mean():
+        assert f"<td>{weight:.3f}</td>" in shown
+
+
+def test_a_mixture_of_many_models_stays_small():
+    table = train_frame()
+    many = {f"m{k}": table["a"] + 0.01 * k for k in range(60)}
+    table = table.assign(**many)
+    shown = EqualWeights(("x",), tuple(many)).fit(table, table["y"])._repr_html_()
+    assert "and 40 more" in shown
+    assert len(shown) < 6000
+
+
+def test_a_mixture_draws_itself(fitted):
+    line = train_frame().iloc[:10].assign(z=1.0).sort_values("x")
+    axes = fitted.plot(line, line["y"], along="x")
+    assert axes.get_xlabel() == "x"
+    given = panels(1, 1, 3, 3)[0, 0]
+    assert fitted.plot(line, axes=given) is given

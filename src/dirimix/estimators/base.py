@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from dirimix._arguments import AcceptsSeed, check_seed, check_share, check_whole
 from dirimix.errors import ExtrapolationWarning, TableWarning, no_attribute
 from dirimix.estimators.correction_overlap import RECORD, warn_if_overlapping
-from dirimix.estimators.fit_report import FitReport
+from dirimix.estimators.fit_report import FitReport, InNotebooks
 from dirimix.estimators.pooling import in_blocks
 from dirimix.estimators.transforms.choice import checked_name, choose_transform
 from dirimix.estimators.transforms.domain import refuse_outside
@@ -118,7 +118,7 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         return tags
 
 
-class AbstractMixture(RegressorMixin, AbstractEstimator):
+class AbstractMixture(InNotebooks, RegressorMixin, AbstractEstimator):
     """A fitted rule that turns K models' values at a site into a predictive law.
 
     Subclasses are leaves: data classes whose fields are their parameters, beside `coords`,

@@ -1,19 +1,27 @@
 """What a fitted estimator says of itself, beyond its predictions."""
 
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from dirimix.laws.noise_prior import AbstractNoisePrior
 from dirimix.laws.noise_scale import NoiseScale
 from dirimix.laws.transformed_mixture import PredictiveLaw
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from dirimix.estimators.base import AbstractMixture
+
+_MOST_BARS = 20  # models that are listed
+_BAR = "#0072b2"
 
 
 @dataclass(frozen=True)
@@ -46,8 +54,8 @@ class FitReport:
     candidates: pd.DataFrame | None = None
     site_law: Callable[[], PredictiveLaw] | None = None
 
-    def _repr_html_(self) -> str:
-        """The report in a notebook: whether it converged, the noise, the priors."""
+    def lines(self) -> dict[str, str]:
+        """Whether it converged, the noise, the priors: what a notebook shows."""
         state = "● converged"
         if self.sampling is None:
             state = "● solved without sampling"
@@ -62,12 +70,93 @@ class FitReport:
             rows["least effective sample size"] = (
                 f"{min(worst['ess_bulk'].min(), worst['ess_tail'].min()):.0f}"
             )
-        cells = "".join(
-            f"<tr><th style='text-align:left'>{escape(k)}</th>"
-            f"<td style='text-align:left'>{escape(v)}</td></tr>"
-            for k, v in rows.items()
+        return rows
+
+    def _repr_html_(self) -> str:
+        return _table(self.lines())
+
+
+class InNotebooks:
+    """What a notebook shows of a mixture: its state, its models and their weights; and a figure."""
+
+    coords: Sequence[str]
+    models: Sequence[str]
+
+    def _repr_html_(self) -> str:
+        """The mixture as HTML, in which every name is text."""
+        head = f"<strong>{escape(type(self).__name__)}</strong>"
+        rows = {"models": _listed(self.models), "coordinates": _listed(self.coords)}
+        if not hasattr(self, "reach_"):
+            return f"<div>{head}, not fitted{_table(rows)}</div>"
+        own = self.fit_report()  # pyright: ignore[reportAttributeAccessIssue]
+        weights = _mean_weights(self, own)
+        bars = "" if weights is None else _bars(self.models, weights)
+        return f"<div>{head}{_table({**own.lines(), **rows})}{bars}</div>"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+    def plot(
+        self,
+        X: pd.DataFrame,
+        y: ArrayLike | None = None,
+        y_err: ArrayLike | None = None,
+        **options: Any,
+    ) -> "Axes":
+        """The prediction with its bands, the models and observations along a line of sites.
+
+        Args:
+            X: Frame with the coordinate and model columns, m rows.
+            y: Observations, (m,), NaN where there is none.
+            y_err: Standard deviations of their measurement errors, (m,) or a scalar.
+            options: `along` and `axes`, those of `dirimix.plot`.
+
+        Raises:
+            InputError: If `along` is no coordinate of the mixture, or the rows are not usable.
+        """
+        # figures know estimators, not the other way round
+        figures = importlib.import_module("dirimix.report.fitted_plot")
+        return figures.plot(self, X, y, y_err, **options)
+
+
+def _mean_weights(mixture: object, own: FitReport) -> np.ndarray | None:
+    """Mean weights over the training rows, (K,), of a mixture that keeps what it takes."""
+    if own.posterior is not None:
+        for name in ("field_weight", "weights"):
+            found = own.posterior["posterior"].get(name)
+            if found is not None:
+                return found.mean([d for d in found.dims if d != "model"]).to_numpy()
+    return getattr(mixture, "weights_", None)
+
+
+def _bars(models: Sequence[str], weights: np.ndarray) -> str:
+    """Weights as text, and as bars where they lie between 0 and 1, the largest first."""
+    lines = []
+    for k in np.argsort(-weights, kind="stable")[:_MOST_BARS]:
+        width = 100 * float(np.clip(weights[k], 0, 1))
+        bar = f"<div style='background:{_BAR};height:.8em;width:{width:.0f}%;min-width:1px'></div>"
+        lines.append(
+            f"<tr>{_cell(str(models[k]))}<td>{weights[k]:.3f}</td><td style='width:12em'>{bar}</td>"
         )
-        return f"<table>{cells}</table>"
+    more = len(weights) - len(lines)
+    rest = f"<caption style='caption-side:bottom'>and {more} more</caption>" if more > 0 else ""
+    heads = "<tr><th>model</th><th>mean weight</th><th></th></tr>"
+    return f"<table>{rest}{heads}{'</tr>'.join(lines)}</tr></table>"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(str, names[:_MOST_BARS])) or "none"
+    more = len(names) - _MOST_BARS
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _cell(text: str, tag: str = "th") -> str:
+    return f"<{tag} style='text-align:left'>{escape(text)}</{tag}>"
+
+
+def _table(rows: Mapping[str, str]) -> str:
+    lines = "".join(f"<tr>{_cell(k)}{_cell(v, 'td')}</tr>" for k, v in rows.items())
+    return f"<table>{lines}</table>"
 
 
 def noise_words(prior: AbstractNoisePrior, scale: NoiseScale) -> dict[str, str]:
