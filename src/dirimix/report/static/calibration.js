@@ -27,8 +27,13 @@ function drawCalibration() {
     const share = coverage(name, sites, low, high);
     return { name, colour, level, share, gap: share - level };
   }));
-  box.replaceChildren(title, gapPlot(rows, sites.length, box.clientWidth),
-    rankPlot(sites, box.clientWidth), gapTable(rows));
+  const half = box.clientWidth > 720 ? box.clientWidth / 2 - 12 : box.clientWidth;
+  const pair = element("div", { class: "pair-of-figures" },
+    element("div", {}, element("p", { class: "panel-title" }, `Ranks of the observations under ${state.method}`),
+      element("p", { class: "hint" }, "Flat at 1 is calibrated; high at both ends, intervals are too narrow; high in the middle, too wide; sloped, the predictions are off to one side."),
+      rankPlot(sites, half)),
+    spreadPlot(state.method, sites, half));
+  box.replaceChildren(title, gapPlot(rows, sites.length, box.clientWidth), pair, gapTable(rows));
 }
 
 const levelText = (level) => `${Math.round(100 * level)} % interval`;

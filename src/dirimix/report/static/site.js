@@ -43,7 +43,7 @@ function drawSite() {
   const where = splitOf(site) === "landscape" ? "not observed" : `${splitOf(site)} row`;
   box.replaceChildren(
     element("p", { class: "panel-title", id: "site-title" }, `${siteText(site)} (${where})`),
-    svg, list, siteWeights(method, site),
+    ...[svg, list, siteWeights(method, site), waterfall(method, site, box.clientWidth)].filter((part) => part),
   );
   const said = siteLines(method, site).map((pair) => pair.join(" ")).join(", ");
   document.querySelector("#said").textContent = `${siteText(site)}: ${said}`;

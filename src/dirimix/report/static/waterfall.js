@@ -1,0 +1,50 @@
+// From equal weights to the mixture at one site: what each model's weight adds or takes away.
+const MOST_STEPS = 6; // models with a bar of their own
+
+// steps {label, by, colour} whose sum leads from the mean of the models to the prediction
+function stepsAt(method, site) {
+  const known = d3.range(D.models.length).filter((k) => D.values[k][site] !== null);
+  if (!known.length || known.some((k) => weight(method, k, site) === null)) return null;
+  const start = d3.mean(known, (k) => D.values[k][site]);
+  const end = law(method, "mean", site);
+  const all = known.map((k) => ({ label: shortText(D.models[k].label), colour: modelColour(k),
+    by: (weight(method, k, site) - 1 / known.length) * (D.values[k][site] - start) }));
+  const order = d3.sort(all, (s) => -Math.abs(s.by));
+  const few = order.slice(0, order.length > MOST_STEPS + 1 ? MOST_STEPS : order.length);
+  const others = order.slice(few.length);
+  const steps = [...few, ...(others.length ? [{ label: `${others.length} other models`,
+    colour: "var(--soft)", by: d3.sum(others, (s) => s.by) }] : [])];
+  const rest = end - start - d3.sum(all, (s) => s.by);
+  const size = d3.max([Math.abs(end - start), ...all.map((s) => Math.abs(s.by))]);
+  // a correction, a transform, weights that do not sum to one
+  if (Math.abs(rest) > 0.01 * size) steps.push({ label: "all else", colour: "var(--soft)", by: rest });
+  let at = start;
+  return { start, end, steps: steps.map((s) => ({ ...s, from: at, to: (at += s.by) })) };
+}
+
+function waterfall(method, site, width) {
+  const found = stepsAt(method, site);
+  if (!found) return null;
+  const { start, end, steps } = found;
+  const [first, last] = ["equal weights", "the mixture"];
+  const rows = [first, ...steps.map((s) => s.label), last];
+  const says = steps.map((s) => `${s.label} ${s.by < 0 ? "" : "+"}${number(s.by)}`).join(", ");
+  const svg = drawn({
+    width, height: 21 * rows.length + 52, marginLeft: Math.min(132, 0.4 * width), marginBottom: 40,
+    x: { label: targetLabel(), labelArrow: "none", grid: true, nice: true, ticks: 5 },
+    y: { domain: rows, label: null, padding: 0.25 },
+    ariaLabel: `From ${number(start)} with equal weights to ${number(end)}: ${says}`,
+    marks: [
+      Plot.barX(steps, { x1: "from", x2: "to", y: "label", fill: "colour", insetLeft: -0.5, insetRight: -0.5 }),
+      Plot.dot([[start, first], [end, last]], { x: (d) => d[0], y: (d) => d[1], r: 4.5, fill: "currentColor" }),
+      Plot.text(steps, { x: (s) => Math.max(s.from, s.to), y: "label", dx: 5, textAnchor: "start", fontSize: 11,
+        text: (s) => `${s.by < 0 ? "" : "+"}${number(s.by, 3)}` }),
+      ...(observed(site) === null ? [] : [Plot.ruleX([observed(site)], { strokeWidth: 1.6, strokeDasharray: "4 3" })]),
+    ],
+  });
+  const seen = observed(site) === null ? "" : " Dashed: the observation.";
+  return element("details", { open: true },
+    element("summary", {}, "From equal weights to the mixture"),
+    element("p", { class: "hint" }, `A bar is what moving a model's weight from 1/${D.models.length} to its own does to the prediction.${seen}`),
+    svg);
+}
