@@ -1,5 +1,6 @@
 import csv
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -68,7 +69,7 @@ def test_the_page_fits_and_asks_for_nothing(chromium, folder, width, scheme):
     with opened(chromium, folder / "report.html", width=width, color_scheme=scheme) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         first = page.locator("table.scores tbody tr").first
-        box = first.locator("td[data-value]").nth(1).bounding_box()
+        box = first.locator("td[data-value]:visible").nth(1).bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= width
         for panel in ("map", "section", "site", "weights", "worst"):
@@ -82,8 +83,10 @@ def test_the_page_fits_and_asks_for_nothing(chromium, folder, width, scheme):
 def test_a_click_on_a_head_sorts_by_its_numbers(page, folder):
     table = page.locator("table.scores").first
     table.locator("thead button", has_text="rms").click()
+    heads = table.locator("thead th").all_inner_texts()
+    place = next(k for k, head in enumerate(heads) if head.startswith("rms"))
     values = [float(v) for v in table.locator("tbody tr").evaluate_all(
-        "all => all.map(r => r.cells[6].dataset.value)")]  # fmt: skip
+        f"all => all.map(r => r.cells[{place}].dataset.value)")]  # fmt: skip
     scores = pd.read_csv(folder / "scores.csv")
     expected = scores.loc[scores["split"] == "test", "rms"]
     np.testing.assert_allclose(values, np.sort(expected), rtol=1e-9)
@@ -196,6 +199,76 @@ def test_what_is_saved_is_what_the_folder_has(page, folder):
     lines = list(csv.reader(io.StringIO(found.value.path().read_text())))
     assert lines[0][:2] == ["method", "rank"]
     assert {METHOD, "raw a"} <= {line[0] for line in lines}
+
+
+def test_a_waterfall_leads_from_equal_weights_to_the_prediction(page, folder):
+    page.mouse.click(*places(page)[3])
+    assert page.locator("#site-figure details").count() == 0  # the stand-in has equal weights
+    page.select_option("#choose-method", "simplex-ls")
+    says = page.locator("#site-figure details svg").get_attribute("aria-label")
+    numbers = [float(v.replace("−", "-")) for v in re.findall(r"[+−]?\d+\.\d+", says)]
+    start, end, *steps = numbers
+    values = pd.read_csv(folder / "model_values.csv")["model_value"].to_numpy().reshape(-1, 3)
+    assert start == pytest.approx(values[3].mean(), abs=6e-4)
+    law = pd.read_csv(folder / "predictions.csv").query("method == 'simplex-ls'")
+    assert end == pytest.approx(law["mean"].iloc[3], abs=6e-4)
+    assert steps
+    assert sum(steps) == pytest.approx(end - start, abs=3e-3), says
+
+
+def test_spread_against_error_is_that_of_the_rows(page, law):
+    says = page.locator("#calibration-figure svg[aria-label^='Size of the errors']")
+    text = says.get_attribute("aria-label").partition(METHOD)[2]
+    (spread, error), *more = re.findall(r"([\d.]+): ([\d.]+)", text)
+    rows = law.loc[law["split"] == "test"]
+    assert not more  # twelve rows are one group
+    assert float(spread) == pytest.approx(np.sqrt((rows["sd"] ** 2).mean()), abs=6e-4)
+    gap = rows["observed"] - rows["mean"]
+    assert float(error) == pytest.approx(np.sqrt((gap**2).mean()), abs=6e-4)
+
+
+def test_pairs_and_parts_are_those_of_the_files(page, folder):
+    table = pd.read_csv(folder / "differences.csv").set_index(["score", "a", "b"])["difference"]
+    rows = page.locator("table.matrix").first.locator("tbody tr")
+    names = [t.split("\u2002")[1] for t in rows.locator("th").all_inner_texts()]
+    names = [f"raw:{n[4:]}" if n.startswith("raw ") else n for n in names]
+    for k, a in enumerate(names):
+        shown = rows.nth(k).locator("td").evaluate_all("all => all.map(e => e.dataset.value)")
+        for b, value in zip(names, shown, strict=True):
+            if a == b:
+                continue
+            sign, key = (1, (a, b)) if ("log_score", a, b) in table.index else (-1, (b, a))
+            assert float(value) == pytest.approx(sign * table["log_score", *key], rel=1e-5)
+    parts = pd.read_csv(folder / "regions.csv").query("method == 'equal'")
+    row = page.locator("table.scorecard").first.locator("tr", has_text="equal").last
+    shown = [
+        float(v) for v in row.locator("td").evaluate_all("all => all.map(e => e.dataset.value)")
+    ]
+    np.testing.assert_allclose(shown[1:], parts["log_score"], rtol=1e-5)
+
+
+def test_the_size_that_matters_is_for_the_reader_to_say(page):
+    first = page.locator("#pairs details").first
+    read = "all => all.map(e => e.className)"
+    before = first.locator("td.pair").evaluate_all(read)
+    first.locator("input.matters").fill("1e9")
+    assert set(first.locator("td[data-lo]").evaluate_all(read)) == {"pair alike"}
+    first.locator("input.matters").fill("0")
+    after = first.locator("td.pair").evaluate_all(read)
+    assert not any("alike" in name for name in after)
+    assert len(after) == len(before)
+
+
+def test_the_skill_is_against_the_method_that_is_chosen(page, folder):
+    scores = pd.read_csv(folder / "scores.csv").query("split == 'test'")
+    crps = scores.loc[scores["model"].isna()].set_index("method")["crps"]
+    table = page.locator("table.scores").first
+    for other in ("equal", METHOD):
+        page.select_option("#reference", other)
+        for method in ("simplex-ls", METHOD):
+            cell = table.locator(f"tr[data-method='{method}'] td.skill")
+            wanted = 1 - crps[method] / crps[other]
+            assert float(cell.get_attribute("data-value")) == pytest.approx(wanted, abs=1e-9)
 
 
 def test_without_scripts_and_in_print_the_figures_stand_still(chromium, folder):

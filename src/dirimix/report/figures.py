@@ -1,9 +1,13 @@
 """The figures of the report's sections: which rows of the folder's tables `plots` draws."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 from dirimix.report import law_plots, plots
+from dirimix.report.exhibits import curves
+from dirimix.report.exhibits.content import ExhibitContent
 from dirimix.report.look import panels
 from dirimix.report.output import Output
 from dirimix.report.picture import Picture, make_picture
@@ -12,6 +16,7 @@ from dirimix.table.coordinates import as_numbers
 
 MAIN_SCORES = {"rms": True, "crps": True, "log_score": False}  # whether in the target's unit
 _MOST_RANKED = 12
+_MINOR = 0.1  # weight that a model must have somewhere to be among the first
 _FEW, _NEAR = 2, 25  # sites that are no line, and how many are shown instead
 
 
@@ -85,11 +90,26 @@ def calibration(output: Output) -> Picture | None:
     return make_picture(grid[0, 0].figure, caption, f"{caption} {says}")
 
 
-def weights(output: Output) -> list[Picture]:
+@dataclass(frozen=True)
+class WeightPictures:
+    """The figures of the weights.
+
+    Attributes:
+        bars: Mean weights of every method.
+        maps: Of local methods, the weights over the sites, model by model.
+        minor: The same of models whose weight is small everywhere.
+    """
+
+    bars: Picture
+    maps: tuple[Picture, ...]
+    minor: tuple[Picture, ...]
+
+
+def weights(output: Output) -> WeightPictures | None:
     """Bars of the mean weights, and maps of those that depend on the site."""
     summary = pd.DataFrame(output.numbers["weights"])
     if summary.empty:
-        return []
+        return None
     train = summary.loc[summary["split"] == "train"]
     bars = plots.weight_bars(train, output.models, output.names)
     caption = (
@@ -98,26 +118,55 @@ def weights(output: Output) -> list[Picture]:
     )
     top = train.sort_values("mean").groupby("method", sort=False)["model"].last()
     says = "; ".join(f"{m}: most {output.names.short(k)}" for m, k in top.items())
-    pictures = [make_picture(bars[0, 0].figure, caption, f"{caption} {says}.")]
+    drawn = make_picture(bars[0, 0].figure, caption, f"{caption} {says}.")
     table = output.table("weights")
+    maps, minor = list[Picture](), list[Picture]()
     for method in summary["method"].unique() if output.coords else ():
         rows = table.loc[table["method"] == method]
         if rows[output.coords].notna().to_numpy().all():
-            grid = plots.weight_maps(rows, output.axes, output.models, output.names)
-            how = "outlined" if len(output.coords) > 1 else "marked"
-            scale = "each on a scale of its own, " if len(output.coords) > 1 else ""
-            caption = (
-                f"{method}: mean field weight of every model over the sites, {scale}the training "
-                f"sites {how}."
-            )
+            most = rows.groupby("model")["mean"].max()
+            large = [m for m in output.models if most[m] >= _MINOR] or output.models
+            small = [m for m in output.models if m not in large]
             found = train.loc[train["method"] == method]
-            spans = (
-                f"{output.names.short(r['model'])} {r['least']:.2f} to {r['most']:.2f}"
-                for r in found.to_dict("records")
-            )
-            says = f"{caption} Over the training sites: {', '.join(spans)}."
-            pictures.append(make_picture(grid[0, 0].figure, caption, says))
-    return pictures
+            maps.append(_weight_picture(output, rows, found, large))
+            minor += [_weight_picture(output, rows, found, small)] if small else []
+    return WeightPictures(drawn, tuple(maps), tuple(minor))
+
+
+def _weight_picture(
+    output: Output, rows: pd.DataFrame, summary: pd.DataFrame, models: list[str]
+) -> Picture:
+    """Weights of some models over the sites, by one method."""
+    method = str(rows["method"].iloc[0])
+    grid = plots.weight_maps(rows, output.axes, models, output.names)
+    how = "outlined" if len(output.coords) > 1 else "marked"
+    scale = "each on a scale of its own, " if len(output.coords) > 1 else ""
+    few = len(models) < len(output.models)
+    which = f"{len(models)} of {len(output.models)} models" if few else "every model"
+    caption = (
+        f"{method}: mean field weight of {which} over the sites, {scale}the training sites {how}."
+    )
+    spans = (
+        f"{output.names.short(r['model'])} {r['least']:.2f} to {r['most']:.2f}"
+        for r in summary.to_dict("records")
+        if r["model"] in models
+    )
+    says = f"{caption} Over the training sites: {', '.join(spans)}."
+    return make_picture(grid[0, 0].figure, caption, says)
+
+
+def correlations(output: Output) -> Picture | None:
+    """How the weights of two models trade against each other."""
+    return _of_exhibit(curves.correlations(output, {}))
+
+
+def sensitivity(output: Output) -> Picture | None:
+    """How much each prior decides, a dot a parameter."""
+    return _of_exhibit(curves.sensitivity(output, {}))
+
+
+def _of_exhibit(content: ExhibitContent | None) -> Picture | None:
+    return None if content is None else make_picture(content.figure, content.caption)
 
 
 def residuals(output: Output) -> Picture | None:

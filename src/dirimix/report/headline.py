@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dirimix.assess.headline import main_method
@@ -247,6 +248,32 @@ def widths(numbers: Row, main: str) -> Tile | None:
     lines = tuple(f"{quantity(v)} on {words[s]}" for s, v in found.items())
     value = f"± {quantity(shown)} {unit}".rstrip()
     return Tile("How sure?", PLAIN, "median half-width at 90 %", value, (*lines, f"by {main}"))
+
+
+@dataclass(frozen=True)
+class Again:
+    """How to fit once more what has not converged.
+
+    Attributes:
+        words: What to change, and where.
+        command: The command that then goes on.
+    """
+
+    words: str
+    command: str
+
+
+def again(output: Output) -> Again:
+    """What to do with the advice that stands with each method that has not converged."""
+    if output.manifest["command"] != "run":
+        return Again(
+            "Fit again with what is to change, for example", "dirimix fit … --option min_ess=400"
+        )
+    study = next(iter(output.manifest["sha256"]), "STUDY.toml")
+    # a page that is passed on need not tell whose disk it was made on
+    where = Path(*output.folder.parts[-2:]) if output.folder.is_absolute() else output.folder
+    words = f'Put what is to change under [options."METHOD"] in {study}, then go on with'
+    return Again(words, f"dirimix run {study} --out {where} --resume")
 
 
 def state_mark(state: str) -> str:

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from dirimix.assess.schema import SCORE_WORDS, row_label
 from dirimix.report.exhibits.registry import Exhibit, read_choices, write_exhibits
 from dirimix.report.figures import MAIN_SCORES
-from dirimix.report.headline import sentence, signed, state_mark, tiles
+from dirimix.report.headline import again, sentence, signed, state_mark, tiles
 from dirimix.report.look import GROUP_COLOURS, with_unit
 from dirimix.report.numbers import number, quantity
 from dirimix.report.output import Output, read_output
@@ -47,6 +47,7 @@ def _content(output: Output, exhibits: Iterable[Exhibit]) -> dict[str, Any]:
         "sections": found,
         "sentence": sentence(output),
         "tiles": tiles(output),
+        "again": again(output),
         "explored": any(section.name == "explore" for section in found),
         "libraries": libraries(),
         "script": explorer_script(),
@@ -67,6 +68,7 @@ def _environment(output: Output) -> Environment:
         "number": number,
         "quantity": quantity,
         "signed": signed,
+        "short": lambda value: f"{value:.6g}",
         "label": output.names.short,
         "row_label": lambda row: row_label(row, output.names.labels),
         "score": lambda name: SCORE_WORDS[name].label,

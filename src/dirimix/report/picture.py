@@ -30,7 +30,8 @@ class Picture:
     caption: str
 
 
-_DPI = 110  # of what is drawn as an image
+_DPI = 90  # of what is drawn as an image
+_LONG = re.compile(r"(\d\.\d\d)\d+")  # a hundredth of a point is seen by nobody
 # fonts with signs of East Asia, as systems have them; matplotlib's own has none
 _MORE_FONTS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei",
@@ -83,6 +84,8 @@ def _adapted(tag: str, prefix: str) -> str:
     if tag.startswith("<image"):
         # equal colour bars are one image twice with one id, to which nothing points
         tag = re.sub(r' id="[^"]*"', "", tag)
+    else:
+        tag = _LONG.sub(r"\1", tag)
     tag = re.sub(r'\bid="', f'id="{prefix}', tag)
     tag = re.sub(r'(url\(#|href="#)', rf"\1{prefix}", tag)
     return tag.replace(FOREGROUND, "currentColor")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dirimix.assess.schema import LEVELS, SCORE_WORDS, row_label
+from dirimix.methods import SIMPLE, parse_method
 from dirimix.report.headline import judged_split, ranked, told_apart
 from dirimix.report.look import method_look
 from dirimix.report.output import Output
@@ -48,6 +49,7 @@ class Line:
         cells: The scores that are drawn.
         more: Names of the scores that are written only.
         goal: Where 90 % stands in the cell of the coverage, from 0 to 100.
+        skill: 1 - CRPS / CRPS of the reference; None where either is unknown.
     """
 
     row: Row
@@ -58,6 +60,7 @@ class Line:
     cells: tuple[Cell, ...]
     more: tuple[str, ...]
     goal: float | None
+    skill: float | None
 
 
 def score_lines(output: Output, split: str) -> list[Line]:
@@ -69,7 +72,16 @@ def score_lines(output: Output, split: str) -> list[Line]:
     if split == judged_split(numbers):
         places = {(r["method"], r["model"]): r for r in ranked(numbers)}
     scales = {score: _scale(rows, score) for score in DRAWN}
-    return [_line(row, places, scales, output.names.labels) for row in rows]
+    crps = reference(rows)["crps"] if rows else None
+    return [_line(row, places, scales, output.names.labels, crps) for row in rows]
+
+
+def reference(rows: Sequence[Row]) -> Row:
+    """What the others are measured against: equal weights, else a simple method, else the last."""
+    mixed = [r for r in rows if not r["model"] and r["weights"] == "field"]
+    simple = [r for r in mixed if parse_method(r["method"]).method.group == SIMPLE]
+    equal = [r for r in simple if r["method"] == "equal"]
+    return (equal or simple or mixed or rows)[-1]
 
 
 def _by_log_score(row: Row) -> float:
@@ -81,6 +93,7 @@ def _line(
     places: Mapping[tuple[str, str | None], Row],
     scales: Mapping[str, tuple[float, float] | None],
     labels: Mapping[str, str],
+    crps: float | None,
 ) -> Line:
     rank = places.get((row["method"], row["model"])) if row["weights"] == "field" else None
     apart = None if rank is None else told_apart(rank)
@@ -95,6 +108,7 @@ def _line(
         tuple(_cell(row, score, scales[score]) for score in DRAWN),
         (*(level for level in levels if level not in DRAWN), "below_median"),
         None if scale is None else round(100 * (0.9 - scale[0]) / (scale[1] - scale[0]), 1),
+        1 - row["crps"] / crps if crps and row["crps"] is not None else None,
     )
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dirimix.assess.schema import SCORE_WORDS
+from dirimix.assess.schema import SCORE_WORDS, row_label
 from dirimix.report import figures
 from dirimix.report.exhibits.registry import Exhibit
 from dirimix.report.explore import as_text, explorer
 from dirimix.report.headline import judged_split
 from dirimix.report.output import Output
-from dirimix.report.ranked import score_lines, splits_of
+from dirimix.report.ranked import reference, score_lines, splits_of
 from dirimix.report.scorecard import matrices, scorecards
 
 Row = Mapping[str, Any]
@@ -66,11 +66,19 @@ def scores(output: Output) -> dict[str, Any]:
     return {
         "tables": {split: score_lines(output, split) for split in splits_of(numbers)},
         "judged": judged_split(numbers),
+        "reference": reference_label(output),
         "comparisons": comparisons(numbers["pairs"]),
         "matrices": matrices(output),
         "scorecards": scorecards(output),
         "rankings": rankings(numbers["ranking"]),
     }
+
+
+def reference_label(output: Output) -> str:
+    """What the skill of the methods is measured against, as long as no other is chosen."""
+    split = splits_of(output.numbers)[0]
+    rows = [row for row in output.numbers["scores"] if row["split"] == split]
+    return row_label(reference(rows), output.names.labels)
 
 
 def calibration(output: Output) -> dict[str, Any] | None:
@@ -89,7 +97,7 @@ def checks(output: Output) -> dict[str, Any]:
     return {
         "sampling": sampling(output),
         "loo": numbers["loo"],
-        "sensitivity": sensitivity(numbers),
+        "sensitivity": sensitivity(output),
         "evidence": numbers["evidence"],
         "methods": numbers["methods"],
     }
@@ -139,8 +147,15 @@ def weights(output: Output) -> dict[str, Any] | None:
             if row["split"] == split:
                 found = tables.setdefault(split, {}).setdefault(row["method"], {})
                 found[row["model"]] = row
-    more = {"far_field": numbers["reversion"], "redundancy": redundancy(numbers)}
-    return {"tables": tables, "pictures": figures.weights(output), **more} if tables else None
+    if not tables:
+        return None
+    return {
+        "tables": tables,
+        "pictures": figures.weights(output),
+        "far_field": numbers["reversion"],
+        "correlations": figures.correlations(output),
+        "redundancy": redundancy(numbers),
+    }
 
 
 def redundancy(numbers: Row) -> dict[str, list[Row]] | None:
@@ -156,15 +171,21 @@ def redundancy(numbers: Row) -> dict[str, list[Row]] | None:
 def sampling(output: Output) -> dict[str, Any] | None:
     """How each posterior was sampled, with its worst convergence checks, and rank plots."""
     worst = {row["method"]: row for row in output.numbers["convergence"]}
-    rows = [{**row, "worst": worst.get(row["method"], {})} for row in output.numbers["sampling"]]
+    seconds = output.table("sampling")["seconds"]
+    rows = [
+        {**row, "worst": worst.get(row["method"], {}), "seconds": spent}
+        for row, spent in zip(output.numbers["sampling"], seconds, strict=True)
+    ]
     return {"rows": rows, "ranks": figures.ranks(output)} if rows else None
 
 
-def sensitivity(numbers: Row) -> dict[str, Any] | None:
+def sensitivity(output: Output) -> dict[str, Any] | None:
     """Which marginal posteriors each prior decides, and what other options change."""
+    numbers = output.numbers
     pairs = numbers["sensitivity"]
     found = {
         "pairs": len(pairs),
+        "picture": figures.sensitivity(output),
         "moved": [r for r in pairs if (r["prior_sensitivity"] or 0) > _MATTERS],
         "variants": [r for r in numbers["variants"] if r["split"] in ("train", "landscape")],
     }

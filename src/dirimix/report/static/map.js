@@ -1,5 +1,6 @@
 // The map: every site of the two chosen coordinates, coloured by one quantity.
 const SPARSE = 20; // places of the smallest lattice a site, above which sites are no lattice
+const SCATTERED = 1.5; // edges a site, above which an outline would hide the cells
 const FAR_OFF = 2.5; // residuals in standard deviations that are crossed
 
 // half the steps of the lattice on which sites lie, or null
@@ -61,11 +62,14 @@ function mapMarks(sites, values, half) {
       y1: (i) => corners(i, half).y1, y2: (i) => corners(i, half).y2, fill, stroke: fill,
       strokeWidth: 0.4 })
     : Plot.dot(sites, { x, y, fill, r: 4 });
-  const edge = half
+  const edges = half ? outline(trained, half) : [];
+  const edge = half && edges.length < SCATTERED * trained.length
     ? [["var(--page)", 3.2], ["var(--ink)", 1.2]].map(([stroke, strokeWidth]) =>
-      Plot.link(outline(trained, half), { x1: (e) => e[0], y1: (e) => e[1], x2: (e) => e[2],
+      Plot.link(edges, { x1: (e) => e[0], y1: (e) => e[1], x2: (e) => e[2],
         y2: (e) => e[3], stroke, strokeWidth, strokeLinecap: "square" }))
-    : [Plot.dot(trained, { x, y, r: 4, stroke: "currentColor", strokeWidth: 0.8 })];
+    : half
+      ? [Plot.dot(trained, { x, y, r: 1.5, fill: "black", stroke: "white", strokeWidth: 0.8 })]
+      : [Plot.dot(trained, { x, y, r: 4, stroke: "currentColor", strokeWidth: 0.8 })];
   const square = { x, y, symbol: "square", r: half ? 3.2 : 5.5, fill: "none" };
   return [
     cells, ...edge,

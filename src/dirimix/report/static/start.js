@@ -21,6 +21,7 @@ async function start() {
   addDownloads();
   filterScores();
   judgePairs();
+  chooseReference();
   for (const link of document.querySelectorAll("a[data-show]"))
     link.addEventListener("click", () => { if (methodOf(link.dataset.show)) set({ method: link.dataset.show }); });
   begin();

@@ -64,6 +64,32 @@ function filterScores() {
   });
 }
 
+// the skill of every line against one that the reader chooses
+function chooseReference() {
+  const box = document.querySelector("#reference");
+  const tables = [...document.querySelectorAll("table.scores")];
+  if (!box || !tables.length) return;
+  const name = (row) => row.cells[0].dataset.name;
+  const crps = (row) => Number(row.querySelector(".skill").dataset.crps);
+  const first = [...tables[0].tBodies[0].rows].filter((row) => crps(row) > 0);
+  fill(box, first.map((row) => [name(row), name(row)]),
+    name(first.find((row) => Number(row.querySelector(".skill").dataset.value) === 0) ?? first[0]));
+  box.onchange = () => {
+    for (const table of tables) {
+      const rows = [...table.tBodies[0].rows];
+      const other = rows.find((row) => name(row) === box.value);
+      for (const row of rows) {
+        const cell = row.querySelector(".skill");
+        const share = other && crps(row) > 0 ? 1 - crps(row) / crps(other) : NaN;
+        if (Number.isFinite(share)) cell.dataset.value = share;
+        else delete cell.dataset.value;
+        cell.textContent = Number.isFinite(share)
+          ? `${share < 0 ? "−" : "+"}${Math.abs(Math.round(100 * share))} %` : "–";
+      }
+    }
+  };
+}
+
 // which differences count as none is for the reader to say
 function judgePairs() {
   const marks = { better: "▲", worse: "▼", open: "○", alike: "≈" };

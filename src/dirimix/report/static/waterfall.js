@@ -16,8 +16,11 @@ function stepsAt(method, site) {
     colour: "var(--soft)", by: d3.sum(others, (s) => s.by) }] : [])];
   const rest = end - start - d3.sum(all, (s) => s.by);
   const size = d3.max([Math.abs(end - start), ...all.map((s) => Math.abs(s.by))]);
+  // numbers travel with five digits
+  const digits = 4e-5 * d3.max(known, (k) => Math.abs(D.values[k][site]));
+  if (size <= digits) return null;
   // a correction, a transform, weights that do not sum to one
-  if (Math.abs(rest) > 0.01 * size) steps.push({ label: "all else", colour: "var(--soft)", by: rest });
+  if (Math.abs(rest) > Math.max(0.01 * size, digits)) steps.push({ label: "all else", colour: "var(--soft)", by: rest });
   let at = start;
   return { start, end, steps: steps.map((s) => ({ ...s, from: at, to: (at += s.by) })) };
 }
@@ -30,7 +33,8 @@ function waterfall(method, site, width) {
   const rows = [first, ...steps.map((s) => s.label), last];
   const says = steps.map((s) => `${s.label} ${s.by < 0 ? "" : "+"}${number(s.by)}`).join(", ");
   const svg = drawn({
-    width, height: 21 * rows.length + 52, marginLeft: Math.min(132, 0.4 * width), marginBottom: 40,
+    width, height: 21 * rows.length + 52, marginLeft: Math.min(132, 0.4 * width), marginRight: 46,
+    marginBottom: 40,
     x: { label: targetLabel(), labelArrow: "none", grid: true, nice: true, ticks: 5 },
     y: { domain: rows, label: null, padding: 0.25 },
     ariaLabel: `From ${number(start)} with equal weights to ${number(end)}: ${says}`,
