@@ -49,11 +49,13 @@ def pool(table: Table, weights: np.ndarray, sigma: np.ndarray) -> NormalMixture:
     """
     # corrections learnt from the same residuals err together: their deviations add
     mean = _weighted(weights, np.where(table.known, table.f, 0.0), table.known)
-    correction = np.zeros(1)
+    variance, correction = sigma[:, None] ** 2, None
     if np.any(table.f_sd):
         correction = _weighted(weights, table.f_sd, table.known, np.abs)
-    sd = np.sqrt(sigma[:, None] ** 2 + correction**2 + table.y_err**2)
-    return NormalMixture.of_draws(mean, sd, correction if np.any(table.f_sd) else None)
+        variance = variance + correction**2
+    if np.any(table.y_err):
+        variance = variance + table.y_err**2
+    return NormalMixture.of_draws(mean, np.sqrt(variance), correction)
 
 
 def _weighted(

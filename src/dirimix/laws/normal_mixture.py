@@ -8,21 +8,18 @@ sampled posterior is a mixture over its draws; model averaging is a mixture over
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, NoReturn, cast
+from functools import cached_property
+from typing import NoReturn, cast
 
 import numpy as np
-from scipy import special
 from scipy.special import ndtr
 
 from dirimix._arrays import Floats, Indices, Mask
 from dirimix.errors import InputError, no_attribute
+from dirimix.laws.quantiles.evaluate import mix
+from dirimix.laws.quantiles.solve import quantiles
 
 _BLOCK = 1 << 18  # component values held at once: 2 MB a temporary, whatever the table's size
-_STEPS = 100  # bisection alone would do in 60
-_CLOSE = 1e-6  # on the probit scale, before the last step: its error is of the order of the square
-_special: Any = special  # SciPy types neither the arguments nor the results of these
-_EPSILON = np.finfo(float).eps
 _RENAMED = {
     "average": "mean", "standard_deviation": "std", "quantile": "ppf", "log_density": "logpdf",
     "sd": "scale",
@@ -128,11 +125,11 @@ class NormalMixture:
 
     def mean(self) -> Floats:
         """Predictive means, (m,)."""
-        return self._by_block(_mean)
+        return self._means.copy()
 
     def std(self) -> Floats:
         """Predictive standard deviations, (m,)."""
-        return self._by_block(_standard_deviation)
+        return self._deviations.copy()
 
     def cdf(self, y: Floats) -> Floats:
         """P(Y <= y) at each site, (m,); `y` is (m,)."""
@@ -159,8 +156,9 @@ class NormalMixture:
         for q in qs:
             if np.ndim(q) or not 0 < q < 1:
                 raise InputError(f"a quantile lies strictly between 0 and 1, and {q} does not")
-        columns = [self._by_block(partial(_quantile, q=q)) for q in qs]
-        return np.stack(columns, axis=1) if columns else np.empty((self.loc.shape[1], 0))
+        start = self._means, self._deviations
+        each = (quantiles(*self._components(s), qs, *(v[s] for v in start)) for s in self.blocks())
+        return np.concatenate([np.empty((0, len(qs))), *each])
 
     def sample(self, n_samples: int, rng: np.random.Generator) -> Floats:
         """Draws of Y, (n_samples, m), each a coherent whole over the sites: see `coherent`."""
@@ -193,6 +191,18 @@ class NormalMixture:
         own = np.sqrt(np.maximum(scale**2 - together**2, 0.0))
         return loc + own * noise + together * alike
 
+    @cached_property
+    def _means(self) -> Floats:
+        return self._by_block(_mean)
+
+    @cached_property
+    def _deviations(self) -> Floats:
+        return self._by_block(_standard_deviation, self._means)
+
+    def _components(self, sites: slice) -> tuple[Floats, Floats, Floats]:
+        weight = self.weight if self.weight.ndim == 1 else self.weight[:, sites]
+        return self.loc[:, sites], self.scale[:, sites], weight
+
     def _by_block(self, function: Callable[..., Floats], *of_site: object) -> Floats:
         m = self.loc.shape[1]
         of_site = tuple(np.broadcast_to(np.asarray(v, dtype=float), (m,)) for v in of_site)
@@ -207,26 +217,18 @@ def _usable(mean: Floats, sd: Floats) -> Mask:
     return np.isfinite(mean).all(axis=0) & (sd.min(axis=0) > 0) & np.isfinite(sd.max(axis=0))
 
 
-def _mix(weight: Floats, values: Floats) -> Floats:
-    """Weighted sums over the components, added in one order whatever the number of sites."""
-    each = (weight if weight.ndim == 2 else weight[:, None]) * values
-    m = each.shape[1]
-    # NumPy adds a lone column in another order than one of several
-    return np.sum(each if m > 1 else np.repeat(each, 2, axis=1), axis=0)[:m]
-
-
 def _mean(law: NormalMixture) -> Floats:
     # about one of them: means far from 0 and close together keep their digits
-    return law.loc[0] + _mix(law.weight, law.loc - law.loc[0])
+    return law.loc[0] + mix(law.weight, law.loc - law.loc[0])
 
 
-def _standard_deviation(law: NormalMixture) -> Floats:
-    return np.sqrt(_mix(law.weight, law.scale**2 + (law.loc - _mean(law)) ** 2))
+def _standard_deviation(law: NormalMixture, mean: Floats) -> Floats:
+    return np.sqrt(mix(law.weight, law.scale**2 + (law.loc - mean) ** 2))
 
 
 def mixture_cdf(law: NormalMixture, y: Floats) -> Floats:
     """P(Y <= y) at each site, (m,), of a law small enough to be one block; `y` is (m,)."""
-    return _mix(law.weight, ndtr((y - law.loc) / law.scale))
+    return mix(law.weight, ndtr((y - law.loc) / law.scale))
 
 
 def _log_density(law: NormalMixture, y: Floats) -> Floats:
@@ -235,47 +237,7 @@ def _log_density(law: NormalMixture, y: Floats) -> Floats:
     top: Floats = np.max(np.where(law.site_weight > 0, log_normal, -np.inf), axis=0)
     top = np.where(np.isfinite(top), top, 0.0)
     with np.errstate(divide="ignore"):
-        return top + np.log(_mix(law.weight, np.exp(np.minimum(log_normal - top, 0.0))))
-
-
-def _density(law: NormalMixture, y: Floats) -> Floats:
-    z = (y - law.loc) / law.scale
-    return _mix(law.weight, np.exp(-0.5 * z**2) / law.scale) / np.sqrt(2 * np.pi)
-
-
-def _quantile(law: NormalMixture, q: float) -> Floats:
-    """Solve F(t) = q at each site by Newton's method on probits, inside a shrinking bracket.
-
-    The mixture's quantile lies between the least and the greatest of its components'. On the
-    probit scale F is straight for one normal and nearly so for many, hence few steps.
-    """
-    aim = _special.ndtri(q)
-    each = np.where(law.site_weight > 0, law.loc + law.scale * aim, np.nan)
-    lo: Floats = np.nanmin(each, axis=0)
-    hi: Floats = np.nanmax(each, axis=0)
-    t: Floats = np.clip(_mean(law) + _standard_deviation(law) * aim, lo, hi)
-    done = np.zeros(len(t), dtype=bool)
-    for _ in range(_STEPS):
-        f = mixture_cdf(law, t)
-        lo, hi = np.where(f < q, t, lo), np.where(f < q, hi, t)
-        missed = aim - _special.ndtri(f)
-        after: Floats = t + _newton_step(missed, _special.ndtri(f), _density(law, t))
-        # not a number or outside the bracket: bisect
-        after = np.where((after >= lo) & (after <= hi), after, (lo + hi) / 2)
-        settled = (np.abs(missed) < _CLOSE) | (np.abs(after - t) <= _EPSILON * np.abs(t))
-        # a site that is done stays, however long the others take
-        t = np.where(done, t, after)
-        done |= settled
-        if done.all():
-            break
-    return t
-
-
-def _newton_step(missed: Floats, probit: Floats, density: Floats) -> Floats:
-    """Newton's step towards a probit; not a number where F or its slope underflows."""
-    slope = density * np.sqrt(2 * np.pi) * np.exp(np.minimum(0.5 * probit**2, 700.0))
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return missed / slope
+        return top + np.log(mix(law.weight, np.exp(np.minimum(log_normal - top, 0.0))))
 
 
 def _component(weight: Floats, u: Floats) -> Indices:
