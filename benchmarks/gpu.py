@@ -33,10 +33,10 @@ from dirimix.estimators.local_mixture import _constant_mixture
 from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.laws.noise_prior import GammaNoise
 from dirimix.likelihood import routes
-from dirimix.sampling.hmc import FULL_STEPS, MAX_STEPS
 from dirimix.sampling.rhat_ess import check_chains
 from dirimix.sampling.sampler import WINDOWS
 from dirimix.sampling.target import FIRST_STEP
+from dirimix.sampling.trajectories import FULL_STEPS, MAX_STEPS
 from dirimix.table.selection import observed
 from dirimix.table.space import Space
 from dirimix.table.table import Table

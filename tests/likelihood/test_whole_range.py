@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 
 from dirimix.likelihood.density import Likelihood
 from dirimix.likelihood.routes import COARSE, FINE, Accuracy
@@ -197,3 +198,26 @@ def test_it_is_finite_wherever_the_truth_is():
         assert all(np.isfinite(part).all() for part in parts)
         bound = [best(x) for x in d]
         assert (parts[0] <= np.array(bound) + NEAR[accuracy]).all()
+
+
+def test_a_model_that_is_too_far_for_digits_counts_by_its_power_law():
+    # alpha = (1, a): the far weight has the density a w^(a - 1); from a = 1 on it matters to none
+    rng = np.random.default_rng(5)
+    for _ in range(30):
+        near, far, a = rng.normal(), 10 ** rng.uniform(11, 90), 10 ** rng.uniform(-2, 0)
+        log_t = np.linspace(-40 / a, np.log(20), 200_001)
+        rest = trapezoid(a * np.exp(a * log_t - 0.5 * (np.exp(log_t) - near) ** 2), log_t)
+        exact = np.log(rest / np.sqrt(2 * np.pi)) - a * np.log(far)
+        d, alpha = np.array([near, -far]), np.array([1.0, a])
+        value, by_log_alpha, by_s = evaluate(d, alpha)
+        assert abs(value - exact) < 1e-4
+        step = 1e-4
+        more, less = (
+            evaluate(d, alpha * np.array([1.0, np.exp(sign * step)]))[0] for sign in (1, -1)
+        )
+        assert abs((more - less) / (2 * step) - by_log_alpha[1]) < 1e-4 * (1 + abs(exact))
+        wider, closer = (
+            Likelihood(d[None]).evaluate(alpha[None], np.full(1, np.exp(sign * step)))[0][0]
+            for sign in (1, -1)
+        )
+        assert abs((wider - closer) / (2 * step) - by_s) < 1e-4

@@ -6,6 +6,9 @@ its second-order correction (`saddle`), where the estimate of its error is small
 is one integral (`routes`): along a line through that saddle point (`bent_line`) or, for small total
 concentrations, along a contour (`contour`). The choice is made site by site.
 
+A model that is too far away for its weight to be anything but tiny counts by the density of weights
+near 0, a power law: at d it is served as at the nearer d', times (d / d')^-alpha.
+
 The loops are compiled by Numba, and called from JAX programs as a foreign function.
 """
 
@@ -35,6 +38,7 @@ from dirimix.likelihood.saddle import saddle_log_densities
 from dirimix.likelihood.xla import argument, asks_for_version, register, result, single_argument
 
 _FARTHEST = 1e16  # noise levels from y to a model that are served
+_FAR = 1e12  # times as far as the nearest, or as the noise, from where a model's power law serves
 _CONTOUR_ROOM = 10  # rows of its nodes, beside two a model for the logarithms
 
 
@@ -151,7 +155,12 @@ def _evaluate(single, exact, accuracy, d, alpha, s, value, by_alpha, by_s):
         np.empty((count + 2, count)),
     )
     near, weight, slopes = np.empty(count), np.empty(count), np.empty(count)
-    total, reach = _extents(d, alpha, s)
+    total, nearest, reach = _extents(d, alpha, s)
+    limit, whole = _FAR * np.maximum(nearest, 1.0), d
+    far = np.flatnonzero((reach > limit) & (reach < np.inf) & (total < np.inf))
+    if len(far) > 0:
+        d = _drawn_near(d, s, limit, far)
+        reach = np.minimum(reach, limit)
     regular = (reach < _FARTHEST) & (total < np.inf)
     large = np.flatnonzero(regular & (total > SADDLE_FROM))
     value[:], by_alpha[:], by_s[:], doubt, tau = -np.inf, 0.0, 0.0, np.full(n, np.inf), np.zeros(n)
@@ -171,19 +180,41 @@ def _evaluate(single, exact, accuracy, d, alpha, s, value, by_alpha, by_s):
             if not np.isnan(d[i, k]):
                 by_alpha[i, k] = slopes[known]
                 known += 1
+    for i in far:
+        for k in range(count):
+            if abs(whole[i, k]) > abs(d[i, k]):
+                times = log(whole[i, k] / d[i, k])
+                value[i] -= alpha[i, k] * times
+                by_alpha[i, k] -= times
     for i in np.flatnonzero(regular):
         value[i], by_s[i] = value[i] - log(s[i]), (by_s[i] - 1) / s[i]
 
 
 @inlined()
 def _extents(d, alpha, s):
-    """Total concentrations of the known models, and their largest distances from y, (n,) each."""
-    total, reach = np.zeros(len(s)), np.zeros(len(s))
+    """Total concentrations of the known models, their smallest and their largest distances from y.
+
+    All three are (n,), the distances in noise levels.
+    """
+    total, nearest, reach = np.zeros(len(s)), np.full(len(s), np.inf), np.zeros(len(s))
     for i in range(len(s)):
         for k in range(d.shape[1]):
             if not np.isnan(d[i, k]):
                 total[i] += alpha[i, k]
                 gap = abs(d[i, k] / s[i])
+                nearest[i] = min(nearest[i], gap)
                 if not (gap <= reach[i] or np.isnan(reach[i])):
                     reach[i] = gap
-    return total, reach
+    return total, nearest, reach
+
+
+@inlined()
+def _drawn_near(d, s, limit, sites):
+    """Distances with those at some sites cut at a limit, which is in noise levels."""
+    near = d.copy()
+    for i in sites:
+        most = limit[i] * s[i]
+        for k in range(d.shape[1]):
+            if abs(d[i, k]) > most:
+                near[i, k] = most if d[i, k] > 0 else -most
+    return near

@@ -1,21 +1,14 @@
 """One chain of Hamiltonian Monte Carlo, a chunk of iterations at a time.
 
-Three kernels, all BlackJAX's. `hmc` (default) draws trajectories of jittered length, about
+Three kernels. `hmc` (default) draws trajectories of jittered length (`trajectories`), about
 `trajectory` posterior standard deviations long: with thousands of coordinates that the data
 hardly touch, the no-U-turn rule stops when *they* turn, long before the hyperparameters have
-moved. `nuts` is the no-U-turn sampler, with exact gradients. `metropolis` is the random walk, many
-moves a draw, for comparison.
+moved. `nuts` is BlackJAX's no-U-turn sampler, with exact gradients. `metropolis` is its random
+walk, many moves a draw, for comparison.
 
-The trajectories of `hmc` are written here, since BlackJAX has no integrator with a surrogate force
-or an exact rotation; both are worth their lines (docs/engine.md has the measurements). They may
-follow a cheaper vector field than the gradient of the log density: every kick changes the momentum
-by a function of the position alone, so the map keeps volume and can be reversed whatever that
-function is, and the Metropolis test at the end, with the exact density, makes the chain exact.
-
-Where a target has walls, trajectories are reflected there, which keeps volume and energy (Afshar
-and Domke 2015, "Reflection, refraction, and Hamiltonian Monte Carlo"); the other kernels walk in
-the density mirrored at every wall, and only what is kept of a draw is folded back: a metric with
-correlations is no mirror image of itself.
+Where a target has walls, trajectories of `hmc` are reflected there (`trajectories`); the other
+kernels walk in the density mirrored at every wall, and only what is kept of a draw is folded back:
+a metric with correlations is no mirror image of itself.
 """
 
 from collections.abc import Callable
@@ -26,23 +19,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from blackjax.mcmc.hmc import HMCState
-from blackjax.mcmc.integrators import IntegratorState
-from blackjax.mcmc.metrics import default_metric
 from jaxtyping import Array
 
 from dirimix.errors import NotConverged
 from dirimix.sampling.target import FIRST_STEP, Chain, Chunk, Search, Settings, Target, Tuning
+from dirimix.sampling.trajectories import make_move
 
 CHUNK = 20  # iterations from one report of progress to the next
-MAX_STEPS = 250
-# share of the trajectories with full steps; of the rest the same share has half steps, and so on:
-# so a chain leaves places that are too stiff for the step size that suits the others
-FULL_STEPS = 0.75
-_BOUNCES = 200  # off walls within one step; a position that is still outside is refused
 _WALK = 50  # moves of the random walk from one draw to the next: about the cost of a trajectory
 _WALK_ACCEPT = 0.234  # the best acceptance of a random walk in many dimensions
 # one thread a chain: the arrays are too small for XLA's own threads to pay
 _COMPILE = {"xla_cpu_multi_thread_eigen": False}
+
+
+def accept_aim(settings: Settings) -> float:
+    """Mean acceptance that the step size is tuned for."""
+    return _WALK_ACCEPT if settings.kernel == "metropolis" else settings.target_accept
 
 
 Advance = Callable[[Chain, Tuning, int, bool], tuple[Chain, Chunk]]
@@ -95,10 +87,10 @@ def _compile(target: Target, settings: Settings) -> Callable:
     walls = target.walls
     fold = _folding(walls) if walls is not None and (nuts or walks) else None
     density = target.log_density if fold is None else _after(fold, target.log_density)
-    aim = _WALK_ACCEPT if walks else settings.target_accept
+    aim = accept_aim(settings)
     # trajectories of `hmc` begin with a force of their own: no gradient is handed on
     gradient = jax.grad(density) if nuts else jnp.zeros_like
-    force = target.force or jax.grad(density)
+    travel = make_move(target, density)
     adapted = np.flatnonzero(target.adapt)
 
     def iterate(key: Array, state: HMCState, tuning: Tuning) -> tuple:
@@ -109,16 +101,7 @@ def _compile(target: Target, settings: Settings) -> Callable:
                 key, state, density, tuning.step, tuning.inverse_mass
             )
             return state, info, info.num_integration_steps
-        key_steps, key_size, key_move = jax.random.split(key, 3)
-        steps = _steps(key_steps, tuning.length, tuning.step)
-        size = tuning.step * 0.5 ** (jax.random.geometric(key_size, FULL_STEPS) - 1)
-        # one step of the library's kernel is a whole trajectory
-        kernel = blackjax.hmc.build_kernel(_trajectory(target, force, tuning, steps))
-        after, info = kernel(key_move, state, density, size, tuning.inverse_mass, 1)
-        # the library gives the energy of the end, also where the chain stayed at the start
-        kinetic = default_metric(tuning.inverse_mass).kinetic_energy
-        stayed = -state.logdensity + kinetic(info.momentum)
-        return after, info._replace(energy=jnp.where(info.is_accepted, info.energy, stayed)), steps
+        return travel(key, state, tuning)
 
     def keep(state: HMCState, info: Any, steps: Array) -> tuple:
         stats = {
@@ -189,12 +172,6 @@ def _jump(
     )
 
 
-def _steps(key: Array, length: Array, step: Array) -> Array:
-    """Number of leapfrog steps, uniform on (0.5, 1.5) times length / step."""
-    steps = jnp.ceil(jax.random.uniform(key, minval=0.5, maxval=1.5) * length / step)
-    return jnp.clip(steps, 1, MAX_STEPS).astype(int)
-
-
 def _search(search: Search, acceptance: Array, target: float) -> Search:
     """Robbins-Monro steps on the log step size; bounded, as acceptance is often all or nothing."""
     gain = jnp.maximum(3 / (4 + search.count), 0.03)
@@ -220,72 +197,3 @@ def _folding(walls: np.ndarray) -> Callable[[Array], Array]:
 
 def _after(first: Callable, then: Callable) -> Callable:
     return lambda position: then(first(position))
-
-
-def _bounce(
-    walls: np.ndarray, inverse_mass: Array, size: Array, position: Array, momentum: Array
-) -> tuple[Array, Array]:
-    """A straight drift between walls, (d, 2), the momentum reflected at each that is met."""
-    low, high = walls.T
-    dense = inverse_mass.ndim == 2
-    own = jnp.diagonal(inverse_mass) if dense else inverse_mass
-
-    def fly(carry: tuple) -> tuple:
-        left, position, momentum, count = carry
-        velocity = inverse_mass @ momentum if dense else inverse_mass * momentum
-        ahead = jnp.where(velocity > 0, high, low)
-        time = jnp.where(velocity == 0, jnp.inf, (ahead - position) / velocity)
-        first = jnp.argmin(time)
-        met = time[first] < left
-        flown = jnp.where(met, jnp.maximum(time[first], 0.0), left)
-        moved = position + flown * velocity
-        moved = jnp.where(met, moved.at[first].set(ahead[first]), moved)
-        turned = momentum.at[first].add(-2 * velocity[first] / own[first])
-        return left - flown, moved, jnp.where(met, turned, momentum), count + 1
-
-    def flying(carry: tuple) -> Array:
-        return (carry[0] > 0) & (carry[3] < _BOUNCES)
-
-    left, position, momentum, _ = jax.lax.while_loop(flying, fly, (size, position, momentum, 0))
-    return jnp.where(left > 0, jnp.nan, position), momentum
-
-
-def _trajectory(target: Target, force: Callable, tuning: Tuning, steps: Array) -> Callable:
-    """Leapfrog with the standard normal part of the density as an exact rotation, many at once.
-
-    The kick has the gradient of the rest; the drift rotates (position, momentum) of the
-    `gaussian` coordinates, whose mass is 1, and moves the others straight (Shahbaba et al. 2014,
-    doi 10.1007/s11222-012-9373-1), from wall to wall where there are walls. The density is
-    evaluated at the end only.
-    """
-    gaussian, walls = target.gaussian, target.walls
-
-    def build(log_density: Callable, kinetic_energy: Callable) -> Callable:
-        velocity = jax.grad(kinetic_energy)
-
-        def drift(size: Array, position: Array, momentum: Array) -> tuple[Array, Array]:
-            if walls is not None:
-                return _bounce(walls, tuning.inverse_mass, size, position, momentum)
-            cos, sin = jnp.cos(size), jnp.sin(size)
-            turned = position * cos + momentum * sin
-            moved = jnp.where(gaussian, turned, position + size * velocity(momentum))
-            return moved, jnp.where(gaussian, momentum * cos - position * sin, momentum)
-
-        def travel(state: Any, size: Array) -> IntegratorState:
-            # a half kick at either end, whole kicks and drifts between: one force a place
-            def kick_and_drift(i: Array, at: tuple[Array, Array]) -> tuple[Array, Array]:
-                position, momentum = at
-                last = i == steps
-                share = jnp.where((i == 0) | last, 0.5, 1.0)
-                pull = force(position) + gaussian * position
-                momentum = momentum + share * size * pull
-                moved, turned = drift(size, position, momentum)
-                return jnp.where(last, position, moved), jnp.where(last, momentum, turned)
-
-            start = state.position, state.momentum
-            position, momentum = jax.lax.fori_loop(0, steps + 1, kick_and_drift, start)
-            return IntegratorState(position, momentum, log_density(position), state.logdensity_grad)
-
-        return travel
-
-    return build

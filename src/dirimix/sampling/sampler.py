@@ -1,7 +1,9 @@
 """Sample a model: warm-up in windows that pool the chains, then draws.
 
 At the end of every window of the warm-up all chains get one step size and one metric, learnt from
-all of them; trajectories begin short, where the chains are still far from the bulk.
+all of them; trajectories begin short, where the chains are still far from the bulk. The last window
+keeps the metric, since a step size is good for the metric it was found with; then the step is tried
+and made smaller until the chains accept as often as they should.
 """
 
 import time
@@ -15,7 +17,7 @@ import pandas as pd
 from dirimix.sampling import convergence
 from dirimix.sampling.blocks import Keeper
 from dirimix.sampling.chains import ChainPool, chain_pool
-from dirimix.sampling.hmc import first_chain, restart
+from dirimix.sampling.hmc import accept_aim, first_chain, restart
 from dirimix.sampling.progress import ChainProgress, Listener
 from dirimix.sampling.rhat_ess import ess_bulk
 from dirimix.sampling.target import FIRST_STEP, Chain, Chunk, Sampleable, Settings, Target, Tuning
@@ -24,8 +26,11 @@ __all__ = ["Sample", "Settings", "Target", "sample"]
 
 # of every window, the share of the warm-up and the trajectory's length as a share of the full one
 WINDOWS = (
-    (0.04, 0.15), (0.06, 0.25), (0.1, 0.5), (0.2, 0.75), (0.25, 1.0), (0.35, 1.0),
+    (0.04, 0.15), (0.06, 0.25), (0.1, 0.5), (0.2, 0.75), (0.25, 1.0), (0.2, 1.0), (0.15, 1.0),
 )  # fmt: skip
+_TRIALS = 8  # of the step size at the end, at most
+_SHORT = 0.05  # acceptance by which a trial may fall short
+_SMALLER = 0.75  # times the step has the next
 _MIN_WINDOW = 10  # iterations
 _ADDED = 0.1  # draws that are added until `min_ess` is there, as a share of those asked for
 _ADDED_ALONE = 0.25  # the same where none is given
@@ -124,15 +129,26 @@ def _warm_up(
     settings: Settings,
     progress: "_Progress",
 ) -> tuple[list[Chain], Tuning, int]:
-    gradients = 0
-    for (_, reach), count in zip(WINDOWS, _counts(settings), strict=True):
+    gradients, counts = 0, _counts(settings)
+    for number, ((_, reach), count) in enumerate(zip(WINDOWS, counts, strict=True), start=1):
         tuning = tuning._replace(length=np.asarray(reach * settings.trajectory))
         results = pool.run(chains, tuning, count, progress.on_chunk, warmup=True)
         draws, stats = _stacked(results)
         chains = [chain for chain, _ in results]
-        tuning = _retune(target, tuning, chains, draws["position"])
+        tuning = tuning._replace(step=_common_step(chains))
+        if number < len(WINDOWS):
+            tuning = tuning._replace(inverse_mass=_learnt_mass(target, draws["position"]))
         chains = [restart(chain, float(tuning.step)) for chain in chains]
         gradients += int(stats["n_steps"].sum())
+    for _ in range(_TRIALS):
+        progress.extend(counts[-1])
+        results = pool.run(chains, tuning, counts[-1], progress.on_chunk, warmup=False)
+        _, stats = _stacked(results)
+        chains = [chain for chain, _ in results]
+        gradients += int(stats["n_steps"].sum())
+        if stats["acceptance_rate"].mean() >= accept_aim(settings) - _SHORT:
+            break
+        tuning = tuning._replace(step=_SMALLER * tuning.step)
     return chains, tuning, gradients
 
 
@@ -156,20 +172,23 @@ def _stacked(
     return stack(0), stack(1)
 
 
-def _retune(target: Target, tuning: Tuning, chains: list[Chain], positions: np.ndarray) -> Tuning:
-    """One step size and one metric from all chains, the metric shrunk a little."""
+def _common_step(chains: list[Chain]) -> np.ndarray:
+    """The step size that the chains have found."""
     # a chain that is still stuck must not decide for the others
-    step = np.exp(np.median([float(c.search.mean) for c in chains]))
+    return np.exp(np.median([float(c.search.mean) for c in chains]))
+
+
+def _learnt_mass(target: Target, positions: np.ndarray) -> np.ndarray:
+    """One metric from all chains, shrunk a little."""
     flat = positions.reshape(-1, positions.shape[-1])
     n, inverse_mass = len(flat), _first_mass(target)
     if target.dense:
-        inverse_mass = (n * np.cov(flat.T) + 10 * inverse_mass * 1e-2) / (n + 10)
-    else:
-        learnt, guess = flat.var(axis=0), inverse_mass[target.adapt]
-        if target.speed is not None:
-            learnt *= target.speed[target.adapt] ** 2
-        inverse_mass[target.adapt] = (n * learnt + 10 * guess) / (n + 10)
-    return tuning._replace(step=np.asarray(step), inverse_mass=inverse_mass)
+        return (n * np.cov(flat.T) + 10 * inverse_mass * 1e-2) / (n + 10)
+    learnt, guess = flat.var(axis=0), inverse_mass[target.adapt]
+    if target.speed is not None:
+        learnt *= target.speed[target.adapt] ** 2
+    inverse_mass[target.adapt] = (n * learnt + 10 * guess) / (n + 10)
+    return inverse_mass
 
 
 def _first_mass(target: Target) -> np.ndarray:
