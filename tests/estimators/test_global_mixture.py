@@ -194,12 +194,12 @@ def test_the_verdict_is_that_of_the_gate(of_trio):
 
 
 def test_draws_are_taken_until_the_effective_size_is_reached(trio):
-    mixture = fitted(DirichletMixture, trio, "abc", draws=200, warmup=200, min_ess=500.0)
+    mixture = fitted(DirichletMixture, trio, "abc", draws=200, warmup=200, min_ess=1000.0)
     assert mixture.sampling_["ended"] == "ess"
     draws: Any = mixture.sampling_["draws"]
     assert draws > 200
     assert draws % 20 == 0  # a tenth of the 200 at a time
-    assert mixture.diagnostics_[["ess_bulk", "ess_tail"]].min().min() >= 500
+    assert mixture.diagnostics_[["ess_bulk", "ess_tail"]].min().min() >= 1000
     late = fitted(DirichletMixture, trio, "abc", **(HURRIED | {"min_ess": 1e6}), max_seconds=1e-6)
     assert late.sampling_["ended"] == "time"
     assert late.sampling_["draws"] == HURRIED["draws"]
