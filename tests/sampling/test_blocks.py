@@ -15,8 +15,8 @@ from dirimix.sampling.hmc import make_advance
 from dirimix.sampling.sampler import sample
 from dirimix.sampling.target import Settings, Target
 
-# of each chain: windows of 10, 10, 10, 12, 15 and 21 iterations, and 45 draws
-ITERATIONS, CHUNKS = 78 + 45, 7 + 3
+# of each chain: windows of 10, 10, 10, 12, 15, 12 and 10 iterations, a trial of 10, and 45 draws
+ITERATIONS, WARMUP, CHUNKS = 89 + 45, 8, 8 + 3
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def test_an_interrupted_sampler_goes_on_with_the_same_numbers(whole):
 def test_what_was_kept_does_not_say_how_long_the_rest_takes():
     journal = Memory()
     with pytest.raises(KeyboardInterrupt):
-        drawn(journal, 2 * 7 + 2)
+        drawn(journal, 2 * WARMUP + 2)
     events = [e for e in drawn(journal)[1] if e.phase == "draws"]
     assert [np.isnan(e.seconds_left) for e in events] == [True, True, False, False, False, False]
     assert events[-1].seconds_left == 0.0
@@ -125,7 +125,7 @@ def test_it_may_be_interrupted_again_and_again(whole):
 def test_all_that_is_kept_decides_what_follows():
     journal = Memory()
     with pytest.raises(KeyboardInterrupt):
-        drawn(journal, 2 * 7 + 1)
+        drawn(journal, 2 * WARMUP + 1)
     whole, _ = drawn()
     assert alike(drawn(Memory(journal.kept))[0], whole)
     last = journal.kept[-1]
