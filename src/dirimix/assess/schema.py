@@ -181,7 +181,7 @@ _TEXT = frozenset(
 
 
 def read_table(folder: Path, name: str, words: Iterable[str] = ()) -> "pd.DataFrame":
-    """A table of an output folder, `NAME.csv`.
+    """A table of an output folder, `NAME.csv`, or `NAME.parquet` where it is large.
 
     Names stay text whatever they look like, '' where there is none, and so do the coordinates
     that are `words`; other empty cells are NaN.
@@ -191,18 +191,27 @@ def read_table(folder: Path, name: str, words: Iterable[str] = ()) -> "pd.DataFr
     """
     import pandas as pd
 
+    from dirimix.table.csv_text import unguarded
+
+    text = {*(_TEXT & set(TABLES[name].columns())), *words}
     path = folder / f"{name}.csv"
+    if not path.is_file() and (large := path.with_suffix(".parquet")).is_file():
+        table = pd.read_parquet(large)
+        return table.astype({c: str for c in table.columns if c in text})
     if not path.is_file():
         raise InputError(f"there is no file {str(path)!r}; run the command again")
-    text = {*(_TEXT & set(TABLES[name].columns())), *words}
-    numbers = [c for c in pd.read_csv(path, nrows=0).columns if c not in text]
-    return pd.read_csv(
+    header = list(pd.read_csv(path, nrows=0).columns)
+    names = dict(zip(header, map(unguarded, header), strict=True))
+    found = pd.read_csv(
         path,
-        dtype=dict.fromkeys(text, str),
-        na_values={c: [""] for c in numbers},
+        dtype={written: str for written, name in names.items() if name in text},
+        na_values={written: [""] for written, name in names.items() if name not in text},
         keep_default_na=False,
         float_precision=_exact(pd.__version__),
-    )
+    ).rename(columns=names)
+    for name in text.intersection(found.columns):
+        found[name] = found[name].map(unguarded)
+    return found
 
 
 def _exact(version: str) -> Literal["round_trip"] | None:
@@ -220,7 +229,7 @@ def read_tables(
 ) -> "Iterator[pd.DataFrame]":
     """A table of each of the folders that have it."""
     for folder in folders:
-        if (folder / f"{name}.csv").is_file():
+        if any((folder / f"{name}{ending}").is_file() for ending in (".csv", ".parquet")):
             yield read_table(folder, name, words)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from dirimix.assess.schema import TABLES
 from dirimix.errors import InputError
+from dirimix.table.csv_text import write_csv_text
 from dirimix.table.dates import date_words
 from dirimix.table.files import whole_file
 from dirimix.table.values import number_text
@@ -26,6 +27,9 @@ FACTS_FILE = "facts.json"  # in the folder of every fit
 POSTERIOR_FILE = "posterior.nc"  # there until it is whole
 FIT_FILE, ARRAYS_FILE = "fit.json", "fit.nc"  # a fitted method
 SCORES_FILE, MANIFEST_FILE, REPORT_FILE = "scores.json", "manifest.json", "report.html"
+
+
+LARGE = 200_000  # rows of a table from where it is a Parquet file: CSV would take tens of MB
 
 
 def posterior_file(method: str) -> str:
@@ -52,10 +56,29 @@ def kind_of(folder: Path) -> str | None:
 
 
 def write_tables(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
-    """One CSV file a table; coordinates and observations keep every digit."""
+    """One file a table: CSV, in which coordinates and observations keep every digit, or Parquet.
+
+    Tables of more than `LARGE` rows are Parquet files, in which every number keeps every digit.
+    """
     for name, table in tables.items():
         given = set(table.columns) - set(TABLES[name].columns()) | {"observed"}
-        write_csv(table, folder / f"{name}.csv", given)
+        if len(table) > LARGE:
+            write_parquet(table, folder / f"{name}.parquet")
+        else:
+            write_csv(table, folder / f"{name}.csv", given)
+
+
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """A Parquet file that is there whole or not at all, with names and dates as text."""
+    plain = {str(c): _numbers_or_text(date_words(cast(pd.Series, table[c]))) for c in table.columns}
+    with whole_file(path) as part:
+        pd.DataFrame(plain).to_parquet(part, index=False)
+
+
+def _numbers_or_text(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column
+    return column.astype(object).where(column.notna(), "").astype(str)
 
 
 def write_csv(table: pd.DataFrame, path: Path, given: Collection[str] = ()) -> None:
@@ -66,7 +89,7 @@ def write_csv(table: pd.DataFrame, path: Path, given: Collection[str] = ()) -> N
     """
     text = {c: _in_words(cast(pd.Series, table[c]), c in given) for c in table.columns}
     with whole_file(path) as part:
-        pd.DataFrame(text, columns=table.columns).to_csv(part, index=False, lineterminator="\n")
+        write_csv_text(pd.DataFrame(text, columns=table.columns), part)
 
 
 def _in_words(column: pd.Series, exact: bool) -> pd.Series:

@@ -1,6 +1,6 @@
 """CSV files: their encoding, separator and decimal sign found or refused, no digit lost."""
 
-# pyright: strict, reportMissingTypeStubs=false
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 import csv
 import io
@@ -8,6 +8,7 @@ import re
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ _EMPTY = frozenset(
     ("", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "None", "<NA>")
     + ("#N/A", "#NA", "#DIV/0!", "#VALUE!", "1.#QNAN", "1.#IND", "-1.#IND", "-1.#QNAN")
 )
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what formulas of spreadsheets begin with
 _WHOLE = re.compile(r"[+-]?\d+")
 _CODE = re.compile(r"0\d+")  # digits that are a name: a number would lose the zero
 _POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
@@ -163,3 +165,45 @@ def _reads_as_number(text: str) -> bool:
     except ValueError:
         return False
     return "_" not in text
+
+
+def write_csv_text(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame as CSV, names and words as `guarded` gives them."""
+    columns = {c: _guarded_words(cast(pd.Series, frame[c])) for c in frame.columns}
+    text = pd.DataFrame(columns, columns=frame.columns).rename(columns=lambda c: guarded(str(c)))
+    text.to_csv(path, index=False, lineterminator="\n")
+
+
+def guarded(text: str) -> str:
+    """Text with an apostrophe before it if a spreadsheet might take it for a formula.
+
+    >>> guarded("=1+1"), guarded("-12.5"), guarded("a=b"), guarded("'@x")
+    ("'=1+1", '-12.5', 'a=b', "''@x")
+    """
+    return "'" + text if _like_a_formula(text.lstrip("'")) else text
+
+
+def unguarded(text: str) -> str:
+    """The text that `guarded` was given.
+
+    >>> unguarded("'=1+1"), unguarded("''@x"), unguarded("'tis")
+    ('=1+1', "'@x", "'tis")
+    """
+    return text[1:] if text.startswith("'") and _like_a_formula(text.lstrip("'")) else text
+
+
+def _like_a_formula(text: str) -> bool:
+    if not text.startswith(_FORMULA) or len(text) == 1:
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return True
+    return False
+
+
+def _guarded_words(column: pd.Series) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column
+    words = [guarded(v) if isinstance(v, str) else v for v in column]
+    return pd.Series(words, column.index, dtype=object)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix.errors import InputError, first_line
-from dirimix.table.csv_text import check_names, read_csv
+from dirimix.table.csv_text import check_names, read_csv, write_csv_text
 from dirimix.table.dates import date_words
 
 _ROW = "row"  # dimension of a table's rows in netCDF
@@ -199,7 +199,7 @@ def _read_netcdf(path: Path) -> pd.DataFrame:
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
     words = {c: date_words(cast(pd.Series, frame[c])) for c in frame.columns}
-    pd.DataFrame(words, columns=frame.columns).to_csv(path, index=False, lineterminator="\n")
+    write_csv_text(pd.DataFrame(words, columns=frame.columns), path)
 
 
 def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
