@@ -123,6 +123,8 @@ def test_package_is_extended_as_written(clone):
     assert {"inverse-rms", "inverse-rms@sharp", "inverse-rms+gp"} <= set(scores["method"])
     assert scores["outside_99"].between(scores["outside_99_lo"], scores["outside_99_hi"]).all()
     assert "oscillator" in done.stdout
+    assert "sigma / 0.05 ~ log-normal(0, 0.3)" in done.stdout
+    assert (clone / "runs/figure/figures/widths.svg").is_file()
 
 
 def test_changes_that_do_not_fit_are_noticed(tmp_path):
