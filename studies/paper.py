@@ -136,13 +136,17 @@ def figures(run: Run, target: Path, prefix: str = "") -> str:
     folder, lines = target.with_suffix(""), []
     for exhibit in run.manifest["study"].get("exhibits", ()):
         name, title = exhibit["name"], exhibit["title"]
-        picture, numbers = (run.folder / "figures" / f"{name}.{kind}" for kind in ("png", "csv"))
-        if not picture.is_file():
+        made = {k: run.folder / "figures" / f"{name}.{k}" for k in ("png", "csv", "md")}
+        if not made["csv"].is_file():
             continue
         folder.mkdir(exist_ok=True)
-        here = f"{folder.name}/{prefix}{name}"
-        shutil.copyfile(picture, folder / f"{prefix}{name}.png")
-        lines.append(f"### {title}\n\n![{title}]({here}.png)\n\n")
+        here, numbers = f"{folder.name}/{prefix}{name}", made["csv"]
+        lines.append(f"### {title}\n\n")
+        if made["md"].is_file():
+            lines.append(made["md"].read_text(encoding="utf-8") + "\n")
+        else:
+            shutil.copyfile(made["png"], folder / f"{prefix}{name}.png")
+            lines.append(f"![{title}]({here}.png)\n\n")
         if numbers.stat().st_size <= SMALL:
             shutil.copyfile(numbers, folder / f"{prefix}{name}.csv")
             lines.append(f"Numbers: [{prefix}{name}.csv]({here}.csv)\n\n")

@@ -10,6 +10,8 @@ from scipy.stats import dirichlet
 
 from dirimix.cli.main import main
 from dirimix.errors import InputError
+from dirimix.report.exhibits.content import markdown
+from dirimix.report.exhibits.maps import table_ends
 from dirimix.report.exhibits.registry import MAKERS
 from dirimix.report.numbers import quantity
 from dirimix.report.output import read_output
@@ -20,6 +22,8 @@ from outline import Outline
 from stand_ins import STUDY, register, write_study
 
 EMPTY = {"sensitivity", "correlations", "reversion", "loo"}  # the stand-in has no such posterior
+
+TABLES = {"table-1", "global-weights", "priors", "evidence-sets", "ranking", "variants"}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +48,9 @@ def output(out):
 def made(out, kind, **options):
     content = MAKERS[kind](out, options)
     assert content is not None
-    content.figure.canvas.draw()
+    assert (content.figure is None) == (content.shown is not None)
+    if content.figure is not None:
+        content.figure.canvas.draw()
     return content
 
 
@@ -52,14 +58,17 @@ def test_every_kind_has_its_maker():
     assert set(MAKERS) == set(KINDS)
 
 
-def test_every_exhibit_is_three_files_and_part_of_the_report(out):
+def test_every_exhibit_is_in_files_and_part_of_the_report(out):
     page = (out / "report.html").read_text()
     section = page[page.index('<section id="exhibits">') :]
     names = re.findall(r"^([a-z0-9-]+) = ", SECTIONS[SECTIONS.index("[exhibits]") :], flags=re.M)
     assert len(names) == len(KINDS)
     for name in names:
-        files = [out / "figures" / f"{name}.{kind}" for kind in ("csv", "png", "svg")]
-        assert all(f.is_file() and f.stat().st_size > 50 for f in files) == (name not in EMPTY)
+        kinds = ("csv", "md") if name in TABLES else ("csv", "png", "svg")
+        files = sorted((out / "figures").glob(f"{name}.*"))
+        wanted = [] if name in EMPTY else [f"{name}.{kind}" for kind in kinds]
+        assert [f.name for f in files] == wanted
+        assert all(f.stat().st_size > 50 for f in files)
         assert (f"figures/{name}.csv" in section) == (name not in EMPTY)
     assert section.count("has nothing to show here") == len(EMPTY)
     assert "Table &lt;1&gt;" in section
@@ -187,12 +196,53 @@ def test_dirichlet_densities_are_scipys_and_mix_above_one(output):
     assert mixing.mean() / 2 == pytest.approx(1, rel=0.03)
 
 
+def test_a_table_is_written_as_a_table(out, output):
+    lines = (out / "figures/table-1.md").read_text().splitlines()
+    shown = made(output, "rms").shown
+    assert len(lines) == 2 + len(shown)
+    assert [cell.strip() for cell in lines[2].strip("|").split("|")] == [*map(str, shown.iloc[0])]
+
+
+def test_names_are_no_marks_in_a_table():
+    text = markdown(pd.DataFrame({"<b>": ["a|b", "*c*\nd"]}))
+    assert text == "| &lt;b> |\n| --- |\n| a\\|b |\n| \\*c\\* d |\n"
+
+
 def test_coverage_has_all_methods_on_the_test_rows(output):
     content = made(output, "coverage")
     assert set(content.table["method"]) == set(output.methods)
     assert set(content.table["split"]) == {"test"}
     assert "single models" in content.caption
+    titles = [a.get_title() for a in content.figure.axes if a.get_title()]
+    mixed = content.table.loc[content.table["model"] == "", "method"].unique()
+    assert titles == [*mixed, "single models"]
     assert set(made(output, "coverage", methods=["equal"]).table["method"]) == {"equal"}
+
+
+def test_weight_maps_have_means_and_spreads(output, tmp_path):
+    z, x = (v.ravel() for v in np.meshgrid(np.arange(4.0), np.arange(5.0)))
+    rows = pd.DataFrame({"method": "lbmm-gpd", "split": "landscape", "x": x, "z": z})
+    parts = [rows.assign(model=m, mean=(k + 1) * x / 30, sd=0.01 * (z + k), q05=0.0, q95=1.0)
+             for k, m in enumerate("abc")]  # fmt: skip
+    pd.concat(parts).to_csv(tmp_path / "weights.csv", index=False)
+    figure = made(replace(output, folder=tmp_path), "weight-maps").figure
+    maps = {a.get_title(): a.collections[0] for a in figure.axes if a.get_title()}
+    assert list(maps) == ["a", "b", "c", "a, sd", "b, sd", "c, sd"]
+    assert maps["b"].get_clim() == (0, 4 * 2 / 30)
+    assert maps["b, sd"].get_clim() == (0.01, 0.04)
+
+
+def test_limits_say_where_the_tables_end(output, tmp_path):
+    x, z = (v.ravel() for v in np.meshgrid(np.arange(6.0), np.arange(2.0)))
+    sites = pd.DataFrame({"split": "landscape", "row": 1, "x": x, "z": z})
+    a = sites.assign(model="a", model_value=np.where(x <= 3 + z, 1.0, np.nan))
+    b = sites.assign(model="b", model_value=np.where(x <= 4 + z, 1.0, np.nan))
+    pd.concat([a, b]).to_csv(tmp_path / "model_values.csv", index=False)
+    ends = table_ends(replace(output, folder=tmp_path), "x")
+    assert ends.to_dict("list") == {"beside": [0, 1], "first": [3, 4], "last": [4, 5]}
+    figure = made(output, "limits", methods=["equal"]).figure
+    labels = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
+    assert "first table ends, along x" in labels
 
 
 def test_traces_are_the_draws(output):

@@ -44,27 +44,6 @@ def test_names_have_units_on_axes():
     assert NAMES.axis("a") == "Model A"
 
 
-def test_coverage_curves_show_each_method_and_the_band():
-    table = pd.DataFrame(
-        {
-            "method": ["equal"] * 3 + ["equal+gp"] * 3,
-            "level": [0.2, 0.5, 0.9] * 2,
-            "coverage": [0.1, 0.4, 0.8, 0.2, 0.5, 0.9],
-            "nominal_lo": [0.1, 0.4, 0.8] * 2,
-            "nominal_hi": [0.3, 0.6, 1.0] * 2,
-        }
-    )
-    ax = plots.coverage_curves(table, axes())
-    diagonal, plain, corrected = ax.lines
-    np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
-    np.testing.assert_array_equal(plain.get_ydata(), [0.1, 0.4, 0.8])
-    assert plain.get_color() == corrected.get_color()
-    assert corrected.get_markerfacecolor() == "none" != plain.get_markerfacecolor()
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["equal", "equal+gp"]
-    assert ax.get_xlabel() == "nominal level"
-    assert drawn(ax.figure)
-
-
 def test_coverage_gaps_are_coverage_less_its_level():
     table = pd.DataFrame(
         {
@@ -137,10 +116,9 @@ def test_the_outline_is_of_the_training_region_only():
 def test_several_methods_have_a_line_of_maps_each():
     table = weights(lattice())
     both = pd.concat([table, table.assign(method="lbmm-gld", mean=0.5)])
-    grid = plots.weight_maps(both, ["x", "z"], ["a", "b"], NAMES, top=0.8)
+    grid = plots.weight_maps(both, ["x", "z"], ["a", "b"], NAMES)
     titles = [[ax.get_title() for ax in line] for line in grid]
     assert titles == [["lbmm-gpd: Model A", "lbmm-gpd: b"], ["lbmm-gld: Model A", "lbmm-gld: b"]]
-    assert {ax.collections[0].get_clim() for ax in grid.flat} == {(0, 0.8)}
     np.testing.assert_array_equal(grid[1, 0].collections[0].get_array(), 0.5)
     assert drawn(grid[0, 0].figure)
 

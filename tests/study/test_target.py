@@ -23,7 +23,7 @@ def written(tmp_path_factory):
     only = ("--only", "equal,raw", "--quiet")
     assert main(["run", "--no-report", str(study), "--out", str(folder / "studied"), *only]) == 0
     assert main(["report", str(folder / "studied"), "--quiet"]) == 0
-    assert (folder / "studied" / "figures" / "rms.png").is_file()
+    assert (folder / "studied" / "figures" / "rms.md").is_file()
     return folder
 
 

@@ -166,7 +166,9 @@ def sensitivity(output: Output) -> Picture | None:
 
 
 def _of_exhibit(content: ExhibitContent | None) -> Picture | None:
-    return None if content is None else make_picture(content.figure, content.caption)
+    if content is None or content.figure is None:
+        return None
+    return make_picture(content.figure, content.caption)
 
 
 def residuals(output: Output) -> Picture | None:

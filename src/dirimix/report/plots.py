@@ -32,63 +32,33 @@ PANEL = 2.9, 2.35  # inches of a small map
 _ROUNDING = 1e-6  # of weights that lie between 0 and 1
 
 
-def coverage_curves(coverage: pd.DataFrame, axes: Axes) -> Axes:
-    """Share of the observations inside central intervals, against the intervals' level.
+def coverage_gaps(coverage: pd.DataFrame, single: pd.DataFrame | None = None) -> np.ndarray:
+    """Coverage minus the intervals' level, a panel a method: 0 where they hold what they say.
 
     Args:
         coverage: A line a method and level, of one split. Columns: method; level, from 0 to 1;
             coverage, the share inside; nominal_lo and nominal_hi, between which that share of a
             calibrated method lies with 95 % probability.
-        axes: Where to draw.
-    """
-    band = coverage.drop_duplicates("level")
-    axes.fill_between(
-        band["level"], band["nominal_lo"], band["nominal_hi"], color=MUTED, alpha=0.25, lw=0
-    )
-    axes.plot([0, 1], [0, 1], color=MUTED, lw=1)
-    for name, rows in coverage.groupby("method", sort=False):
-        look = method_look(str(name))
-        axes.plot(
-            rows["level"], rows["coverage"], ls=look.dash, color=look.colour, label=name,
-            marker=look.marker, markevery=(0.05, 0.2), ms=4, mfc=look.face, lw=1.2,
-        )  # fmt: skip
-    axes.set(xlabel="nominal level", ylabel="share of observations inside", xlim=(0, 1))
-    axes.set_ylim(0, 1)
-    axes.set_aspect("equal")
-    axes.legend(
-        loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, fontsize=8,
-        labelcolor=FOREGROUND,
-    )  # fmt: skip
-    return style_axes(axes)
-
-
-def coverage_gaps(coverage: pd.DataFrame) -> np.ndarray:
-    """Coverage minus the intervals' level, a panel a method: 0 where they hold what they say.
-
-    Args:
-        coverage: As in `coverage_curves`.
+        single: The same of single models, with a column model; they share a last panel.
 
     Returns:
         Axes, (rows, columns), the last ones empty where methods do not fill them.
     """
-    methods = list(dict.fromkeys(coverage["method"]))
-    columns = min(4, len(methods))
-    grid = panels(-(-len(methods) // columns), columns, 2.3, 1.7)
-    gap = coverage["coverage"] - coverage["level"]
-    reach = 1.08 * max(gap.abs().max(), (coverage["nominal_hi"] - coverage["level"]).max())
-    for axes in grid.flat[len(methods) :]:
+    parts = [(str(m), [rows]) for m, rows in coverage.groupby("method", sort=False)]
+    if single is not None and len(single):
+        models = [rows for _, rows in single.groupby(["method", "model"], sort=False)]
+        parts.append(("single models", models))
+    columns = min(4, len(parts))
+    grid = panels(-(-len(parts) // columns), columns, 2.3, 1.7)
+    shown = pd.concat([rows for _, lines in parts for rows in lines])
+    gap = (shown["coverage"] - shown["level"]).abs().max()
+    reach = 1.08 * max(gap, (coverage["nominal_hi"] - coverage["level"]).max())
+    for axes in grid.flat[len(parts) :]:
         axes.set_axis_off()
-    for k, (axes, method) in enumerate(zip(grid.flat, methods, strict=False)):
-        rows, look = coverage.loc[coverage["method"] == method], method_look(method)
-        level = rows["level"]
-        axes.fill_between(
-            level, rows["nominal_lo"] - level, rows["nominal_hi"] - level, color=MUTED, alpha=0.25,
-            lw=0,
-        )  # fmt: skip
-        axes.axhline(0, color=MUTED, lw=1)
-        axes.plot(level, rows["coverage"] - level, color=look.colour, ls=look.dash, lw=1.6)
-        axes.set(xlim=(0, 1), ylim=(-reach, reach), title=method)
-        if k + columns >= len(methods):
+    for k, (axes, (name, lines)) in enumerate(zip(grid.flat, parts, strict=False)):
+        _gap_panel(axes, name, lines)
+        axes.set(xlim=(0, 1), ylim=(-reach, reach))
+        if k + columns >= len(parts):
             axes.set_xlabel("level of the interval")
         if k % columns == 0:
             axes.set_ylabel("inside - level")
@@ -96,6 +66,19 @@ def coverage_gaps(coverage: pd.DataFrame) -> np.ndarray:
             axes.set_yticklabels([])
         style_axes(axes)
     return grid
+
+
+def _gap_panel(axes: Axes, name: str, lines: Sequence[pd.DataFrame]) -> None:
+    band, look = lines[0], method_look(name)
+    level = band["level"]
+    low, high = band["nominal_lo"] - level, band["nominal_hi"] - level
+    axes.fill_between(level, low, high, color=MUTED, alpha=0.25, lw=0)
+    axes.axhline(0, color=MUTED, lw=1)
+    width = 1.6 if len(lines) == 1 else 0.9
+    for rows in lines:
+        axes.plot(rows["level"], rows["coverage"] - rows["level"], color=look.colour, ls=look.dash,
+                  lw=width)  # fmt: skip
+    axes.set_title(name)
 
 
 def weight_bars(summary: pd.DataFrame, models: Sequence[str], names: ColumnLabels) -> np.ndarray:
@@ -140,40 +123,36 @@ def weight_maps(
     models: Sequence[str],
     names: ColumnLabels,
     *,
-    top: float | None = None,
+    columns: Sequence[str] = ("mean",),
 ) -> np.ndarray:
-    """Mean field weights over the sites, one panel a method and model.
+    """Field weights over the sites, one panel a method, column and model.
 
     With two coordinates a map with a scale of its own, the training sites outlined; with one
     coordinate a line with its 90 % band. More coordinates: the first two.
 
     Args:
         weights: A line a method, site and model. Columns: method; split, 'train' at the training
-            sites; the coordinates; model, mean, q05, q95.
+            sites; the coordinates; model, mean, sd, q05, q95.
         coords: Columns of the coordinates, those across and up a map first.
         models: Columns of the models, in order.
         names: What to call them.
-        top: The weight at which one scale of all maps ends.
+        columns: What maps show: 'mean', 'sd' or both.
 
     Returns:
-        Axes, (methods, models).
+        Axes, (methods times columns, models).
     """
     methods = list(dict.fromkeys(weights["method"]))
-    grid, drawn = blocks(len(methods), len(models), *PANEL), None
-    for axes, (method, model) in zip(
-        grid.flat, ((m, k) for m in methods for k in models), strict=True
-    ):
+    grid = blocks(len(methods) * len(columns), len(models), *PANEL)
+    places = ((m, c, k) for m in methods for c in columns for k in models)
+    for axes, (method, column, model) in zip(grid.flat, places, strict=True):
         rows = weights.loc[(weights["method"] == method) & (weights["model"] == model)]
         named = f"{method}: " if len(methods) > 1 else ""
-        axes.set_title("\n".join(textwrap.wrap(f"{named}{names.short(model)}", 32)))
+        spread = ", sd" if column == "sd" else ""
+        axes.set_title("\n".join(textwrap.wrap(f"{named}{names.short(model)}{spread}", 32)))
         if len(coords) == 1:
             _weight_line(rows, coords[0], names, method_look(method).colour, axes)
         else:
-            drawn = _weight_map(rows, coords, names, top, axes)
-            if top is None:
-                colour_bar(drawn, "", axes)
-    if drawn is not None and top is not None:
-        colour_bar(drawn, "mean field weight")
+            colour_bar(_weight_map(rows, coords, names, column, axes), "", axes)
     return grid
 
 
@@ -193,15 +172,16 @@ def _weight_line(
 
 
 def _weight_map(
-    rows: pd.DataFrame, coords: Sequence[str], names: ColumnLabels, top: float | None, axes: Axes
+    rows: pd.DataFrame, coords: Sequence[str], names: ColumnLabels, column: str, axes: Axes
 ) -> Collection:
     sites = as_numbers(rows, coords[:2])
     trained = sites[(rows["split"] == "train").to_numpy()]
-    values = rows["mean"].to_numpy()
-    least, most = (0.0, top) if top is not None else (values.min(), values.max())
+    values = rows[column].to_numpy()
+    least, most = values.min(), values.max()
     # a weight that is the same everywhere is in the middle of its scale
     clim = (least, most) if most > least else (least - 0.01, most + 0.01)
-    drawn = draw_map(axes, sites, values, trained, clim=clim)
+    cmap = "cividis" if column == "sd" else "viridis"
+    drawn = draw_map(axes, sites, values, trained, clim=clim, cmap=cmap)
     label_map(axes, coords, names)
     return drawn
 

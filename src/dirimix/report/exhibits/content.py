@@ -1,5 +1,6 @@
 """What an exhibit is made of, and what makes one."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +20,13 @@ class ExhibitContent:
     Attributes:
         caption: What is to be seen.
         table: The numbers, for the CSV file.
-        figure: The figure.
-        shown: The table as a reader sees it, text in all cells; None where the figure is all.
+        figure: The figure; None where a table is shown.
+        shown: The table as a reader sees it, text in all cells; None where a figure is shown.
     """
 
     caption: str
     table: pd.DataFrame
-    figure: Figure
+    figure: Figure | None = None
     shown: pd.DataFrame | None = None
 
 
@@ -37,3 +38,20 @@ def chosen_methods(output: Output, options: Options, table: pd.DataFrame) -> lis
     """The methods of a table that an exhibit is to show, by default all."""
     known = set(table["method"])
     return [m for m in options.get("methods", output.methods) if m in known]
+
+
+def markdown(shown: pd.DataFrame) -> str:
+    r"""A table of text in Markdown, every name as it is.
+
+    >>> print(markdown(pd.DataFrame({"method": ["a|b"], "rms": ["0.3 [0.2, 0.4]"]})), end="")
+    | method | rms |
+    | --- | --- |
+    | a\|b | 0.3 [0.2, 0.4] |
+    """
+    lines = [list(shown), ["---"] * shown.shape[1], *shown.astype(str).to_numpy().tolist()]
+    return "".join(f"| {' | '.join(map(_plain, line))} |\n" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """Text without marks of Markdown or HTML."""
+    return re.sub(r"([\\`*_|~])", r"\\\1", " ".join(text.split())).replace("<", "&lt;")

@@ -74,17 +74,15 @@ def coverage(output: Output, options: Options) -> ExhibitContent | None:
     mixed = table.loc[table["model"] == ""]
     if mixed.empty:
         return None
-    axes = panels(1, 1, 6.6, 4.4)[0, 0]
     single = table.loc[table["model"] != ""]
-    for _, rows in single.groupby(["method", "model"], sort=False):
-        axes.plot(rows["level"], rows["coverage"], color=MUTED, lw=0.6)
-    plots.coverage_curves(mixed, axes)
-    thin = " Thin grey lines are single models." if len(single) else ""
+    grid = plots.coverage_gaps(mixed, single)
+    last = " In the last panel are the single models." if len(single) else ""
     caption = (
-        f"Share of the {split} sites inside central predictive intervals against their nominal "
-        f"level, with the band where 95 % of calibrated predictions lie.{thin}"
+        f"Share of the {split} sites inside central predictive intervals minus their nominal "
+        "level, a panel a method. Below 0 intervals are too narrow, above it too wide; in the grey "
+        f"region 95 % of calibrated predictions lie.{last}"
     )
-    return ExhibitContent(caption, table, axes.figure)
+    return ExhibitContent(caption, table, grid[0, 0].figure)
 
 
 def traces(output: Output, options: Options) -> ExhibitContent | None:

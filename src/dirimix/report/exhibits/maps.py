@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from dirimix.methods import parse_method
 from dirimix.report import plots
 from dirimix.report.exhibits.content import ExhibitContent, Maker, Options, chosen_methods
-from dirimix.report.look import FOREGROUND, PALETTE, blocks, colour_bar, panels
+from dirimix.report.look import FOREGROUND, MUTED, PALETTE, blocks, colour_bar, panels
 from dirimix.report.output import Output
 from dirimix.report.site_map import draw_map, draw_outline, draw_values, half_steps, label_map
 from dirimix.table.coordinates import as_numbers
@@ -43,17 +43,19 @@ def domains(output: Output, options: Options) -> ExhibitContent | None:
 
 
 def weight_maps(output: Output, options: Options) -> ExhibitContent | None:
-    """Mean weights of every model by every local method, all on one colour scale."""
+    """Weights of every model by every local method and their sd, on scales of their own."""
     table = output.table("weights")
     table = table.loc[table["method"].isin(_local_methods(output, options))]
     if table.empty:
         return None
-    top = float(table["mean"].max())
-    grid = plots.weight_maps(table, output.axes, output.models, output.names, top=top)
+    grid = plots.weight_maps(
+        table, output.axes, output.models, output.names, columns=("mean", "sd")
+    )
     methods = " and ".join(table["method"].unique())
     caption = (
-        f"Posterior mean field weight of every model over all sites by {methods}, on one colour "
-        "scale; the training sites are outlined."
+        f"Field weight of every model over all sites by {methods}: posterior mean, and beside it "
+        "the posterior standard deviation, every map on a scale of its own; the training sites are "
+        "outlined."
     )
     return ExhibitContent(caption, table, grid[0, 0].figure)
 
@@ -184,13 +186,17 @@ def limits(output: Output, options: Options) -> ExhibitContent | None:
         rows = table.loc[table["method"] == method]
         for tint, (target, found) in zip(PALETTE, rows.groupby("target", sort=False), strict=False):
             _limit_line(axes, found, output, tint, f"last {target} above")
+        for along in rows["along"].unique():
+            _table_ends(axes, output, str(along))
         axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
         axes.set_title(method)
         label_map(axes, output.axes, output.names)
     caption = (
         "Median and 90 % interval of the last site above the threshold on every line, from draws "
         "that are coherent over the map. Hollow: in over 5 % of the draws the last site of the "
-        "line is still above, so that the limit may lie beyond it. Grey: the training sites."
+        "line is still above, so that the limit may lie beyond it. Grey: the training sites. The "
+        "dotted line is where the first model's table ends and the thin line where the last one's "
+        "does: a limit there is the end of a table and not of what the table is about."
     )
     return ExhibitContent(caption, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
 
@@ -212,6 +218,42 @@ def _limit_line(axes: Axes, rows: pd.DataFrame, output: Output, tint: str, label
         x, y = (v[kept] for v in places)
         name = label if face != "none" else None
         axes.plot(x, y, "o", ms=3, color=tint, markerfacecolor=face, label=name)
+
+
+def _table_ends(axes: Axes, output: Output, along: str) -> None:
+    """Where, on every line, the first of the models has no more values, and where the last."""
+    ends = table_ends(output, along)
+    for column, style, label in (
+        ("first", ":", "first table ends"),
+        ("last", "-", "last table ends"),
+    ):
+        places = (ends[column], ends["beside"])
+        places = places if along == output.axes[0] else places[::-1]
+        axes.plot(*places, color=MUTED, ls=style, lw=0.9, label=f"{label}, along {along}")
+
+
+def table_ends(output: Output, along: str) -> pd.DataFrame:
+    """By line of sites along one of two coordinates, the last place with a value.
+
+    Returns:
+        Frame with beside, the other coordinate; first, the last place where all models have a
+        value; last, the last place where any has.
+    """
+    values = output.table("model_values")
+    beside = next(c for c in output.coords if c != along)
+    table = pd.DataFrame(
+        {
+            "beside": as_numbers(values, [beside])[:, 0],
+            "place": as_numbers(values, [along])[:, 0],
+            "known": values["model_value"].notna(),
+        }
+    )
+    known = table.groupby(["beside", "place"])["known"].agg(["all", "any"]).reset_index()
+    ends = {
+        name: known.loc[known[kind]].groupby("beside")["place"].max()
+        for name, kind in (("first", "all"), ("last", "any"))
+    }
+    return pd.DataFrame(ends).rename_axis("beside").reset_index()
 
 
 def _local_methods(output: Output, options: Options) -> list[str]:

@@ -1,10 +1,10 @@
-"""The tables and figures that a study asks for, each a CSV, a PNG and an SVG file.
+"""The tables and figures that a study asks for: a CSV file, and Markdown or PNG and SVG.
 
 An exhibit is made by one function: it takes the output folder and the options of the study,
 chooses what is shown from the folder's tables, and draws it. `MAKERS` has them by kind.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib
 
 from dirimix.report.exhibits import curves, maps, sizes, tables
-from dirimix.report.exhibits.content import ExhibitContent
+from dirimix.report.exhibits.content import ExhibitContent, markdown
 from dirimix.report.output import Output
 from dirimix.report.picture import Picture, any_script, make_picture
 from dirimix.study.folder import FIGURE_FOLDER, write_csv
@@ -37,12 +37,14 @@ class Exhibit:
     @property
     def files(self) -> list[str]:
         """Where it is written, in the output folder."""
-        return [f"{FIGURE_FOLDER}/{self.choice.name}.{kind}" for kind in ("csv", "png", "svg")]
+        table = self.content is not None and self.content.shown is not None
+        kinds = ("csv", "md") if table else ("csv", "png", "svg")
+        return [f"{FIGURE_FOLDER}/{self.choice.name}.{kind}" for kind in kinds]
 
     @property
     def picture(self) -> Picture | None:
         """The figure for the page; None where the page shows a table."""
-        if self.content is None or self.content.shown is not None:
+        if self.content is None or self.content.figure is None:
             return None
         caption = f"{self.choice.title}. {self.content.caption}"
         return make_picture(self.content.figure, caption)
@@ -55,7 +57,7 @@ def write_exhibits(output: Output, choices: Iterable[ExhibitChoice]) -> list[Exh
         content = MAKERS[choice.kind](output, choice.options)
         exhibit = Exhibit(choice, content)
         if content is not None:
-            _write(content, *(output.folder / name for name in exhibit.files))
+            _write(content, [output.folder / name for name in exhibit.files])
         made.append(exhibit)
     return made
 
@@ -65,10 +67,16 @@ def read_choices(manifest: Mapping[str, Any]) -> list[ExhibitChoice]:
     return [ExhibitChoice(**choice) for choice in manifest["study"].get("exhibits", ())]
 
 
-def _write(content: ExhibitContent, csv: Path, png: Path, svg: Path) -> None:
+def _write(content: ExhibitContent, files: Sequence[Path]) -> None:
+    csv, *others = files
     csv.parent.mkdir(exist_ok=True)
     write_csv(content.table, csv)
+    if content.shown is not None:
+        others[0].write_text(markdown(content.shown), encoding="utf-8")
+    if content.figure is None:
+        return
     # ids and dates must not differ from run to run
     with any_script(content.figure), matplotlib.rc_context({"svg.hashsalt": "dirimix"}):
-        content.figure.savefig(png, dpi=_DPI, metadata={"Software": None}, facecolor="white")
-        content.figure.savefig(svg, metadata={"Date": None}, facecolor="white")
+        for path in others:
+            fixed = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+            content.figure.savefig(path, dpi=_DPI, metadata=fixed, facecolor="white")

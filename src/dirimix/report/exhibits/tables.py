@@ -4,40 +4,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
 
 from dirimix.assess.schema import SCORE_WORDS, row_label
 from dirimix.methods import CORRECTED, LABEL, parse_method
 from dirimix.report.exhibits.content import ExhibitContent, Maker, Options
-from dirimix.report.look import FOREGROUND, set_plain, with_unit
+from dirimix.report.look import with_unit
 from dirimix.report.output import Output
 from dirimix.table.values import quantity_text
 
 _DIGITS = 3
 _INPUTS = {False: "as they are", True: "corrected"}
 _COLUMNS = (("train", "field"), ("train", "site"), ("test", "field"))
-
-
-def draw_table(shown: pd.DataFrame) -> Figure:
-    """A table of text as a picture."""
-    widths = [max(map(len, [f"{c}__", *shown[c].astype(str)])) for c in shown]
-    figure = Figure(figsize=(0.075 * (sum(widths) + 2 * len(widths)), 0.22 * (len(shown) + 1)))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    share = [w / sum(widths) for w in widths]
-    cells = shown.astype(str).to_numpy().tolist()
-    table = axes.table(cells, colLabels=list(shown.columns), colWidths=share, bbox=Bbox.unit())
-    table.auto_set_font_size(False)
-    table.set_fontsize(8)
-    set_plain(cell.get_text() for cell in table.get_celld().values())
-    for (row, column), cell in table.get_celld().items():
-        cell.set(linewidth=0.4, edgecolor=FOREGROUND)
-        cell.get_text().set_color(FOREGROUND)
-        cell.set_text_props(ha="left" if column == 0 else "center")
-        if row == 0:
-            cell.set_text_props(weight="bold")
-    return figure
 
 
 def rms(output: Output, options: Options) -> ExhibitContent | None:
@@ -72,7 +49,7 @@ def rms(output: Output, options: Options) -> ExhibitContent | None:
         f"{rms} with its 90 % bootstrap band. Field weights have not seen a site's own "
         "observation, site weights have."
     )
-    return ExhibitContent(caption, table, draw_table(shown), shown)
+    return ExhibitContent(caption, table, shown=shown)
 
 
 def _head(row: Mapping[Any, Any]) -> str:
@@ -132,7 +109,7 @@ def global_weights(output: Output, options: Options) -> ExhibitContent | None:
         "the posterior mean of the noise level sigma, and the test rms beside it."
     )
     shown = pd.DataFrame(lines)
-    return ExhibitContent(caption, pd.concat([table, more, test], axis=1), draw_table(shown), shown)
+    return ExhibitContent(caption, pd.concat([table, more, test], axis=1), shown=shown)
 
 
 def _weights_of(rows: pd.DataFrame, output: Output) -> dict[str, str]:
@@ -155,7 +132,7 @@ def priors(output: Output, options: Options) -> ExhibitContent | None:
     table = pd.DataFrame(rows)
     if table.empty:
         return None
-    return ExhibitContent("Every prior that was used.", table, draw_table(table), table)
+    return ExhibitContent("Every prior that was used.", table, shown=table)
 
 
 def evidence_sets(output: Output, options: Options) -> ExhibitContent | None:
@@ -174,7 +151,7 @@ def evidence_sets(output: Output, options: Options) -> ExhibitContent | None:
         }
     )
     caption = "Posterior probability of each model; the options say which rows the evidence is of."
-    return ExhibitContent(caption, table, draw_table(shown), shown)
+    return ExhibitContent(caption, table, shown=shown)
 
 
 def _evidence_options(options: Mapping[str, Any]) -> str:
@@ -205,7 +182,7 @@ def ranking(output: Output, options: Options) -> ExhibitContent | None:
         "Rank by log score, with the ranks that hold 90 % of the resamples of whole clusters of "
         "sites, and the difference of the mean log score to the best."
     )
-    return ExhibitContent(caption, table, draw_table(shown), shown)
+    return ExhibitContent(caption, table, shown=shown)
 
 
 def _ranked(rows: pd.DataFrame, output: Output) -> Iterable[tuple[str, str]]:
@@ -252,7 +229,7 @@ def variants(output: Output, options: Options) -> ExhibitContent | None:
         "largest with its model), and the scores, with 90 % bands of the paired differences."
     )
     shown = pd.DataFrame(lines).fillna("")
-    return ExhibitContent(caption, pd.DataFrame(rows), draw_table(shown), shown)
+    return ExhibitContent(caption, pd.DataFrame(rows), shown=shown)
 
 
 def _differing(options: Mapping[str, Any], base: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ from dirimix.study.folder import (
 # command -> what it writes
 _WRITERS = {"fit": "a fit", "run": "a study"}
 _TABLE_ENDINGS = (".csv", ".parquet")
-_FIGURE_ENDINGS = (".csv", ".png", ".svg")
+_FIGURE_ENDINGS = (".csv", ".md", ".png", ".svg")
 _HEAD_FILES = (MARK, FIT_FILE, ARRAYS_FILE, SCORES_FILE, MANIFEST_FILE, REPORT_FILE)
 
 
