@@ -1,7 +1,9 @@
 """Commands that are killed, stopped or short of room: nothing is lost, and nothing taken for whole.
 
-Runs, fits and reports are ended at random moments by SIGKILL, SIGTERM and SIGINT, again and again
-in one folder, and then finished; all results must be those of a run that nobody disturbed. The same
+Runs, fits and reports are ended at random moments by SIGKILL, SIGTERM and SIGINT, just before or
+after a file or folder gets its name, and by the death of a worker, again and again in one folder,
+and then finished; all results must be those of a run that nobody disturbed. Draws are kept every
+tenth of a second, so that samplers go on from blocks. The same
 where a disk is full (small file systems in memory) and where the package cannot be written to and
 there is no home; these two need the rights to mount, and are left out without them.
 
@@ -11,6 +13,7 @@ Writes `interruptions.csv` to this folder, a row a kind of interruption.
 """
 
 import argparse
+import contextlib
 import csv
 import os
 import random
@@ -34,23 +37,44 @@ target = "y"
 coords = ["x", "z"]
 models = ["a", "b", "c"]
 [methods]
-run = ["raw", "equal", "ols", "simplex-ls", "bma-closed-form", "gbmm-d"]
-tolerated = ["gbmm-d"]
-[options."gbmm-d"]
+run = ["raw", "equal", "simplex-ls", "gbmm-l"]
+tolerated = ["gbmm-l"]
+[options."gbmm-l"]
 chains = 2
 draws = 100
 warmup = 100
 min_ess = 0.0
 [validation.random]
 scheme = "k-fold"
-folds = 3
-methods = ["equal", "ols", "simplex-ls"]
+folds = 2
+methods = ["equal", "simplex-ls"]
 [scores]
 n_boot = 20
 """
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 PER_CHAIN = 10  # kills before a folder is finished and compared
-PATIENCE = 60.0  # seconds for a process that was asked to end
+PATIENCE = 120.0  # seconds for a process that was asked to end
+# a command whose samplers keep much, and which kills itself at a rename if it is told which
+CODE = """
+import os, signal, sys
+from pathlib import Path
+from dirimix.cli.main import main
+from dirimix.sampling import blocks
+blocks.SECONDS = 0.1
+at, rename, renames = os.environ.get("KILL_AT_RENAME"), Path.replace, [0]
+def replace(self, target):
+    renames[0] += 1
+    if at == f"before {renames[0]}":
+        os.kill(os.getpid(), signal.SIGKILL)
+    done = rename(self, target)
+    if at == f"after {renames[0]}":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return done
+if at:
+    Path.replace = replace
+sys.exit(main(sys.argv[1:]))
+"""
+MOST_RENAMES = 30
 
 
 def make(folder: Path) -> None:
@@ -66,15 +90,23 @@ def make(folder: Path) -> None:
 def command(kind: str, folder: Path, out: Path) -> list[str]:
     """One command of a kind, as a process."""
     run = ["run", "study.toml", "--out", str(out), "--resume"]
-    columns = "--target y --coords x,z --models a,b,c --method ridge-stacking".split()
+    columns = "--target y --coords x,z --models a,b,c".split()
+    sampled = "--method gbmm-l --chains 2 --draws 300 --warmup 100 --allow-unconverged".split()
     words = {
         "run": run,
         "run in processes": [*run, "--jobs", "2"],
         "report": ["report", str(out)],
-        "fit": ["fit", "table.csv", *columns, "--out", str(folder / "fitted")],
+        "fit": [
+            "fit",
+            "table.csv",
+            *columns,
+            *sampled,
+            "--resume",
+            "--out",
+            str(folder / "fitted"),
+        ],
     }[kind]
-    code = "import sys; from dirimix.cli.main import main; sys.exit(main(sys.argv[1:]))"
-    return [sys.executable, "-c", code, *words, "--quiet"]
+    return [sys.executable, "-c", CODE, *words, "--quiet"]
 
 
 def start(argv: list[str], folder: Path, **more: object) -> subprocess.Popen[str]:
@@ -92,21 +124,26 @@ def finish(argv: list[str], folder: Path, **more: object) -> tuple[int, str]:
     return process.returncode, said
 
 
-def survivors(session: int) -> list[int]:
+def session(number: int) -> list[int]:
+    """Processes of a session."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == number and fields[0] != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
+def survivors(number: int) -> list[int]:
     """Processes of a session that are still there, after a while at most."""
     for _ in range(50):
-        found = []
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = path.read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == session and fields[0] != "Z":
-                found.append(int(path.parent.name))
-        if not found:
+        if not session(number):
             return []
         time.sleep(0.2)
-    return found
+    return session(number)
 
 
 def results(out: Path) -> dict[str, bytes]:
@@ -123,6 +160,10 @@ def check(holds: bool, what: str) -> None:
 
 def killed(kind: str, folder: Path, rng: random.Random, longest: float) -> str:
     """One command, ended at a random moment; the name of the signal, or nothing if it was late."""
+    if rng.random() < 0.3:
+        return killed_at_a_rename(kind, folder, rng)
+    if kind == "run in processes" and rng.random() < 0.5:
+        return worker_killed(kind, folder, rng, longest)
     process = start(command(kind, folder, folder / "out"), folder)
     number = rng.choice(SIGNALS)
     try:
@@ -137,10 +178,46 @@ def killed(kind: str, folder: Path, rng: random.Random, longest: float) -> str:
     expected = -number if number == signal.SIGKILL else 128 + number
     # before Python has set up its handlers a signal ends it by itself
     check(process.returncode in (expected, -number), f"{kind}: code {process.returncode}, {said}")
-    if number != signal.SIGKILL:
-        parts = [p for p in folder.iterdir() if p.name.endswith(".part")]
-        check(kind != "fit" or not parts, f"{kind}: {parts} are left after {number.name}")
+    if kind == "fit" and number != signal.SIGKILL:
+        parts = [p for p in folder.glob(".*.part/*") if p.name not in ("draws", ".dirimix")]
+        check(not parts, f"{kind}: {parts} are left after {number.name}")
     return number.name
+
+
+def killed_at_a_rename(kind: str, folder: Path, rng: random.Random) -> str:
+    """One command that is killed when something gets its name; nothing if it had ended before."""
+    at = f"{rng.choice(['before', 'after'])} {rng.randint(1, MOST_RENAMES)}"
+    argv = command(kind, folder, folder / "out")
+    code, said = finish(argv, folder, env={**os.environ, "KILL_AT_RENAME": at})
+    check("Traceback" not in said, f"{kind}: {said}")
+    # a worker that has killed itself ends its command with a sentence
+    ends = {0: "", 3: "", -signal.SIGKILL: "SIGKILL at a rename", 1: "worker, SIGKILL at a rename"}
+    check(code in ends, f"{kind}, killed {at}: code {code}, {said}")
+    check(code != 1 or said.count("\n") == 1, f"{kind}, killed {at}: {said}")
+    return ends[code]
+
+
+def worker_killed(kind: str, folder: Path, rng: random.Random, longest: float) -> str:
+    """One command whose worker is killed: it ends in one sentence, or was at its end."""
+    process = start(command(kind, folder, folder / "out"), folder)
+    try:
+        process.wait(rng.uniform(0.3, 1.0) * longest)
+    except subprocess.TimeoutExpired:
+        others = [pid for pid in session(process.pid) if pid != process.pid]
+        if others:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(rng.choice(others), signal.SIGKILL)
+    else:
+        others = []
+    _, said = process.communicate(timeout=PATIENCE)
+    check("Traceback" not in said, f"{kind}, a worker killed: {said}")
+    check(not survivors(process.pid), f"{kind}: processes outlive a worker")
+    if process.returncode in (0, 3):
+        return ""
+    check(process.returncode == 1, f"{kind}, a worker killed: code {process.returncode}, {said}")
+    lines = [line for line in said.splitlines() if line.startswith("dirimix: ")]
+    check(len(lines) == 1, f"{kind}, a worker killed: {said}")
+    return "a worker, SIGKILL"
 
 
 def kills(count: int, seed: int) -> list[tuple[str, int, int]]:
@@ -163,7 +240,7 @@ def kills(count: int, seed: int) -> list[tuple[str, int, int]]:
             folder = Path(scratch, f"chain {chains} é")
             folder.mkdir()
             make(folder)
-            check(finish(command("fit", folder, folder / "out"), folder)[0] == 0, "fit")
+            shutil.copytree(whole / "fitted", folder / "fitted")
             for _ in range(min(PER_CHAIN, count - sum(tally.values()))):
                 kinds = ["run", "run in processes", "fit"]
                 if (folder / "out" / "manifest.json").is_file():
@@ -173,12 +250,15 @@ def kills(count: int, seed: int) -> list[tuple[str, int, int]]:
                 if name:
                     tally[f"{kind}, {name}"] += 1
                 sys.stderr.write(f"\r{sum(tally.values())} of {count} kills")
-                code, said = finish(predict(folder), folder)
-                check(code == 0, f"a fit is lost after {kind}, {name}: {said}")
+                if kind == "fit":
+                    code, said = finish(predict(folder), folder)
+                    check(code == 0, f"a fit is lost after {kind}, {name}: {said}")
             code, said = finish(command("run", folder, folder / "out"), folder)
             check(code == 0, f"run --resume: {code}, {said}")
             check(results(folder / "out") == reference, "results differ after interruptions")
             check(finish(command("fit", folder, folder / "out"), folder)[0] == 0, "fit again")
+            alike = results(folder / "fitted") == results(whole / "fitted")
+            check(alike, "a fit differs after interruptions")
             left = [p.name for p in folder.iterdir() if p.name.startswith(".")]
             check(not left, f"left behind: {left}")
             chains += 1

@@ -1,6 +1,8 @@
 """Predict the rows of a table with a fitted method."""
 
 import argparse
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 from dirimix.cli import options
@@ -14,14 +16,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="CSV, Parquet or netCDF, or data:NAME")
     options.add_reading(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help=".csv, .parquet or .nc")
+    parser.add_argument("--dask", metavar="ADDRESS", help="predict on a Dask scheduler")
     options.add_common_of_fits(parser)
     parser.set_defaults(act=_predict)
 
 
 def _predict(arguments: argparse.Namespace) -> bool:
-    from dirimix.study.batches import open_rows, predict_rows
+    from dirimix.study.batches import forecast_of_folder, open_rows, predict_rows
+    from dirimix.study.folder import MANIFEST_FILE
+    from dirimix.study.load import file_sha256
     from dirimix.study.run import load_fitted
     from dirimix.study.spec import DataChoice
+    from dirimix.study.work.cluster import dask_cluster
     from dirimix.study.work.one_job import collected_warnings
     from dirimix.table.files import file_kind
 
@@ -31,7 +37,9 @@ def _predict(arguments: argparse.Namespace) -> bool:
         raise InputError(f"--out is the table itself, {arguments.out!r}; name another file")
     if not out.parent.is_dir():
         raise InputError(f"there is no folder {str(out.parent)!r} to write to; create it first")
+    folder = Path(arguments.folder).resolve()
     fitted = load_fitted(Path(arguments.folder))
+    there = forecast_of_folder, str(folder), file_sha256(folder / MANIFEST_FILE)
     choice = DataChoice(
         arguments.table,
         long=options.long_columns(arguments),
@@ -41,7 +49,9 @@ def _predict(arguments: argparse.Namespace) -> bool:
         rows, notes = open_rows(choice, fitted, arguments.data_dir)
         for note in notes:
             reporter.say(note)
-        predict_rows(fitted, rows, out, RowProgress(reporter))
+        with dask_cluster(arguments.dask) if arguments.dask else nullcontext() as cluster:
+            each = None if cluster is None else partial(cluster.in_order, partial(*there))
+            predict_rows(fitted, rows, out, RowProgress(reporter), each)
     reasons = fitted.reasons()
     if reasons:
         reporter.complain({fitted.name: reasons}, arguments.out)

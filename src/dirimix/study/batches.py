@@ -6,8 +6,10 @@ A Parquet file is read, and written, as it is needed; other files are read at on
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 
@@ -18,8 +20,10 @@ from dirimix.assess.forecast import forecast
 from dirimix.errors import ExtrapolationWarning, InputError
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.estimators.transforms.domain import refuse_outside
-from dirimix.study.load import read_table
+from dirimix.study.folder import MANIFEST_FILE
+from dirimix.study.load import file_sha256, read_table
 from dirimix.study.rows import as_meant
+from dirimix.study.run import load_fitted
 from dirimix.study.spec import DataChoice
 from dirimix.table.files import read_parquet_batches, write_frames
 from dirimix.table.frames import FILE_ROW
@@ -27,6 +31,7 @@ from dirimix.table.split import DATASET
 
 _ROWS = 8192  # of a batch
 Progress = Callable[[int, int], None]
+Each = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,9 @@ def open_rows(
     return Source(len(frame), lambda: _numbered(_parts(frame, size))), notes
 
 
-def predict_rows(fitted: FittedMethod, rows: Source, out: Path, progress: Progress) -> None:
+def predict_rows(
+    fitted: FittedMethod, rows: Source, out: Path, progress: Progress, each: Each | None = None
+) -> None:
     """Predict every row, and write the file when all are predicted.
 
     All rows are looked at before the first is predicted.
@@ -71,22 +78,54 @@ def predict_rows(fitted: FittedMethod, rows: Source, out: Path, progress: Progre
         rows: What it predicts.
         out: CSV, Parquet or netCDF file, by its ending.
         progress: Called with the number of rows that are done, and that of all.
+        each: Predicts batch after batch; in this process if not given.
 
     Raises:
         InputError: If a column is missing or a value has no place, or the file cannot be written.
     """
     _check(fitted, rows)
-    write_frames(_predicted(fitted, rows, progress), out)
+    each = each or partial(map, partial(_forecast, fitted))
+    write_frames(_predicted(each, rows, progress), out)
 
 
-def _predicted(fitted: FittedMethod, rows: Source, progress: Progress) -> Iterator[pd.DataFrame]:
+def forecast_of_folder(folder: str, checksum: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Predict rows in another process, with the fitted method of a folder.
+
+    Args:
+        folder: Folder that `fit` wrote.
+        checksum: That of its manifest.
+        frame: Rows that can be predicted.
+    """
+    return _forecast(_loaded(folder, checksum), frame)
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: str, checksum: str) -> FittedMethod:
+    if file_sha256(Path(folder, MANIFEST_FILE)) != checksum:
+        raise InputError(
+            f"the folder {folder!r} holds another fit on this worker; share one folder"
+        )
+    return load_fitted(Path(folder))
+
+
+def _forecast(fitted: FittedMethod, frame: pd.DataFrame) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExtrapolationWarning)  # said of all rows at once
+        return forecast(fitted, frame)
+
+
+def _predicted(each: Each, rows: Source, progress: Progress) -> Iterator[pd.DataFrame]:
+    sizes: deque[int] = deque()
+
+    def counted() -> Iterator[pd.DataFrame]:
+        for frame in rows.batches():
+            sizes.append(len(frame))
+            yield frame
+
     done = 0
-    for frame in rows.batches():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExtrapolationWarning)  # said of all rows at once
-            found = forecast(fitted, frame)
+    for found in each(counted()):
         yield found
-        done += len(frame)
+        done += sizes.popleft()
         progress(done, rows.count)
 
 

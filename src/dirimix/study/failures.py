@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dirimix.errors import InputError, NotConverged, first_line
+from dirimix.errors import InputError, NotConverged, WorkerLost, first_line
 from dirimix.study.jobs import Job
 from dirimix.table.selection import observed
 from dirimix.table.sentinels import farthest
@@ -34,9 +34,15 @@ class Failure:
 
 
 def attempt(job: Job, run: Callable[[], object]) -> Failure | None:
-    """Run a job; its failure if the fit cannot be made."""
+    """Run a job; its failure if the fit cannot be made.
+
+    Raises:
+        WorkerLost: If the process that ran it ended.
+    """
     try:
         run()
+    except WorkerLost:
+        raise  # nothing is wrong with the fit: the next run goes on from where it was
     except _EXPECTED as error:
         known = isinstance(error, InputError | NotConverged)
         reason = str(error) if known else f"{type(error).__name__}: {first_line(error)}"

@@ -34,7 +34,7 @@ from dirimix.study.manifest import Outcome, finish
 from dirimix.study.preselection import preselect
 from dirimix.study.spec import Study
 from dirimix.study.work.all_jobs import run_jobs
-from dirimix.study.work.cluster import dask_client
+from dirimix.study.work.cluster import dask_cluster
 from dirimix.study.work.one_job import Reporter, run_job
 from dirimix.table.split import SplitTable
 
@@ -69,9 +69,9 @@ def run_study(
     jobs = make_jobs(setup, folder)
     reporter.say(scale_note(jobs, data))
     new = not folder.exists()
-    with dask_client(dask) if dask else nullcontext() as client, exclusive(folder):
+    with dask_cluster(dask) if dask else nullcontext() as cluster, exclusive(folder):
         waiting = _prepare(folder, jobs, reporter, resume=resume)
-        failures = run_jobs(waiting, data, reporter, processes=processes, client=client)
+        failures = run_jobs(waiting, data, reporter, processes=processes, cluster=cluster)
         done = Finished(setup, finished(jobs, failures), failures)
         if not done.whole:
             if new:

@@ -5,12 +5,12 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, as_completed
 from functools import partial
-from typing import Any
 
 from dirimix._cores import deal_cores
 from dirimix.sampling.workers import WorkerPool
 from dirimix.study.failures import Failure, attempt
 from dirimix.study.jobs import Job
+from dirimix.study.work.cluster import Cluster
 from dirimix.study.work.one_job import Reporter, run_job
 from dirimix.table.split import SplitTable
 
@@ -21,11 +21,11 @@ def run_jobs(
     reporter: Reporter,
     *,
     processes: int = 1,
-    client: Any = None,
+    cluster: Cluster | None = None,
 ) -> tuple[Failure, ...]:
     """Run every job, each in a process of its own with its share of the cores if there are several.
 
-    The workers of a Dask client, which share this machine's files, run them instead if it is given.
+    The workers of a Dask cluster, which share this machine's files, run them if it is given.
 
     Returns:
         The jobs that failed, each told when it does.
@@ -37,10 +37,10 @@ def run_jobs(
         if failure is not None:
             reporter.say(f"{job.title}: failed: {failure.reason}")
 
-    if client is not None:
-        running = [client.submit(_run_for_files, job, data, reporter) for job in jobs]
-        for job, future in zip(jobs, running, strict=True):
-            collect(job, future.result)
+    if cluster is not None:
+        running = [cluster.submit(_run_for_files, job, data, reporter) for job in jobs]
+        for job, result in zip(jobs, running, strict=True):
+            collect(job, result)
     elif min(processes, len(jobs)) < 2:
         for job in jobs:
             collect(job, partial(run_job, job, data, reporter))
