@@ -13,9 +13,11 @@ install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/pytho
 	$(call install,test)
 	touch .venv.ok
 
-# the report is written even where something has not converged; make fails all the same
+# The report is written even where something has not converged; make fails all the same. The loops of
+# local mixtures are compiled once on a machine, here beside the methods that need none.
 demo: .venv.ok
-	$(BIN)/dirimix run studies/demo.toml --out runs/demo
+	$(BIN)/python -c 'from dirimix.likelihood.density import compile_loops; compile_loops()' & \
+	$(BIN)/dirimix run studies/demo.toml --out runs/demo; status=$$?; wait; exit $$status
 
 lint: .venv.ok
 	$(BIN)/ruff format --check .

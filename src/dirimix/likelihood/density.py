@@ -81,9 +81,18 @@ def _log_density(alpha: Array, s: Array, d: Array, accuracy: Accuracy) -> Array:
     return _with_slopes(alpha, s, d, accuracy)[0]
 
 
+def compile_loops() -> str:
+    """Compile the loops, or take them from Numba's cache: half a minute of one core, once.
+
+    Returns:
+        The name by which XLA calls them.
+    """
+    return register(_serve, "dirimix_weight_integrated_density")
+
+
 def _with_slopes(alpha: Array, s: Array, d: Array, accuracy: Accuracy) -> tuple[Array, tuple]:
     kinds = [jax.ShapeDtypeStruct(a.shape, jnp.float64) for a in (s, alpha, s)]
-    name = register(_serve, "dirimix_weight_integrated_density")
+    name = compile_loops()
     call = jax.ffi.ffi_call(name, kinds, vmap_method="sequential")
     value, *slopes = call(alpha, s, d, *_constants(accuracy))
     return value, tuple(slopes)
