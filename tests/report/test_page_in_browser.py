@@ -156,7 +156,7 @@ def test_the_colour_of_the_map_follows_the_choice(page):
     after = page.locator("#map-figure svg[role=img]").locator(fill).evaluate_all(read)
     assert len(before) == len(after)
     assert before != after
-    assert "half-width" in page.locator("#map-figure .panel-title").inner_text()
+    assert "Half-width" in page.locator("#map-figure .panel-title").inner_text()
 
 
 def test_a_section_shows_values_or_differences_and_lines_are_filtered(page):

@@ -42,6 +42,7 @@ def explorer(output: Output) -> Json | None:
         "target": {"label": data["label"], "unit": data["unit"] or "", "name": data["target"]},
         "coords": [_coordinate(output, c) for c in output.coords],
         "axes": [output.coords.index(c) for c in output.axes[:2]],
+        "geo": [output.coords.index(c) for c in data.get("geo") or ()],
         "models": [{"name": m, "label": output.names.short(m)} for m in output.models],
         "palette": list(_MODEL_COLOURS),
         "methods": [_method(m, known[m]) for m in methods],

@@ -17,7 +17,7 @@ from dirimix.table.coordinates import as_numbers
 MAIN_SCORES = {"rms": True, "crps": True, "log_score": False}  # whether in the target's unit
 _MOST_RANKED = 12
 _MINOR = 0.1  # weight that a model must have somewhere to be among the first
-_FEW, _NEAR = 2, 25  # sites that are no line, and how many are shown instead
+_NEAR = 25  # sites that are shown where too few lie on a line
 
 
 def predictions(output: Output, method: str, start: int) -> list[Picture]:
@@ -64,7 +64,8 @@ def _line(x: np.ndarray, start: int) -> tuple[np.ndarray, bool]:
     """
     others = x[:, 1:]
     on_line = np.flatnonzero(np.all(others == others[start], axis=1))
-    if len(np.unique(x[on_line, :1])) > _FEW or not x.shape[1]:
+    least = np.clip(np.ceil(np.sqrt(len(x)) / 2), 3, 5)  # of many sites three are no line
+    if len(np.unique(x[on_line, :1])) >= least or not x.shape[1]:
         return on_line, True
     reach = np.ptp(others, axis=0)
     far = (((others - others[start]) / np.where(reach > 0, reach, 1.0)) ** 2).sum(axis=1)

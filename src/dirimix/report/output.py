@@ -67,8 +67,9 @@ class Output:
 
     @property
     def axes(self) -> list[str]:
-        """Columns of the coordinates, those across and up a map first."""
-        first = list(self.numbers["data"]["map_axes"])
+        """Columns of the coordinates, those across and up a map first, as a globe has them."""
+        data = self.numbers["data"]
+        first = list(data["map_axes"] or data.get("geo") or ())
         return [*first, *(c for c in self.coords if c not in first)]
 
     @property

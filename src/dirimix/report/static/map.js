@@ -81,6 +81,19 @@ function mapMarks(sites, values, half) {
   ];
 }
 
+// a degree north is as long as one east at the map's middle
+function mapHeight(width, sites) {
+  const [east, north] = D.geo;
+  if (east !== state.across || north !== state.up || !sites.length) return Math.max(260, Math.min(0.66 * width, 460));
+  const [spanEast, spanNorth] = [east, north].map((c) => {
+    const [low, high] = d3.extent(sites, (i) => D.sites.x[c][i]);
+    return high - low || 1;
+  });
+  const middle = d3.mean(d3.extent(sites, (i) => D.sites.x[north][i]));
+  const shape = spanNorth / (spanEast * Math.max(0.2, Math.cos(middle * Math.PI / 180)));
+  return Math.max(220, Math.min(shape * (width - 72) + 60, 560));
+}
+
 let mapFigure = null; // the drawn map, and where its sites stand
 
 function drawMap() {
@@ -92,7 +105,7 @@ function drawMap() {
   const width = box.clientWidth;
   const color = colourScale(values);
   const svg = drawn({
-    width, height: Math.max(260, Math.min(0.66 * width, 460)), marginLeft: 52, marginBottom: 40,
+    width, height: mapHeight(width, sites), marginLeft: 52, marginBottom: 40,
     x: { ...axis(state.across), grid: false }, y: { ...axis(state.up) }, color,
     ariaLabel: `Map of ${quantityLabel()} by ${state.method}`,
     marks: mapMarks(sites, values, half),

@@ -3,18 +3,18 @@ function quantities() {
   const weights = D.weights[state.method ?? D.main];
   const several = D.coords.length > 0;
   return [
-    ["mean", `prediction of ${targetLabel()}`],
-    ["half", "half-width of the 90 % interval"],
-    ["residual", "observed minus predicted"],
-    ["z", "residual in standard deviations (z)"],
+    ["mean", `Prediction: ${targetLabel()}`],
+    ["half", "Half-width of the 90 % interval"],
+    ["residual", "Observed minus predicted"],
+    ["z", "Residual in standard deviations (z)"],
     ...(weights ? [
-      ["dominant", "model with the largest weight"],
-      ["weight", "weight of one model"],
-      ["weight_sd", "standard deviation of that weight"],
-      ["effective", "effective number of models"],
+      ["dominant", "Model with the largest weight"],
+      ["weight", "Weight of one model"],
+      ["weight_sd", "Standard deviation of that weight"],
+      ["effective", "Effective number of models"],
     ] : []),
-    ...(several ? [["distance", "distance from the training sites, in their sd"]] : []),
-    ["spread", "largest minus smallest model"],
+    ...(several ? [["distance", "Distance from the training sites, in their sd"]] : []),
+    ["spread", "Largest minus smallest model"],
     ...(D.pareto[state.method ?? D.main] ? [["pareto", "Pareto k of leave-one-out (trust it below 0.7)"]] : []),
   ];
 }
@@ -42,8 +42,8 @@ function quantity(i) {
 const quantityLabel = () => {
   const [, words] = quantities().find(([key]) => key === state.colour) ?? quantities()[0];
   const model = D.models[state.model].label;
-  if (state.colour === "weight") return `weight of ${model}`;
-  if (state.colour === "weight_sd") return `standard deviation of the weight of ${model}`;
+  if (state.colour === "weight") return `Weight of ${model}`;
+  if (state.colour === "weight_sd") return `Standard deviation of the weight of ${model}`;
   return words;
 };
 

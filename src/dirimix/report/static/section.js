@@ -7,7 +7,8 @@ function lineThrough(site, c) {
   const others = d3.range(D.coords.length).filter((k) => k !== c);
   const order = (sites) => sites.sort((a, b) => D.sites.x[c][a] - D.sites.x[c][b]);
   const exact = all.filter((i) => others.every((k) => D.sites.x[k][i] === D.sites.x[k][site]));
-  if (new Set(exact.map((i) => D.sites.x[c][i])).size > 2) return { sites: order(exact), exact: true };
+  const least = Math.min(5, Math.max(3, Math.ceil(Math.sqrt(siteCount()) / 2))); // of many sites three are no line
+  if (new Set(exact.map((i) => D.sites.x[c][i])).size >= least) return { sites: order(exact), exact: true };
   const far = (i) => d3.sum(others, (k) => ((D.sites.x[k][i] - D.sites.x[k][site]) / rangeOf(k)) ** 2);
   return { sites: order(d3.sort(all, far).slice(0, NEAR)), exact: false };
 }
