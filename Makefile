@@ -52,6 +52,7 @@ verify: .venv.ok
 	$(BIN)/python verification/second_sampler.py
 	$(BIN)/python verification/forms.py
 	$(BIN)/python verification/robustness.py
+	$(BIN)/python verification/generated.py
 	$(BIN)/python verification/interruptions.py
 	$(BIN)/python verification/fuzz.py
 	$(BIN)/python verification/calibration.py

@@ -3,14 +3,16 @@
     DIRIMIX_DATA_DIR=DIR python benchmarks/fields.py --out FILE [--cases DIR]
 
 A fit that samples has a process of its own and may take so many seconds (`--cap`), compilation
-included. Scores are those of the test rows, with bands (90 %). `over_single` and on are differences
-of the mean log score to the single model that is best on the test rows, to ridge stacking and to
-simplex least squares, row by row. Rows of the file that are not run again are kept. The tables are
-those of `field_tables`.
+included; `seconds` are wall time, `cpu_seconds` those of all processors, whatever
+else the machine does. Scores are those of the test rows, with bands (90 %). `over_single` and on
+are differences of the mean log score to the single model that is best on the test rows, to ridge
+stacking and to simplex least squares, row by row. Rows of the file that are not run again are kept.
+The tables are those of `field_tables`.
 """
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -29,7 +31,7 @@ _RIVALS = {"over_single": "raw", "over_ridge": "ridge-stacking", "over_simplex":
 Row = dict[str, Any]
 Points = dict[str, np.ndarray]
 COLUMNS = (
-    "table", "method", "model", "converged", "seconds", *_SCORES,
+    "table", "method", "model", "converged", "seconds", "cpu_seconds", *_SCORES,
     *(f"{s}_{end}" for s in _SCORES for end in ("lo", "hi")), "rms",
     *(f"{r}{end}" for r in _RIVALS for end in ("", "_lo", "_hi")),
     "n_train", "n_test", "models", "draws", "divergences", "min_ess", "max_rhat", "said",
@@ -40,24 +42,30 @@ _TOLD = ("table", "method", "model", "converged", "seconds", "log_score", "said"
 
 def measure(table: FieldTable, name: str, seed: int) -> list[Row]:
     """One method on one table, in this process: a row, or one a model."""
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), _processor_seconds()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fitted = _fit(table, name, seed)
         points = {model: _points(member, table) for model, member in fitted.items()}
-    seconds = time.perf_counter() - begun
+    seconds, used = time.perf_counter() - begun, _processor_seconds() - used
     rivals = {column: _rival(table, method, seed) for column, method in _RIVALS.items()}
     rows = []
     for model, member in fitted.items():
         said = dict.fromkeys(str(w.message).partition("\n")[0] for w in caught)
         row = {
-            "model": model, "seconds": seconds, "converged": True,
+            "model": model, "seconds": seconds, "cpu_seconds": used, "converged": True,
             "n_train": len(table.train), "models": len(table.models), "said": "; ".join(said),
         }  # fmt: skip
         rows.append(
             row | _sampling(member) | _scores(points[model]) | _beside(points[model], rivals)
         )
     return rows
+
+
+def _processor_seconds() -> float:
+    """What this process has used, and those that it started and that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
 
 
 def _fit(table: FieldTable, name: str, seed: int) -> dict[str, Any]:
