@@ -27,7 +27,6 @@ from dirimix.laws.sites import site_normals
 from dirimix.laws.transformed_mixture import PredictiveLaw
 from dirimix.laws.transforms import AbstractTransform, Identity
 from dirimix.sampling.progress import Listener
-from dirimix.table.frames import as_frame
 from dirimix.table.selection import complete_rows, observed, suspicions
 from dirimix.table.sites import Reach, check_repeats, copies, pool_repeats
 from dirimix.table.space import make_space
@@ -86,10 +85,9 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         if self.repeats == "pool":
             table = pool_repeats(table, table.x)
         self.reach_ = Reach(self.space_, table.x, self.kinds_)
-        frame = as_frame(X, (*self.coords, *self.models))
-        self.n_features_in_ = frame.shape[1]
+        self.n_features_in_ = len(table.columns)
         if not isinstance(X, np.ndarray | Sequence) or getattr(X, "dtype", np.dtype(float)).names:
-            self.feature_names_in_ = np.asarray(frame.columns, dtype=object)
+            self.feature_names_in_ = np.asarray(table.columns, dtype=object)
         self.transform_ = choose_transform(self.y_transform, table, getattr(y, "name", None))
         table = to_scale(table, self.transform_)
         self.scale_ = noise_scale(self.y_scale, table.f, observed(table))

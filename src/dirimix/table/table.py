@@ -34,6 +34,7 @@ class Table:
         levels: Labels of each coordinate that is a category; those of the fit come first, and
             then those that it has not seen.
         numbers: Of the rows for messages, (n,): those of a file where the rows are some of it.
+        columns: All that the frame has that it was made from.
     """
 
     x: Floats
@@ -46,6 +47,7 @@ class Table:
     kinds: Mapping[str, str] = field(default_factory=dict[str, str])
     levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     numbers: Indices = field(default_factory=lambda: np.empty(0, dtype=int))
+    columns: tuple[object, ...] = ()
 
     def number(self, row: int) -> int:
         """What a message calls a row, counted from 1."""
@@ -83,15 +85,11 @@ class Table:
 
     def frame(self) -> pd.DataFrame:
         """The coordinates, as numbers, dates and labels, and the models' values as columns."""
-        return pd.DataFrame(
-            {
-                **{
-                    c: as_written(self.x[:, k], self.kinds.get(c, NUMBER), self.levels.get(c, ()))
-                    for k, c in enumerate(self.coords)
-                },
-                **{m: self.f[:, k] for k, m in enumerate(self.models)},
-            }
-        )
+        places = {
+            c: as_written(self.x[:, k], self.kinds.get(c, NUMBER), self.levels.get(c, ()))
+            for k, c in enumerate(self.coords)
+        }
+        return pd.DataFrame(places | {m: self.f[:, k] for k, m in enumerate(self.models)})
 
     def rows(self, keep: Mask | Indices) -> "Table":
         """The table restricted to some rows, given as a mask or as indices, (n,)."""
@@ -179,6 +177,7 @@ def make_table(
         kinds={c: p.kind for c, p in places.items()},
         levels={c: p.levels for c, p in places.items() if p.levels},
         numbers=_numbers(frame),
+        columns=tuple(frame.columns),
     )
     if fitting:
         _check_fit(table)
