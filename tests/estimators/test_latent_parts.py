@@ -14,6 +14,7 @@ from dirimix.errors import InputError
 from dirimix.estimators.latent import spd
 from dirimix.estimators.latent.build import Parts, check_parts, make_posterior
 from dirimix.estimators.latent.conditional import Conditional
+from dirimix.estimators.latent.group import Amplitude
 from dirimix.estimators.latent.laplace import approximate
 from dirimix.estimators.latent.noise import NoiseModel
 from dirimix.laws.noise_prior import GammaNoise
@@ -81,14 +82,15 @@ def oracle(parts: Parts, posterior, q: np.ndarray) -> float:
             g = g + (t @ beta.T if group.trend == "linear" else beta[:, 0])
             logp += stats.norm.logpdf(p[f"{group.name}_trend"]).sum()
         if group.process is not None:
-            eta = p[f"{group.name}_amplitude"] ** 2
+            latent = p[f"{group.name}_amplitude"]
+            eta = group.amplitude.mean * np.log1p(np.exp(latent))
             unit = group.process.unit_field(
                 {"z": p[f"{group.name}_z"], "length": p[f"{group.name}_length"]}
             )
             g = g + eta * np.asarray(unit)
             shape, mean = group.amplitude.shape, group.amplitude.mean
             density = stats.gamma.logpdf(eta, shape, scale=mean / shape)
-            logp += (density + np.log(2 * np.abs(p[f"{group.name}_amplitude"]))).sum()
+            logp += (density - np.log1p(np.exp(-latent))).sum()
             logp += stats.norm.logpdf(p[f"{group.name}_z"]).sum()
             logp += stats.norm.logpdf(p[f"{group.name}_length"]).sum()
         fields[group.name] = g
@@ -269,11 +271,61 @@ def test_limits_of_the_noise_and_the_discrepancy():
     flat = posterior.noise.variance(p | level, posterior.table.y_err)
     constant = jnp.exp(2 * p["log_sigma"]) + posterior.table.y_err**2
     assert np.asarray(flat) == pytest.approx(np.asarray(constant))
-    without = p | {"delta_amplitude": jnp.zeros(1)}
+    without = p | {"delta_amplitude": jnp.full(1, -40.0)}
     mixture = posterior.rule.mixture(posterior.groups[0].values(p), posterior.ensemble)
     mean = posterior.mean(posterior.fields(without))
     assert np.asarray(mean) == pytest.approx(np.asarray(mixture))
     assert np.abs(posterior.mean(posterior.fields(p)) - mixture).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("weights", "discrepancy"), [("simplex-gp", "contrast"), ("free-gp", "delta")]
+)
+def test_exchanged_models_are_the_posterior_of_a_table_with_exchanged_columns(weights, discrepancy):
+    parts, table = Parts(weights, "local", "student", discrepancy), table_of(gaps=True)
+    posterior = made(parts, table)
+    q = jnp.asarray(rough_latents(posterior))
+    moved = posterior.exchange(jax.random.key(3), q)
+    assert np.sort(np.asarray(moved)) == pytest.approx(np.sort(np.asarray(q)))
+    first, second = (np.asarray(posterior.unravel(v)["weights_trend"])[:, 0] for v in (q, moved))
+    order = [int(np.flatnonzero(first == b)[0]) for b in second]
+    assert order != [0, 1, 2]
+    exchanged = made(parts, replace(table, f=table.f[:, order]))
+    # the columns are exchanged back by the latents: the same density, which is not that before
+    density = jax.jit(posterior.log_posterior)
+    value = float(jax.jit(exchanged.log_posterior)(moved))
+    assert value == pytest.approx(float(density(q)), rel=1e-12)
+    assert value != pytest.approx(float(density(moved)), abs=1e-3)
+
+
+@pytest.mark.parametrize("count", [14, 260])
+def test_the_force_is_about_the_gradient(count):
+    """On a lattice, by inducing points and where there is no cheaper way."""
+    table = table_of(count)
+    places = np.column_stack([table.x, table.x[::-1] ** 2, table.x**0.5])[
+        :, : 1 if count == 14 else 3
+    ]
+    names = ("x", "y", "z")[: places.shape[1]]
+    posterior = made(
+        Parts("simplex-gp", "local", "student", "delta"), replace(table, x=places, coords=names)
+    )
+    q = jnp.asarray(rough_latents(posterior))
+    right, found = jax.jit(jax.grad(posterior.log_posterior))(q), jax.jit(posterior.force)(q)
+    scale = float(jnp.abs(right).max())
+    assert 0 < float(jnp.abs(found - right).max()) < 1e-3 * scale
+
+
+def test_amplitudes_have_their_prior():
+    """The law of eta that its latents say, against the gamma law."""
+    for amplitude in (Amplitude(1, 0.3), Amplitude(2, 1.0)):
+        t = jnp.linspace(-30, 30, 20001)
+        density = np.exp(np.asarray(amplitude.log_density(t)))
+        mass = np.cumsum(density) / density.sum()
+        right = stats.gamma(amplitude.shape, scale=amplitude.mean / amplitude.shape)
+        assert mass == pytest.approx(right.cdf(np.asarray(amplitude.eta(t))), abs=2e-3)
+        other = stats.gamma(amplitude.shape + 0.1, scale=amplitude.mean / amplitude.shape)
+        assert np.abs(mass - other.cdf(np.asarray(amplitude.eta(t)))).max() > 2e-2
+        assert amplitude.eta(amplitude.start) == pytest.approx(amplitude.mean)
 
 
 def test_the_mode_is_no_answer_and_says_so():

@@ -51,6 +51,10 @@ class AbstractProcess(AbstractField):
     def unit_field(self, p: Params) -> Float[Array, "n K"]:
         """The process of zero mean and unit variance at the training sites."""
 
+    def rough_unit_field(self, p: Params) -> Float[Array, "n K"]:
+        """About the same, for trajectories: cheaper where the form has a way."""
+        return self.unit_field(p)
+
     @abstractmethod
     def unit_field_at(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Its mean given z at sites `x_new` (m, q), (s, m, K), and the mean's variance, (s, m)."""

@@ -68,8 +68,10 @@ class InducingField(AbstractPointProcess):
 
     def rough_log_alpha(self, p: Params) -> Float[Array, "n K"]:
         """`log_alpha` with the sums over the points in single precision."""
-        field = self._field(p, jnp.float32).astype(jnp.float64)
-        return p["gamma"] + p["amplitude"] ** 2 * field
+        return p["gamma"] + p["amplitude"] ** 2 * self.rough_unit_field(p)
+
+    def rough_unit_field(self, p: Params) -> Float[Array, "n K"]:
+        return self._field(p, jnp.float32).astype(jnp.float64)
 
     def _field(self, p: Params, dtype: Any) -> Float[Array, "n K"]:
         # in units of the usual length scale and from the middle, where single precision is finest

@@ -82,6 +82,10 @@ class AbstractTensor(AbstractProcess):
         single = {name: jnp.asarray(v, jnp.float32) for name, v in p.items()}
         return self.log_alpha(single).astype(jnp.float64)
 
+    def rough_unit_field(self, p: Params) -> Float[Array, "n K"]:
+        single = {name: jnp.asarray(p[name], jnp.float32) for name in ("z", "length")}
+        return self.unit_field(single).astype(jnp.float64)
+
     def unit_field_at(self, p: Params, x_new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         columns = distinct(x_new)
         indices = [index for _, index in columns]

@@ -28,6 +28,24 @@ class Amplitude:
     mean: float
     shared: bool = False
 
+    def eta(self, t: Any, xp: Any = jnp) -> Any:
+        """Amplitudes from their latents, mean log(1 + e^t): linear where large, and without an end.
+
+        Near 0 roots or the amplitudes themselves would push trajectories without bound.
+        """
+        return self.mean * xp.logaddexp(t, 0.0)
+
+    def log_density(self, t: Array) -> Array:
+        """Log density of the latents, up to a constant."""
+        relative = self.eta(t) / self.mean
+        slope = -jnp.logaddexp(-t, 0.0)
+        return (self.shape - 1) * jnp.log(relative) - self.shape * relative + slope
+
+    @property
+    def start(self) -> float:
+        """The latent of the mean."""
+        return float(np.log(np.expm1(1.0)))
+
     def __str__(self) -> str:
         if self.shape == 1:
             return f"Exponential(mean {self.mean:.3g})"
@@ -39,7 +57,7 @@ class FieldGroup:
     """g_k(x) = b_k . t(x) + eta_k z_k(x): a trend and a process of unit variance, k = 1 ... K.
 
     Latents: `trend` (K, d) and `z`, standard normal; `length` (q,), that of the process; and
-    `amplitude`, the roots of eta.
+    `amplitude`, those of eta.
 
     Attributes:
         name: What its parameters are called by.
@@ -78,6 +96,14 @@ class FieldGroup:
             found[self._of("z")] = (self.count, *self.process.latent_shape())
         return found
 
+    def of_models(self) -> tuple[str, ...]:
+        """Names of its latents whose first axis runs over the fields, which are exchangeable."""
+        own = {**self.normal_shapes(), **self.hyper_shapes()}
+        each = {self._of("trend"), self._of("z")}
+        if isinstance(self.amplitude, Amplitude) and not self.amplitude.shared:
+            each.add(self._of("amplitude"))
+        return tuple(n for n in own if n in each)
+
     def _of(self, part: str) -> str:
         return f"{self.name}_{part}"
 
@@ -98,18 +124,15 @@ class FieldGroup:
         if not self.hyper_shapes():
             return jnp.zeros(())
         assert isinstance(self.amplitude, Amplitude)
-        shape, mean = self.amplitude.shape, self.amplitude.mean
-        eta = p[self._of("amplitude")] ** 2
-        # of the root of eta: 1/2 from its derivative
-        amplitude = jnp.sum((shape - 0.5) * jnp.log(eta) - shape * eta / mean)
+        amplitude = jnp.sum(self.amplitude.log_density(p[self._of("amplitude")]))
         return amplitude - 0.5 * jnp.sum(p[self._of("length")] ** 2)
 
     def eta(self, p: Params, xp: Any = jnp) -> Any:
         """Amplitudes, (K,), or (s, K) of draws."""
         if not isinstance(self.amplitude, Amplitude):
             return xp.full(self.count, self.amplitude)
-        root = p[self._of("amplitude")]
-        return xp.broadcast_to(root**2, (*root.shape[:-1], self.count))
+        eta = self.amplitude.eta(p[self._of("amplitude")], xp)
+        return xp.broadcast_to(eta, (*eta.shape[:-1], self.count))
 
     def _process_latents(self, p: Params) -> Params:
         z = p[self._of("z")]
@@ -127,13 +150,14 @@ class FieldGroup:
     def _latent(self) -> tuple[int, ...]:
         return () if self.process is None else self.process.latent_shape()
 
-    def values(self, p: Params) -> Float[Array, "n K"]:
-        """The fields at the training sites."""
+    def values(self, p: Params, *, rough: bool = False) -> Float[Array, "n K"]:
+        """The fields at the training sites, or for trajectories about those."""
         found = jnp.zeros((len(self.x), self.count))
         if self.trend != "none":
             found = found + self.design @ p[self._of("trend")].T
         if self.process is not None:
-            found = found + self.eta(p) * self.process.unit_field(self._process_latents(p))
+            unit = self.process.rough_unit_field if rough else self.process.unit_field
+            found = found + self.eta(p) * unit(self._process_latents(p))
         return found
 
     def at(self, p: Params, x_new: np.ndarray, seed: int) -> np.ndarray:
@@ -182,9 +206,10 @@ class FieldGroup:
         if not self.hyper_shapes():
             return {}
         assert self.process is not None
+        assert isinstance(self.amplitude, Amplitude)
         return {
             f"{self.name}_rho": self.process.lengths({"length": p[self._of("length")]}),
-            f"{self.name}_eta": p[self._of("amplitude")] ** 2,
+            f"{self.name}_eta": self.amplitude.eta(p[self._of("amplitude")], np),
         }
 
     def log_priors(self, p: Params) -> dict[str, np.ndarray]:
@@ -193,7 +218,7 @@ class FieldGroup:
             return {}
         assert isinstance(self.amplitude, Amplitude)
         shape, mean = self.amplitude.shape, self.amplitude.mean
-        eta = p[self._of("amplitude")] ** 2
+        eta = self.amplitude.eta(p[self._of("amplitude")], np)
         return {
             f"{self.name}_rho": norm.logpdf(p[self._of("length")]).sum(axis=-1),
             f"{self.name}_eta": gamma.logpdf(eta, shape, scale=mean / shape).sum(axis=-1),

@@ -74,10 +74,10 @@ class LatentPosterior:
         """Log prior density of the first, up to a constant."""
         return sum((g.log_prior_hyper(p) for g in self.groups), self.noise.log_prior(p))
 
-    def fields(self, p: Params) -> Float[Array, "n L"]:
-        """All fields of the mean at the training sites."""
+    def fields(self, p: Params, *, rough: bool = False) -> Float[Array, "n L"]:
+        """All fields of the mean at the training sites, or for trajectories about those."""
         none = jnp.zeros((len(self.table.x), 0))
-        return jnp.concatenate([none, *(g.values(p) for g in self.groups)], axis=1)
+        return jnp.concatenate([none, *(g.values(p, rough=rough) for g in self.groups)], axis=1)
 
     def normal_fields(self, p: Params, z: Array) -> Float[Array, "n L"]:
         """All fields of the mean from its flat latents, hyperparameters given."""
@@ -110,16 +110,38 @@ class LatentPosterior:
             parts.insert(0, self.rule.slope(u[:, : self.n_weights], self.ensemble))
         return jnp.concatenate(parts, axis=1)
 
-    def site_log_likelihood(self, p: Params) -> Float[Array, " n"]:
+    def site_log_likelihood(self, p: Params, *, rough: bool = False) -> Float[Array, " n"]:
         """Log density of each observation."""
-        residual = jnp.asarray(observed(self.table)) - self.mean(self.fields(p))
+        residual = jnp.asarray(observed(self.table)) - self.mean(self.fields(p, rough=rough))
         return self.noise.log_likelihood(residual, self.noise.variance(p, self.table.y_err))
 
     def log_posterior(self, q: Array) -> Float[Array, ""]:
         """Log density of all latents given the observations, up to a constant."""
+        return self._joint(q, rough=False)
+
+    def force(self, q: Array) -> Array:
+        """Its gradient with the fields in single precision where they have a way: quicker."""
+        return jax.grad(lambda q: self._joint(q, rough=True))(q)
+
+    def _joint(self, q: Array, *, rough: bool) -> Float[Array, ""]:
         p = self.unravel(q)
         normal = -0.5 * sum(jnp.sum(p[n] ** 2) for n in self.normal_shapes())
-        return self.log_prior_hyper(p) + normal + jnp.sum(self.site_log_likelihood(p))
+        fit = jnp.sum(self.site_log_likelihood(p, rough=rough))
+        return self.log_prior_hyper(p) + normal + fit
+
+    def exchange(self, key: Array, q: Array) -> Array:
+        """The latents with those of two models, drawn at random, exchanged: as likely a priori.
+
+        Models that nearly agree may bear each other's weight; no trajectory passes from one of
+        these modes to the other.
+        """
+        p, count = self.unravel(q), self.n_weights
+        first, second = jax.random.choice(key, count, (2,), replace=False)
+        order = jnp.arange(count).at[first].set(second).at[second].set(first)
+        moved = {n for g in self.groups if g.count == count for n in g.of_models()}
+        return jnp.concatenate(
+            [jnp.ravel(p[n][order] if n in moved else p[n]) for n in self.shapes()]
+        )
 
     def unravel(self, q: Array, shapes: dict[str, tuple[int, ...]] | None = None) -> Params:
         """Latents by name from one flat vector: all, or those of `shapes`."""
@@ -162,13 +184,14 @@ class LatentPosterior:
         lengths = {n for n in self.hyper_shapes() if n.endswith("_length")}
         return Target(
             log_density=self.log_posterior,
-            force=None,
+            force=self.force,
             collect=self._collect,
             scale=np.where(standard, 1.0, 0.3),
             adapt=~standard,
             gaussian=standard,
             monitor="hyper",
             speed=1 + (_LENGTH_SPEED - 1) * self._of(lengths),
+            jump=self.exchange if self.n_weights > 1 else None,
         )
 
     def _collect(self, q: Array) -> dict[str, Array]:
@@ -186,7 +209,7 @@ class LatentPosterior:
         parts = {n: np.zeros(s) for n, s in self.hyper_shapes().items()}
         for group in self.groups:
             if isinstance(group.amplitude, Amplitude) and group.process is not None:
-                parts[f"{group.name}_amplitude"] += np.sqrt(group.amplitude.mean)
+                parts[f"{group.name}_amplitude"] += group.amplitude.start
         parts["log_sigma"] += np.log(self.sigma)
         return np.concatenate([np.ravel(parts[n]) for n in self.hyper_shapes()])
 
