@@ -26,8 +26,10 @@ def browser() -> Iterator[Any]:
 
 
 @contextmanager
-def opened(chromium: Any, path: Path, *, width: int = 1280, **context: Any) -> Iterator[Any]:
-    """A page of a file, ready to be used; fails on requests, errors and dialogs."""
+def opened(
+    chromium: Any, path: Path, *, width: int = 1280, ready: str = "html[data-ready]", **context: Any
+) -> Iterator[Any]:
+    """A page of a file, `ready` to be used; fails on requests, errors and dialogs."""
     faults: list[str] = []
     with chromium.new_context(viewport={"width": width, "height": 900}, **context) as own:
         page = own.new_page()
@@ -37,7 +39,7 @@ def opened(chromium: Any, path: Path, *, width: int = 1280, **context: Any) -> I
         page.on("request", lambda asked: _note(faults, asked.url))
         page.goto(path.as_uri())
         if context.get("java_script_enabled", True):
-            page.wait_for_selector("html[data-ready]", state="attached", timeout=20_000)
+            page.wait_for_selector(ready, state="attached", timeout=20_000)
         yield page
     assert faults == [], faults
 

@@ -119,9 +119,9 @@ def test_the_table_of_rms_tells_weights_and_inputs_apart(output):
     content = made(output, "rms")
     assert content.shown is not None
     assert list(content.shown) == [
-        "", "train", "train, site weights", "test", "corrected: train", "corrected: test"
+        "method", "train", "train, site weights", "test", "corrected: train", "corrected: test"
     ]  # fmt: skip
-    rows = content.shown.set_index("")
+    rows = content.shown.set_index("method")
     scores = pd.read_csv(output.folder / "scores.csv").fillna({"model": ""})
     scores = scores.set_index(["method", "model", "split", "weights"])["rms"]
 

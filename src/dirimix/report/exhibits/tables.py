@@ -42,7 +42,7 @@ def rms(output: Output, options: Options) -> ExhibitContent | None:
     rows = ({"inputs": i, "split": s, "weights": w} for i in _INPUTS.values() for s, w in _COLUMNS)
     heads = [h for h in map(_head, rows) if any(h in cells for cells in lines.values())]
     shown = pd.DataFrame(
-        [{"": line, **{h: cells.get(h, "") for h in heads}} for line, cells in lines.items()]
+        [{"method": line, **{h: cells.get(h, "") for h in heads}} for line, cells in lines.items()]
     )
     rms = with_unit("Root-mean-square deviation", output.numbers["data"]["unit"])
     caption = (

@@ -1,0 +1,44 @@
+"""The documentation as `make docs` built it, opened as files in a browser."""
+
+import pytest
+
+from browser import browser, opened
+from pages import ROOT
+
+HTML = ROOT / "docs/_build/html"
+PAGES = ("index", "start", "extend", "paper", "gallery/nuclear")
+
+pytestmark = pytest.mark.skipif(
+    not (HTML / "searchindex.js").is_file(), reason="the site is not built; make docs builds it"
+)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_wrong(chromium, name):
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    )
+    # axe asks for style sheets that a page opened as a file may not read
+    options = {"preload": False}
+    with opened(chromium, HTML / f"{name}.html", ready="article") as page:
+        found = axe.Axe().run(page, options=options).response["violations"]
+    assert [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found] == []
+
+
+def test_the_search_finds_pages_without_a_network(chromium):
+    address = "search.html?q=saddle+point"
+    with opened(chromium, HTML / "search.html", ready="article") as page:
+        page.goto(f"{HTML.as_uri()}/{address}")
+        page.wait_for_selector("#search-results li a")
+        titles = page.locator("#search-results li a").all_inner_texts()
+    assert "Glossary" in titles
+    with opened(chromium, HTML / "search.html", ready="article") as page:
+        page.goto(f"{HTML.as_uri()}/search.html?q=zzyzx")
+        page.wait_for_selector("#search-results p", state="attached")
+        assert page.locator("#search-results li a").count() == 0
