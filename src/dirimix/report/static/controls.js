@@ -18,7 +18,7 @@ function makeControls() {
   const index = (key) => (value) => ({ [key]: Number(value) });
   select("#choose-method", methods, "method");
   select("#choose-second", [["", "none"], ...methods], "second");
-  select("#choose-less", [["", "values"], ["mean", "differences to the models' mean"]], "less");
+  select("#choose-less", [["", "values"], ["mean", "less the models' mean"]], "less");
   select("#choose-colour", quantities(), "colour");
   drawsOn(["method"], () => {
     // what there is to choose depends on the method

@@ -17,6 +17,8 @@ function drawSite() {
   const shown = known.filter((k) => D.values[k][site] > q[0] - 2 * spread
     && D.values[k][site] < q[6] + 2 * spread);
   const largest = largestWeights(method, site, 2);
+  const [from, to] = d3.extent([q[0], q[6], ...shown.map((k) => D.values[k][site])]);
+  const anchorAt = (value) => value < from + 0.2 * (to - from) ? "start" : value > to - 0.2 * (to - from) ? "end" : "middle";
   const svg = drawn({
     width: box.clientWidth, height: 230, marginBottom: 40, marginTop: 24, marginLeft: 34,
     x: { label: targetLabel(), labelArrow: "none" },
@@ -32,8 +34,10 @@ function drawSite() {
         stroke: (k) => modelColour(k), strokeWidth: 3 }),
       Plot.dot(shown, { x: (k) => D.values[k][site], y: height, r: 3.4,
         fill: (k) => modelColour(k) }),
-      Plot.text(shown, { x: (k) => D.values[k][site], y: height, dy: -8, fontSize: 11,
-        text: (k) => largest.includes(k) ? shortText(D.models[k].label) : "" }),
+      ...["start", "middle", "end"].map((textAnchor) => Plot.text(
+        largest.filter((k) => shown.includes(k) && anchorAt(D.values[k][site]) === textAnchor),
+        { x: (k) => D.values[k][site], y: height, dy: -8, fontSize: 11, textAnchor,
+          text: (k) => shortText(D.models[k].label) })),
       Plot.ruleY([0]),
     ],
   });
