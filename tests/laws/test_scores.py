@@ -55,6 +55,18 @@ def test_both_ways_to_the_crps_agree_with_another_library(c):
     assert np.abs(scores.crps_values(wrong, y) - expected).max() > 1e-4
 
 
+def test_a_site_with_far_components_changes_no_other():
+    # from c = 500 on the narrow sites are summed over a grid, the wide one over pairs
+    law, y = mixture(500, 3), np.array([0.0, 2.0, -0.4])
+    loc = law.loc * np.array([1.0, 1e6, 2.0])
+    wide = NormalMixture(loc, law.scale, law.weight)
+    found = scores.crps_values(wide, y)
+    alone = [scores.crps_values(wide.at(slice(i, i + 1)), y[i : i + 1])[0] for i in range(3)]
+    np.testing.assert_allclose(found, alone, rtol=1e-12)
+    expected = scoringrules.crps_mixnorm(y, *(a.T for a in (loc, law.scale, law.weight)))
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-8)
+
+
 def test_crps_with_an_idle_component_and_one_far_away():
     mean, sd = np.array([[0.0], [1e9], [1e4]]), np.array([[0.1], [1e-9], [5.0]])
     law = NormalMixture(mean, sd, np.array([0.9, 0.0, 0.1]))

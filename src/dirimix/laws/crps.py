@@ -48,9 +48,12 @@ def _block_crps(law: NormalMixture, y: Floats) -> Floats:
     weight = law.site_weight
     distance = np.sum(weight * _mean_absolute(y - law.loc, law.scale), axis=0)
     lo, step, n = _grid(law)
-    if n < len(weight) / 2:
-        return distance - _spread_on_grid(law, lo, step, n)
-    return distance - _spread_by_pairs(law.loc, law.scale, weight)
+    spread, few = np.empty(len(y)), n < len(weight) / 2
+    if few.any():
+        spread[few] = _spread_on_grid(law.at(few), lo[few], step[few], n[few])
+    if not few.all():
+        spread[~few] = _spread_by_pairs(law.at(~few))
+    return distance - spread
 
 
 def _mean_absolute(mean: Floats, sd: Floats) -> Floats:
@@ -59,27 +62,28 @@ def _mean_absolute(mean: Floats, sd: Floats) -> Floats:
     return mean * (2 * ndtr(z) - 1) + sd * np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)
 
 
-def _grid(law: NormalMixture) -> tuple[Floats, Floats, float]:
-    """First node and step at each site, (m,), and how many nodes all of them need."""
+def _grid(law: NormalMixture) -> tuple[Floats, Floats, Floats]:
+    """First node, step and number of nodes of each site, (m,) each."""
     real = law.site_weight > 0
     lo = np.min(law.loc - _REACH * law.scale, axis=0, where=real, initial=np.inf)
     hi = np.max(law.loc + _REACH * law.scale, axis=0, where=real, initial=-np.inf)
     step = _STEP * np.min(law.scale, axis=0, where=real, initial=np.inf)
-    n = float(np.max(np.ceil((hi - lo) / step))) + 1
-    return lo, np.minimum(step, (hi - lo) / (n - 1)), n
+    n = np.ceil((hi - lo) / step) + 1
+    return lo, (hi - lo) / (n - 1), n
 
 
-def _spread_on_grid(law: NormalMixture, lo: Floats, step: Floats, n: float) -> Floats:
+def _spread_on_grid(law: NormalMixture, lo: Floats, step: Floats, n: Floats) -> Floats:
     """E|Y - Y'| / 2 by the trapezoidal rule, (m,)."""
     total = np.zeros(len(lo))
-    for i in range(int(n)):
+    for i in range(int(np.max(n))):  # beyond a site's own nodes its sum gains nothing
         below = mixture_cdf(law, lo + i * step)
         total += below * (1 - below)
     return total * step
 
 
-def _spread_by_pairs(mean: Floats, sd: Floats, weight: Floats) -> Floats:
+def _spread_by_pairs(law: NormalMixture) -> Floats:
     """E|Y - Y'| / 2 in closed form, one component against all at a time, (m,)."""
+    mean, sd, weight = law.loc, law.scale, law.site_weight
     total = np.zeros(mean.shape[1])
     for i in range(len(mean)):
         each = _mean_absolute(mean[i] - mean, np.hypot(sd[i], sd))
