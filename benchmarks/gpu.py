@@ -29,6 +29,7 @@ from jaxtyping import Array, Float
 
 from dirimix.estimators.fields.lattice import make_lattice_field
 from dirimix.estimators.fields.length_scale import LengthScalePrior
+from dirimix.estimators.latent.noise import NoiseModel
 from dirimix.estimators.local_mixture import _constant_mixture
 from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.laws.noise_prior import GammaNoise
@@ -106,7 +107,9 @@ def make_model(table: Table) -> LocalPosterior:
     """The posterior that `LocalDirichletMixture` samples by default."""
     prior = LengthScalePrior.of_sites(table.x, Space(table.coords))
     field = make_lattice_field(table.x, table.f.shape[1], prior)
-    return LocalPosterior(table, field, GammaNoise(), *_constant_mixture(table))
+    return LocalPosterior(
+        table, field, NoiseModel(GammaNoise(), np.ones(len(table.x))), *_constant_mixture(table)
+    )
 
 
 def concentrations(model: LocalPosterior, q: Array) -> tuple[Array, Array]:
@@ -123,9 +126,7 @@ def posterior(model: LocalPosterior, accuracy: routes.Accuracy, nodes: int, term
 
     def at(q: Float[Array, "c size"]) -> State:
         p = jax.vmap(model.unravel)(q)
-        prior = jax.vmap(model.field.log_prior)(p) + model.noise.log_density_of_log(
-            p["log_sigma"], jnp
-        )
+        prior = jax.vmap(model.field.log_prior)(p) + jax.vmap(model.noise.log_prior)(p)
         fit = likelihood(*concentrations(model, q))
         return State(q, prior + fit.sum(axis=1), fit)
 

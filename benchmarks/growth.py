@@ -31,6 +31,7 @@ def measure(sites: int, models: int) -> dict[str, object]:
 
     from dirimix.estimators.fields.lattice import make_lattice_field
     from dirimix.estimators.fields.length_scale import LengthScalePrior
+    from dirimix.estimators.latent.noise import NoiseModel
     from dirimix.estimators.local_posterior import LocalPosterior
     from dirimix.laws.noise_prior import GammaNoise
     from dirimix.table.space import Space
@@ -46,7 +47,13 @@ def measure(sites: int, models: int) -> dict[str, object]:
     table = make_table(np.column_stack([x, f]), ("a", "b"), names, y, fitting=True)
     prior = LengthScalePrior.of_sites(table.x, Space(table.coords))
     field = make_lattice_field(table.x, models, prior)
-    model = LocalPosterior(table, field, GammaNoise(), 0.5, np.full(models, 1 / models))
+    model = LocalPosterior(
+        table,
+        field,
+        NoiseModel(GammaNoise(), np.ones(len(table.x))),
+        0.5,
+        np.full(models, 1 / models),
+    )
     with jax.enable_x64(True):
         at = jnp.asarray(model.start(1, rng)[0])
         force, exact = jax.jit(model.force), jax.jit(jax.value_and_grad(model.log_posterior))

@@ -18,6 +18,8 @@ import pandas as pd
 from dirimix import DirichletMixture, LocalDirichletMixture
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fields.choice import make_field
+from dirimix.estimators.latent.noise import NoiseModel
+from dirimix.laws.noise_prior import GammaNoise
 from dirimix.laws.transforms import Identity
 from dirimix.table.sites import Reach
 from dirimix.table.space import make_space
@@ -45,7 +47,7 @@ def posed(method: str) -> AbstractMixture:
         mixture = DirichletMixture(COORDS, MODELS)
         count = mixture.chains * mixture.draws
         mixture.weight_draws_ = rng.dirichlet(np.ones(k), count)
-        mixture.sigma_draws_ = np.full(count, 0.3)
+        mixture.sigma_draws_, mixture.parts_ = np.full(count, 0.3), None
     else:
         field = "linear" if method == "lbmm-gld" else "gp"
         mixture = LocalDirichletMixture(COORDS, MODELS, field=field)
@@ -59,6 +61,7 @@ def posed(method: str) -> AbstractMixture:
         shapes = mixture.field_.shapes()
         mixture.latents_ = {n: rng.normal(size=(KEPT, *s)) for n, s in shapes.items()}
         mixture.sigma_draws_ = np.full(KEPT, 0.3)
+        mixture.noise_ = NoiseModel(GammaNoise(), np.ones(TRAINING))
     return mixture
 
 

@@ -39,7 +39,7 @@ class Method:
         fixed: Parameters of the estimator that the name of the method sets.
         each_model: Whether one estimator is fitted to each model and nothing is mixed.
         local: Whether the weights depend on the coordinates.
-        weights: Of `LatentMixture`, where the method can be made of its parts.
+        form: The weights of `LatentMixture` that a method of another class has.
     """
 
     words: str
@@ -47,7 +47,12 @@ class Method:
     fixed: Mapping[str, object] = field(default_factory=dict)
     each_model: bool = False
     local: bool = False
-    weights: str = ""
+    form: str = ""
+
+    @property
+    def weights(self) -> str:
+        """Those of `LatentMixture`, where the method can be made of its parts."""
+        return str(self.fixed.get("weights", self.form))
 
     @property
     def group(self) -> str:
@@ -117,7 +122,7 @@ METHODS: dict[str, Method] = {
         "every model by itself, with its noise",
         ".single_model.SingleModel",
         each_model=True,
-        weights="single",
+        form="single",
     ),
     "equal": Method("equal weights", ".baselines.EqualWeights"),
     "ols": Method("ordinary least squares, free weights", ".baselines.OrdinaryLeastSquares"),
@@ -141,7 +146,9 @@ METHODS: dict[str, Method] = {
     "gbmm-l": Method(
         "global linear mixing, projected to the simplex", ".global_mixture.LinearMixture"
     ),
-    "gbmm-d": Method("global Dirichlet mixing", ".global_mixture.DirichletMixture"),
+    "gbmm-d": Method(
+        "global Dirichlet mixing", ".global_mixture.DirichletMixture", form="dirichlet"
+    ),
     "lbmm-gld": Method(
         "local Dirichlet mixing, log-linear concentrations",
         ".local_mixture.LocalDirichletMixture",
@@ -157,16 +164,14 @@ METHODS: dict[str, Method] = {
     "lbmm-lgp": Method(
         "local mixing, smooth logistic-normal weights of Gaussian processes",
         _LATENT,
-        {"weights": "simplex-gp", "discrepancy": "none"},
+        {"weights": "simplex-gp", "discrepancy": "none", "alpha_scale": 1.0},
         local=True,
-        weights="simplex-gp",
     ),
     "signed-gp": Method(
         "free weights of either sign, Gaussian processes",
         _LATENT,
-        {"weights": "free-gp", "discrepancy": "none"},
+        {"weights": "free-gp", "discrepancy": "none", "alpha_scale": 1.0},
         local=True,
-        weights="free-gp",
     ),
     "stacked": Method(
         "a mixture of methods' predictive densities by held-out regions",

@@ -16,6 +16,7 @@ from dirimix.estimators.fields.gaussian_process import DenseField
 from dirimix.estimators.fields.lattice import make_lattice_field
 from dirimix.estimators.fields.length_scale import LengthScalePrior
 from dirimix.estimators.fields.linear import LinearField
+from dirimix.estimators.latent.noise import NoiseModel
 from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.laws.noise_prior import GammaNoise
 from dirimix.likelihood.density import Likelihood
@@ -44,7 +45,13 @@ def make(kind: str, models: str = "ab") -> LocalPosterior:
     f = rng.normal(0, 1, (8, len(models)))
     y = f.mean(axis=1) + rng.normal(0, 0.3, 8)
     table = make_table(np.column_stack([x, f]), ["p", "q"], list(models), y, np.linspace(0, 0.4, 8))
-    return LocalPosterior(table, FIELDS[kind](table.x, len(models)), NOISE, 0.5, np.full(2, 0.5))
+    return LocalPosterior(
+        table,
+        FIELDS[kind](table.x, len(models)),
+        NoiseModel(NOISE, np.ones(len(table.x))),
+        0.5,
+        np.full(2, 0.5),
+    )
 
 
 def named(model: LocalPosterior, q: Any) -> dict[str, np.ndarray]:
@@ -120,7 +127,7 @@ def test_the_log_posterior_is_the_oracles_up_to_a_constant(model):
 
 
 def test_another_prior_is_no_constant_away(model):
-    other = replace(model, noise=replace(NOISE, rate=11.0))
+    other = replace(model, noise=replace(model.noise, prior=replace(NOISE, rate=11.0)))
     assert off(other, points(model, 5)) > 1e-2
 
 

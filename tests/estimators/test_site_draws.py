@@ -13,6 +13,8 @@ import dirimix
 from dirimix import DirichletMixture, GPCorrection, LocalDirichletMixture
 from dirimix.estimators import pooling
 from dirimix.estimators.fields.choice import make_field
+from dirimix.estimators.latent.noise import NoiseModel
+from dirimix.laws.noise_prior import GammaNoise
 from dirimix.laws.transforms import Identity
 from dirimix.table.sites import Reach
 from dirimix.table.space import make_space
@@ -31,7 +33,8 @@ def posed(estimator, sites: pd.DataFrame, draws: int = 24, **options: Any):
     """An estimator with draws of the prior for a posterior, noise 0.1; nothing is sampled."""
     rng, k = np.random.default_rng(0), len(MODELS)
     estimator.sigma_draws_ = np.full(draws, 0.1)
-    estimator.weight_draws_ = rng.dirichlet(np.ones(k), draws)
+    estimator.weight_draws_, estimator.parts_ = rng.dirichlet(np.ones(k), draws), None
+    estimator.noise_ = NoiseModel(GammaNoise(), np.ones(len(sites)))
     estimator.transform_, estimator.kinds_, estimator.levels_ = Identity(), {}, {}
     estimator.space_ = space = make_space(estimator.coords, estimator.geo, estimator.periodic)
     places = sites[list(estimator.coords)].to_numpy()

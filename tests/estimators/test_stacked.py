@@ -199,7 +199,7 @@ def test_a_table_of_labels_or_without_coordinates_has_candidates_of_its_own(coor
         ({"candidates": ["olss"]}, "unknown method 'olss'"),
         ({"choose": "all"}, "choose is 'stack' or 'best', not 'all'"),
         ({"regions": 3}, "regions is 2, 4, 8, 16 or 32, not 3"),
-        ({"inference": "vi"}, "inference is 'hmc', 'laplace' or 'mode', not 'vi'"),
+        ({"inference": "vi"}, "inference is one of 'hmc', 'laplace', 'mode', not 'vi'"),
         ({"regions": 32}, "32 held-out regions of 3 models need 192 rows, and there are 64"),
     ],
 )

@@ -25,7 +25,7 @@ from pages import ROOT
 from stand_ins import frame
 
 SHORT: dict[str, object] = {"chains": 1, "draws": 8, "warmup": 20, "min_ess": 0.0, "n_draws": 50}
-LONG = [n for n, m in METHODS.items() if "chains" in m.options() or "stacking" in m.estimator]
+LONG = [n for n, m in METHODS.items() if "kernel" in m.options() or "stacking" in m.estimator]
 CHEAP = [name for name in METHODS if name not in LONG]
 PARTS = ["gbmm-d+gp", "lbmm-gpd+gp", "raw+delta", "lbmm-lgp+contrast"]
 UNCONVERGED = pytest.mark.filterwarnings("ignore::dirimix.errors.ConvergenceWarning")

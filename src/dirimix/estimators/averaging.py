@@ -1,7 +1,7 @@
 """Bayesian model averaging: one model is right, and the evidence says how likely each is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,14 @@ from dirimix._arguments import check_positive, check_whole
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
+from dirimix.estimators.latent.each import fit_each, other_evidences, pooled
+from dirimix.estimators.latent.noise_kind import (
+    RoutedOptions,
+    check_inference,
+    check_noise,
+    check_places,
+    is_plain,
+)
 from dirimix.estimators.pooling import renormalise
 from dirimix.laws.evidence import Evidence, closed_form, laplace, monte_carlo, quadrature
 from dirimix.laws.noise import sigma_posterior
@@ -30,7 +38,7 @@ _N_EVIDENCE = 8  # rows of the evidence set, where there are so many
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class BayesianModelAveraging(AbstractMixture):
+class BayesianModelAveraging(RoutedOptions, AbstractMixture):
     """p(y) = sum_k p(M_k | data) p(y | M_k, data): densities mix, not means.
 
     The evidence is taken on a small evidence set, because on many rows it always names a single
@@ -55,7 +63,11 @@ class BayesianModelAveraging(AbstractMixture):
         y_scale: Scale of the noise, in the unit of y; by default found from the training rows.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
-        random_state: Seed of the Monte Carlo evidence and of `sample_y`.
+        random_state: Seed of the Monte Carlo evidence, of draws and of `sample_y`.
+        noise, tails, degrees, noise_sd: As those of `SingleModel`; noise that is not constant and
+            normal needs evidence='monte-carlo'.
+        inference, chains, draws, warmup, min_ess, max_seconds: Of the fit of each model with such
+            noise, as those of `LatentMixture`.
 
     Attributes:
         evidence_: Frame with model, log_evidence, std_error, probability, route and
@@ -82,17 +94,28 @@ class BayesianModelAveraging(AbstractMixture):
     n_evidence: int | None = None
     discrepancy: float | None = None
     n_monte_carlo: int = 100_000
+    chains: int = 4
+    draws: int = 1000
+    warmup: int = 300
+    min_ess: float | None = None
+    max_seconds: float | None = None
 
     def _fit(self, table: Table) -> None:
         prior = chosen_prior(self.noise_prior, PRECISION_PRIORS)
         kept = complete_rows(table)
         self.evidence_rows_ = self._evidence_rows(table, kept)
-        self.evidence_ = self._compare(table.rows(self.evidence_rows_), prior)
+        self.evidence_ = self._compare(table, self.evidence_rows_, prior)
         self.weights_ = self.evidence_["probability"].to_numpy()
         self.effective_models_ = float(np.exp(np.sum(entr(self.weights_))))
-        self._posteriors(table.rows(kept), prior)
+        self.members_, self.reasons_ = {}, ()
+        if is_plain(self):
+            self._posteriors(table.rows(kept), prior)
+        else:
+            self._fit_members(table.rows(kept))
         models = {"model": f"uniform, 1/{len(table.models)}"}
         self.priors_ = models | noise_words(prior, self.scale_)
+        for member in list(self.members_.values())[:1]:
+            self.priors_ |= {n: t for n, t in member.priors_.items() if n.startswith("noise")}
         if self.discrepancy is not None:
             self.priors_["shift"] = f"Normal(0, sigma^2 / {self.discrepancy:g})"
 
@@ -110,6 +133,10 @@ class BayesianModelAveraging(AbstractMixture):
             )
         if self.discrepancy is not None:
             check_positive(self.discrepancy, "discrepancy")
+        check_noise(self)
+        check_inference(self.inference)
+        if not is_plain(self):
+            self._check_other_noise()
         check_whole(self.n_monte_carlo, "n_monte_carlo", 2)
         if self.n_evidence is None:
             return
@@ -117,7 +144,19 @@ class BayesianModelAveraging(AbstractMixture):
         if self.n_evidence % 2:
             raise InputError(f"n_evidence must be an even number, not {self.n_evidence}")
 
+    def _check_other_noise(self) -> None:
+        if self.evidence != "monte-carlo":
+            raise InputError(
+                f"evidence={self.evidence!r} is of constant normal noise; take "
+                "evidence='monte-carlo' (bma-monte-carlo) for noise='local' or tails='student'"
+            )
+        if self.discrepancy is not None:
+            raise InputError(
+                "discrepancy, a constant shift, goes with constant normal noise only; leave it out"
+            )
+
     def _check_table(self, table: Table) -> None:
+        check_places(self, self.space_)
         self._evidence_rows(table, complete_rows(table))
 
     def _evidence_rows(self, table: Table, kept: np.ndarray) -> np.ndarray:
@@ -128,11 +167,16 @@ class BayesianModelAveraging(AbstractMixture):
         count = self.n_evidence or _N_EVIDENCE
         return kept[edge_rows(self.space_.embed(table.x[kept]), count)]
 
-    def _compare(self, table: Table, prior: AbstractNoisePrior) -> pd.DataFrame:
+    def _compare(self, table: Table, rows: np.ndarray, prior: AbstractNoisePrior) -> pd.DataFrame:
+        every, table = table, table.rows(rows)
         unit = table.in_units_of(self.y_scale_)
         residuals = (observed(unit)[:, None] - unit.f).T
-        exact = [quadrature(d, unit.y_err, prior, self.discrepancy) for d in residuals]
-        found = self._evidences(residuals, unit.y_err, prior, exact)
+        if is_plain(self):
+            exact = [quadrature(d, unit.y_err, prior, self.discrepancy) for d in residuals]
+            found = self._evidences(residuals, unit.y_err, prior, exact)
+        else:
+            found = other_evidences(self, every, rows, prior)
+            exact = [Evidence(np.nan, np.nan, "none")] * len(found)
         # densities of y, whatever the scale and the unit they are taken in
         slope = self.transform_.log_jacobian(self.transform_.back(observed(table)))
         jacobian = float(np.sum(slope - np.log(self.y_scale_)))
@@ -165,6 +209,12 @@ class BayesianModelAveraging(AbstractMixture):
             return [closed_form(d, prior, self.discrepancy) for d in residuals]
         return exact
 
+    def _fit_members(self, table: Table) -> None:
+        self.members_ = fit_each(self, table)
+        reasons = {m: member.reasons_ for m, member in self.members_.items()}
+        self.reasons_ = tuple(f"{m}: {r}" for m, own in reasons.items() for r in own)
+        self.converged_ = not self.reasons_
+
     def _posteriors(self, table: Table, prior: AbstractNoisePrior) -> None:
         """Set the nodes of each model's posterior of sigma and of its shift, each (c,)."""
         unit = table.in_units_of(self.y_scale_)
@@ -185,6 +235,9 @@ class BayesianModelAveraging(AbstractMixture):
         probability = self._weight_draws(table)[0].T
         # a component without weight may stand anywhere: on the mean of the known ones
         somewhere = np.sum(probability * np.where(table.known, table.f, 0.0).T, axis=0)
+        if self.members_:
+            filled = replace(table, f=np.where(table.known, table.f, somewhere[:, None]))
+            return pooled(self.members_, filled, probability)
         k = self.node_model_
         mean = np.where(table.known, table.f, somewhere[:, None]).T[k] + self.node_shift_[:, None]
         # the shift of a model is one number, and its correction errs alike at sites that are close
@@ -206,7 +259,9 @@ class BayesianModelAveraging(AbstractMixture):
         return renormalise(self.weights_[None], table.known)
 
     def fit_report(self) -> FitReport:
-        return FitReport(priors=self.priors_, y_scale=self.scale_, evidence=self.evidence_)
+        return FitReport(
+            priors=self.priors_, y_scale=self.scale_, evidence=self.evidence_, reasons=self.reasons_
+        )
 
 
 def _shift(

@@ -32,6 +32,8 @@ from dirimix.table.sites import Reach, check_repeats, copies, pool_repeats
 from dirimix.table.space import make_space
 from dirimix.table.table import Table, make_table
 
+# what an estimator notes of its training table before it is fitted
+_NOTED = ("kinds_", "levels_", "space_", "reach_", "transform_", "scale_", "y_scale_")
 _RENAMED = {"sample_weights": "draw_weights", "seed": "random_state"}
 
 
@@ -149,16 +151,13 @@ class AbstractMixture(InNotebooks, RegressorMixin, AbstractEstimator):
         """What the fit says of itself beyond its predictions."""
 
     def fit(self, X: pd.DataFrame, y: ArrayLike, y_err: ArrayLike | None = None) -> Self:
-        """Fit to observations.
+        """Fit to observations; the estimator itself is returned.
 
         Args:
             X: Frame with the coordinate and model columns, n rows.
             y: Observations, (n,).
             y_err: Standard deviations of their measurement errors, (n,) or a scalar, in the unit
                 of y.
-
-        Returns:
-            The estimator itself.
 
         Raises:
             InputError: If the table is not usable, with the column, row and value at fault, or a
@@ -171,17 +170,22 @@ class AbstractMixture(InNotebooks, RegressorMixin, AbstractEstimator):
         return self
 
     def check(self, X: pd.DataFrame, y: ArrayLike, y_err: ArrayLike | None = None) -> None:
-        """Refuse, and warn of, what `fit` would, before it begins to work.
-
-        Args:
-            X: Frame with the coordinate and model columns, n rows.
-            y: Observations, (n,).
-            y_err: Standard deviations of their measurement errors, (n,) or a scalar.
+        """Refuse, and warn of, what `fit` with the same arguments would, before it begins to work.
 
         Raises:
             InputError: If the table or a parameter is not usable.
         """
         self._check_table(self._training_table(X, y, y_err, self._min_models))
+
+    def borrow(self, other: "AbstractMixture") -> Self:
+        """Take what another noted of its training table; `_fit` may be called with it then.
+
+        Raises:
+            InputError: If a parameter of this one is not usable.
+        """
+        self.check_parameters()
+        vars(self).update({name: getattr(other, name) for name in _NOTED})
+        return self
 
     def _check_table(self, table: Table) -> None:
         """What a fit refuses of a table that is in order as such."""
@@ -268,11 +272,7 @@ class AbstractMixture(InNotebooks, RegressorMixin, AbstractEstimator):
         return self.sample_law(self.predictive(X), X, n_samples, random_state).T
 
     def sample_law(
-        self,
-        law: PredictiveLaw,
-        X: pd.DataFrame,
-        n_samples: int,
-        random_state: int | None = None,
+        self, law: PredictiveLaw, X: pd.DataFrame, n_samples: int, random_state: int | None = None
     ) -> np.ndarray:
         """The draws of `sample_y`, (n_samples, m), from `predictive(X)` where it is at hand."""
         seed = self.random_state if random_state is None else random_state

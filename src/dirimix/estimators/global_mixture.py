@@ -1,6 +1,7 @@
 """gBMM+L and gBMM+D: sampled weights that are the same everywhere."""
 
 import copy
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
@@ -11,7 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_positive
 from dirimix.estimators.fit_report import FitReport
-from dirimix.estimators.global_posterior import DirichletPosterior, LinearPosterior
+from dirimix.estimators.global_posterior import (
+    AbstractGlobalPosterior,
+    DirichletPosterior,
+    LinearPosterior,
+)
+from dirimix.estimators.latent.noise_kind import RoutedOptions, check_inference
+from dirimix.estimators.latent.routed import fit_routed, routed
 from dirimix.estimators.pooling import pool, renormalise
 from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
 from dirimix.laws.half_normal_dirichlet import HalfNormalDirichlet
@@ -22,10 +29,40 @@ from dirimix.table.table import Table
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class AbstractGlobalMixture(AbstractSampledMixture):
+class AbstractGlobalMixture(RoutedOptions, AbstractSampledMixture):
     """Prediction from draws of one weight vector for all sites."""
 
     _accept: ClassVar[float] = 0.97  # cheap trajectories; steep where a weight ends
+    _form: ClassVar[str]  # of the weights, by the names of `LatentMixture`
+
+    @abstractmethod
+    def _model(self, table: Table) -> AbstractGlobalPosterior:
+        """The log joint with constant normal noise, of a table in units of `y_scale_`."""
+
+    @abstractmethod
+    def _projected(self, weights: np.ndarray) -> np.ndarray:
+        """The weights that predict, (s, K), from those that were inferred."""
+
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        check_inference(self.inference)
+
+    def _check_table(self, table: Table) -> None:
+        super()._check_table(table)
+        if self.is_routed:
+            routed(self, self._form)._check_table(table)
+
+    def _fit(self, table: Table) -> None:
+        table, self.parts_ = table.rows(complete_rows(table)), None
+        if self.is_routed:
+            self.parts_ = fit_routed(self, routed(self, self._form), table)
+            self.free_draws_ = self.parts_._weight_draws(table.rows(np.arange(1)))[:, 0]
+        else:
+            draws = self._sample(self._model(table.in_units_of(self.y_scale_)), table)
+            self.free_draws_ = flat(draws["weights"])
+            self.sigma_draws_ = flat(self._sigma(draws))
+        self.weight_draws_ = self._projected(self.free_draws_)
+        self.weights_ = self.weight_draws_.mean(axis=0)
 
     def _points(self, table: Table) -> tuple[str, ...]:
         return tuple(map(str, range(1, len(table.f) + 1)))
@@ -38,13 +75,10 @@ class AbstractGlobalMixture(AbstractSampledMixture):
     def _predictions(self, kept: Mapping[str, Quantity], table: Table) -> np.ndarray:
         return kept["weights"].values @ table.f.T
 
-    def _keep(self, weights: np.ndarray, draws: Draws) -> None:
-        """Keep draws of the weights, (s, K), and those of sigma that belong to them."""
-        self.weight_draws_, self.sigma_draws_ = weights, flat(self._sigma(draws))
-        self.weights_ = weights.mean(axis=0)
-
     def _predictive(self, table: Table) -> NormalMixture:
-        return pool(table, self.weight_draws_, self.sigma_draws_)
+        if self.parts_ is None:
+            return pool(table, self.weight_draws_, self.sigma_draws_)
+        return pool(table, self.weight_draws_, *self.parts_.noise_draws(table))
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         return renormalise(self.weight_draws_, table.known)
@@ -66,6 +100,7 @@ class LinearMixture(AbstractGlobalMixture):
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
         random_state: Same seed, same draws.
+        noise, tails, degrees, noise_sd, inference: As those of `DirichletMixture`.
 
     Attributes:
         weights_: Posterior mean of the projected weights, (K,).
@@ -85,14 +120,14 @@ class LinearMixture(AbstractGlobalMixture):
     """
 
     draws: int = 2000
+    _form: ClassVar[str] = "uniform"
     _accept: ClassVar[float] = 0.8  # between walls, that reflect, nearly a normal density
 
-    def _fit(self, table: Table) -> None:
-        table = table.rows(complete_rows(table))
-        unit = table.in_units_of(self.y_scale_)
-        draws = self._sample(LinearPosterior(unit, self._noise()), table)
-        self.free_draws_ = flat(draws["weights"])
-        self._keep(self.free_draws_ / self.free_draws_.sum(axis=1, keepdims=True), draws)
+    def _model(self, table: Table) -> LinearPosterior:
+        return LinearPosterior(table, self._noise())
+
+    def _projected(self, weights: np.ndarray) -> np.ndarray:
+        return weights / weights.sum(axis=1, keepdims=True)
 
     def _priors(self) -> dict[str, str]:
         return {"weights": "Uniform(0, 1), independent"}
@@ -139,6 +174,12 @@ class DirichletMixture(AbstractGlobalMixture):
             in the unit of y (docs/methods.md).
         random_state: Same seed, same draws.
         progress: Callback that gets a `ChainProgress` after every chunk of every chain.
+        noise: 'constant', one level everywhere, or 'local': the log variance of the noise is a
+            Gaussian process over the map, and follows the models' spread.
+        tails: 'normal', or 'student': Student's t, so that few rows do not set the noise of all.
+        degrees: Its degrees of freedom.
+        noise_sd: Prior standard deviation of the log variance of local noise.
+        inference: 'hmc', exact; 'laplace' or 'mode', approximations, as those of `LatentMixture`.
 
     Attributes:
         weights_: Posterior mean of the weights, (K,).
@@ -160,16 +201,17 @@ class DirichletMixture(AbstractGlobalMixture):
     """
 
     alpha_scale: float = 1.0
+    _form: ClassVar[str] = "dirichlet"
 
     def check_parameters(self) -> None:
         super().check_parameters()
         check_positive(self.alpha_scale, "alpha_scale")
 
-    def _fit(self, table: Table) -> None:
-        table = table.rows(complete_rows(table))
-        unit = table.in_units_of(self.y_scale_).deviations()
-        draws = self._sample(DirichletPosterior(unit, self._noise(), self.alpha_scale), table)
-        self._keep(flat(draws["weights"]), draws)
+    def _model(self, table: Table) -> DirichletPosterior:
+        return DirichletPosterior(table.deviations(), self._noise(), self.alpha_scale)
+
+    def _projected(self, weights: np.ndarray) -> np.ndarray:
+        return weights
 
     def _quantities(self, draws: Draws, table: Table) -> dict[str, Quantity]:
         return super()._quantities({**draws, "alpha": self._alpha(draws)}, table)

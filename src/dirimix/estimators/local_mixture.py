@@ -1,7 +1,7 @@
 """LBMM+GLD and LBMM+GPD: weights that change over the map."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -11,10 +11,14 @@ import numpy as np
 from dirimix._cores import cores
 from dirimix.errors import ConvergenceWarning
 from dirimix.estimators.fields.choice import check_field, check_sites, make_field
+from dirimix.estimators.fields.field import Params
 from dirimix.estimators.fields.labelled import LabelledField, label_codes
 from dirimix.estimators.fit_report import FitReport
+from dirimix.estimators.latent.build import make_noise
+from dirimix.estimators.latent.noise import SLOPE_SD
+from dirimix.estimators.latent.weights import Ensemble
 from dirimix.estimators.local_posterior import LocalPosterior
-from dirimix.estimators.pooling import pool
+from dirimix.estimators.pooling import pool, thin
 from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
 from dirimix.laws import dirichlet
 from dirimix.laws.noise import maximum_likelihood_sigma
@@ -73,6 +77,11 @@ class LocalDirichletMixture(AbstractSampledMixture):
         y_scale: Scale of the noise, in the unit of y; by default found from the training rows.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
+        noise: 'constant', one level everywhere, or 'local': the log variance of the noise is a
+            Gaussian process over the map, and follows the models' spread.
+        tails: 'normal', or 'student': Student's t, so that few rows do not set the noise of all.
+        degrees: Its degrees of freedom.
+        noise_sd: Prior standard deviation of the log variance of local noise.
         random_state: Same seed, same draws.
         progress: Callback that gets a `ChainProgress` after every chunk of every chain.
 
@@ -82,7 +91,9 @@ class LocalDirichletMixture(AbstractSampledMixture):
         sigma_draws_: Draws of sigma that belong to them, (s,).
         sigma_: Posterior mean of sigma.
         site_weight_draws_: Weights at the training sites given the observations there, (t, n, K).
-        site_sigma_draws_: Draws of sigma that belong to them, (t,).
+        site_sigma_draws_: Draws of the noise there that belong to them, (t, n).
+        noise_: The noise's law.
+        noise_latents_: Draws of its latents that prediction uses, by name, (s, ...).
         posterior_: xarray DataTree of all draws.
         diagnostics_: Convergence of the hyperparameters, and of all field weights and predictions
             (their mixtures of the models' values) at the training sites.
@@ -127,26 +138,38 @@ class LocalDirichletMixture(AbstractSampledMixture):
             length_scale=self.length_scale,
         )
         unit = table.in_units_of(self.y_scale_)
-        model = LocalPosterior(unit, self.field_, self._noise(), *_constant_mixture(unit))
+        self.noise_ = make_noise(self, unit, self.space_, self._noise())
+        model = LocalPosterior(unit, self.field_, self.noise_, *_constant_mixture(unit))
         heavy, options = table.f.size >= _HEAVY, f"(field={self.field!r})"
         draws = self._sample(model, table, options=options, heavy=heavy)
-        sigma = flat(self._sigma(draws))
-        chosen = _thin(sigma.size, _KEPT)
-        self.latents_ = {n: flat(a)[chosen] for n, a in self._latents(draws).items()}
-        self.sigma_draws_ = sigma[chosen]
+        chosen = thin(draws["sigma"].size, _KEPT)
+        self.latents_ = self._thinned(draws, self.field_.shapes(), chosen)
+        self.noise_latents_ = self._thinned(draws, self.noise_.shapes(), chosen)
+        self.sigma_draws_ = flat(self._sigma(draws))[chosen]
         self.training_ = table
-        self._draw_site_weights(flat(draws["log_alpha"]), sigma)
+        self._draw_site_weights(draws)
         self._warn_of_deficit()
 
+    def _thinned(self, draws: Draws, names: Iterable[str], chosen: np.ndarray) -> Params:
+        """Some of the draws of latents by name, (s, ...)."""
+        return {n: flat(draws[f"latent_{n}"])[chosen] for n in names}
+
     def _points(self, table: Table) -> tuple[str, ...]:
-        return _site_names(table)
+        return tuple(table.site(row) for row in range(len(table.x)))
 
     def _quantities(self, draws: Draws, table: Table) -> dict[str, Quantity]:
         axes = ("point", "model"), (self._points(table), table.models)
         weight = dirichlet.mean(np.where(table.known, draws["log_alpha"], -np.inf))
+        noise = {}
+        if self.noise == "local":
+            noise = {
+                "slope": Quantity(SLOPE_SD * draws["latent_noise_slope"]),
+                "noise": Quantity(draws["noise"] * self.y_scale_, axes[0][:1], axes[1][:1]),
+            }
         return {
             **self._hyperparameters(self._latents(draws), table),
             "sigma": Quantity(self._sigma(draws)),
+            **noise,
             "field_weight": Quantity(weight, *axes),
         }
 
@@ -155,10 +178,12 @@ class LocalDirichletMixture(AbstractSampledMixture):
         return np.einsum("csnk,nk->csn", kept["field_weight"].values, known)
 
     def _priors(self) -> dict[str, str]:
-        return self.field_.priors()
+        return self.field_.priors() | self.noise_.departures()
 
     def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
-        return self.field_.log_priors(self._latents(draws))
+        noise = {n: draws[f"latent_{n}"] for n in self.noise_.shapes()}
+        found = self.field_.log_priors(self._latents(draws)) | self.noise_.log_priors(noise)
+        return {n: v for n, v in found.items() if n != "sigma"}
 
     def fit_report(self) -> FitReport:
         return replace(super().fit_report(), site_law=self.site_predictive)
@@ -167,14 +192,16 @@ class LocalDirichletMixture(AbstractSampledMixture):
         """Draws of the field's latents by name."""
         return {n: draws[f"latent_{n}"] for n in self.field_.shapes()}
 
-    def _draw_site_weights(self, log_alpha: np.ndarray, sigma: np.ndarray) -> None:
-        chosen, table = _thin(len(sigma), _KEPT_AT_SITES), self.training_
+    def _draw_site_weights(self, draws: Draws) -> None:
+        log_alpha, noise = flat(draws["log_alpha"]), flat(draws["site_noise"])
+        chosen, table = thin(len(noise), _KEPT_AT_SITES), self.training_
         unit = table.in_units_of(self.y_scale_).deviations()
-        noise = np.hypot(sigma[chosen, None] / self.y_scale_, unit.y_err)
         rng = self._generator("site weights")
         finite = np.where(table.known, log_alpha[chosen], 0.0)
-        self.site_sigma_draws_ = sigma[chosen]
-        self.site_weight_draws_ = sample_site_weights(finite, noise, unit.f, table.known, rng)
+        self.site_sigma_draws_ = self.y_scale_ * flat(draws["noise"])[chosen]
+        self.site_weight_draws_ = sample_site_weights(
+            finite, noise[chosen], unit.f, table.known, rng
+        )
 
     def _hyperparameters(self, latents: dict, table: Table) -> dict[str, Quantity]:
         labels = {
@@ -190,7 +217,7 @@ class LocalDirichletMixture(AbstractSampledMixture):
         return {n: Quantity(np.asarray(v), *labels[n]) for n, v in known.items()}
 
     def _warn_of_deficit(self) -> None:
-        chosen = _thin(len(self.sigma_draws_), _KEPT_OF_DEFICIT)
+        chosen = thin(len(self.sigma_draws_), _KEPT_OF_DEFICIT)
         self.deficit_ = self.field_.deficit({n: a[chosen] for n, a in self.latents_.items()})
         if np.median(self.deficit_) > _MAX_DEFICIT:
             warnings.warn(
@@ -213,35 +240,55 @@ class LocalDirichletMixture(AbstractSampledMixture):
         return dirichlet.mean(self._log_alpha(table))
 
     def _predictive(self, table: Table) -> NormalMixture:
-        log_alpha = self._log_alpha(table)
+        log_alpha, noise = self._log_alpha(table), self._noise_draws(table)
 
         def laws(rows: np.ndarray) -> list[NormalMixture]:
             # given the field the weights of sites are independent: a stream for each
             keys = table.rows(rows).site_keys
             own = streams(keys, self.random_state, "weights")
             return [
-                self._site_law(table, i, log_alpha[:, i], r) for i, r in zip(rows, own, strict=True)
+                self._site_law(table, i, log_alpha[:, i], noise[:, [i]], r)
+                for i, r in zip(rows, own, strict=True)
             ]
 
         parts = np.array_split(np.arange(len(table.f)), min(_PARTS, len(table.f)))
         with ThreadPoolExecutor(min(len(cores()), len(parts))) as threads:
             return NormalMixture.joined([law for part in threads.map(laws, parts) for law in part])
 
+    def _noise_draws(self, table: Table) -> np.ndarray:
+        """Draws of the noise at a table's sites, measurement errors apart, (s, m)."""
+        if self.noise == "constant":
+            return np.broadcast_to(
+                self.sigma_draws_[:, None], (len(self.sigma_draws_), len(table.x))
+            )
+        spread, x = Ensemble.of(table.f / self.y_scale_).spread, self.space_.embed(table.x)
+        return self.y_scale_ * self.noise_.sigma_at(
+            self.noise_latents_, x, spread, self.random_state
+        )
+
     def _site_law(
-        self, table: Table, row: int, log_alpha: np.ndarray, rng: np.random.Generator
+        self,
+        table: Table,
+        row: int,
+        log_alpha: np.ndarray,
+        noise: np.ndarray,
+        rng: np.random.Generator,
     ) -> NormalMixture:
-        """The law at one site, from draws of its log concentrations (s, K)."""
+        """The law at one site, from draws of its log concentrations (s, K) and noise (s, 1)."""
         repeated = np.repeat(log_alpha, _REPEATS, axis=0)
+        site = table.rows(np.array([row]))
         weights = dirichlet.sample(repeated, rng, table.known[row])
-        sigma = np.repeat(self.sigma_draws_, _REPEATS)
-        return pool(table.rows(np.array([row])), weights[:, None], sigma)
+        tails = self.noise_.precisions(site.site_keys, len(repeated), self.random_state)
+        return pool(site, weights[:, None], np.repeat(noise, _REPEATS, axis=0), tails)
 
     def site_predictive(self) -> PredictiveLaw:
         """The law of a repeated observation at each training site, site weights given y there.
 
         These weights have seen the answer: score models on the field weights (`predictive`).
         """
-        latent = pool(self.training_, self.site_weight_draws_, self.site_sigma_draws_)
+        table, sigma = self.training_, self.site_sigma_draws_
+        tails = self.noise_.precisions(table.site_keys, len(sigma), self.random_state)
+        latent = pool(table, self.site_weight_draws_, sigma, tails)
         return predictive_law(latent, self.transform_)
 
 
@@ -252,13 +299,3 @@ def _constant_mixture(table: Table) -> tuple[float, np.ndarray]:
     weights = simplex_least_squares(f, y)
     sigma = maximum_likelihood_sigma(y - f @ weights, table.y_err)
     return float(max(sigma, 1e-3 * np.std(y), 1e-12)), weights
-
-
-def _site_names(table: Table) -> tuple[str, ...]:
-    """The sites in words, such as 'Z=8, N=10'."""
-    return tuple(table.site(row) for row in range(len(table.x)))
-
-
-def _thin(n: int, most: int) -> np.ndarray:
-    """Indices of at most so many of n draws, equally spaced."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))

@@ -2,12 +2,13 @@
 
     log alpha_k(x)  ~ field
     w(x_i)          ~ Dirichlet(alpha(x_i))
-    y_i             ~ Normal(w(x_i) . f(x_i), sigma^2 + u_i^2)
-    sigma / y_scale ~ the noise prior
+    y_i             ~ Normal(w(x_i) . f(x_i), s_i^2 / lambda_i)
+    s_i^2           = sigma^2 exp(h(x_i)) + u_i^2,   sigma / y_scale ~ the noise prior
 
 Kejzlar, Neufcourt, Nazarewicz (2023), doi 10.1038/s41598-023-46568-0. The weights w(x_i) are
-integrated out exactly (`likelihood.density`), so that only the field and sigma are sampled; they
-are drawn afterwards, given those (`likelihood.site_weights`).
+integrated out exactly (`likelihood.density`), so that only the field and the noise are sampled;
+they are drawn afterwards, given those (`likelihood.site_weights`). With constant noise h is 0, with
+normal noise lambda_i is 1; Student's t has lambda_i ~ Gamma(nu / 2, nu / 2).
 """
 
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from dirimix.estimators.fields.field import AbstractField, Params
+from dirimix.estimators.latent.noise import NoiseModel
+from dirimix.estimators.latent.tails import GammaTails
 from dirimix.laws import dirichlet
-from dirimix.laws.noise_prior import AbstractNoisePrior
 from dirimix.likelihood.density import Likelihood
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
@@ -40,14 +42,14 @@ class LocalPosterior:
     Attributes:
         table: n training sites with y.
         field: Law of log alpha.
-        noise: Prior of sigma.
+        noise: The noise, in the unit of y.
         sigma: Noise level of the best constant mixture, in the unit of y.
         weights: Its weights, (K,).
     """
 
     table: Table
     field: AbstractField
-    noise: AbstractNoisePrior
+    noise: NoiseModel
     sigma: float
     weights: np.ndarray
 
@@ -59,7 +61,13 @@ class LocalPosterior:
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every latent; those of the field first."""
-        return {**self.field.shapes(), "log_sigma": ()}
+        tails = {} if self.tails is None else {"tail": (len(self.table.x),)}
+        return {**self.field.shapes(), **tails, **self.noise.shapes()}
+
+    @cached_property
+    def tails(self) -> GammaTails | None:
+        """The precisions that make Student's t of normal noise; None where it is normal."""
+        return None if self.noise.degrees is None else GammaTails(self.noise.degrees)
 
     def size(self) -> int:
         """Number of scalar latents."""
@@ -97,14 +105,33 @@ class LocalPosterior:
         return jax.grad(rough)(q)
 
     def _joint(self, p: Params, log_alpha: Array, likelihood: Likelihood) -> Float[Array, ""]:
-        sigma = jnp.exp(p["log_sigma"])
-        noise = jnp.sqrt(sigma**2 + self.table.y_err**2)
-        fit = jnp.sum(likelihood(jnp.exp(log_alpha), noise))
-        return self.field.log_prior(p) + self.noise.log_density_of_log(p["log_sigma"], jnp) + fit
+        prior = self.field.log_prior(p) + self.noise.log_prior(p)
+        if self.tails is not None:
+            prior = prior + jnp.sum(self.tails.log_density(p["tail"]))
+        return prior + jnp.sum(likelihood(jnp.exp(log_alpha), self.site_noise(p)))
+
+    def site_noise(self, p: Params) -> Float[Array, " n"]:
+        """Standard deviation of every observation given the latents, its precision among them."""
+        variance = self.noise.variance(p, self.table.y_err)
+        if self.tails is not None:
+            variance = variance * jnp.exp(-self.tails.log_precision(p["tail"]))
+        return jnp.sqrt(variance)
+
+    def site_log_likelihood(self, p: Params, log_alpha: Array) -> Float[Array, " n"]:
+        """Log density of every observation, its precision integrated out."""
+        alpha, s = jnp.exp(log_alpha), jnp.sqrt(self.noise.variance(p, self.table.y_err))
+        if self.tails is None:
+            return self.likelihood(alpha, s)
+        nodes, weights = self.tails.nodes()
+        # one scale after the other: the foreign function serves one call at a time
+        parts = [
+            self.likelihood(alpha, s * c) + np.log(w) for c, w in zip(nodes, weights, strict=True)
+        ]
+        return jax.scipy.special.logsumexp(jnp.stack(parts), axis=0)
 
     def target(self) -> Target:
         """What the sampler needs."""
-        standard = self._of("z") == 1
+        standard = self._of(*self._standard()) == 1
         return Target(
             log_density=self.log_posterior,
             force=self.force,
@@ -118,9 +145,14 @@ class LocalPosterior:
             jump=self.exchange if self.field.n_models > 1 else None,
         )
 
-    def _of(self, name: str) -> np.ndarray:
-        """1 at one of the latents, 0 elsewhere, (size,)."""
-        return self.ravel({n: np.full(s, float(n == name)) for n, s in self.shapes().items()})
+    def _standard(self) -> set[str]:
+        """Latents that are standard normal, or nearly so, a priori."""
+        of_noise = {n for n in self.noise.shapes() if n != "log_sigma"}
+        return {"z", "tail"} | of_noise
+
+    def _of(self, *names: str) -> np.ndarray:
+        """1 at the latents of these names, 0 elsewhere, (size,)."""
+        return self.ravel({n: np.full(s, float(n in names)) for n, s in self.shapes().items()})
 
     def exchange(self, key: Array, q: Array) -> Array:
         """The latents with those of two models, drawn at random, exchanged.
@@ -139,19 +171,21 @@ class LocalPosterior:
         log_alpha = self.log_alpha(p)
         return {
             **{f"latent_{n}": p[n] for n in self.shapes()},
-            "hyper": jnp.concatenate([jnp.ravel(p[n]) for n in self.shapes() if n != "z"]),
+            "hyper": jnp.concatenate(
+                [jnp.ravel(p[n]) for n in self.shapes() if n not in ("z", "tail", "noise_z")]
+            ),
             "sigma": jnp.exp(p["log_sigma"]),
             "log_alpha": log_alpha.astype(jnp.float32),
-            "log_likelihood": self.likelihood(
-                jnp.exp(log_alpha), jnp.sqrt(jnp.exp(2 * p["log_sigma"]) + self.table.y_err**2)
-            ),
+            "noise": jnp.sqrt(self.noise.variance(p, np.zeros(len(self.table.x)))),
+            "site_noise": self.site_noise(p),
+            "log_likelihood": self.site_log_likelihood(p, log_alpha),
         }
 
     def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
         """Start positions, (chains, size), scattered around a constant mixture that fits."""
         q = 0.3 * rng.standard_normal((chains, self.size()))
-        q[:, -1] = np.log(self.sigma) + q[:, -1]
         places = self._places()
+        q[:, places["log_sigma"]] += np.log(self.sigma)
         if "amplitude" in places:
             q[:, places["amplitude"]] += 1
             q[:, places["gamma"]] += np.log(_EQUAL + self.weights) - np.log(2 * _EQUAL)

@@ -20,6 +20,11 @@ def in_blocks(table: Table, numbers: int) -> Iterator[Table]:
     return (table.rows(rows[at : at + size]) for at in range(0, len(rows), size))
 
 
+def thin(n: int, most: int) -> np.ndarray:
+    """Indices of at most so many of n draws, equally spaced."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
+
+
 def renormalise(weights: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Weights at sites where only some models are known, with the sum that they had.
 
@@ -39,22 +44,30 @@ def renormalise(weights: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.where(part == 0, equal * total, kept * (total / safe))
 
 
-def pool(table: Table, weights: np.ndarray, sigma: np.ndarray) -> NormalMixture:
+def pool(
+    table: Table,
+    weights: np.ndarray,
+    sigma: np.ndarray,
+    precision: np.ndarray | None = None,
+) -> NormalMixture:
     """Predictive law of weighted models with noise, one component a draw.
 
     Args:
         table: m sites.
         weights: (s, K) or (s, m, K); renormalised over the models known at a site.
-        sigma: Noise standard deviations, (s,).
+        sigma: Noise standard deviations, (s,) or (s, m).
+        precision: What the variance of noise and measurement error is divided by, (s, m).
     """
     # corrections learnt from the same residuals err together: their deviations add
     mean = _weighted(weights, np.where(table.known, table.f, 0.0), table.known)
-    variance, correction = sigma[:, None] ** 2, None
+    variance, correction = (sigma if sigma.ndim == 2 else sigma[:, None]) ** 2, None
+    if np.any(table.y_err):
+        variance = variance + table.y_err**2
+    if isinstance(precision, np.ndarray):
+        variance = variance / precision
     if np.any(table.f_sd):
         correction = _weighted(weights, table.f_sd, table.known, np.abs)
         variance = variance + correction**2
-    if np.any(table.y_err):
-        variance = variance + table.y_err**2
     return NormalMixture.of_draws(mean, np.sqrt(variance), correction)
 
 

@@ -10,6 +10,7 @@ import xarray as xr
 
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
+from dirimix.estimators.latent.noise_kind import NoiseOptions, check_noise, check_places
 from dirimix.estimators.transforms.scaled import from_scale
 from dirimix.laws.noise_prior import NOISE_PRIORS, AbstractNoisePrior, PriorName, chosen_prior
 from dirimix.sampling import convergence, modes, posterior, sampler
@@ -31,7 +32,7 @@ class Posterior(Sampleable, Protocol):
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class AbstractSampledMixture(AbstractMixture):
+class AbstractSampledMixture(NoiseOptions, AbstractMixture):
     """A mixture that is known by draws of its posterior.
 
     A subclass calls `_sample` in its `_fit` and says what the draws mean. The fitted state is
@@ -82,11 +83,13 @@ class AbstractSampledMixture(AbstractMixture):
 
     def check_parameters(self) -> None:
         super().check_parameters()
+        check_noise(self)
         self._noise()
         self._settings()
 
     def _check_table(self, table: Table) -> None:
         super()._check_table(table)
+        check_places(self, self.space_)
         refuse_answers(table)
 
     def _settings(self) -> Settings:

@@ -1,7 +1,7 @@
 """One model by itself, with the noise that its residuals show: the baseline."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,20 @@ from numpy.typing import ArrayLike
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
+from dirimix.estimators.latent.noise_kind import RoutedOptions, check_inference, check_noise
+from dirimix.estimators.latent.routed import fit_routed, routed
 from dirimix.laws.noise import sigma_posterior
 from dirimix.laws.noise_prior import NOISE_PRIORS, AbstractNoisePrior, PriorName, chosen_prior
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.table.selection import complete_rows, observed
 from dirimix.table.table import Table
 
+if TYPE_CHECKING:
+    from dirimix.estimators.latent.mixture import LatentMixture
+
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class SingleModel(AbstractMixture):
+class SingleModel(RoutedOptions, AbstractMixture):
     """y = f_k + sigma eps for one model k, predictive integrated over sigma's posterior.
 
     Args:
@@ -30,12 +35,21 @@ class SingleModel(AbstractMixture):
         y_scale: Scale of the noise, in the unit of y; by default found from the training rows.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
-        random_state: Seed of `sample_y`.
+        random_state: Seed of `sample_y`, and of the draws where there are any.
+        noise: 'constant', or 'local': the log variance of the noise is a Gaussian process over the
+            map.
+        tails: 'normal' or 'student', Student's t.
+        degrees: Its degrees of freedom.
+        noise_sd: Prior standard deviation of the log variance of local noise.
+        inference: Of noise that is not constant and normal: 'hmc', 'laplace' or 'mode', as that of
+            `LatentMixture`.
+        chains, draws, warmup, min_ess, max_seconds: Of its sampler, as those of `LatentMixture`.
 
     Attributes:
         model_: Name of the model.
-        sigma_nodes_: Values of sigma that carry its posterior, (c,).
+        sigma_nodes_: Values of sigma that carry its posterior, (c,), with constant normal noise.
         sigma_weights_: Their probabilities, (c,).
+        parts_: The `LatentMixture` that has any other noise, or None.
         sigma_: Posterior mean of sigma.
         weights_: 1 for the model and 0 for the others, (K,).
         priors_: Text of the prior of each parameter.
@@ -52,29 +66,48 @@ class SingleModel(AbstractMixture):
 
     model: str | None = field(default=None, kw_only=False)
     noise_prior: AbstractNoisePrior | PriorName = "weak"
+    chains: int = 4
+    draws: int = 1000
+    warmup: int = 300
+    min_ess: float | None = None
+    max_seconds: float | None = None
     _min_models: ClassVar[int] = 1
 
     def _fit(self, table: Table) -> None:
         k = self._position(table.models)
         alone = table.alone(k)
-        alone = alone.rows(complete_rows(alone))
-        prior = chosen_prior(self.noise_prior, NOISE_PRIORS)
-        unit = alone.in_units_of(self.y_scale_)
+        alone, self.parts_ = alone.rows(complete_rows(alone)), None
         self.model_ = table.models[k]
+        self.weights_ = np.eye(len(table.models))[k]
+        if self.is_routed:
+            self.parts_ = fit_routed(self, self._routed(alone), alone)
+        else:
+            self._fit_sigma(alone)
+
+    def _routed(self, table: Table) -> "LatentMixture":
+        return routed(self, "single", models=table.models)
+
+    def _fit_sigma(self, table: Table) -> None:
+        prior = chosen_prior(self.noise_prior, NOISE_PRIORS)
+        unit = table.in_units_of(self.y_scale_)
         nodes, self.sigma_weights_ = sigma_posterior(
             observed(unit) - unit.f[:, 0], unit.y_err, prior
         )
         self.sigma_nodes_ = nodes * self.y_scale_
         self.sigma_ = float(self.sigma_nodes_ @ self.sigma_weights_)
-        self.weights_ = np.eye(len(table.models))[k]
         self.priors_ = noise_words(prior, self.scale_)
 
     def check_parameters(self) -> None:
         super().check_parameters()
         chosen_prior(self.noise_prior, NOISE_PRIORS)
+        check_noise(self)
+        check_inference(self.inference)
 
     def _check_table(self, table: Table) -> None:
-        complete_rows(table.alone(self._position(table.models)))
+        alone = table.alone(self._position(table.models))
+        complete_rows(alone)
+        if self.is_routed:
+            self._routed(alone)._check_table(alone)
 
     def _position(self, models: tuple[str, ...]) -> int:
         if self.model is None and len(models) == 1:
@@ -99,6 +132,8 @@ class SingleModel(AbstractMixture):
 
     def _predictive(self, table: Table) -> NormalMixture:
         alone = table.alone(table.models.index(self.model_))
+        if self.parts_ is not None:
+            return self.parts_._predictive(alone)
         fixed = alone.f_sd[:, 0] ** 2 + alone.y_err**2
         sd = np.sqrt(self.sigma_nodes_[:, None] ** 2 + fixed)
         mean = np.broadcast_to(alone.f[:, 0], sd.shape)
@@ -109,4 +144,6 @@ class SingleModel(AbstractMixture):
         return np.tile(self.weights_, (1, len(table.f), 1))
 
     def fit_report(self) -> FitReport:
+        if self.parts_ is not None:
+            return self.parts_.fit_report()
         return FitReport(priors=self.priors_, sigma=self.sigma_, y_scale=self.scale_)

@@ -105,7 +105,11 @@ def monte_carlo(
         sigma: Draws from the prior, (s,); give all models the same.
         discrepancy: As in `closed_form`.
     """
-    log = log_likelihood(sigma, residual, error, discrepancy)
+    return averaged(log_likelihood(sigma, residual, error, discrepancy))
+
+
+def averaged(log: Floats) -> Evidence:
+    """The evidence from log likelihoods at draws from the prior, (s,): their mean, in log space."""
     mean = float(_special.logsumexp(log) - np.log(len(log)))
     relative = float(np.std(np.exp(log - mean), ddof=1) / np.sqrt(len(log)))
     return Evidence(mean, relative, "monte carlo")

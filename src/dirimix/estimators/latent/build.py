@@ -1,36 +1,38 @@
 """From options and a table to the parts of a latent mixture: their forms and priors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from dirimix._arguments import check_positive
 from dirimix.errors import InputError
 from dirimix.estimators.fields.choice import make_field
 from dirimix.estimators.fields.gaussian_process import AbstractProcess
 from dirimix.estimators.fields.length_scale import LengthScalePrior, spacing
 from dirimix.estimators.latent.group import Amplitude, FieldGroup
 from dirimix.estimators.latent.noise import NoiseModel
+from dirimix.estimators.latent.noise_kind import NoiseKind, check_noise, check_places
 from dirimix.estimators.latent.posterior import LatentPosterior
 from dirimix.estimators.latent.weights import (
     AbstractWeights,
+    DirichletWeights,
     Ensemble,
     FreeWeights,
     SimplexWeights,
+    UniformWeights,
 )
 from dirimix.laws.noise_prior import AbstractNoisePrior
 from dirimix.table.space import Space, refuse_categories
 from dirimix.table.table import Table
 
-WEIGHTS = ("single", "simplex", "simplex-linear", "simplex-gp", "free", "free-gp")
-NOISE = ("constant", "local")
-TAILS = ("normal", "student")
+WEIGHTS = (
+    *("single", "simplex", "simplex-linear", "simplex-gp", "free", "free-gp"),
+    *("uniform", "dirichlet"),
+)
+COMPLETE = ("single", "uniform", "dirichlet")  # fitted to rows where every model has a value
 DISCREPANCY = ("none", "delta", "contrast")
-_RULES: dict[str, tuple[Callable[[], AbstractWeights], float, Amplitude]] = {
-    # form -> rule, prior sd of the constants, prior of the amplitudes
-    "simplex": (SimplexWeights, 1.5, Amplitude(2, 1.0)),
-    "free": (FreeWeights, 1.0, Amplitude(2, 0.5)),
-}
+_ETA = {"simplex": Amplitude(2, 1.0), "free": Amplitude(2, 0.5)}  # priors of the amplitudes
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Parts:
         noise_sd: Standard deviation of the noise's log variance over the map.
         delta_scale: Prior mean of delta's amplitude, in units of the residuals' scale.
         contrast_scale: That of the signed departures.
+        alpha_scale: Of the half-normal prior of the concentrations of weights='dirichlet'.
     """
 
     weights: str
@@ -57,24 +60,32 @@ class Parts:
     noise_sd: float = 0.6
     delta_scale: float = 1.0
     contrast_scale: float = 0.3
+    alpha_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        known = {
-            "weights": WEIGHTS, "noise": NOISE, "tails": TAILS, "discrepancy": DISCREPANCY,
-        }  # fmt: skip
-        for name, choices in known.items():
+        for name, choices in {"weights": WEIGHTS, "discrepancy": DISCREPANCY}.items():
             if getattr(self, name) not in choices:
                 raise InputError(
                     f"{name} is one of {', '.join(map(repr, choices))}, not {getattr(self, name)!r}"
                 )
-        for name in ("degrees", "noise_sd", "delta_scale", "contrast_scale"):
-            value = getattr(self, name)
-            if not (isinstance(value, int | float) and 0 < value < np.inf):
-                raise InputError(f"{name} must be a positive finite number, not {value!r}")
+        check_noise(self)
+        for name in ("delta_scale", "contrast_scale", "alpha_scale"):
+            check_positive(getattr(self, name), name)
         if self.weights == "single" and self.discrepancy == "contrast":
             raise InputError(
                 "a single model has no contrasts with others; take discrepancy = 'delta'"
             )
+
+    @property
+    def rule(self) -> tuple[AbstractWeights, float] | None:
+        """How fields become weights, and the prior standard deviation of their constants."""
+        known = {
+            "simplex": (SimplexWeights(), 1.5),
+            "free": (FreeWeights(), 1.0),
+            "uniform": (UniformWeights(), 1.0),
+            "dirichlet": (DirichletWeights(self.alpha_scale), 1.0),
+        }
+        return known.get(self.weights.partition("-")[0])
 
     @property
     def local(self) -> bool:
@@ -95,12 +106,13 @@ def check_parts(parts: Parts, models: Sequence[str], space: Space) -> None:
         )
     if parts.weights != "single" and len(models) < 2:
         raise InputError("a mixture needs at least 2 models; take weights='single' for one")
+    check_places(parts, space)
     if parts.local:
         refuse_categories(space, "a Gaussian process")
     if parts.local and not space.coords:
         raise InputError(
-            "weights, noise or a discrepancy that follow the map need coordinates; name at least "
-            "one in coords, or take noise='constant' with global weights"
+            "weights or a discrepancy that follow the map need coordinates; name at least one in "
+            "coords, or take global weights"
         )
 
 
@@ -136,11 +148,11 @@ def make_posterior(
     groups: list[FieldGroup] = []
     rule: AbstractWeights | None = None
     form, _, trend = parts.weights.partition("-")
-    if form in _RULES:
-        make, trend_sd, amplitude = _RULES[form]
-        rule = make()
+    if parts.rule is not None:
+        rule, trend_sd = parts.rule
         kind = "linear" if trend == "linear" else "constant"
         process = _process(x, space, count) if trend == "gp" else None
+        amplitude = _ETA.get(form, 1.0)
         groups.append(FieldGroup("weights", count, x, spread, kind, trend_sd, process, amplitude))
     if parts.discrepancy != "none":
         delta = parts.discrepancy == "delta"
@@ -151,13 +163,21 @@ def make_posterior(
         groups.append(
             FieldGroup(parts.discrepancy, size, x, spread, "none", 1.0, process, prior_of_size)
         )
-    field = None
-    if parts.noise == "local":
-        process = _process(x, space, 1, _broader(x, space))
-        field = FieldGroup("noise", 1, x, spread, "none", 1.0, process, parts.noise_sd)
-    degrees = parts.degrees if parts.tails == "student" else None
-    noise = NoiseModel(prior, Ensemble.of(table.f).spread, field, degrees)
+    noise = make_noise(parts, table, space, prior)
     return LatentPosterior(table, rule, tuple(groups), noise, parts.discrepancy, sigma)
+
+
+def make_noise(
+    kind: NoiseKind, table: Table, space: Space, prior: AbstractNoisePrior
+) -> NoiseModel:
+    """The noise of a kind at a table's rows, in the table's unit."""
+    field = None
+    if kind.noise == "local":
+        x = space.embed(table.x)
+        process = _process(x, space, 1, _broader(x, space))
+        field = FieldGroup("noise", 1, x, space.spread(x), "none", 1.0, process, kind.noise_sd)
+    degrees = kind.degrees if kind.tails == "student" else None
+    return NoiseModel(prior, Ensemble.of(table.f).spread, field, degrees)
 
 
 def _process(

@@ -31,6 +31,7 @@ _FLATTEST = 0.05  # smallest curvature taken from the mode; the priors' own is a
 _ITERATIONS = 300
 _GAIN = 1e-9  # of a step of the search, relative to the value, below which it ends
 _ROUGH_GAIN = 1e-5  # the same where only the mode is wanted
+_EQUAL = 1e-9  # nats by which ratios differ that are rounding errors
 _SETTLED = 1e-3  # nats, of the fields' mode: a last step comes on top
 
 
@@ -168,9 +169,7 @@ def approximate(
         else:
             root = _root_covariance(marginal, found.x)
         latents, ratios = _draw(marginal, found.x, root, draws, seed)
-    smooth, k = array_stats.psislw(-ratios, axis=-1)[:2]
-    weights, k = np.exp(smooth - smooth.max()), float(np.max(k))
-    weights /= weights.sum()
+    weights, k = _smoothed(ratios)
     rng = np.random.default_rng([seed, 2])
     chosen = _resample(weights if k <= MAX_K else np.full(draws, 1 / draws), rng)
     return Approximation(
@@ -184,6 +183,15 @@ def approximate(
         marginal.gradients,
         at_mode,
     )
+
+
+def _smoothed(ratios: np.ndarray) -> tuple[np.ndarray, float]:
+    """Smoothed importance weights, (s,), from log ratios, and their Pareto k."""
+    if np.ptp(ratios) < _EQUAL:  # nothing was approximated
+        return np.full(len(ratios), 1 / len(ratios)), 0.0
+    smooth, k = array_stats.psislw(-ratios, axis=-1)[:2]
+    weights = np.exp(smooth - smooth.max())
+    return weights / weights.sum(), float(np.max(k))
 
 
 def _root_covariance(marginal: Marginal, mode: np.ndarray) -> np.ndarray:

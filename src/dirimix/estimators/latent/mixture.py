@@ -1,38 +1,40 @@
 """Mixtures made of parts: weights, noise and discrepancy in any combination."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaincinv, ndtr
+from scipy.stats import halfnorm
 from sklearn.utils.validation import check_is_fitted
 
-from dirimix.errors import InputError
+from dirimix._arguments import check_whole
 from dirimix.estimators.fit_report import noise_words
 from dirimix.estimators.latent.build import (
+    COMPLETE,
     Parts,
     check_parts,
     make_posterior,
     refuse_gaps,
 )
 from dirimix.estimators.latent.laplace import approximate, as_sample
+from dirimix.estimators.latent.noise_kind import check_inference
 from dirimix.estimators.latent.posterior import factors
-from dirimix.estimators.latent.weights import Ensemble
+from dirimix.estimators.latent.weights import DirichletWeights, Ensemble
+from dirimix.estimators.pooling import pool, thin
 from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
 from dirimix.laws.noise import maximum_likelihood_sigma
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.simplex import simplex_least_squares
-from dirimix.laws.sites import site_normals
 from dirimix.sampling import posterior
 from dirimix.sampling.posterior import Quantity
 from dirimix.table.selection import complete_rows, observed, refuse_answers
 from dirimix.table.table import Table
 
 _KEPT = 1000  # draws that prediction uses
+_LEAST_DRAWS = 25  # of an approximation: Pareto's law is fitted to the largest ratios
 _HEAVY = 1000  # sites times models, from where processes pay
-INFERENCE = ("hmc", "laplace", "mode")
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -47,7 +49,9 @@ class LatentMixture(AbstractSampledMixture):
     Args:
         coords: Names of the q coordinate columns.
         models: Names of the K model columns.
-        weights: 'simplex-gp', 'simplex-linear', 'simplex', 'free-gp', 'free', or 'single'.
+        weights: 'simplex-gp', 'simplex-linear', 'simplex', 'free-gp', 'free', 'single', or those
+            of gBMM: 'dirichlet' (`DirichletMixture`) and 'uniform' (`LinearMixture` without the
+            projection).
         noise: 'constant' or 'local'.
         tails: 'normal' or 'student'.
         discrepancy: 'none', 'delta' (a Gaussian process that is added) or 'contrast' (signed
@@ -58,6 +62,7 @@ class LatentMixture(AbstractSampledMixture):
         noise_sd: Prior standard deviation of the log noise variance over the map.
         delta_scale: Prior mean of the discrepancy's amplitude, in units of `y_scale`.
         contrast_scale: Prior mean of the size of signed departures.
+        alpha_scale: Scale of the half-normal prior of the concentrations of weights='dirichlet'.
         chains: Independent chains.
         draws: Draws kept from each chain; of the approximations, all draws.
         warmup, kernel, trajectory, min_ess, max_seconds: As those of `LocalDirichletMixture`.
@@ -85,12 +90,11 @@ class LatentMixture(AbstractSampledMixture):
     weights: str = "simplex-gp"
     noise: str = "local"
     tails: str = "student"
-    discrepancy: str = "none"
+    discrepancy: str = Parts.discrepancy
     inference: str = "hmc"
-    degrees: float = 4.0
-    noise_sd: float = 0.6
-    delta_scale: float = 1.0
-    contrast_scale: float = 0.3
+    delta_scale: float = Parts.delta_scale
+    contrast_scale: float = Parts.contrast_scale
+    alpha_scale: float = Parts.alpha_scale
     warmup: int = 300
     trajectory: float = 4.0
     _accept: ClassVar[float] = 0.9
@@ -100,10 +104,9 @@ class LatentMixture(AbstractSampledMixture):
 
     def check_parameters(self) -> None:
         super().check_parameters()
-        if self.inference not in INFERENCE:
-            raise InputError(
-                f"inference is one of {', '.join(map(repr, INFERENCE))}, not {self.inference!r}"
-            )
+        check_inference(self.inference)
+        if self.inference != "hmc":
+            check_whole(self.draws, "draws", _LEAST_DRAWS)
         self._parts()
 
     def _check_table(self, table: Table) -> None:
@@ -113,11 +116,11 @@ class LatentMixture(AbstractSampledMixture):
     def _fit(self, table: Table) -> None:
         parts = self._parts()
         check_parts(parts, table.models, self.space_)
-        if parts.weights == "single":
+        if parts.weights in COMPLETE:
             table = table.rows(complete_rows(table))
         unit = table.in_units_of(self.y_scale_)
-        if not parts.weights.startswith("free"):
-            unit = unit.deviations()  # weights of sum one: a common shift is nothing to them
+        if parts.rule is None or parts.rule[0].sum_one:
+            unit = unit.deviations()
         self.model_ = make_posterior(parts, unit, self.space_, self._noise(), _residual_scale(unit))
         if self.inference == "hmc":
             heavy = table.f.size >= _HEAVY
@@ -125,21 +128,11 @@ class LatentMixture(AbstractSampledMixture):
         else:
             draws = self._approximate(table)
         every = {n: flat(draws[f"latent_{n}"]) for n in self.model_.shapes()}
-        count = len(every["log_sigma"])
-        chosen = np.unique(np.linspace(0, count - 1, min(count, _KEPT)).astype(int))
+        chosen = thin(len(every["log_sigma"]), _KEPT)
         self.latents_ = {n: a[chosen] for n, a in every.items()}
 
     def _parts(self) -> Parts:
-        return Parts(
-            self.weights,
-            self.noise,
-            self.tails,
-            self.discrepancy,
-            self.degrees,
-            self.noise_sd,
-            self.delta_scale,
-            self.contrast_scale,
-        )
+        return Parts(*(getattr(self, f.name) for f in fields(Parts)))
 
     def _words(self) -> str:
         return f"weights={self.weights!r}, discrepancy={self.discrepancy!r}"
@@ -170,14 +163,30 @@ class LatentMixture(AbstractSampledMixture):
         for name in {"sigma", "delta_eta"} & own.keys():
             own[name] = own[name] * self.y_scale_
         found = {n: self._labelled(n, v) for n, v in own.items()}
+        if isinstance(model.rule, DirichletWeights):
+            found["alpha"] = Quantity(self._alpha(latents), ("model",), (table.models,))
         if model.rule is not None:
-            u = draws["fields"][..., : model.n_weights]
-            weight = model.rule.weights(u, model.ensemble, np)
-            found["field_weight"] = Quantity(weight, ("point", "model"), (points, table.models))
+            weight = model.rule.weights(draws["fields"][..., : model.n_weights], model.ensemble, np)
+            found |= self._weights(weight, table)
+        if self.noise == "local":
+            found["noise"] = Quantity(draws["noise"] * self.y_scale_, ("point",), (points,))
         if self.discrepancy != "none":
             values = self._departures(draws["fields"])
             found["discrepancy"] = Quantity(values, ("point",), (points,))
         return found
+
+    def _weights(self, weight: np.ndarray, table: Table) -> dict[str, Quantity]:
+        """Draws of the weights at the training sites, (chains, draws, n, K), as they are kept."""
+        if self.weights in COMPLETE:
+            return {"weights": Quantity(weight[..., 0, :], ("model",), (table.models,))}
+        axes = ("point", "model"), (self._points(table), table.models)
+        return {"field_weight": Quantity(weight, *axes)}
+
+    def _alpha(self, latents: Draws) -> np.ndarray:
+        """Draws of the concentrations of global Dirichlet weights, (..., K)."""
+        rule, u = self.model_.rule, latents["weights_trend"][..., 0]
+        assert isinstance(rule, DirichletWeights)
+        return rule.concentrations(u, self._generator("alpha"))
 
     def _labelled(self, name: str, values: np.ndarray) -> Quantity:
         """A hyperparameter with its axes: coordinates of lengths, models of amplitudes."""
@@ -193,9 +202,16 @@ class LatentMixture(AbstractSampledMixture):
         model = self.model_
         return self.y_scale_ * np.sum(model.factors * fields[..., model.n_weights :], axis=-1)
 
+    def _checked(self, draws: Draws, table: Table) -> dict[str, Quantity]:
+        if self.model_.groups:
+            return super()._checked(draws, table)
+        return self._quantities(draws, table)  # the predictions are the model's, in every draw
+
     def _predictions(self, kept: Mapping[str, Quantity], table: Table) -> np.ndarray:
         known = np.where(table.known, table.f, 0.0)
         mixture = known[:, 0]
+        if "weights" in kept:
+            mixture = kept["weights"].values @ known.T
         if "field_weight" in kept:
             mixture = np.einsum("csnk,nk->csn", kept["field_weight"].values, known)
         if "discrepancy" in kept:
@@ -204,11 +220,18 @@ class LatentMixture(AbstractSampledMixture):
         return np.broadcast_to(mixture, (*shape, len(known)))
 
     def _priors(self) -> dict[str, str]:
-        return {n: words for n, words in self.model_.priors().items() if n != "sigma"}
+        # the constants of these are the standard normals that their weights are made of
+        of_normals = {"weights constant"} if self.weights in COMPLETE else set()
+        left_out = {"sigma"} | of_normals
+        return {n: words for n, words in self.model_.priors().items() if n not in left_out}
 
     def _log_priors(self, draws: Draws) -> dict[str, np.ndarray]:
         latents = {n: draws[f"latent_{n}"] for n in self.model_.shapes()}
-        return {n: v for n, v in self.model_.log_priors(latents).items() if n != "sigma"}
+        found = {n: v for n, v in self.model_.log_priors(latents).items() if n != "sigma"}
+        if isinstance(self.model_.rule, DirichletWeights):
+            scale = self.model_.rule.scale
+            found["alpha"] = halfnorm.logpdf(self._alpha(latents), scale=scale).sum(axis=-1)
+        return found
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         if self.model_.rule is None:
@@ -228,24 +251,25 @@ class LatentMixture(AbstractSampledMixture):
         ensemble = Ensemble.of(table.f / self.y_scale_)
         return self.y_scale_ * np.sum(factors(self.discrepancy, ensemble) * fields, axis=-1)
 
-    def _noise_draws(self, table: Table) -> np.ndarray:
-        """Draws of the noise's scale at a table's sites, measurement errors apart, (s, m)."""
+    def noise_draws(self, table: Table) -> tuple[np.ndarray, np.ndarray | None]:
+        """Draws of the noise at a table's sites, its scale (s, m) and precisions as `pool` takes.
+
+        The table is in the scale of the fit; measurement errors are apart.
+        """
+        scale = self._noise_scale(table)
+        tails = self.model_.noise.precisions(table.site_keys, len(scale), self.random_state)
+        return scale, tails
+
+    def _noise_scale(self, table: Table) -> np.ndarray:
         spread, x = Ensemble.of(table.f / self.y_scale_).spread, self.space_.embed(table.x)
         noise = self.model_.noise
         return self.y_scale_ * noise.sigma_at(self.latents_, x, spread, self.random_state)
 
     def _predictive(self, table: Table) -> NormalMixture:
         refuse_gaps(table, self.weights)
-        f = np.where(table.known, table.f, 0.0)
-        weights = self._weight_draws(table)
-        mean = np.sum(weights * f, axis=-1) + self._discrepancy_draws(table)
-        correction = np.sum(np.abs(weights) * table.f_sd, axis=-1)
-        scale = np.sqrt(self._noise_draws(table) ** 2 + table.y_err**2)
-        if self.tails == "student":
-            # the scale mixture of normals that Student's t is, a precision for draw and site
-            uniform = _uniform(table, len(scale), self.random_state)
-            scale = scale / np.sqrt(gammaincinv(self.degrees / 2, uniform) / (self.degrees / 2))
-        return NormalMixture.of_draws(mean, np.hypot(scale, correction))
+        mixed = pool(table, self._weight_draws(table), *self.noise_draws(table))
+        shift = np.broadcast_to(self._discrepancy_draws(table), mixed.loc.shape)
+        return replace(mixed, loc=mixed.loc + shift)
 
     def predict_parts(self, X: pd.DataFrame) -> pd.DataFrame:
         """What predictions are made of, one row a site, the index of X.
@@ -264,17 +288,12 @@ class LatentMixture(AbstractSampledMixture):
         draws: dict[str, Any] = {
             "mixture": np.sum(self._weight_draws(table) * f, axis=-1),
             "discrepancy": self._discrepancy_draws(table),
-            "noise": self._noise_draws(table),
+            "noise": self._noise_scale(table),
         }
         columns = {}
         for name, values in draws.items():
             columns |= {name: values.mean(axis=0), f"{name}_sd": values.std(axis=0)}
         return pd.DataFrame(columns, getattr(X, "index", None))
-
-
-def _uniform(table: Table, count: int, seed: int) -> np.ndarray:
-    """Uniform numbers that belong to the sites, (count, m)."""
-    return ndtr(site_normals(table.site_keys, count, seed, "tails"))
 
 
 def _residual_scale(table: Table) -> float:

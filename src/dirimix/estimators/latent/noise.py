@@ -1,17 +1,21 @@
 """The noise of a mixture: one level or one that follows the map, normal or heavy-tailed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.special import gammaln
+from scipy.special import gammaincinv, gammaln, ndtr
 from scipy.stats import norm
 
+from dirimix._arrays import Floats, Indices
 from dirimix.estimators.fields.field import Params
 from dirimix.estimators.latent.group import FieldGroup
 from dirimix.laws.noise_prior import AbstractNoisePrior
+from dirimix.laws.sites import site_normals
 
 _AGREEMENT = 0.03  # spread of the models, in units of its mean, that counts as none
 SLOPE_SD = 0.5  # of the log variance in the log of the models' spread
@@ -73,7 +77,29 @@ class NoiseModel:
             log_variance += self.field.at(p, x_new, seed)[..., 0]
         return np.exp(0.5 * log_variance)
 
-    def log_likelihood(self, residual: Array, variance: Array, xp: Any = jnp) -> Any:
+    def precisions(self, sites: Sequence[bytes], count: int, seed: int) -> Floats | None:
+        """Draws of the precision, at each site, (s, m), of the normal laws that the noise mixes.
+
+        Student's t is a mixture of normals over a gamma precision; None where the noise is normal.
+        """
+        if self.degrees is None:
+            return None
+        uniform = ndtr(site_normals(sites, count, seed, "tails"))
+        return gammaincinv(self.degrees / 2, uniform) / (self.degrees / 2)
+
+    def prior_scales(self, rows: Indices, count: int, rng: np.random.Generator) -> Floats:
+        """Draws from the prior of sigma exp(h / 2) at some training sites, (count, r)."""
+        log_scale = np.tile(np.log(self.prior.sample(rng, count))[:, None], (1, len(rows)))
+        if self.field is not None:
+            slope = SLOPE_SD * rng.standard_normal(count)
+            log_scale += 0.5 * slope[:, None] * self.covariate(self.spread)[rows]
+            with jax.enable_x64(True):
+                unit = np.asarray(self.field.covariance({}))[np.ix_(rows, rows)]
+            normals = rng.multivariate_normal(np.zeros(len(rows)), unit, count, method="eigh")
+            log_scale += 0.5 * float(self.field.eta({}, np)[0]) * normals
+        return np.exp(log_scale)
+
+    def log_likelihood(self, residual: Any, variance: Any, xp: Any = jnp) -> Any:
         """Log density of each residual."""
         square = residual**2 / variance
         if self.degrees is None:
@@ -107,8 +133,19 @@ class NoiseModel:
 
     def priors(self) -> dict[str, str]:
         """Every prior in words."""
-        tails = "normal" if self.degrees is None else f"Student's t, {self.degrees:g} degrees"
-        found = {"sigma": str(self.prior), "noise": tails}
+        return {"sigma": str(self.prior), "noise": self._tail_words} | self._field_priors()
+
+    def departures(self) -> dict[str, str]:
+        """Of what constant normal noise does not have."""
+        tails = {} if self.degrees is None else {"noise": self._tail_words}
+        return tails | self._field_priors()
+
+    @property
+    def _tail_words(self) -> str:
+        return "normal" if self.degrees is None else f"Student's t, {self.degrees:g} degrees"
+
+    def _field_priors(self) -> dict[str, str]:
+        found: dict[str, str] = {}
         if self.field is not None:
             found["noise slope"] = (
                 f"Normal(0, {SLOPE_SD:g}^2), of the log variance in the log spread of the models"

@@ -201,6 +201,7 @@ class LatentPosterior:
             **{f"latent_{n}": p[n] for n in self.shapes()},
             "hyper": jnp.concatenate(hyper),
             "fields": self.fields(p),
+            "noise": jnp.sqrt(self.noise.variance(p, np.zeros(len(self.table.x)))),
             "log_likelihood": self.site_log_likelihood(p),
         }
 

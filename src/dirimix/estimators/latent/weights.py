@@ -7,7 +7,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.stats import norm
 from jaxtyping import Array, Float
+from scipy.special import ndtr
+
+from dirimix._arrays import Floats
+from dirimix.laws.half_normal_dirichlet import HalfNormalDirichlet
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class AbstractWeights(ABC):
     """How the fields of a site, (K,), become its weights."""
 
     words: str
+    sum_one = True  # so that a value added to all models and observations is nothing to them
 
     @abstractmethod
     def weights(self, u: Any, ensemble: Ensemble, xp: Any = jnp) -> Any:
@@ -81,6 +87,7 @@ class FreeWeights(AbstractWeights):
     """w = 1 / K + u, of either sign and any sum; equal shares stand in for models not known."""
 
     words = "1 / K and the fields, of either sign and any sum"
+    sum_one = False
 
     def weights(self, u: Any, ensemble: Ensemble, xp: Any = jnp) -> Any:
         known = ensemble.known
@@ -91,3 +98,58 @@ class FreeWeights(AbstractWeights):
     def slope(self, u: Float[Array, "n K"], ensemble: Ensemble) -> Float[Array, "n K"]:
         del u  # the mixture is linear in the fields
         return jnp.asarray(np.where(ensemble.known, ensemble.f, ensemble.average[:, None]))
+
+
+class UniformWeights(AbstractWeights):
+    """w_k = Phi(u_k), for standard normal u independent and uniform on (0, 1): gBMM+L."""
+
+    words = "Uniform(0, 1), independent"
+    sum_one = False
+
+    def weights(self, u: Any, ensemble: Ensemble, xp: Any = jnp) -> Any:
+        w = norm.cdf(u) if xp is jnp else ndtr(u)
+        own = xp.where(ensemble.known, w, 0.0)
+        part = own.sum(axis=-1, keepdims=True)
+        return own * (w.sum(axis=-1, keepdims=True) / part)
+
+    def slope(self, u: Float[Array, "n K"], ensemble: Ensemble) -> Float[Array, "n K"]:
+        return _slope(self, u, ensemble)
+
+
+@dataclass(frozen=True)
+class DirichletWeights(AbstractWeights):
+    """w ~ Dirichlet(alpha), alpha_k ~ HalfNormal(scale), of standard normal u: gBMM+D.
+
+    Attributes:
+        scale: Of the half-normal prior, the same for all alpha, which are integrated out.
+    """
+
+    scale: float = 1.0
+
+    @property
+    def words(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return f"Dirichlet(alpha), alpha_k ~ HalfNormal({self.scale:g})"
+
+    @property
+    def _law(self) -> HalfNormalDirichlet:
+        return HalfNormalDirichlet(self.scale)
+
+    def weights(self, u: Any, ensemble: Ensemble, xp: Any = jnp) -> Any:
+        if xp is np:
+            with jax.enable_x64(True):
+                return np.asarray(self.weights(jnp.asarray(u), ensemble))
+        return jax.nn.softmax(jnp.where(ensemble.known, self._law.log_g(u), -jnp.inf), axis=-1)
+
+    def slope(self, u: Float[Array, "n K"], ensemble: Ensemble) -> Float[Array, "n K"]:
+        return _slope(self, u, ensemble)
+
+    def concentrations(self, u: Floats, rng: np.random.Generator) -> Floats:
+        """Draws of alpha, (..., K), given the latents of the weights."""
+        with jax.enable_x64(True):
+            log_g = np.asarray(self._law.log_g(jnp.asarray(u)))
+        return self._law.concentrations(log_g, rng)
+
+
+def _slope(rule: AbstractWeights, u: Array, ensemble: Ensemble) -> Array:
+    """Of a rule whose sites do not see each other's fields, by differentiation."""
+    return jax.grad(lambda v: jnp.sum(rule.mixture(v, ensemble)))(u)

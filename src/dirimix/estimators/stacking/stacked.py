@@ -10,6 +10,7 @@ import numpy as np
 from dirimix.errors import ChoiceNote, InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport
+from dirimix.estimators.latent.noise_kind import check_inference
 from dirimix.estimators.stacking.choice import STACK, Scored
 from dirimix.estimators.stacking.regions import regions
 from dirimix.laws.normal_mixture import NormalMixture
@@ -74,8 +75,7 @@ class StackedMixture(AbstractMixture):
         super().check_parameters()
         if self.choose not in ("stack", "best"):
             raise InputError(f"choose is 'stack' or 'best', not {self.choose!r}")
-        if self.inference not in ("hmc", "laplace", "mode"):
-            raise InputError(f"inference is 'hmc', 'laplace' or 'mode', not {self.inference!r}")
+        check_inference(self.inference)
         if self.regions not in (2, 4, 8, 16, _MOST):
             raise InputError(f"regions is 2, 4, 8, 16 or {_MOST}, not {self.regions!r}")
         for name in self.candidates or ():
@@ -86,8 +86,7 @@ class StackedMixture(AbstractMixture):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the fits will say it
             for member in self._build("mode").values():
-                self._lend(member)
-                member._check_table(_own(member, table))
+                member.borrow(self)._check_table(_own(member, table))
 
     def _fit(self, table: Table) -> None:
         region, cluster = self._scored_parts(table)
@@ -104,7 +103,7 @@ class StackedMixture(AbstractMixture):
         final = self._build(self.inference)
         self.members_ = {name: final[name] for name in self.weights_}
         for member in self.members_.values():
-            self._lend(member)
+            member.borrow(self)
             member.progress = self.progress
             member._fit(_own(member, table))
             member.progress = None
@@ -165,17 +164,10 @@ class StackedMixture(AbstractMixture):
             here = np.flatnonzero(region == number)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of fits that only score
-                self._lend(member)
-                member._fit(_own(member, table.rows(np.flatnonzero(region != number))))
+                member.borrow(self)._fit(_own(member, table.rows(np.flatnonzero(region != number))))
                 law = member._predictive(_own(member, table.rows(here)))
             found[here] = law.logpdf(observed(table)[here])
         return found
-
-    def _lend(self, member: AbstractMixture) -> None:
-        """Give a member what this estimator noted of the training table."""
-        member.check_parameters()
-        for name in ("kinds_", "levels_", "space_", "reach_", "transform_", "scale_", "y_scale_"):
-            setattr(member, name, getattr(self, name))
 
     def _predictive(self, table: Table) -> NormalMixture:
         laws = [m._predictive(_own(m, table)) for m in self.members_.values()]

@@ -1,0 +1,131 @@
+"""What kind of noise a method has, by four options that all Bayesian methods share."""
+
+# pyright: strict, reportMissingTypeStubs=false
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from dirimix._arguments import check_positive
+from dirimix.errors import InputError, did_you_mean
+from dirimix.table.space import Space
+
+NOISE = ("constant", "local")
+TAILS = ("normal", "student")
+INFERENCE = ("hmc", "laplace", "mode")
+
+
+class NoiseKind(Protocol):
+    """What has the options of `NoiseOptions`."""
+
+    @property
+    def noise(self) -> str:
+        """'constant' or 'local'."""
+        ...
+
+    @property
+    def tails(self) -> str:
+        """'normal' or 'student'."""
+        ...
+
+    @property
+    def degrees(self) -> float:
+        """Degrees of freedom of Student's t."""
+        ...
+
+    @property
+    def noise_sd(self) -> float:
+        """Standard deviation of the log noise variance over the map."""
+        ...
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class NoiseOptions:
+    """The options, for a data class of an estimator to inherit.
+
+    Attributes:
+        noise: 'constant', one level everywhere, or 'local': the log variance of the noise is a
+            Gaussian process over the map, and follows the models' spread.
+        tails: 'normal', or 'student': Student's t, so that few rows do not set the noise of all.
+        degrees: Its degrees of freedom.
+        noise_sd: Prior standard deviation of the log variance of local noise.
+    """
+
+    noise: str = "constant"
+    tails: str = "normal"
+    degrees: float = 4.0
+    noise_sd: float = 0.6
+
+
+def check_noise(kind: NoiseKind) -> None:
+    """Refuse options that no table could serve.
+
+    Raises:
+        InputError: If one is none of those known, or no positive number.
+    """
+    for name, choices in {"noise": NOISE, "tails": TAILS}.items():
+        given = getattr(kind, name)
+        if given not in choices:
+            raise InputError(
+                f"{name} is one of {', '.join(map(repr, choices))}, not {given!r}"
+                f"{did_you_mean(str(given), choices)}"
+            )
+    for name in ("degrees", "noise_sd"):
+        check_positive(getattr(kind, name), name)
+
+
+def check_places(kind: NoiseKind, space: Space) -> None:
+    """Refuse noise that follows the map where there is no map.
+
+    Raises:
+        InputError: If the coordinates have no distances, or there are none.
+    """
+    if kind.noise != "local":
+        return
+    for name in space.categories:
+        raise InputError(
+            f"noise='local' needs distances, and the coordinate {name!r} holds labels; leave it "
+            "out of coords, or take noise='constant'"
+        )
+    if not space.coords:
+        raise InputError(
+            "noise='local' follows the map and needs coordinates; name at least one in coords, or "
+            "take noise='constant'"
+        )
+
+
+def is_plain(kind: NoiseKind) -> bool:
+    """Whether the noise has one level and is normal."""
+    return kind.noise == "constant" and kind.tails == "normal"
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class RoutedOptions(NoiseOptions):
+    """The options of a method that may be fitted as a `LatentMixture`.
+
+    Attributes:
+        inference: 'hmc', exact; 'laplace' or 'mode', approximations of `LatentMixture`.
+    """
+
+    inference: str = "hmc"
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether it is: constant normal noise, sampled, has quicker ways."""
+        return not is_plain(self) or self.inference != "hmc"
+
+    @property
+    def uses_places(self) -> bool:
+        """Whether predictions depend on the coordinates."""
+        return self.noise == "local"
+
+
+def check_inference(inference: str) -> None:
+    """Refuse an unknown kind of inference.
+
+    Raises:
+        InputError: If it is none of those known.
+    """
+    if inference not in INFERENCE:
+        raise InputError(
+            f"inference is one of {', '.join(map(repr, INFERENCE))}, not {inference!r}"
+        )
