@@ -5,7 +5,8 @@ BIN := .venv/bin
 install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/python -e '.[$(1)]'; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(1)]'; fi
 
-.PHONY: demo docs test lint test-fits test-rest paper verify bench fresh clean
+.PHONY: demo docs test lint test-fits test-rest test-oldest paper verify bench release scan coverage \
+	fresh clean
 
 .venv.ok: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirimix needs Python >= 3.11")'
@@ -64,8 +65,35 @@ bench: .venv.ok
 	$(call install,bench)
 	$(BIN)/python benchmarks/run.py
 
+# the quick tests with the oldest versions that pyproject.toml allows, in an environment of its own
+OLDEST := sed -n '/^dependencies/,/^]/s/^ *"\([a-z0-9-]*\).*>=\(.*\)",/\1==\2/p' pyproject.toml
+test-oldest:
+	$(PYTHON) -m venv .venv-oldest
+	$(OLDEST) > .venv-oldest/oldest.txt
+	.venv-oldest/bin/pip install --quiet -c .venv-oldest/oldest.txt -e '.[test]'
+	.venv-oldest/bin/pytest -m 'not slow' tests/table tests/laws tests/likelihood tests/sampling \
+	tests/study
+
+coverage: .venv.ok
+	$(BIN)/pytest -m 'not slow' --cov=dirimix --cov-branch --cov-report=term-missing:skip-covered
+
+# wheel and sources, all dependencies with their sha256, and a bill of materials
+release: .venv.ok
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build pip-tools cyclonedx-bom
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --output-file dist/requirements.txt \
+	pyproject.toml
+	$(BIN)/cyclonedx-py requirements dist/requirements.txt --output-file dist/sbom.json
+
+# the dependencies' known faults
+scan:
+	$(PYTHON) -m venv .venv-scan
+	.venv-scan/bin/pip install --quiet --disable-pip-version-check pip-audit .
+	.venv-scan/bin/pip-audit --progress-spinner off --skip-editable
+
 fresh:
 	find src -name "*.nb?" -delete
 
 clean: fresh
-	rm -rf .venv .venv.ok dist build
+	rm -rf .venv .venv-oldest .venv-scan .venv.ok dist build

@@ -1,8 +1,9 @@
 """Predictions at many sites: sites a second and the largest memory, by method and number of sites.
 
-Every row is a process of its own. Its estimator has draws of the prior in place of a posterior, as
-many as a fit of default options keeps, so that nothing is sampled and prediction costs what it
-costs after a fit: `.venv/bin/python benchmarks/scale.py --out FILE`.
+Rates are per second of processor time, of one core. Every row is a process of its own. Its
+estimator has draws of the prior in place of a posterior, as many as a fit of default options keeps,
+so that nothing is sampled and prediction costs what it costs after a fit:
+`.venv/bin/python benchmarks/scale.py --out FILE`.
 """
 
 import argparse
@@ -75,9 +76,9 @@ def one(method: str, m: int) -> str:
         ("quantiles", lambda: mixture.predict_quantiles(frame, levels)),
         ("weights", lambda: mixture.predict_weights(frame)),
     ):
-        begun = time.perf_counter()
+        begun = time.process_time()
         ask()
-        seconds[what] = time.perf_counter() - begun
+        seconds[what] = time.process_time() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rates = ",".join(f"{m / s:.0f}" for s in seconds.values())
     return f"{method},{m},{len(MODELS)},{rates},{peak:.0f}"

@@ -164,6 +164,7 @@ def killed(kind: str, folder: Path, rng: random.Random, longest: float) -> str:
         return killed_at_a_rename(kind, folder, rng)
     if kind == "run in processes" and rng.random() < 0.5:
         return worker_killed(kind, folder, rng, longest)
+    before = halves(folder)  # of one that was killed, which the next that gets so far clears away
     process = start(command(kind, folder, folder / "out"), folder)
     number = rng.choice(SIGNALS)
     try:
@@ -179,9 +180,13 @@ def killed(kind: str, folder: Path, rng: random.Random, longest: float) -> str:
     # before Python has set up its handlers a signal ends it by itself
     check(process.returncode in (expected, -number), f"{kind}: code {process.returncode}, {said}")
     if kind == "fit" and number != signal.SIGKILL:
-        parts = [p for p in folder.glob(".*.part/*") if p.name not in ("draws", ".dirimix")]
-        check(not parts, f"{kind}: {parts} are left after {number.name}")
+        check(halves(folder) <= before, f"{kind}: {halves(folder)} are left after {number.name}")
     return number.name
+
+
+def halves(folder: Path) -> set[Path]:
+    """What is half written of fits, but for the draws that are kept."""
+    return {p for p in folder.glob(".*.part/*") if p.name not in ("draws", ".dirimix")}
 
 
 def killed_at_a_rename(kind: str, folder: Path, rng: random.Random) -> str:
