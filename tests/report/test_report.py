@@ -6,6 +6,7 @@ import pytest
 from dirimix.cli.main import main
 from dirimix.report.numbers import quantity
 from dirimix.report.sections import compared
+from dirimix.study.folder import MARK
 from outline import Outline
 from stand_ins import STUDY, register, write_study
 
@@ -106,3 +107,13 @@ def test_a_run_ends_with_the_page_unless_told_otherwise(tmp_path, capsys):
     assert main([*run, "--resume"]) == 0
     assert f"report: {out / 'report.html'}" in capsys.readouterr().out
     assert "equal" in (out / "report.html").read_text()
+
+
+def test_a_folder_of_an_older_version_is_refused_in_words(reported, tmp_path, capsys):
+    for name in (MARK, "manifest.json", "scores.json"):
+        (tmp_path / name).write_text((reported / name).read_text())
+    numbers = json.loads((tmp_path / "scores.json").read_text())
+    del numbers["regions"]
+    (tmp_path / "scores.json").write_text(json.dumps(numbers))
+    assert main(["report", str(tmp_path)]) == 2
+    assert "has no 'regions': an older version wrote it" in capsys.readouterr().err

@@ -15,6 +15,8 @@ from dirimix.report.look import ColumnLabels
 from dirimix.study.folder import MANIFEST_FILE, SCORES_FILE, kind_of, posterior_file, read_json
 from dirimix.table.coordinates import CATEGORY, DATE
 
+_NEEDED = ("coverage_by_size", "ranking", "differences", "regions")
+
 
 @dataclass(frozen=True)
 class Output:
@@ -87,10 +89,17 @@ def read_output(folder: Path) -> Output:
     """Read a finished output folder.
 
     Raises:
-        InputError: If the folder is no finished output of `run` or `fit`.
+        InputError: If the folder is no finished output of `run` or `fit`, or an older version's.
     """
     if kind_of(folder) is None:
         raise InputError(f"{str(folder)!r} is no output folder of run or fit; make one with run")
     if not (folder / MANIFEST_FILE).is_file():
         raise InputError(f"the run in {str(folder)!r} is not finished; finish it with run --resume")
-    return Output(folder, read_json(folder / SCORES_FILE), read_json(folder / MANIFEST_FILE))
+    numbers = read_json(folder / SCORES_FILE)
+    lacking = [name for name in _NEEDED if name not in numbers]
+    if lacking:
+        raise InputError(
+            f"{SCORES_FILE} in {str(folder)!r} has no {lacking[0]!r}: an older version wrote it; "
+            "run the command again"
+        )
+    return Output(folder, numbers, read_json(folder / MANIFEST_FILE))
