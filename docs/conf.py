@@ -24,7 +24,9 @@ html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
-html_show_search_summary = False  # a browser reads no other page for a page that is opened as a file
+html_show_search_summary = (
+    False  # a browser reads no other page for a page that is opened as a file
+)
 
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 4
