@@ -124,6 +124,17 @@ def finish(argv: list[str], folder: Path, **more: object) -> tuple[int, str]:
     return process.returncode, said
 
 
+def is_worker(pid: int) -> bool:
+    """Whether a process is not the one that only counts the semaphores of the others.
+
+    Where that is killed, joblib's next one complains in words of its own.
+    """
+    try:
+        return b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def session(number: int) -> list[int]:
     """Processes of a session."""
     found = []
@@ -208,12 +219,10 @@ def worker_killed(kind: str, folder: Path, rng: random.Random, longest: float) -
     try:
         process.wait(rng.uniform(0.3, 1.0) * longest)
     except subprocess.TimeoutExpired:
-        others = [pid for pid in session(process.pid) if pid != process.pid]
+        others = [pid for pid in session(process.pid) if pid != process.pid and is_worker(pid)]
         if others:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(rng.choice(others), signal.SIGKILL)
-    else:
-        others = []
     _, said = process.communicate(timeout=PATIENCE)
     check("Traceback" not in said, f"{kind}, a worker killed: {said}")
     check(not survivors(process.pid), f"{kind}: processes outlive a worker")

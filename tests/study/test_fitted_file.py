@@ -101,6 +101,15 @@ def test_what_is_read_predicts_the_same_numbers(name, tmp_path):
     assert_alike(fitted, saved(fitted, tmp_path))
 
 
+@pytest.mark.filterwarnings("ignore::dirimix.errors.ChoiceNote")
+@pytest.mark.parametrize("name", ["stacked", "auto"])
+def test_what_is_read_of_a_mixture_of_methods_predicts_the_same_numbers(name, tmp_path):
+    candidates = ["equal", "simplex-ls", "ridge-stacking"]
+    fitted = fit(name, regions=2, candidates=candidates)
+    assert set(candidates) < set(fitted.the_mixture().fit_report().candidates["candidate"])
+    assert_alike(fitted, saved(fitted, tmp_path))
+
+
 @UNCONVERGED
 @pytest.mark.slow
 @OVERLAPPING
