@@ -16,6 +16,7 @@ from itertools import count
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from dirimix.sampling.target import Chain, Chunk, Settings, Tuning
 
@@ -156,9 +157,9 @@ def _arrays(chains: Sequence[Chain]) -> list[np.ndarray]:
     return [np.asarray(a) for chain in chains for a in (chain.position, chain.key, *chain.search)]
 
 
-def _checksum(arrays: Sequence[np.ndarray]) -> str:
+def _checksum(arrays: Sequence[ArrayLike]) -> str:
     found = hashlib.sha256()
-    for array in arrays:
+    for array in map(np.asarray, arrays):
         found.update(f"{array.dtype} {array.shape} ".encode())
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
