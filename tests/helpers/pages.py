@@ -208,8 +208,9 @@ def missing_names(text: str, made: Collection[str]) -> list[str]:
     dotted = re.findall(r"(?<![\w./-])dirimix(?:\.[A-Za-z]\w*)+", text)
     paths = re.findall(r"(?<![\w./-])src/dirimix/[\w./-]*\w", text)
     places = re.findall(r"`([\w/]+\.py)(?::([\w.]+))?`", text)
+    modules = {file.removeprefix("src/").removesuffix(".py").replace("/", ".") for file in made}
     return [
-        *(name for name in dict.fromkeys(dotted) if not _is_there(name)),
+        *(n for n in dict.fromkeys(dotted) if n not in modules and not _is_there(n)),
         *(path for path in dict.fromkeys(paths) if path not in made and not (ROOT / path).exists()),
         *(
             f"{path}:{name}".rstrip(":")
