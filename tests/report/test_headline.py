@@ -113,6 +113,8 @@ def test_convergence_is_said_first_with_the_worst_of_each_check():
     assert "R-hat 1.004, least effective sample size 700" in good.lines[0]
     methods = [{"method": "lbmm-gpd", "converged": False}]
     failed = [sampled[0] | {"converged": False}]
+    alone = study(sampling=sampled, convergence=[dict.fromkeys(worst[0], None)])
+    assert not any("R-hat" in line for line in convergence(alone).lines)  # of one chain
     bad = convergence(study(methods=methods, sampling=failed, convergence=worst))
     assert (bad.state, bad.verdict, bad.value) == ("bad", "not converged", "0 of 1 samplings")
     assert "lbmm-gpd" in bad.lines

@@ -95,10 +95,14 @@ def convergence(numbers: Row) -> Tile:
         return Tile("Converged?", GOOD, "nothing to converge", "no sampling",
                     ("All methods are solved without random draws.",))  # fmt: skip
     worst, lines = numbers["convergence"], list[str]()
-    if worst:
-        rhat = max(row["rhat"] for row in worst)
-        size = min(min(row["ess_bulk"], row["ess_tail"]) for row in worst)
-        lines.append(f"largest R-hat {number(rhat)}, least effective sample size {number(size, 0)}")
+    # one chain, or a quantity that is the same in every draw, has no R-hat
+    rhats = [row["rhat"] for row in worst if row["rhat"] is not None]
+    sizes = [row[n] for row in worst for n in ("ess_bulk", "ess_tail") if row[n] is not None]
+    if rhats and sizes:
+        lines.append(
+            f"largest R-hat {number(max(rhats))}, least effective sample size "
+            f"{number(min(sizes), 0)}"
+        )
     divergent = sum(row["divergences"] or 0 for row in sampled)
     lines.append(f"{divergent} divergent transition{'' if divergent == 1 else 's'}")
     high = sum(row["high_k"] or 0 for row in numbers["loo"])
