@@ -16,7 +16,6 @@ from stand_ins import COLUMNS, train_frame
 
 pytestmark = pytest.mark.slow
 RUN = "import sys; from dirimix.cli.main import main; sys.exit(main(sys.argv[1:]))"
-FEW = 'field="linear", chains=2, draws=40, warmup=40, min_ess=0, random_state=1'
 
 
 def built(folder: Path) -> Path:
@@ -122,46 +121,3 @@ def test_one_core_the_c_locale_and_accents_change_no_number(site, tmp_path):
         assert done.returncode == 0, done.stderr
         found.append(pd.read_parquet(folder / "p.parquet"))
     pd.testing.assert_frame_equal(*found, check_exact=True)
-
-
-SCRIPTS = {
-    "without a main guard": f"""
-mixture = dirimix.LocalDirichletMixture(["x", "z"], ["a", "b", "c"], {FEW})
-print(mixture.fit(table, table["y"]).predict(table).sum().hex())
-""",
-    "in joblib": f"""
-from joblib import Parallel, delayed
-def fit(seed):
-    mixture = dirimix.LocalDirichletMixture(["x", "z"], ["a", "b", "c"], {FEW})
-    return mixture.fit(table, table["y"]).predict(table).sum().hex()
-if __name__ == "__main__":
-    print(*set(Parallel(n_jobs=2)(delayed(fit)(s) for s in range(2))))
-""",
-    "in threads": f"""
-from concurrent.futures import ThreadPoolExecutor
-def fit(seed):
-    mixture = dirimix.LocalDirichletMixture(["x", "z"], ["a", "b", "c"], {FEW})
-    return mixture.fit(table, table["y"]).predict(table).sum().hex()
-with ThreadPoolExecutor(2) as threads:
-    print(*set(threads.map(fit, range(2))))
-""",
-}
-HEAD = """
-import warnings
-import pandas as pd
-import dirimix
-warnings.simplefilter("ignore")
-table = pd.read_csv("t.csv")
-"""
-
-
-def test_scripts_need_nothing_special(site, tmp_path):
-    train_frame().to_csv(tmp_path / "t.csv", index=False)
-    found = {}
-    for name, text in SCRIPTS.items():
-        (tmp_path / "script.py").write_text(HEAD + text)
-        done = python(site, tmp_path, "script.py")
-        assert done.returncode == 0, f"{name}: {done.stderr}"
-        found[name] = done.stdout
-    assert len(set(found.values())) == 1, found
-    assert len(found["in joblib"].split()) == 1
