@@ -16,6 +16,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -87,7 +88,7 @@ def _between(rng: np.random.Generator, low: int, high: int) -> int:
     return round(low * (high / low) ** rng.random())
 
 
-def measure(seed: int, field: str, **options) -> dict[str, object]:
+def measure(seed: int, field: str, **options) -> dict[str, Any]:
     """One fit, with default options but for those given."""
     from dirimix import LocalDirichletMixture
 

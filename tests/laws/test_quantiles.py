@@ -38,7 +38,7 @@ def test_quantiles_are_where_the_distribution_is(c, seed, of_sites):
             def above(t, law=(weight, loc, scale), sign=sign, p=p):
                 return law[0] @ ndtr(sign * (t - law[1]) / law[2]) - p
 
-            exact = brentq(above, -60 * unit, 60 * unit, xtol=1e-14 * unit, rtol=1e-14)
+            exact = brentq(above, -60 * unit, 60 * unit, xtol=1e-14 * unit, rtol=np.float64(1e-14))
             assert own == pytest.approx(exact, abs=1e-9 * law.std()[i])
 
 
@@ -73,11 +73,12 @@ def test_which_loop_is_taken_depends_on_components_and_level(monkeypatch):
             return own(*parts)
 
         monkeypatch.setattr(evaluate, name, note)
-    list(evaluate.evaluators(*[np.ones((1500, 2))] * 3, (0.5, 0.9)))
+    many, few = np.ones((1500, 2)), np.ones((15, 2))
+    list(evaluate.evaluators(many, many, many, (0.5, 0.9)))
     assert taken == ["_plain", "_in_pieces"]
     taken.clear()
-    list(evaluate.evaluators(*[np.ones((1500, 2))] * 3, (1e-5,)))
-    list(evaluate.evaluators(*[np.ones((15, 2))] * 3, (0.5,)))
+    list(evaluate.evaluators(many, many, many, (1e-5,)))
+    list(evaluate.evaluators(few, few, few, (0.5,)))
     assert taken == ["_plain", "_plain"]
 
 

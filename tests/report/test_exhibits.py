@@ -199,6 +199,7 @@ def test_dirichlet_densities_are_scipys_and_mix_above_one(output):
 def test_a_table_is_written_as_a_table(out, output):
     lines = (out / "figures/table-1.md").read_text().splitlines()
     shown = made(output, "rms").shown
+    assert shown is not None
     assert len(lines) == 2 + len(shown)
     assert [cell.strip() for cell in lines[2].strip("|").split("|")] == [*map(str, shown.iloc[0])]
 

@@ -43,7 +43,8 @@ def moved(target: Target) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     move = make_move(target, target.log_density)
 
     def once(key, q):
-        state, _, steps = move(key, HMCState(q, target.log_density(q), q), tuning)
+        begin = HMCState(q, target.log_density(q), q)  # pyright: ignore[reportArgumentType]
+        state, _, steps = move(key, begin, tuning)
         return state.position, steps
 
     with jax.enable_x64(True):
