@@ -65,6 +65,18 @@ class MoveInfo(NamedTuple):
     energy: Any
 
 
+class _Tries(NamedTuple):
+    """Trajectories of one move: the first, a finer one, and the first from where that one ended.
+
+    `count` says how many there were, `end` where the last but the third ended, `falls` (3,) how the
+    energy fell along each.
+    """
+
+    count: Any
+    end: Place
+    falls: Any
+
+
 def make_move(target: Target, density: Callable) -> Callable:
     """A function of a random key, a state and the tuning that moves the chain once.
 
@@ -89,17 +101,28 @@ def make_move(target: Target, density: Callable) -> Callable:
             found = energy(begin) - energy(end)
             return jnp.where(jnp.isnan(found), -jnp.inf, found)
 
-        def once_more() -> tuple[Place, Array, Array]:
-            end = travel(start, size / FINER, FINER * steps)
-            found, back = fall(start, end), fall(end, travel(end, size, steps))
-            accepted = jnp.log(jax.random.uniform(keys[4])) < _second_rate(found, rate, back)
-            return _either(accepted, end, start), found, (2 + FINER) * steps
+        def goes_on(at: _Tries) -> Array:
+            failed = (log_first >= at.falls[0]) & (at.falls[0] < _FAILED)
+            return (at.count == 0) | ((at.count == 1) & failed) | (at.count == 2)
 
-        end = travel(start, size, steps)
-        rate = fall(start, end)
-        accepted = jnp.log(jax.random.uniform(keys[3])) < rate
-        first = _either(accepted, end, start), rate, steps
-        place, found, taken = jax.lax.cond(~accepted & (rate < _FAILED), once_more, lambda: first)
+        def go(at: _Tries) -> _Tries:
+            # in a loop, so that trajectories are compiled once
+            fine, back = at.count == 1, at.count == 2
+            begin = _either(back, at.end, start)
+            times = jnp.where(fine, FINER, 1)
+            end = travel(begin, size / times, times * steps)
+            falls = at.falls.at[at.count].set(fall(begin, end))
+            return _Tries(at.count + 1, _either(back, at.end, end), falls)
+
+        log_first, log_second = (jnp.log(jax.random.uniform(k)) for k in keys[3:])
+        falls = jnp.zeros(3, start.log_density.dtype)
+        tries = jax.lax.while_loop(goes_on, go, _Tries(jnp.asarray(0), start, falls))
+        rate, found, back = tries.falls
+        again = tries.count == 3
+        accepted = jnp.where(again, log_second < _second_rate(found, rate, back), log_first < rate)
+        place = _either(accepted, tries.end, start)
+        taken = jnp.where(again, (2 + FINER) * steps, steps)
+        found = jnp.where(again, found, rate)
         acceptance = jnp.exp(jnp.minimum(rate, 0.0))
         info = MoveInfo(acceptance, found < -_DIVERGED, energy(place))
         return HMCState(place.position, place.log_density, state.logdensity_grad), info, taken
