@@ -42,7 +42,14 @@ from pages import (
 DOCS = ROOT / "docs"
 MODELS = ("classical", "expansion", "wien")
 EXTENDING = DOCS / "extend.md"  # changes the package
-SPEED = [False, pytest.param(True, marks=pytest.mark.slow)]
+GALLERY = DOCS / "gallery"  # `make docs` runs these whole
+SPEED = [
+    pytest.param(
+        page, as_written, id=f"{page.stem}-{as_written}",
+        marks=[pytest.mark.slow] * (as_written or GALLERY in page.parents),
+    )
+    for page in PAGES if page != EXTENDING for as_written in (False, True)
+]  # fmt: skip
 
 # every part of a study that writes a file, with methods that cost little
 STUDY = """
@@ -94,10 +101,7 @@ def _clone(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("clone")
-@pytest.mark.parametrize("as_written", SPEED)
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if page != EXTENDING], ids=lambda page: page.stem
-)
+@pytest.mark.parametrize(("page", "as_written"), SPEED)
 def test_page_runs(page, as_written):
     left = run_blocks(blocks(page), fast=not as_written)
     if left:

@@ -274,7 +274,9 @@ def test_options_that_make_no_sense_get_one_sentence(name):
             made(name, ("x", "label"), noise="local").check(rows, rows["y"])
 
 
-@pytest.mark.parametrize("name", ["raw", "gbmm-l", "gbmm-d", "lbmm-gld"])
+@pytest.mark.parametrize(
+    "name", ["raw", "gbmm-l", pytest.param("gbmm-d", marks=pytest.mark.slow), "lbmm-gld"]
+)
 def test_a_change_of_unit_changes_the_unit_of_the_answer(name):
     rows, factor = frame(), 1024.0  # a power of two: no rounding
     large = rows.assign(**{c: factor * rows[c] for c in "aby"})
