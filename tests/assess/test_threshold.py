@@ -5,7 +5,6 @@ from scipy.stats import norm
 
 from dirimix.assess.options import Threshold
 from dirimix.assess.threshold import fill_ended, joint, limits, threshold_tables
-from dirimix.cli.main import main
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
@@ -14,7 +13,7 @@ from dirimix.laws.transforms import Identity, Log
 from dirimix.study.parse import read_study
 from dirimix.table.space import make_space
 from dirimix.table.split import Part, SplitTable
-from stand_ins import STUDY, write_study
+from stand_ins import STUDY, run_study, write_study
 
 SECTION = """
 [threshold]
@@ -178,35 +177,16 @@ def test_a_run_writes_its_tables_of_both_targets(tmp_path):
         tmp_path / "other.csv", index=False
     )
     out = tmp_path / "out"
-    arguments = [
-        "run",
-        "--no-report",
-        str(path),
-        "--out",
-        str(out),
-        "--quiet",
-        "--only",
-        "raw,equal,ols",
-    ]
-    assert main(arguments) == 0
+    only = ("--only", "raw,equal,ols")
+    assert run_study(path, out, *only) == 0
     found = pd.read_csv(out / "threshold.csv")
     assert set(found["method"]) == {"equal", "ols"}
     assert len(found) == 2 * 50 * 2
     # the second table has the same target column: its rows are told apart by their line
     assert set(pd.read_csv(out / "limits.csv")["along"]) == {"x", "z"}
     assert len(pd.read_csv(out / "above.csv")) == 4
-    assert main([*arguments, "--resume"]) == 0
-    without = [
-        "run",
-        "--no-report",
-        str(path),
-        "--out",
-        str(tmp_path / "none"),
-        "--quiet",
-        "--only",
-        "raw",
-    ]
-    assert main(without) == 0
+    assert run_study(path, out, *only, "--resume") == 0
+    assert run_study(path, tmp_path / "none", "--only", "raw") == 0
     assert pd.read_csv(tmp_path / "none" / "joint.csv").empty
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from dirimix.cli.main import main
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport
@@ -69,6 +70,11 @@ def write_study(folder, text: str = STUDY):
     path = folder / "study.toml"
     path.write_text(text)
     return path
+
+
+def run_study(study, out, *more: str) -> int:
+    """Run a study without its report and without a word; the exit code."""
+    return main(["run", "--no-report", str(study), "--out", str(out), "--quiet", *more])
 
 
 class Reporting(Any):  # Any, so that type checkers take it for an estimator

@@ -20,7 +20,7 @@ from dirimix.study.entries import KINDS
 from dirimix.study.parse import read_study
 from exhibit_study import SECTIONS
 from outline import Outline
-from stand_ins import STUDY, register, write_study
+from stand_ins import STUDY, register, run_study, write_study
 
 EMPTY = {"sensitivity", "correlations", "reversion", "loo"}  # the stand-in has no such posterior
 
@@ -36,7 +36,7 @@ def out(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         register(patch, "lbmm-gpd")
         study, out = write_study(folder, text), folder / "out"
-        assert main(["run", "--no-report", str(study), "--out", str(out), "--quiet"]) == 0
+        assert run_study(study, out) == 0
         assert main(["report", str(out), "--quiet"]) == 0
     return out
 
@@ -92,8 +92,7 @@ def test_the_same_folder_gives_the_same_files(out):
 def test_a_run_may_take_the_place_of_one_with_figures(out, tmp_path):
     copy = tmp_path / "out"
     shutil.copytree(out, copy)
-    run = ["run", "--no-report", str(out.parent / "study.toml"), "--out", str(copy), "--quiet"]
-    assert main([*run, "--only", "equal", "--resume"]) == 0
+    assert run_study(out.parent / "study.toml", copy, "--only", "equal", "--resume") == 0
     assert not (copy / "figures").exists()
 
 

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dirimix.cli.main import main
 from dirimix.report.explore import as_text, explorer
 from dirimix.report.output import read_output
 from dirimix.report.ranked import score_lines
 from dirimix.report.scripts import LIBRARIES, PARTS, explorer_script, libraries
-from stand_ins import STUDY, write_study
+from stand_ins import STUDY, run_study, write_study
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +21,7 @@ def output(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explore")
     text = STUDY.replace('unit = "m"', 'unit = "m"\nmap_axes = ["z", "x"]\nlines = { x = [0.5] }')
     study = write_study(folder, text)
-    run = ["run", "--no-report", str(study), "--out", str(folder / "out"), "--quiet"]
-    assert main([*run, "--only", "raw,equal,ols"]) == 0
+    assert run_study(study, folder / "out", "--only", "raw,equal,ols") == 0
     return read_output(folder / "out")
 
 

@@ -5,7 +5,7 @@ import pytest
 from dirimix.cli.main import main
 from exhibit_study import SECTIONS
 from outline import Outline
-from stand_ins import STUDY, frame, register
+from stand_ins import STUDY, frame, register, run_study
 
 NAMES = {
     "x": "$a$^$b$",
@@ -32,15 +32,7 @@ def outline(tmp_path_factory):
     (folder / "study.toml").write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         register(patch, "lbmm-gpd")
-        run = [
-            "run",
-            "--no-report",
-            str(folder / "study.toml"),
-            "--out",
-            str(folder / "out"),
-            "--quiet",
-        ]
-        assert main(run) == 0
+        assert run_study(folder / "study.toml", folder / "out") == 0
         assert main(["report", str(folder / "out"), "--quiet"]) == 0
     return Outline((folder / "out/report.html").read_text())
 

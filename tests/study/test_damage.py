@@ -12,7 +12,7 @@ import pytest
 from dirimix.cli.main import main
 from dirimix.errors import InputError
 from dirimix.study.disk.exclusive import exclusive, whole_folder
-from stand_ins import COLUMNS, STUDY, register, train_frame, write_study
+from stand_ins import COLUMNS, STUDY, register, run_study, train_frame, write_study
 
 TEXT = (
     STUDY.partition("[methods]")[0]
@@ -31,17 +31,7 @@ EQUAL, RAW, FOLD = "methods/equal", "methods/raw", "validation/random/1/equal"
 
 
 def run(folder: Path, *more: str) -> int:
-    return main(
-        [
-            "run",
-            "--no-report",
-            str(folder / "study.toml"),
-            "--out",
-            str(folder / "out"),
-            "--quiet",
-            *more,
-        ]
-    )
+    return run_study(folder / "study.toml", folder / "out", *more)
 
 
 @pytest.fixture(scope="module")

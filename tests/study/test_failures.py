@@ -7,7 +7,7 @@ import pytest
 
 from dirimix.cli.main import main
 from dirimix.errors import NotConverged
-from stand_ins import STUDY, SampledStandIn, register, write_study
+from stand_ins import STUDY, SampledStandIn, register, run_study, write_study
 
 TWO = '"equal", "stand-in", "stand-in@b", '
 FOLDS = '\n[validation.random]\nscheme = "k-fold"\nfolds = 3\nmethods = ["equal", "stand-in"]\n'
@@ -22,9 +22,7 @@ def study(outcome, more=""):
 
 def run(folder, text, *more):
     path = write_study(folder, text)
-    return main(
-        ["run", "--no-report", str(path), "--out", str(folder / "out"), "--quiet", *ONLY, *more]
-    )
+    return run_study(path, folder / "out", *ONLY, *more)
 
 
 def lost(self, table):
@@ -73,10 +71,7 @@ def test_the_value_to_blame_is_named_by_its_row_in_the_file(tmp_path, monkeypatc
     table = pd.concat([table.iloc[30:35], table.iloc[:30]], ignore_index=True)
     table.loc[11, "b"] = 5e5
     table.to_csv(tmp_path / "table.csv", index=False)
-    assert (
-        main(["run", "--no-report", str(path), "--out", str(tmp_path / "out"), "--quiet", *ONLY])
-        == 3
-    )
+    assert run_study(path, tmp_path / "out", *ONLY) == 3
     told = capsys.readouterr().err
     assert (
         "is not finite; the value farthest from the others is 500000 of model 'b' at row 12)"
@@ -107,17 +102,7 @@ def test_a_tolerated_method_may_fail(tmp_path, monkeypatch, capsys):
 def test_a_run_of_which_nothing_is_left_leaves_nothing(tmp_path, monkeypatch, capsys):
     register(monkeypatch)
     path = write_study(tmp_path, study("refuse"))
-    argv = [
-        "run",
-        "--no-report",
-        str(path),
-        "--out",
-        str(tmp_path / "out"),
-        "--quiet",
-        "--only",
-        "stand-in",
-    ]
-    assert main(argv) == 2
+    assert run_study(path, tmp_path / "out", "--only", "stand-in") == 2
     assert "(this table is refused); no method is left to collect" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dirimix.cli.main import main
 from dirimix.errors import InputError
 from dirimix.study.parse import make_study, read_study
 from dirimix.study.preselection import eliminate, preselect
 from dirimix.table.split import Part, SplitTable
-from stand_ins import STUDY, write_study
+from stand_ins import STUDY, run_study, write_study
 
 SECTION = """
 [validation.random]
@@ -128,17 +127,8 @@ def test_no_section_no_selection():
 def test_a_run_confirms_the_selection(tmp_path):
     out = tmp_path / "out"
     path = write_study(tmp_path, STUDY + SECTION)
-    arguments = [
-        "run",
-        "--no-report",
-        str(path),
-        "--out",
-        str(out),
-        "--quiet",
-        "--only",
-        "equal,simplex-ls",
-    ]
-    assert main(arguments) == 0
+    only = ("--only", "equal,simplex-ls")
+    assert run_study(path, out, *only) == 0
     table = pd.read_csv(out / "preselection.csv")
     assert list(table["models"]) == [3, 2]
     assert table["chosen"].sum() == 1
@@ -154,7 +144,7 @@ def test_a_run_confirms_the_selection(tmp_path):
     assert row["difference"] == pytest.approx(rms("abc") - rms(kept), abs=1e-9)
     numbers = json.loads((out / "scores.json").read_text())
     assert len(numbers["preselection"]) == 2
-    assert main([*arguments, "--resume"]) == 0
+    assert run_study(path, out, *only, "--resume") == 0
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from dirimix.cli.main import main
 from dirimix.methods import METHODS
-from stand_ins import COLUMNS, STUDY, frame
+from stand_ins import COLUMNS, STUDY, frame, run_study
 
 MODELS = ["a", "b", "c"]
 METHODS_RUN = (
@@ -56,15 +56,7 @@ def study_text(transform: str, run=METHODS_RUN) -> str:
 def finished(folder, table: pd.DataFrame, text: str):
     table.to_csv(folder / "table.csv", index=False)
     (folder / "study.toml").write_text(text)
-    arguments = [
-        "run",
-        "--no-report",
-        str(folder / "study.toml"),
-        "--out",
-        str(folder / "out"),
-        "--quiet",
-    ]
-    assert main([*arguments, "--allow-unconverged"]) == 0
+    assert run_study(folder / "study.toml", folder / "out", "--allow-unconverged") == 0
     return folder / "out"
 
 

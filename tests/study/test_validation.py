@@ -7,7 +7,7 @@ import pytest
 from dirimix.cli.main import main
 from dirimix.errors import InputError
 from dirimix.study.parse import make_study, read_study
-from stand_ins import STUDY, frame, register, write_study
+from stand_ins import STUDY, frame, register, run_study, write_study
 
 VALIDATION = """
 [validation.blocks]
@@ -26,7 +26,7 @@ methods = ["equal", "raw"]
 
 def run(folder, text, *more) -> int:
     study = write_study(folder, text)
-    return main(["run", "--no-report", str(study), "--out", str(folder / "out"), "--quiet", *more])
+    return run_study(study, folder / "out", *more)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_a_fold_never_sees_its_own_observations(tmp_path):
     table.to_csv(tmp_path / "table.csv", index=False)
     study = tmp_path / "study.toml"
     out = tmp_path / "spoiled"
-    assert main(["run", "--no-report", str(study), "--out", str(out), "--quiet", *only]) == 0
+    assert run_study(study, out, *only) == 0
     after = {name: pd.read_csv(out / "validation/blocks" / name / "ols/pointwise.csv")
              for name in before}  # fmt: skip
     for name in before:
