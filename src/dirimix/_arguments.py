@@ -3,10 +3,11 @@
 import inspect
 import math
 from abc import ABCMeta
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
-from dirimix.errors import InputError
+from dirimix.errors import InputError, did_you_mean
 
 _OTHER_NAMES = {"seed": "random_state", "transform": "y_transform"}
 _T = TypeVar("_T")
@@ -51,6 +52,19 @@ def check_whole(value: object, name: str, least: int) -> None:
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise InputError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
+def check_choice(value: object, name: str, choices: Sequence[str]) -> None:
+    """Refuse what is none of the known words.
+
+    Raises:
+        InputError: If it is none of them.
+    """
+    if value not in choices:
+        raise InputError(
+            f"{name} is one of {', '.join(map(repr, choices))}, not {value!r}"
+            f"{did_you_mean(str(value), choices)}"
+        )
 
 
 def check_positive(value: object, name: str) -> None:

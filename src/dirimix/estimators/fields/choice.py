@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dirimix.errors import InputError, did_you_mean
+from dirimix._arguments import check_choice
+from dirimix.errors import InputError
 from dirimix.estimators.fields.field import AbstractField
 from dirimix.estimators.fields.gaussian_process import DenseField
 from dirimix.estimators.fields.hilbert import make_hilbert_field
@@ -29,11 +30,7 @@ def check_field(field: str, form: str, length_scale: Bounds | None) -> None:
     """
     if field not in ("linear", "gp"):
         raise InputError(f"field is 'linear' or 'gp', not {field!r}")
-    forms = ("auto", *_PRODUCTS, "inducing", "dense")
-    if form not in forms:
-        raise InputError(
-            f"form is one of {', '.join(map(repr, forms))}, not {form!r}{did_you_mean(form, forms)}"
-        )
+    check_choice(form, "form", ("auto", *_PRODUCTS, "inducing", "dense"))
     if length_scale is None:
         return
     if field == "linear":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dirimix._arguments import check_positive
+from dirimix._arguments import check_choice, check_positive
 from dirimix.errors import InputError
 from dirimix.estimators.fields.choice import make_field
 from dirimix.estimators.fields.gaussian_process import AbstractProcess
@@ -63,11 +63,8 @@ class Parts:
     alpha_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, choices in {"weights": WEIGHTS, "discrepancy": DISCREPANCY}.items():
-            if getattr(self, name) not in choices:
-                raise InputError(
-                    f"{name} is one of {', '.join(map(repr, choices))}, not {getattr(self, name)!r}"
-                )
+        check_choice(self.weights, "weights", WEIGHTS)
+        check_choice(self.discrepancy, "discrepancy", DISCREPANCY)
         check_noise(self)
         for name in ("delta_scale", "contrast_scale", "alpha_scale"):
             check_positive(getattr(self, name), name)

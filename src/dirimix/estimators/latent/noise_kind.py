@@ -5,8 +5,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from dirimix._arguments import check_positive
-from dirimix.errors import InputError, did_you_mean
+from dirimix._arguments import check_choice, check_positive
+from dirimix.errors import InputError
 from dirimix.table.space import Space
 
 NOISE = ("constant", "local")
@@ -62,13 +62,8 @@ def check_noise(kind: NoiseKind) -> None:
     Raises:
         InputError: If one is none of those known, or no positive number.
     """
-    for name, choices in {"noise": NOISE, "tails": TAILS}.items():
-        given = getattr(kind, name)
-        if given not in choices:
-            raise InputError(
-                f"{name} is one of {', '.join(map(repr, choices))}, not {given!r}"
-                f"{did_you_mean(str(given), choices)}"
-            )
+    check_choice(kind.noise, "noise", NOISE)
+    check_choice(kind.tails, "tails", TAILS)
     for name in ("degrees", "noise_sd"):
         check_positive(getattr(kind, name), name)
 
@@ -125,7 +120,4 @@ def check_inference(inference: str) -> None:
     Raises:
         InputError: If it is none of those known.
     """
-    if inference not in INFERENCE:
-        raise InputError(
-            f"inference is one of {', '.join(map(repr, INFERENCE))}, not {inference!r}"
-        )
+    check_choice(inference, "inference", INFERENCE)
