@@ -65,7 +65,12 @@ CASES = {
     "plain": _Columns(("x",), "y", "e", "part"),
     "tiny_units": _Columns(("x",), "y", "e", "part"),
     "offset": _Columns(("x",), "y", "e", "part"),
-    "four_complete_rows": _Columns(("day", "horizon", "fips"), "observation", split=None),
+    "four_complete_rows": _Columns(
+        ("horizon", "fips"),
+        "observation",
+        split=None,
+        others=("day",),  # one day
+    ),
 }
 
 

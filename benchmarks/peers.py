@@ -7,13 +7,17 @@ Taweret cannot be installed where openbt, which it asks for, has to be built wit
 
 The peers run in an environment of their own (`peer_methods`), with their defaults. Only rows where
 every model has a value are used, as the peers need them; where a table names no test rows every
-fourth is held back. `over_simplex` and `over_best` are differences of the mean log score to
-simplex-ls and to the best of ours by that score, row by row, with 90 % bands. Of intervals alone
-there is a coverage and nothing else. Rows of the file that are not run again are kept.
+fourth is held back. `over_simplex`, `over_peer` and `over_best` are differences of the mean log
+score to simplex-ls, to the best peer and to the best of ours by that score, row by row, with 90 %
+bands. Of intervals alone there is a coverage and nothing else. `seconds` are wall time,
+`cpu_seconds` those of all processors, whatever else the machine does. What each row of the test
+adds to the scores is kept in a folder (`--points`), so that methods can be run one at a time;
+rows of the file that have nothing there stay as they are.
 """
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -28,25 +32,31 @@ import numpy as np
 from field_tables import FIELDS, FieldTable
 from peer_methods import PEERS, Arrays
 
-_CAP = 240  # seconds that a peer may take
+_CAP = 600  # seconds that a peer may take
 _SCORES = ("log_score", "crps", "coverage_50", "coverage_90", "below_median")
+_RIVALS = ("over_simplex", "over_peer", "over_best")
 COLUMNS = (
-    "table", "method", "version", "options", "n_train", "n_test", "models", "seconds", "converged",
+    "table", "method", "version", "options", "n_train", "n_test", "models", "seconds",
+    "cpu_seconds", "converged",
     *_SCORES, *(f"log_score_{end}" for end in ("lo", "hi")), "rms",
-    *(f"{rival}{end}" for rival in ("over_simplex", "over_best") for end in ("", "_lo", "_hi")),
-    "said",
+    *(f"{rival}{end}" for rival in _RIVALS for end in ("", "_lo", "_hi")), "said",
 )  # fmt: skip
+_MODE: dict[str, object] = {"inference": "mode"}
+_STUDENT: dict[str, object] = {"noise": "local", "tails": "student", **_MODE}
 OURS: dict[str, tuple[str, dict[str, object]]] = {
     "simplex-ls": ("simplex-ls", {}),
     "ridge-stacking": ("ridge-stacking", {}),
     "gbmm-d": ("gbmm-d", {}),
-    "gbmm-d@noise": ("gbmm-d", {"noise": "local", "tails": "student", "inference": "mode"}),
+    "gbmm-d@noise": ("gbmm-d", _STUDENT),
+    "gbmm-d+delta@noise": ("gbmm-d+delta", _STUDENT),
     "lbmm-gld": ("lbmm-gld", {}),
-    "lbmm-lgp@mode": ("lbmm-lgp", {"inference": "mode"}),
-    "stacked": ("stacked", {"inference": "mode"}),
-    "auto": ("auto", {"inference": "mode"}),
+    "lbmm-lgp@mode": ("lbmm-lgp", _MODE),
+    "lbmm-lgp+delta@mode": ("lbmm-lgp+delta", _MODE),
+    "stacked@mode": ("stacked", _MODE),
+    "auto@mode": ("auto", _MODE),
 }
 Row = dict[str, object]
+Points = dict[str, np.ndarray]
 
 
 def tables() -> list[str]:
@@ -97,7 +107,7 @@ def arrays(table: FieldTable) -> Arrays:
     return found | {"y": table.train["y"].to_numpy(float)}
 
 
-def of_peer(table: FieldTable, name: str, python: str, seed: int) -> tuple[Row, dict]:
+def of_peer(table: FieldTable, name: str, python: str, seed: int) -> tuple[Row, Points]:
     """A peer's row, and what each test row adds to its scores."""
     from dirimix.laws.normal_mixture import NormalMixture
 
@@ -105,6 +115,7 @@ def of_peer(table: FieldTable, name: str, python: str, seed: int) -> tuple[Row, 
         source, target = Path(folder) / "table.npz", Path(folder) / "law.npz"
         np.savez(source, allow_pickle=False, **arrays(table))
         script = str(Path(__file__).with_name("peer_methods.py"))
+        used = _processor_seconds()
         try:
             done = subprocess.run(
                 [python, script, name, str(source), str(target), str(seed)],
@@ -118,6 +129,7 @@ def of_peer(table: FieldTable, name: str, python: str, seed: int) -> tuple[Row, 
         with np.load(target) as file:
             found = {key: file[key] for key in file.files}
     row: Row = {"version": str(found["version"]), "seconds": float(found["seconds"])}
+    row["cpu_seconds"] = _processor_seconds() - used
     y = table.test["y"].to_numpy(float)
     if "lower" in found:
         inside = (found["lower"] <= y) & (y <= found["upper"])
@@ -125,38 +137,48 @@ def of_peer(table: FieldTable, name: str, python: str, seed: int) -> tuple[Row, 
     return row, _points(NormalMixture(found["loc"], found["scale"], found["weight"]), y)
 
 
-def _points(law: object, y: np.ndarray) -> dict:
+def _processor_seconds() -> float:
+    """What this process has used, and those that it started and that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+def _points(law: object, y: np.ndarray) -> Points:
     from dirimix import scores
 
     return scores.points_of(law, y)  # pyright: ignore[reportArgumentType]
 
 
-def of_ours(table: FieldTable, name: str, seed: int) -> tuple[Row, dict]:
+def of_ours(table: FieldTable, name: str, seed: int) -> tuple[Row, Points]:
     """A row of a method of ours, and what each test row adds to its scores."""
     import dirimix
     from dirimix.errors import InputError
-    from dirimix.methods import METHODS
+    from dirimix.methods import parse_method
 
     method, options = OURS[name]
-    member = METHODS[method].build(table.coords, table.models, options, seed)[""]
+    built = parse_method(method).method.build(table.coords, table.models, options, seed)
     y, u = (table.train[c].to_numpy() for c in ("y", "y_err"))
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), _processor_seconds()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `converged` says it
         try:
-            law = member.fit(table.train, y, u).predictive(table.test, table.test["y_err"])
+            law = built[""].fit(table.train, y, u).predictive(table.test, table.test["y_err"])
         except InputError as error:
             return {"said": str(error)[:200]}, {}
-    report = member.fit_report()
+    report = built[""].fit_report()
+    said = "; ".join([*getattr(built[""], "summary_", ()), *report.reasons])
     return {
         "version": f"dirimix {dirimix.__version__}",
+        "options": " ".join(f"{k}={v}" for k, v in options.items()),
         "seconds": time.perf_counter() - begun,
-        "converged": not report.reasons,
-        "said": "; ".join(report.reasons)[:200],
+        "cpu_seconds": _processor_seconds() - used,
+        # what is at its mode has not been sampled
+        "converged": "" if options.get("inference") == "mode" else not report.reasons,
+        "said": said,
     }, _points(law, table.test["y"].to_numpy(float))
 
 
-def scored(points: dict) -> Row:
+def scored(points: Points) -> Row:
     """Scores of a law, with a band of the log score."""
     from dirimix.laws.bootstrap import Bootstrap
     from dirimix.scores import score_points
@@ -166,7 +188,7 @@ def scored(points: dict) -> Row:
     return {name: row[name] for name in names}
 
 
-def beside(points: dict, rival: dict, column: str) -> Row:
+def beside(points: Points, rival: Points, column: str) -> Row:
     """The difference of the log scores to those of a rival."""
     from dirimix.laws.bands import paired_difference
 
@@ -174,24 +196,37 @@ def beside(points: dict, rival: dict, column: str) -> Row:
     return {column: found.mean, f"{column}_lo": found.lo, f"{column}_hi": found.hi}
 
 
-def measure(name: str, ours: Iterable[str], peers: Iterable[str], python: str, seed: int):
-    """All rows of a table."""
-    table = table_of(name)
-    own = {n: of_ours(table, n, seed) for n in ours}
-    rest = {n: of_peer(table, n, python, seed) for n in peers}
-    usable = {n: p for n, (_, p) in own.items() if p}
-    best = max(usable.values(), key=lambda p: float(np.mean(p["log_score"])), default=None)
-    for method, (row, points) in (own | rest).items():
-        row |= {"table": name, "method": method, "models": len(table.models)}
-        row |= {"n_train": len(table.train), "n_test": len(table.test)}
-        row["options"] = " ".join(f"{k}={v}" for k, v in OURS.get(method, ("", {}))[1].items())
+def best_of(known: dict[str, Points], methods: Iterable[str]) -> Points | None:
+    """The points with the best mean log score among some methods."""
+    able = [known[m] for m in methods if m in known]
+    return max(able, key=lambda p: float(np.mean(p["log_score"])), default=None)
+
+
+def compared(rows: list[Row], known: dict[str, Points]) -> list[Row]:
+    """The rows of a table in order, those with points beside their rivals."""
+    rivals = {
+        "over_simplex": known.get("simplex-ls"),
+        "over_peer": best_of(known, PEERS),
+        "over_best": best_of(known, OURS),
+    }
+    found = []
+    for row in sorted(rows, key=lambda r: [*OURS, *PEERS].index(str(r["method"]))):
+        points = known.get(str(row["method"]))
         if points:
-            row |= scored(points)
-            if "simplex-ls" in usable:
-                row |= beside(points, usable["simplex-ls"], "over_simplex")
-            if best is not None:
-                row |= beside(points, best, "over_best")
-        yield row
+            row = {k: v for k, v in row.items() if not k.startswith("over_")} | scored(points)
+            for column, rival in rivals.items():
+                row |= beside(points, rival, column) if rival else {}
+        found.append(row)
+    return found
+
+
+def kept_points(folder: Path, table: str) -> dict[str, Points]:
+    """What was kept of the methods on a table, by method."""
+    found: dict[str, Points] = {}
+    for path in sorted(folder.glob(f"{table}+*.npz")):
+        with np.load(path) as file:
+            found[path.stem.removeprefix(f"{table}+")] = {n: file[n] for n in file.files}
+    return found
 
 
 def main() -> None:
@@ -201,29 +236,47 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="CSV file to write")
     parser.add_argument("--peers", default=".peers/bin/python", help="Python that has the peers")
+    parser.add_argument("--points", type=Path, default=Path(".peers/points"), help="folder")
     parser.add_argument("--tables", default=",".join(tables()), help="names, commas between")
     parser.add_argument("--methods", default=",".join([*OURS, *PEERS]), help="names of methods")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    asked = given.methods.split(",")
-    if not Path(given.peers).exists():
+    methods = given.methods.split(",")
+    for known, asked in ((tables(), given.tables.split(",")), ([*OURS, *PEERS], methods)):
+        for name in asked:
+            if name not in known:
+                parser.error(f"there is no {name!r}; there are {', '.join(known)}")
+    if {*methods} & {*PEERS} and not Path(given.peers).exists():
         parser.error(f"there is no {given.peers}; the first lines of {__file__} make it")
+    given.points.mkdir(parents=True, exist_ok=True)
     for name in given.tables.split(","):
-        kept = [r for r in measurements.read(given.out) if r["table"] != name]
-        ours, peers = ([n for n in known if n in asked] for known in (OURS, PEERS))
-        rows = list(measure(name, ours, peers, given.peers, given.seed))
-        measurements.write(given.out, COLUMNS, [*kept, *rows])
-        for row in rows:
-            told = (
-                "table",
-                "method",
-                "seconds",
-                "log_score",
-                "coverage_90",
-                "over_simplex",
-                "said",
-            )
+        for method in methods:
+            row = _measured(name, method, given)
+            told = ("table", "method", "seconds", "cpu_seconds", "log_score", "over_peer", "said")
             sys.stderr.write(" ".join(f"{row.get(c, '')}" for c in told) + "\n")
+
+
+def _measured(name: str, method: str, given: argparse.Namespace) -> Row:
+    """Run one method on one table, and write the file with its row."""
+    table = table_of(name)
+    if method in OURS:
+        row, points = of_ours(table, method, given.seed)
+    else:
+        row, points = of_peer(table, method, given.peers, given.seed)
+    row |= {"table": name, "method": method, "models": len(table.models)}
+    row |= {"n_train": len(table.train), "n_test": len(table.test)}
+    path = given.points / f"{name}+{method}.npz"
+    path.unlink(missing_ok=True)
+    if points:
+        np.savez(path, allow_pickle=False, **points)  # pyright: ignore[reportArgumentType]
+    before = measurements.read(given.out)
+    known = tables()
+    others = [r for r in before if r["table"] == name and r["method"] != method]
+    rows = compared([*others, row], kept_points(given.points, name))
+    every = [r for r in before if r["table"] != name] + rows
+    every.sort(key=lambda r: known.index(str(r["table"])))
+    measurements.write(given.out, COLUMNS, every)
+    return next(r for r in rows if r["method"] == method)
 
 
 if __name__ == "__main__":
