@@ -25,6 +25,7 @@ from dirimix.table.selection import observed
 _MAX_STEPS = 60
 _MAX_HALVINGS = 12
 _ROUNDING = 1e-9  # nats that a step may lose
+_TOGETHER = 8  # draws that are made at once
 
 
 class Around(NamedTuple):
@@ -209,4 +210,4 @@ class Conditional:
             exact = jnp.sum(post.noise.log_likelihood(y - post.mean(u), variance))
             return z, exact - linear - constant
 
-        return jax.vmap(one)(jax.random.split(key, count))
+        return jax.lax.map(one, jax.random.split(key, count), batch_size=_TOGETHER)

@@ -130,10 +130,10 @@ class Marginal:
         def value(flat: jax.Array, pull: jax.Array) -> jax.Array:
             return self.conditional.log_marginal(posterior.unravel(flat, shapes), pull)
 
-        def draw(key: jax.Array, flat: jax.Array, pull: jax.Array) -> tuple:
-            return self.conditional.draw(key, posterior.unravel(flat, shapes), pull, _PER_HYPER)
+        def draw(key: jax.Array, flat: jax.Array, pull: jax.Array, count: int) -> tuple:
+            return self.conditional.draw(key, posterior.unravel(flat, shapes), pull, count)
 
-        self.settle, self.draw = jax.jit(settle), jax.jit(draw)
+        self.settle, self.draw = jax.jit(settle), jax.jit(draw, static_argnums=3)
         self.value, self._slope = jax.jit(value), jax.jit(jax.value_and_grad(value))
 
     def loss(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -246,7 +246,9 @@ def _draw(
     marginal: Marginal, mode: np.ndarray, root: np.ndarray, draws: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Latents, (s, size), and the logs of their importance ratios, (s,)."""
-    count = -(-draws // _PER_HYPER)
+    # at the mode all draws share their hyperparameters, and one factorisation
+    each = _PER_HYPER if root.shape[1] else draws
+    count = -(-draws // each)
     rng = np.random.default_rng([seed, 1])
     keys = jax.random.split(jax.random.key(seed), count)
     latents, ratios = [], []
@@ -254,11 +256,11 @@ def _draw(
     for key, normal in zip(keys, rng.standard_normal((count, root.shape[1])), strict=True):
         hyper = jnp.asarray(mode + root @ normal)
         settled = marginal.settle(hyper, pull)
-        z, ratio = marginal.draw(key, hyper, settled)
+        z, ratio = marginal.draw(key, hyper, settled, each)
         own = marginal.posterior.log_prior_hyper(
             marginal.posterior.unravel(hyper, marginal.posterior.hyper_shapes())
         )
-        latents.append(np.hstack([np.tile(hyper, (_PER_HYPER, 1)), np.asarray(z)]))
+        latents.append(np.hstack([np.tile(hyper, (each, 1)), np.asarray(z)]))
         ratios.append(np.asarray(ratio) + float(own) + 0.5 * float(normal @ normal))
     return np.concatenate(latents)[:draws], np.concatenate(ratios)[:draws]
 
