@@ -1,5 +1,6 @@
 """The log joints of gBMM+L and gBMM+D against scipy's densities, value and gradient."""
 
+import pickle
 from dataclasses import replace
 
 import jax
@@ -121,5 +122,8 @@ def test_chains_start_where_the_density_is_high_and_differ(kind):
     assert len({tuple(q) for q in start}) == 4
     best = float(values(model, model.peak.mode[None])[0])
     assert np.all(values(model, start) > best - 30)
+    # what was compiled for it stays in its process
+    sent = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(sent.peak.mode, model.peak.mode)
     if model.target().walls is not None:
         assert np.all((start[:, :-1] >= 0) & (start[:, :-1] <= 1))

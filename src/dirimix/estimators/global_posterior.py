@@ -226,11 +226,10 @@ class DirichletPosterior(AbstractGlobalPosterior):
             return count * [Peak(start, np.eye(self.size()))]
         scatter = 0.3 * np.sqrt(np.arange(count))[:, None]  # the first search is not random
         bounds = [(-_REACH, _REACH)] * (self.size() - 1) + [(start[-1] - _FAR, start[-1] + _FAR)]
+        slope, curvature = self._derivatives
         with jax.enable_x64(True):
-            loss = jax.jit(jax.value_and_grad(lambda q: -self.log_joint(q)))
-            curvature = jax.jit(jax.hessian(lambda q: -self.log_joint(q)))
             found = [
-                minimize(loss, q, jac=True, method="L-BFGS-B", bounds=bounds)
+                minimize(slope, q, jac=True, method="L-BFGS-B", bounds=bounds)
                 for q in start + scatter * rng.standard_normal((count, self.size()))
             ]
             found.sort(key=lambda result: result.fun)
@@ -238,6 +237,19 @@ class DirichletPosterior(AbstractGlobalPosterior):
             depth = found[0].fun + _BELOW_MODE + 3 * self.size()
             modes = [r.x if r.fun < depth else found[0].x for r in found]
             return [Peak(q, _inverse(np.asarray(curvature(jnp.asarray(q))))) for q in modes]
+
+    @cached_property
+    def _derivatives(self) -> tuple[Callable, Callable]:
+        """Minus the log density with its gradient, and its curvature: compiled once."""
+
+        def loss(q: Array) -> Array:
+            return -self.log_joint(q)
+
+        return jax.jit(jax.value_and_grad(loss)), jax.jit(jax.hessian(loss))
+
+    def __getstate__(self) -> dict[str, object]:
+        # what is compiled stays in its process
+        return {n: value for n, value in vars(self).items() if n != "_derivatives"}
 
     def _first(self) -> np.ndarray:
         """The best constant mixture, every model with a weight that the data do not mind."""
