@@ -172,7 +172,10 @@ def test_unit_of_y_does_not_matter(frame):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"evidence": "exact"}, "one of closed-form, laplace, monte-carlo, not 'exact'"),
+        (
+            {"evidence": "exact"},
+            "evidence is one of 'closed-form', 'laplace', 'monte-carlo', not 'exact'",
+        ),
         ({"noise_prior": GammaNoise()}, "needs the conjugate prior GammaPrecision, not GammaNoise"),
         ({"discrepancy": -1.0}, "discrepancy must be a positive number, not -1.0"),
         ({"n_monte_carlo": 1}, "n_monte_carlo must be a whole number of at least 2, not 1"),

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import entr, softmax
 
-from dirimix._arguments import check_positive, check_whole
+from dirimix._arguments import check_choice, check_positive, check_whole
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
 from dirimix.estimators.latent.each import fit_each, other_evidences, pooled
 from dirimix.estimators.latent.noise_kind import (
-    RoutedOptions,
+    SampledWhereRouted,
     check_inference,
     check_noise,
     check_places,
@@ -38,7 +38,7 @@ _N_EVIDENCE = 8  # rows of the evidence set, where there are so many
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class BayesianModelAveraging(RoutedOptions, AbstractMixture):
+class BayesianModelAveraging(SampledWhereRouted, AbstractMixture):
     """p(y) = sum_k p(M_k | data) p(y | M_k, data): densities mix, not means.
 
     The evidence is taken on a small evidence set, because on many rows it always names a single
@@ -94,11 +94,6 @@ class BayesianModelAveraging(RoutedOptions, AbstractMixture):
     n_evidence: int | None = None
     discrepancy: float | None = None
     n_monte_carlo: int = 100_000
-    chains: int = 4
-    draws: int = 1000
-    warmup: int = 300
-    min_ess: float | None = None
-    max_seconds: float | None = None
 
     def _fit(self, table: Table) -> None:
         prior = chosen_prior(self.noise_prior, PRECISION_PRIORS)
@@ -122,10 +117,7 @@ class BayesianModelAveraging(RoutedOptions, AbstractMixture):
     def check_parameters(self) -> None:
         super().check_parameters()
         prior = chosen_prior(self.noise_prior, PRECISION_PRIORS)
-        if self.evidence not in EVIDENCES:
-            raise InputError(
-                f"evidence must be one of {', '.join(EVIDENCES)}, not {self.evidence!r}"
-            )
+        check_choice(self.evidence, "evidence", EVIDENCES)
         if self.evidence == "closed-form" and not isinstance(prior, GammaPrecision):
             raise InputError(
                 "the closed-form evidence needs the conjugate prior GammaPrecision, not "

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
-from dirimix.estimators.latent.noise_kind import RoutedOptions, check_inference, check_noise
+from dirimix.estimators.latent.noise_kind import SampledWhereRouted, check_inference, check_noise
 from dirimix.estimators.latent.routed import fit_routed, routed
 from dirimix.laws.noise import sigma_posterior
 from dirimix.laws.noise_prior import NOISE_PRIORS, AbstractNoisePrior, PriorName, chosen_prior
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class SingleModel(RoutedOptions, AbstractMixture):
+class SingleModel(SampledWhereRouted, AbstractMixture):
     """y = f_k + sigma eps for one model k, predictive integrated over sigma's posterior.
 
     Args:
@@ -66,11 +66,6 @@ class SingleModel(RoutedOptions, AbstractMixture):
 
     model: str | None = field(default=None, kw_only=False)
     noise_prior: AbstractNoisePrior | PriorName = "weak"
-    chains: int = 4
-    draws: int = 1000
-    warmup: int = 300
-    min_ess: float | None = None
-    max_seconds: float | None = None
     _min_models: ClassVar[int] = 1
 
     def _fit(self, table: Table) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from jaxtyping import Array
 
-from dirimix._arguments import check_positive, check_whole
+from dirimix._arguments import check_choice, check_positive, check_whole
 from dirimix.errors import InputError
 
 KERNELS = ("hmc", "nuts", "metropolis")
@@ -43,9 +43,7 @@ class Settings:
     max_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        if self.kernel not in KERNELS:
-            known = ", ".join(map(repr, KERNELS))
-            raise InputError(f"kernel is one of {known}, not {self.kernel!r}")
+        check_choice(self.kernel, "kernel", KERNELS)
         for name, least in (("chains", 1), ("draws", 4), ("warmup", 20)):
             check_whole(getattr(self, name), name, least)
         check_positive(self.trajectory, "trajectory")

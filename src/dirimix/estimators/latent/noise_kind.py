@@ -114,6 +114,21 @@ class RoutedOptions(NoiseOptions):
         return self.noise == "local"
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
+class SampledWhereRouted(RoutedOptions):
+    """The options of a method that is sampled as a `LatentMixture` only, and those of its sampler.
+
+    Attributes:
+        chains, draws, warmup, min_ess, max_seconds: As those of `LatentMixture`.
+    """
+
+    chains: int = 4
+    draws: int = 1000
+    warmup: int = 300
+    min_ess: float | None = None
+    max_seconds: float | None = None
+
+
 def check_inference(inference: str) -> None:
     """Refuse an unknown kind of inference.
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from dirimix.errors import InputError, did_you_mean
+from dirimix._arguments import check_choice
 from dirimix.estimators.transforms.domain import refuse_outside
 from dirimix.laws.simplex import simplex_least_squares
 from dirimix.laws.transform_names import NO_TRANSFORM, TRANSFORMS
@@ -38,12 +38,8 @@ def checked_name(name: object) -> str:
         return NO_TRANSFORM
     if isinstance(name, AbstractTransform):
         return str(name)
-    if not isinstance(name, str) or name not in TRANSFORMS:
-        raise InputError(
-            f"y_transform is one of {', '.join(TRANSFORMS)}, not {name!r}"
-            f"{did_you_mean(str(name), TRANSFORMS)}"
-        )
-    return name
+    check_choice(name, "y_transform", TRANSFORMS)
+    return str(name)
 
 
 def choose_transform(
