@@ -183,6 +183,28 @@ def test_single_models_may_be_candidates():
     assert stack.weights_["raw:b"] > 0.9
 
 
+CAN, CANNOT = ["raw", "gbmm-d", "signed-gp"], ["equal", "bma-closed-form"]
+
+
+@pytest.mark.parametrize("inference", ["mode", "hmc"])
+def test_noise_is_handed_on_to_the_candidates_that_can_have_it(inference):
+    given: dict[str, Any] = {"noise": "constant", "tails": "student"}
+    stack = StackedMixture(["x"], ["a", "b", "c"], candidates=CAN + CANNOT, **given)
+    found = stack._build(inference)
+    has = {n for n, m in found.items() if given.items() <= m.get_params().items()}
+    assert has == {"raw:a", "raw:b", "raw:c", "gbmm-d", "signed-gp"}
+    assert {m.inference for n, m in found.items() if n in has} == {inference}
+    own = StackedMixture(["x"], ["a", "b", "c"], candidates=CAN)._build(inference)
+    assert (own["signed-gp"].noise, own["gbmm-d"].tails) == ("local", "normal")
+
+
+def test_who_keeps_the_own_noise_is_said():
+    frame = table()
+    stack = StackedMixture(["x"], ["a", "b", "c"], candidates=CAN + CANNOT, tails="student")
+    with pytest.warns(ChoiceNote, match="tails='student' is for .*: equal, bma-closed-form cannot"):
+        stack.check(frame, frame["y"])
+
+
 @pytest.mark.parametrize("coords", [[], ["group"]])
 def test_a_table_of_labels_or_without_coordinates_has_candidates_of_its_own(coords):
     frame = table().assign(group=["p", "q"] * 32)
@@ -197,7 +219,13 @@ def test_a_table_of_labels_or_without_coordinates_has_candidates_of_its_own(coor
         ({"candidates": ["gbmm-d+gp"]}, r"gbmm-d\+gp cannot be a candidate: neither corrected"),
         ({"candidates": ["auto"]}, "auto cannot be a candidate"),
         ({"candidates": ["olss"]}, "unknown method 'olss'"),
-        ({"choose": "all"}, "choose is 'stack' or 'best', not 'all'"),
+        ({"choose": "all"}, "choose is one of 'stack', 'best', not 'all'"),
+        ({"noise": "own"}, "noise is one of 'constant', 'local', not 'own'"),
+        ({"tails": "t"}, "tails is one of 'normal', 'student', not 't'"),
+        (
+            {"noise": "local"},
+            "none of the candidates equal, simplex-ls, ols can have noise='local'",
+        ),
         ({"regions": 3}, "regions is 2, 4, 8, 16 or 32, not 3"),
         ({"inference": "vi"}, "inference is one of 'hmc', 'laplace', 'mode', not 'vi'"),
         ({"regions": 32}, "32 held-out regions of 3 models need 192 rows, and there are 64"),

@@ -1,16 +1,23 @@
 """Stacking of whole methods, or the choice of one, by regions that were held out."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
+from dirimix._arguments import check_choice
 from dirimix.errors import ChoiceNote, InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport
-from dirimix.estimators.latent.noise_kind import check_inference
+from dirimix.estimators.latent.noise_kind import (
+    NOISE,
+    TAILS,
+    SampledWhereRouted,
+    check_inference,
+    is_plain,
+)
 from dirimix.estimators.stacking.choice import STACK, Scored
 from dirimix.estimators.stacking.regions import regions
 from dirimix.laws.normal_mixture import NormalMixture
@@ -42,6 +49,9 @@ class StackedMixture(AbstractMixture):
         candidates: Names of methods, without +gp; by default a list that suits the coordinates.
         regions: How many, a power of 2.
         inference: Of the final fits of latent fields: 'hmc', exact, 'laplace' or 'mode'.
+        noise: That of the candidates which can have it, 'constant' or 'local'; by default each
+            has its own.
+        tails: The same, 'normal' or 'student'.
         y_scale: Scale of the noise, in the unit of y; by default found from the training rows.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
@@ -68,13 +78,18 @@ class StackedMixture(AbstractMixture):
     candidates: Sequence[str] | None = None
     regions: int = 4
     inference: str = "hmc"
+    noise: str | None = None
+    tails: str | None = None
     complete_only: ClassVar[bool] = False
     uses_places: ClassVar[bool] = True
 
     def check_parameters(self) -> None:
         super().check_parameters()
-        if self.choose not in ("stack", "best"):
-            raise InputError(f"choose is 'stack' or 'best', not {self.choose!r}")
+        if self.noise is not None:
+            check_choice(self.noise, "noise", NOISE)
+        if self.tails is not None:
+            check_choice(self.tails, "tails", TAILS)
+        check_choice(self.choose, "choose", ("stack", "best"))
         check_inference(self.inference)
         if self.regions not in (2, 4, 8, 16, _MOST):
             raise InputError(f"regions is 2, 4, 8, 16 or {_MOST}, not {self.regions!r}")
@@ -83,6 +98,7 @@ class StackedMixture(AbstractMixture):
 
     def _check_table(self, table: Table) -> None:
         self._scored_parts(table)
+        self._check_noise()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the fits will say it
             for member in self._build("mode").values():
@@ -90,6 +106,7 @@ class StackedMixture(AbstractMixture):
 
     def _fit(self, table: Table) -> None:
         region, cluster = self._scored_parts(table)
+        self._check_noise()
         members = self._build("mode")
         log_density = np.column_stack([self._held_out(m, table, region) for m in members.values()])
         names = tuple(members)
@@ -130,18 +147,67 @@ class StackedMixture(AbstractMixture):
     def _build(self, inference: str) -> dict[str, AbstractMixture]:
         """Unfitted candidates by name, one a model where a method fits each by itself."""
         found: dict[str, AbstractMixture] = {}
+        kept = self._keep_their_noise()
         for name in self._names():
-            method = _candidate(name).method
-            options: dict[str, Any] = {"y_scale": self.y_scale, "y_transform": self.y_transform}
-            if "inference" in method.options():
-                options |= {"inference": inference}
-                options |= {} if inference == "hmc" else {"draws": 400}
-            places = {"geo": self.geo, "periodic": self.periodic, "repeats": self.repeats}
-            built = method.build(
-                tuple(self.coords), tuple(self.models), options, self.random_state, places
-            )
-            found |= {f"{name}:{m}" if m else name: member for m, member in built.items()}
+            found |= self._built(name, inference, {} if name in kept else self._noise())
         return found
+
+    def _built(
+        self, name: str, inference: str, noise: Mapping[str, str]
+    ) -> dict[str, AbstractMixture]:
+        method = _candidate(name).method
+        options: dict[str, Any] = {
+            "y_scale": self.y_scale,
+            "y_transform": self.y_transform,
+            **noise,
+        }
+        if "inference" in method.options():
+            exact = issubclass(method.kind, SampledWhereRouted) and is_plain(method.kind(**noise))
+            if inference != "hmc" and not exact:
+                options |= {"inference": inference, "draws": 400}
+        places = {"geo": self.geo, "periodic": self.periodic, "repeats": self.repeats}
+        built = method.build(
+            tuple(self.coords), tuple(self.models), options, self.random_state, places
+        )
+        return {f"{name}:{m}" if m else name: member for m, member in built.items()}
+
+    def _noise(self) -> dict[str, str]:
+        """The options of noise that were given."""
+        given = {"noise": self.noise, "tails": self.tails}
+        return {n: value for n, value in given.items() if value is not None}
+
+    def _check_noise(self) -> None:
+        """Say which candidates cannot have the noise that was given; it is refused if none can."""
+        kept, words = self._keep_their_noise(), (f"{n}={v!r}" for n, v in self._noise().items())
+        if not kept:
+            return
+        given, names = " and ".join(words), ", ".join(kept)
+        if len(kept) == len(self._names()):
+            raise InputError(
+                f"none of the candidates {names} can have {given}; name others, such as lbmm-lgp, "
+                "or leave it out"
+            )
+        warnings.warn(
+            f"{given} is for the other candidates: {names} cannot have it, and what noise they "
+            "have stays",
+            ChoiceNote,
+            stacklevel=4,
+        )
+
+    def _keep_their_noise(self) -> list[str]:
+        """The candidates that cannot have the noise that was given."""
+        wanted = self._noise()
+        return [n for n in self._names() if wanted and not self._takes(n, wanted)]
+
+    def _takes(self, name: str, noise: Mapping[str, str]) -> bool:
+        if not noise.keys() <= _candidate(name).method.options().keys():
+            return False
+        try:
+            for member in self._built(name, self.inference, noise).values():
+                member.check_parameters()
+        except InputError:  # such as an evidence of normal noise alone
+            return False
+        return True
 
     def _scored_parts(self, table: Table) -> tuple[np.ndarray, np.ndarray]:
         """The region of each row, and the part of it that is resampled together, (n,) each."""
