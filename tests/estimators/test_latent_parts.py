@@ -15,7 +15,7 @@ from dirimix.estimators.latent import spd
 from dirimix.estimators.latent.build import Parts, check_parts, make_posterior
 from dirimix.estimators.latent.conditional import Conditional
 from dirimix.estimators.latent.group import Amplitude
-from dirimix.estimators.latent.laplace import approximate
+from dirimix.estimators.latent.laplace import Marginal, approximate
 from dirimix.estimators.latent.noise import NoiseModel
 from dirimix.laws.noise_prior import GammaNoise
 from dirimix.table.space import Space
@@ -337,6 +337,26 @@ def test_the_mode_is_no_answer_and_says_so():
     (reason,) = found.verdict().reasons
     assert "hyperparameters and noise are at their mode" in reason
     assert "inference = 'hmc'" in reason
+
+
+def test_a_row_that_is_not_seen_is_as_if_it_were_not_there():
+    table, parts = table_of(24), Parts("simplex", "constant", "student")
+    seen = np.arange(24) % 3 > 0
+    few = made(parts, table.rows(np.flatnonzero(seen)))
+    every = replace(made(parts, table), sigma=few.sigma)
+    alone, masked = Marginal(few), Marginal(every)
+    rng = np.random.default_rng(5)
+    points = [few.start_hyper() + 0.5 * rng.standard_normal(len(few.start_hyper())) for _ in "abc"]
+    gaps = {}
+    for name, rows in (("seen", seen), ("all", np.ones(24, dtype=bool))):
+        masked.see(rows)
+        values, slopes = zip(*(masked.loss(q) for q in points), strict=True)
+        own, own_slopes = zip(*(alone.loss(q) for q in points), strict=True)
+        # what is left of the other rows is a constant
+        constant = np.array(values) - np.array(own)
+        gaps[name] = np.ptp(constant), np.abs(np.array(slopes) - np.array(own_slopes)).max()
+    assert max(gaps["seen"]) < 1e-6
+    assert min(gaps["all"]) > 0.1  # a control
 
 
 def test_parts_that_make_no_sense_are_refused():

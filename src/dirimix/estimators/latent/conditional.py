@@ -9,7 +9,7 @@ algebra.
 import itertools
 from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ from dirimix.table.selection import observed
 _MAX_STEPS = 60
 _MAX_HALVINGS = 12
 _ROUNDING = 1e-9  # nats that a step may lose
+UNSEEN = 1e8  # in units of the residuals' scale: weighs 1e-16 of what a row weighs
 _TOGETHER = 8  # draws that are made at once
 
 
@@ -50,9 +51,21 @@ class Around(NamedTuple):
 
 @dataclass(frozen=True)
 class Conditional:
-    """The fields of a posterior given its hyperparameters, `p`."""
+    """The fields of a posterior given its hyperparameters, `p`.
+
+    Attributes:
+        posterior: Of the table.
+        y_err: Measurement errors that stand in for the table's, (n,); a row whose error is
+            `UNSEEN` is as if it were not there.
+    """
 
     posterior: LatentPosterior
+    y_err: Any = None
+
+    def variance(self, p: Params) -> Float[Array, " n"]:
+        """Of the noise, at every row."""
+        own = self.posterior.table.y_err if self.y_err is None else self.y_err
+        return self.posterior.noise.variance(p, own)
 
     def covariances(self, p: Params) -> list[Array | None]:
         """Of each group's process of unit variance."""
@@ -89,7 +102,7 @@ class Conditional:
             gain: In nats; after a step that gains less there is no other.
         """
         post, units = self.posterior, self.covariances(p)
-        y, variance = jnp.asarray(observed(post.table)), post.noise.variance(p, post.table.y_err)
+        y, variance = jnp.asarray(observed(post.table)), self.variance(p)
 
         def height(pull: Array) -> tuple[Array, Array]:
             u = self.fields(p, units, pull)
@@ -141,7 +154,7 @@ class Conditional:
     def around(self, p: Params, pull: Array) -> Around:
         """The law around a settled pull; a last step makes it a function of `p`."""
         post, units = self.posterior, self.covariances(p)
-        y, variance = jnp.asarray(observed(post.table)), post.noise.variance(p, post.table.y_err)
+        y, variance = jnp.asarray(observed(post.table)), self.variance(p)
         u = self.fields(p, units, pull)
         residual, slope = y - post.mean(u), post.slope(u)
         root = jnp.sqrt(post.noise.precision(residual, variance))
@@ -182,7 +195,7 @@ class Conditional:
             return post.normal_fields(p, z)
 
         adjoint = post.adjoint(p)
-        y, variance = jnp.asarray(observed(post.table)), post.noise.variance(p, post.table.y_err)
+        y, variance = jnp.asarray(observed(post.table)), self.variance(p)
         n, factor = len(y), jnp.linalg.cholesky(law.inner)
         # the data of a linear problem whose mean is the mode: pull = slope * weights
         norm = jnp.sum(law.slope**2, axis=1)

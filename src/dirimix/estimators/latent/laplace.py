@@ -18,7 +18,7 @@ import pandas as pd
 from arviz_stats.base.array import array_stats
 from scipy.optimize import minimize
 
-from dirimix.estimators.latent.conditional import Conditional
+from dirimix.estimators.latent.conditional import UNSEEN, Conditional
 from dirimix.estimators.latent.posterior import LatentPosterior
 from dirimix.sampling.convergence import Fault, Verdict
 from dirimix.sampling.sampler import Sample
@@ -119,27 +119,45 @@ class Marginal:
     """The log marginal of the hyperparameters and its gradient, the fields' mode kept between."""
 
     def __init__(self, posterior: LatentPosterior) -> None:
-        self.posterior, self.conditional = posterior, Conditional(posterior)
-        self.pull = self.conditional.zero()
+        self.posterior, shapes = posterior, posterior.hyper_shapes()
+        self.see(np.ones(len(posterior.table.x), dtype=bool))
+
+        # the errors are arguments: what is compiled serves whichever rows are seen
+        def settle(flat: jax.Array, pull: jax.Array, y_err: jax.Array) -> jax.Array:
+            given = Conditional(posterior, y_err)
+            return given.settle(posterior.unravel(flat, shapes), pull, _SETTLED)
+
+        def value(flat: jax.Array, pull: jax.Array, y_err: jax.Array) -> jax.Array:
+            given = Conditional(posterior, y_err)
+            return given.log_marginal(posterior.unravel(flat, shapes), pull)
+
+        def draw(
+            key: jax.Array, flat: jax.Array, pull: jax.Array, y_err: jax.Array, count: int
+        ) -> tuple:
+            given = Conditional(posterior, y_err)
+            return given.draw(key, posterior.unravel(flat, shapes), pull, count)
+
+        self._settle, self._draw = jax.jit(settle), jax.jit(draw, static_argnums=4)
+        self._slope = jax.jit(jax.value_and_grad(value))
+
+    def see(self, rows: np.ndarray) -> None:
+        """Begin again with these rows alone, a mask (n,)."""
+        self.y_err = np.where(rows, self.posterior.table.y_err, UNSEEN)
+        self.pull = Conditional(self.posterior).zero()
         self.gradients = 0
-        shapes = posterior.hyper_shapes()
 
-        def settle(flat: jax.Array, pull: jax.Array) -> jax.Array:
-            return self.conditional.settle(posterior.unravel(flat, shapes), pull, _SETTLED)
+    def settle(self, flat: jax.Array, pull: jax.Array) -> jax.Array:
+        """The fields' pull at their mode, given hyperparameters."""
+        return self._settle(flat, pull, self.y_err)
 
-        def value(flat: jax.Array, pull: jax.Array) -> jax.Array:
-            return self.conditional.log_marginal(posterior.unravel(flat, shapes), pull)
-
-        def draw(key: jax.Array, flat: jax.Array, pull: jax.Array, count: int) -> tuple:
-            return self.conditional.draw(key, posterior.unravel(flat, shapes), pull, count)
-
-        self.settle, self.draw = jax.jit(settle), jax.jit(draw, static_argnums=3)
-        self.value, self._slope = jax.jit(value), jax.jit(jax.value_and_grad(value))
+    def draw(self, key: jax.Array, flat: jax.Array, pull: jax.Array, count: int) -> tuple:
+        """Draws of the fields' latents about it, and their log ratios."""
+        return self._draw(key, flat, pull, self.y_err, count)
 
     def loss(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
         """Minus the log marginal and its gradient at hyperparameters `flat`."""
         pull = self.settle(jnp.asarray(flat), jnp.asarray(self.pull))
-        value, slope = self._slope(jnp.asarray(flat), pull)
+        value, slope = self._slope(jnp.asarray(flat), pull, self.y_err)
         self.gradients += 1
         if not (np.isfinite(value) and np.isfinite(slope).all()):
             return np.inf, np.zeros_like(flat)
@@ -148,7 +166,12 @@ class Marginal:
 
 
 def approximate(
-    posterior: LatentPosterior, draws: int, seed: int, *, at_mode: bool = False
+    posterior: LatentPosterior,
+    draws: int,
+    seed: int,
+    *,
+    at_mode: bool = False,
+    marginal: Marginal | None = None,
 ) -> Approximation:
     """Draws of all latents, resampled by their importance weights where these can be trusted.
 
@@ -157,10 +180,11 @@ def approximate(
         draws: Number of draws, s.
         seed: Same seed, same draws.
         at_mode: Whether the hyperparameters and the noise stay at their mode in every draw.
+        marginal: That of the posterior, with the rows that it sees; of all rows by default.
     """
     began = time.perf_counter()
     with jax.enable_x64(True):
-        marginal = Marginal(posterior)
+        marginal = marginal or Marginal(posterior)
         options = {"maxiter": _ITERATIONS, "ftol": _ROUGH_GAIN if at_mode else _GAIN}
         begin = posterior.start_hyper()
         found = minimize(marginal.loss, begin, jac=True, method="L-BFGS-B", options=options)

@@ -18,9 +18,10 @@ from dirimix.estimators.latent.build import (
     make_posterior,
     refuse_gaps,
 )
+from dirimix.estimators.latent.held_out import log_density_without
 from dirimix.estimators.latent.laplace import approximate, as_sample
 from dirimix.estimators.latent.noise_kind import check_inference
-from dirimix.estimators.latent.posterior import factors
+from dirimix.estimators.latent.posterior import LatentPosterior, factors
 from dirimix.estimators.latent.weights import DirichletWeights, Ensemble
 from dirimix.estimators.pooling import pool, thin
 from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
@@ -114,14 +115,9 @@ class LatentMixture(AbstractSampledMixture):
         check_parts(self._parts(), table.models, self.space_)
 
     def _fit(self, table: Table) -> None:
-        parts = self._parts()
-        check_parts(parts, table.models, self.space_)
-        if parts.weights in COMPLETE:
+        if self.weights in COMPLETE:
             table = table.rows(complete_rows(table))
-        unit = table.in_units_of(self.y_scale_)
-        if parts.rule is None or parts.rule[0].sum_one:
-            unit = unit.deviations()
-        self.model_ = make_posterior(parts, unit, self.space_, self._noise(), _residual_scale(unit))
+        self.model_ = self.make_model(table)
         if self.inference == "hmc":
             heavy = table.f.size >= _HEAVY
             draws = self._sample(self.model_, table, options=f"({self._words()})", heavy=heavy)
@@ -130,6 +126,19 @@ class LatentMixture(AbstractSampledMixture):
         every = {n: flat(draws[f"latent_{n}"]) for n in self.model_.shapes()}
         chosen = thin(len(every["log_sigma"]), _KEPT)
         self.latents_ = {n: a[chosen] for n, a in every.items()}
+
+    def make_model(self, table: Table) -> LatentPosterior:
+        """The log joint of a table's rows, in the scale of the fit."""
+        parts = self._parts()
+        check_parts(parts, table.models, self.space_)
+        unit = table.in_units_of(self.y_scale_)
+        if parts.rule is None or parts.rule[0].sum_one:
+            unit = unit.deviations()
+        return make_posterior(parts, unit, self.space_, self._noise(), _residual_scale(unit))
+
+    def held_out(self, table: Table, region: np.ndarray) -> np.ndarray:
+        """Log density of each row under fits without its region, hyperparameters at their mode."""
+        return log_density_without(self, table, region)
 
     def _parts(self) -> Parts:
         return Parts(*(getattr(self, f.name) for f in fields(Parts)))

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +24,16 @@ from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.methods import Choice, parse_method
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
+
+
+@runtime_checkable
+class _HoldsOut(Protocol):
+    """A method with a quicker way to leave regions out than to fit anew."""
+
+    def borrow(self, other: AbstractMixture) -> Self: ...
+
+    def held_out(self, table: Table, region: np.ndarray) -> np.ndarray: ...
+
 
 LOCAL = ("ridge-stacking", "bma-closed-form", "lbmm-lgp", "lbmm-lgp+delta", "signed-gp")
 GLOBAL = ("equal", "simplex-ls", "ridge-stacking")
@@ -225,6 +235,8 @@ class StackedMixture(AbstractMixture):
 
     def _held_out(self, member: AbstractMixture, table: Table, region: np.ndarray) -> np.ndarray:
         """Log density of each row under fits without its region, in the scale of the fit, (n,)."""
+        if isinstance(member, _HoldsOut):
+            return member.borrow(self).held_out(_own(member, table), region)
         found = np.empty(len(table.x))
         for number in np.unique(region):
             here = np.flatnonzero(region == number)
