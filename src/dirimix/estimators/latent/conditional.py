@@ -223,4 +223,7 @@ class Conditional:
             exact = jnp.sum(post.noise.log_likelihood(y - post.mean(u), variance))
             return z, exact - linear - constant
 
-        return jax.lax.map(one, jax.random.split(key, count), batch_size=_TOGETHER)
+        blocks = -(-count // _TOGETHER)
+        keys = jax.random.split(key, blocks * _TOGETHER).reshape(blocks, _TOGETHER)
+        z, ratio = jax.lax.map(jax.vmap(one), keys)
+        return z.reshape(len(keys) * _TOGETHER, size)[:count], ratio.ravel()[:count]
