@@ -22,5 +22,6 @@ def _known(flags: str) -> bool:
 
 
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_ROOT / ".pytest_cache" / "xla"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 if "XLA_FLAGS" not in os.environ and _known(_QUICK):
     os.environ["XLA_FLAGS"] = _QUICK
