@@ -6,6 +6,7 @@ from scipy.stats import halfnorm, norm
 
 from dirimix import DirichletMixture, LinearMixture
 from dirimix.assess.sensitivity import sensitivity_tables, short_parameters
+from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.laws.noise_prior import GammaNoise
 from stand_ins import Reporting
@@ -14,8 +15,13 @@ CHAINS, DRAWS = 4, 1000
 
 
 class Member(Reporting):
+    kernel = "hmc"
+
     def __init__(self, **groups):
         self.posterior_ = xr.DataTree.from_dict({k: xr.Dataset(v) for k, v in groups.items()})
+
+    def fit_report(self):
+        return FitReport(posterior=self.posterior_, sampling={"kernel": self.kernel})
 
 
 def conjugate(prior_sd, y_mean, n=20, shuffle=False):
@@ -60,6 +66,14 @@ def test_a_log_prior_of_other_draws_moves_nothing():
     """The control: densities that do not belong to the draws shift no mean."""
     table = sensitivity_tables(conjugate(0.5, 2.0, shuffle=True)[0])["power_scaling"]
     assert table["shift"].abs().max() < 0.1
+
+
+def test_a_fit_at_the_mode_has_none_and_says_nothing():
+    fitted, _, _ = conjugate(0.5, 2.0)
+    assert len(sensitivity_tables(fitted)) == 2
+    fitted.mixture.kernel = "mode"
+    fitted.mixture.posterior_["log_prior"]["mu"][:] = 0.0
+    assert sensitivity_tables(fitted) == {}
 
 
 def test_without_data_the_prior_decides():

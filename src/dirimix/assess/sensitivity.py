@@ -34,10 +34,14 @@ _MATTERS = 0.05
 def sensitivity_tables(fitted: FittedMethod) -> dict[str, pd.DataFrame]:
     """Tables sensitivity and power_scaling of a method whose posterior keeps its log priors.
 
-    Draws that are too few give none, with a warning.
+    Draws that are too few give none, with a warning. A fit at the mode of its hyperparameters has
+    none either: all its draws have the same.
     """
-    tree = None if fitted.mixture is None else fitted.mixture.fit_report().posterior
+    report = None if fitted.mixture is None else fitted.mixture.fit_report()
+    tree = None if report is None else report.posterior
     if tree is None or "log_prior" not in tree.children:
+        return {}
+    if report.sampling is not None and report.sampling["kernel"] == "mode":
         return {}
     kept = ("posterior", "log_prior", "log_likelihood")
     groups = {name: tree[name].to_dataset() for name in kept}
