@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,6 +74,13 @@ def test_dates_and_labels_are_said_as_such():
     parts = parts_of(table, "test")
     assert [(p.words, len(p.rows)) for p in parts] == [("down", 15), ("up", 15)]
     assert list(parts[1].rows) == list(range(0, N, 2))
+
+
+def test_thirds_of_longitude_run_across_the_date_line():
+    lon = (np.arange(150.0, 210, 2) + 180) % 360 - 180
+    table = replace(data(lon=lon, lat=np.zeros(N)), geo=("lon", "lat"))
+    words = [p.words for p in parts_of(table, "test") if p.coordinate == "lon"]
+    assert words == ["150 to 168", "170 to -172", "-170 to -152"]
 
 
 def test_rows_of_a_scheme_are_training_rows_and_training_rows_serve_where_there_is_no_other():

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from dirimix.errors import InputError
-from dirimix.table.space import Space, make_space
+from dirimix.table.space import Space, cut_open, make_space
 
 GLOBE = Space(("t", "lat", "lon"), geo=("lon", "lat"))
 
@@ -100,3 +100,49 @@ def test_a_latitude_must_be_one():
         space.check(np.array([[40.0, -115.0]]))
     with pytest.raises(InputError, match="longitude 'lat' must be between -360 and 360"):
         space.check(np.array([[400.0, -15.0]]))
+
+
+@pytest.mark.parametrize("period", [360.0, 24.0, 1e-3])
+def test_a_cut_lies_in_the_widest_gap_and_tears_no_neighbours(period):
+    rng = np.random.default_rng(3)
+    for low in (0.0, -period / 2):
+        for _ in range(200):
+            length = period * 10 ** rng.uniform(-2, -0.2)
+            along = np.sort(rng.uniform(0, length, 20))
+            values = low + (rng.uniform(0, period) + along - low) % period
+            cut = cut_open(values, period)
+            drawn = values if cut is None else cut.drawn(values)
+            turns = (drawn - values) / period
+            np.testing.assert_allclose(turns, np.round(turns), atol=1e-9)
+            widest = max(np.diff(along).max(), period - along[-1] + along[0])
+            gaps = np.diff(np.sort(drawn))
+            own = period - np.ptp(values)
+            # left alone only where the ends of the numbers are as good, up to a factor of two
+            assert period - np.ptp(drawn) >= widest / 2 * (1 - 1e-9)
+            assert (cut is None) == (widest <= 2 * own)
+            assert cut is None or gaps.max() <= widest * (1 + 1e-9)
+            if cut is not None:
+                back = np.array([cut.named(v) for v in drawn])
+                np.testing.assert_allclose((back - values) / period, 0, atol=1e-9)
+
+
+def test_a_globe_that_is_full_keeps_the_ends_of_its_numbers():
+    for lon in (np.arange(0, 360, 2.5), np.arange(-180, 180, 5.0), np.array([-10.0, 30.0])):
+        assert cut_open(lon, 360.0) is None
+    twice = np.arange(-180, 185, 5.0)  # the date line stands in the table from both sides
+    cut = cut_open(twice, 360.0)
+    assert cut is not None
+    drawn = cut.drawn(twice)
+    assert np.ptp(drawn) == 355
+    assert drawn[0] == drawn[-1]
+
+
+def test_only_what_lies_within_one_period_is_cut():
+    space = make_space(("lon", "lat", "hour", "day"), ("lon", "lat"), {"hour": 24, "day": 365.25})
+    day = np.array([10.0, 1000.0, 2000.0, 3000.0])
+    x = np.column_stack([[170.0, 175, -175, -170], [0.0, 1, 2, 3], [22.0, 23, 1, 2], day])
+    found = space.rounds(x)
+    assert set(found) == {"lon", "hour"}
+    np.testing.assert_array_equal(found["lon"].drawn(x[:, 0]), [170, 175, 185, 190])
+    np.testing.assert_array_equal(found["hour"].drawn(x[:, 2]), [-2, -1, 1, 2])
+    assert [found["hour"].named(v) for v in (-2.0, 1.0)] == [22, 1]

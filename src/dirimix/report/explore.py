@@ -6,6 +6,7 @@ digits. The whole travels in the page as compressed JSON.
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 
 from dirimix.assess.headline import main_method
 from dirimix.assess.schema import QUANTILES
-from dirimix.report.look import PALETTE, method_look
+from dirimix.report.look import PALETTE, method_look, places
 from dirimix.report.output import Output
 from dirimix.report.scripts import packed
 from dirimix.table.coordinates import as_numbers
@@ -37,6 +38,7 @@ def explorer(output: Output) -> Json | None:
         return None
     sites, data = output.table("sites"), output.numbers["data"]
     x = as_numbers(sites, output.coords)
+    drawn = places(sites, output.coords, output.names)
     known = {m["method"]: m for m in output.numbers["methods"]}
     return {
         "target": {"label": data["label"], "unit": data["unit"] or "", "name": data["target"]},
@@ -47,7 +49,7 @@ def explorer(output: Output) -> Json | None:
         "palette": list(_MODEL_COLOURS),
         "methods": [_method(m, known[m]) for m in methods],
         "main": main_method(methods) or methods[-1],
-        "start": start_site(sites, x, output),
+        "start": start_site(sites, drawn, output),
         "sites": _sites(sites, x),
         "values": _values(output, len(sites)),
         "laws": {m: _law(rows) for m, rows in mixed.groupby("method", sort=False)},
@@ -82,6 +84,7 @@ def start_site(sites: pd.DataFrame, x: np.ndarray, output: Output) -> int:
 
 def _coordinate(output: Output, name: str) -> Json:
     names, data = output.names, output.numbers["data"]
+    cut = names.rounds.get(name)
     return {
         "name": name,
         "label": names.short(name),
@@ -89,6 +92,8 @@ def _coordinate(output: Output, name: str) -> Json:
         "kind": names.kinds.get(name, "number"),
         "levels": list(names.levels.get(name, ())),
         "lines": list(data["lines"].get(name, ())),
+        "ends": dict(zip(names.globe, ("EW", "NS"), strict=False)).get(name),
+        "round": None if cut is None else asdict(cut),
     }
 
 

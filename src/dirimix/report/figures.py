@@ -8,11 +8,10 @@ import pandas as pd
 from dirimix.report import law_plots, plots
 from dirimix.report.exhibits import curves
 from dirimix.report.exhibits.content import ExhibitContent
-from dirimix.report.look import panels
+from dirimix.report.look import panels, places
 from dirimix.report.output import Output
 from dirimix.report.picture import Picture, make_picture
 from dirimix.sampling.posterior import scalars
-from dirimix.table.coordinates import as_numbers
 
 MAIN_SCORES = {"rms": True, "crps": True, "log_score": False}  # whether in the target's unit
 _MOST_RANKED = 12
@@ -36,7 +35,7 @@ def predictions(output: Output, method: str, start: int) -> list[Picture]:
             "squares: test sites; crosses: observations more than 2.5 standard deviations off."
         )
         found.append(make_picture(grid[0, 0].figure, caption, f"{caption} {says}."))
-    kept, joined = _line(as_numbers(sites, output.axes), start)
+    kept, joined = _line(places(sites, output.axes, output.names), start)
     along = output.axes[0] if output.coords else None
     axes = panels(1, 1, 7.4, 3.4)[0, 0]
     law_plots.section(law.iloc[kept], values[kept], along, target, names, axes, joined=joined)

@@ -12,6 +12,7 @@ from dirimix.estimators.base import AbstractMixture
 from dirimix.methods import METHODS
 from dirimix.report import law_plots
 from dirimix.report.look import ColumnLabels, panels
+from dirimix.table.coordinates import as_numbers
 
 _LEVELS = {"q05": 0.05, "q25": 0.25, "q75": 0.75, "q95": 0.95}
 
@@ -65,7 +66,10 @@ def plot(
     values = pd.DataFrame(X).loc[:, list(mixture.models)].to_numpy(dtype=float)
     target = str(getattr(y, "name", None) or "prediction")
     drawn = panels(1, 1, 7.4, 3.4)[0, 0] if axes is None else axes
-    law_plots.section(rows, values, place, target, ColumnLabels({}, {}), drawn, seen="observed")
+    space = mixture.space_
+    rounds = {} if space.is_flat else space.rounds(as_numbers(rows, coords))
+    names = ColumnLabels({}, {}, globe=space.geo, rounds=rounds)
+    law_plots.section(rows, values, place, target, names, drawn, seen="observed")
     return drawn
 
 

@@ -15,10 +15,10 @@ from dirimix.report.look import (
     method_look,
     name_places,
     panels,
+    places,
     style_axes,
 )
 from dirimix.report.site_map import draw_map, label_map
-from dirimix.table.coordinates import as_numbers
 
 _FAR = 2.5  # standard deviations beyond which an observation is crossed
 _MAP = 4.6, 3.5  # inches
@@ -40,7 +40,7 @@ def prediction_maps(
         Axes, (1, 2).
     """
     grid = panels(1, 2, *_MAP)
-    sites, split = as_numbers(law, axes), law["split"].to_numpy()
+    sites, split = places(law, axes, names), law["split"].to_numpy()
     half = (law["q95"] - law["q05"]) / 2
     labels = (f"predicted {names.axis(target)}", "half-width of the 90 % interval")
     far = (law["observed"] - law["mean"]).abs().gt(_FAR * law["sd"]).to_numpy()
@@ -85,7 +85,7 @@ def section(
         joined: Whether the sites lie on one line, so that they may be joined.
         seen: What the legend calls observations, by default their split.
     """
-    place = law["mean"].to_numpy() if along is None else as_numbers(law, [along])[:, 0]
+    place = law["mean"].to_numpy() if along is None else places(law, [along], names)[:, 0]
     order = np.argsort(place, kind="stable")
     law, values, place = law.iloc[order], values[order], place[order]
     place = np.arange(1, len(law) + 1) if along is None else place

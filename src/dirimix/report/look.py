@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.collections import Collection
@@ -12,8 +13,11 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from dirimix.methods import AVERAGING, GLOBAL, LOCAL, METHODS, SIMPLE, SINGLE
+from dirimix.table.coordinates import as_numbers
+from dirimix.table.space import Round
 
 FOREGROUND = "#555b66"  # text and frames
 MUTED = "#8a8f98"  # what is there for comparison
@@ -23,6 +27,7 @@ GROUP_COLOURS = {
     SINGLE: MUTED, SIMPLE: "#e69f00", AVERAGING: "#56b4e9", GLOBAL: "#0072b2", LOCAL: "#d55e00",
 }  # fmt: skip
 # of the members of a group: what tells them apart
+_DEGREE_STEPS = (1, 1.5, 2, 3, 4.5, 6, 9, 10)
 _DASHES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 2.5)))
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
@@ -58,12 +63,16 @@ class ColumnLabels:
         units: Units of columns.
         kinds: Of each coordinate, 'number', 'date' or 'category'; a number where it is not there.
         levels: Labels of each coordinate that is a category.
+        globe: The longitude and the latitude among the coordinates, or nothing.
+        rounds: Coordinates that come round and are cut open elsewhere than their numbers are.
     """
 
     labels: Mapping[str, str]
     units: Mapping[str, str]
     kinds: Mapping[str, str] = field(default_factory=dict[str, str])
     levels: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    globe: Sequence[str] = ()
+    rounds: Mapping[str, Round] = field(default_factory=dict[str, Round])
 
     def short(self, column: str) -> str:
         """The display name."""
@@ -75,7 +84,7 @@ class ColumnLabels:
 
 
 def name_places(axis: Axis, column: str, names: ColumnLabels) -> None:
-    """Ticks of an axis along a coordinate: dates where it has dates, labels of a category."""
+    """Ticks of an axis along a coordinate: dates, labels of a category, degrees east or west."""
     kind = names.kinds.get(column)
     if kind == "date":
         axis.axis_date()
@@ -84,6 +93,32 @@ def name_places(axis: Axis, column: str, names: ColumnLabels) -> None:
         axis.set_major_formatter(ConciseDateFormatter(locator))
     elif kind == "category":
         axis.set_ticks(range(len(names.levels[column])), list(names.levels[column]))
+    elif column in names.globe:
+        ends = ("EW", "NS")[list(names.globe).index(column)]
+        axis.set_major_locator(MaxNLocator(nbins=5, steps=_DEGREE_STEPS))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: degrees_text(value, ends)))
+    elif column in names.rounds:
+        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{names.rounds[column].named(v):.6g}"))
+
+
+def places(frame: pd.DataFrame, coords: Sequence[str], names: ColumnLabels) -> np.ndarray:
+    """Where sites are drawn along coordinates, (m, q): beyond where one is cut, a turn on."""
+    found = as_numbers(frame, coords)
+    for k, coord in enumerate(coords):
+        if coord in names.rounds:
+            found[:, k] = names.rounds[coord].drawn(found[:, k])
+    return found
+
+
+def degrees_text(value: float, ends: str) -> str:
+    """A longitude, with ends 'EW', or a latitude, with ends 'NS', as maps print it.
+
+    >>> [degrees_text(v, "EW") for v in (170, 190, 180, 0)], degrees_text(-12.5, "NS")
+    (['170°E', '170°W', '180°', '0°'], '12.5°S')
+    """
+    turned = (value + 180) % 360 - 180
+    size = f"{abs(turned):.6g}"
+    return f"{size}°{'' if size in ('0', '180') else ends[int(turned < 0)]}"
 
 
 def with_unit(label: str, unit: str | None) -> str:

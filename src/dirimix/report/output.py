@@ -13,7 +13,8 @@ from dirimix.assess.schema import COORDINATES, TABLES, read_table
 from dirimix.errors import InputError
 from dirimix.report.look import ColumnLabels
 from dirimix.study.folder import MANIFEST_FILE, SCORES_FILE, kind_of, posterior_file, read_json
-from dirimix.table.coordinates import CATEGORY, DATE
+from dirimix.table.coordinates import CATEGORY, DATE, as_numbers
+from dirimix.table.space import Round, make_space
 
 _NEEDED = ("coverage_by_size", "ranking", "differences", "regions")
 
@@ -60,7 +61,21 @@ class Output:
         data = self.numbers["data"]
         labels = {**data["labels"], data["target"]: data["label"]}
         units = {**data["units"], data["target"]: data["unit"]}
-        return ColumnLabels(labels, units, data.get("kinds", {}), data.get("levels", {}))
+        globe = tuple(data.get("geo") or ())
+        return ColumnLabels(
+            labels, units, data.get("kinds", {}), data.get("levels", {}), globe, self._rounds
+        )
+
+    @cached_property
+    def _rounds(self) -> dict[str, Round]:
+        """Coordinates that maps of these sites cut open."""
+        data = self.numbers["data"]
+        geo, periodic = data.get("geo") or (), data.get("periodic") or {}
+        if not geo and not periodic:
+            return {}
+        names = (*geo, *periodic)
+        sites = as_numbers(read_table(self.folder, "sites"), names)
+        return make_space(names, geo, periodic).rounds(sites)
 
     @property
     def coords(self) -> list[str]:

@@ -23,10 +23,10 @@ from dirimix.report.look import (
     method_look,
     name_places,
     panels,
+    places,
     style_axes,
 )
 from dirimix.report.site_map import draw_map, label_map
-from dirimix.table.coordinates import as_numbers
 
 PANEL = 2.9, 2.35  # inches of a small map
 _ROUNDING = 1e-6  # of weights that lie between 0 and 1
@@ -159,7 +159,7 @@ def weight_maps(
 def _weight_line(
     rows: pd.DataFrame, coord: str, names: ColumnLabels, tint: str, axes: Axes
 ) -> None:
-    place = as_numbers(rows, [coord])[:, 0]
+    place = places(rows, [coord], names)[:, 0]
     order = np.argsort(place)
     rows, place = rows.iloc[order], place[order]
     axes.fill_between(place, rows["q05"], rows["q95"], color=tint, alpha=0.25, lw=0)
@@ -174,7 +174,7 @@ def _weight_line(
 def _weight_map(
     rows: pd.DataFrame, coords: Sequence[str], names: ColumnLabels, column: str, axes: Axes
 ) -> Collection:
-    sites = as_numbers(rows, coords[:2])
+    sites = places(rows, coords[:2], names)
     trained = sites[(rows["split"] == "train").to_numpy()]
     values = rows[column].to_numpy()
     least, most = values.min(), values.max()

@@ -8,9 +8,9 @@ from markupsafe import Markup
 
 LIBRARIES = ("d3.min.js", "plot.umd.min.js")  # the second needs the first
 PARTS = (
-    "data.js", "words.js", "state.js", "quantities.js", "pointer.js", "map.js", "section.js",
-    "waterfall.js", "site.js", "spread.js", "calibration.js", "controls.js", "tables.js",
-    "start.js",
+    "data.js", "places.js", "words.js", "state.js", "quantities.js", "pointer.js", "map.js",
+    "section.js", "waterfall.js", "site.js", "spread.js", "calibration.js", "controls.js",
+    "tables.js", "start.js",
 )  # fmt: skip
 
 

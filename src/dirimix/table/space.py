@@ -13,6 +13,7 @@ from dirimix.errors import InputError, did_you_mean
 from dirimix.table.values import refuse
 
 _DEGREE = np.pi / 180
+_TURN = 360.0  # degrees
 _DIGITS = 9  # of a turn, in degrees or in parts of a period, to which places are told apart
 
 
@@ -33,6 +34,68 @@ class Axis:
     features: tuple[str, ...]
     dimensions: int = 1
     period: float = 0.0
+
+
+@dataclass(frozen=True)
+class Round:
+    """A coordinate that comes round, cut open for maps and sections.
+
+    Attributes:
+        period: After which it comes round.
+        start: Where it is cut: sites are drawn from here on, over one period.
+        low: The least number that names a place: 0, or half a period below it.
+    """
+
+    period: float
+    start: float
+    low: float = 0.0
+
+    def drawn(self, values: Floats) -> Floats:
+        """Where places are drawn, of the shape of `values`, which may lie some turns away.
+
+        >>> Round(360.0, 0.0).drawn(np.array([170.0, -170.0, 540.0]))
+        array([170., 190., 180.])
+        """
+        turns = np.floor((values - self.start) / self.period)
+        digits = _DIGITS + 2 - int(np.floor(np.log10(self.period)))
+        return np.where(turns == 0, values, np.round(values - turns * self.period, digits))
+
+    def named(self, place: float) -> float:
+        """The number by which the table names a place, however many turns away it is drawn.
+
+        >>> Round(360.0, 0.0, low=-180.0).named(190.0)
+        -170.0
+        """
+        return self.low + (place - self.low) % self.period
+
+
+def cut_open(values: Floats, period: float) -> Round | None:
+    """Where to cut a coordinate that comes round, for maps that do not tear its sites in two.
+
+    That is the middle of the widest gap between places. None where a map may show the values as
+    they are: they lie within one period, and the gap at its ends is no less than half the widest.
+
+    Args:
+        values: The coordinate at n sites, (n,).
+        period: After which it comes round.
+
+    >>> cut_open(np.array([170.0, 175.0, -170.0]), 360.0)
+    Round(period=360.0, start=0.0, low=-180.0)
+    >>> cut_open(np.array([-10.0, 0.0, 30.0]), 360.0)
+    """
+    if not len(values):
+        return None
+    places = np.unique(np.round(values / period % 1, _DIGITS) % 1) * period
+    gaps = np.diff(places, append=places[0] + period)
+    own = period - np.ptp(values)
+    if own >= 0 and gaps.max() <= 2 * own:
+        return None
+    middles = places + gaps / 2
+    # of gaps that are as wide, the one nearest to the ends of the table's own numbers
+    away = np.abs((middles - (values.max() + own / 2) + period / 2) % period - period / 2)
+    start = middles[np.argmin(np.where(gaps >= gaps.max() * (1 - 1e-6), away, np.inf))]
+    low = 0.0 if values.min() >= 0 else -period / 2
+    return Round(period, float((start + period / 2) % period - period / 2), low)
 
 
 @dataclass(frozen=True)
@@ -76,6 +139,18 @@ class Space:
             elif name not in self.categories:
                 found.append(Axis(name, (j,), (name,)))
         return tuple(found)
+
+    def rounds(self, x: Floats) -> dict[str, Round]:
+        """The coordinates of sites `x`, (n, q), that maps cut open elsewhere than numbers do."""
+        periods = dict(self.periodic) | dict.fromkeys(self.geo[:1], _TURN)
+        found: dict[str, Round] = {}
+        for name, period in periods.items():
+            values = x[:, self.coords.index(name)]
+            # what runs on over several periods, as the days of years do, is drawn as it is
+            if name in self.geo or np.ptp(values) <= period:
+                cut = cut_open(values, period)
+                found |= {} if cut is None else {name: cut}
+        return found
 
     @property
     def is_flat(self) -> bool:

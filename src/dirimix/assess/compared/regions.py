@@ -21,6 +21,7 @@ from dirimix.assess.schema import TABLES
 from dirimix.assess.site_tables import nearest_training
 from dirimix.scores import SCORES
 from dirimix.table.coordinates import CATEGORY, DATE, NUMBER, as_numbers
+from dirimix.table.space import Round, make_space
 from dirimix.table.split import SplitTable
 
 _THIRDS = 3
@@ -72,13 +73,16 @@ def region_rows(
 def parts_of(data: SplitTable, split: str) -> list[Part]:
     """The parts into which the rows of a split are cut."""
     frame = data.parts[split].frame
+    x = as_numbers(frame, data.coords)
+    rounds = make_space(data.coords, data.geo, data.periodic).rounds(x)
     found = list[Part]()
     for k, name in enumerate(data.coords):
-        values = as_numbers(frame, data.coords)[:, k]
+        values = x[:, k]
         if data.kinds.get(name, NUMBER) == CATEGORY:
             found += _labels(name, values, data.levels[name])
         else:
-            found += _thirds(name, values, dates=data.kinds.get(name) == DATE)
+            is_date = data.kinds.get(name) == DATE
+            found += _thirds(name, values, rounds.get(name), dates=is_date)
     distance = nearest_training(data)[split]
     if split != "train" and np.isfinite(distance).all():
         pieces = _cut(distance)
@@ -93,9 +97,11 @@ def _labels(name: str, values: Floats, levels: tuple[str, ...]) -> Iterator[Part
         yield Part(name, str(levels[int(code)]), np.flatnonzero(values == code))
 
 
-def _thirds(name: str, values: Floats, *, dates: bool) -> Iterator[Part]:
-    for rows in _cut(values):
-        low, high = values[rows].min(), values[rows].max()
+def _thirds(name: str, values: Floats, cut: Round | None, *, dates: bool) -> Iterator[Part]:
+    """Thirds in the order of the values, of a coordinate that comes round from where it is cut."""
+    order = values if cut is None else cut.drawn(values)
+    for rows in _cut(order):
+        low, high = (float(values[rows[end(order[rows])]]) for end in (np.argmin, np.argmax))
         words = [_day(v) if dates else f"{v:.5g}" for v in (low, high)]
         yield Part(name, " to ".join(dict.fromkeys(words)), rows)
 

@@ -12,10 +12,9 @@ from matplotlib.figure import Figure
 from dirimix.methods import parse_method
 from dirimix.report import plots
 from dirimix.report.exhibits.content import ExhibitContent, Maker, Options, chosen_methods
-from dirimix.report.look import FOREGROUND, MUTED, PALETTE, blocks, colour_bar, panels
+from dirimix.report.look import FOREGROUND, MUTED, PALETTE, blocks, colour_bar, panels, places
 from dirimix.report.output import Output
 from dirimix.report.site_map import draw_map, draw_outline, draw_values, half_steps, label_map
-from dirimix.table.coordinates import as_numbers
 
 _SPLITS = {"landscape": "#d5d9e0", "train": "#3568c9", "test": "#e0752c"}
 _SMALL = 4.4, 3.2  # inches of a map
@@ -205,17 +204,21 @@ def _limit_line(axes: Axes, rows: pd.DataFrame, output: Output, tint: str, label
     rows = rows.loc[rows["q50"].notna()]
     along = str(rows["along"].iloc[0])
     across = next(c for c in output.coords if c != along)
-    low, middle, high, beside = as_numbers(rows, ["q05", "q50", "q95", across]).T  # dates in days
+    beside = places(rows, [across], output.names)[:, 0]
+    low, middle, high = (
+        places(pd.DataFrame({along: rows[end]}), [along], output.names)[:, 0]
+        for end in ("q05", "q50", "q95")
+    )
     reach = np.stack([middle - low, high - middle])
     is_x = along == output.axes[0]
-    places = (middle, beside) if is_x else (beside, middle)
+    middles = (middle, beside) if is_x else (beside, middle)
     axes.errorbar(
-        *places, xerr=reach if is_x else None, yerr=None if is_x else reach, fmt="none",
+        *middles, xerr=reach if is_x else None, yerr=None if is_x else reach, fmt="none",
         ecolor=tint, lw=0.8,
     )  # fmt: skip
     open_ended = (rows["beyond"] > 0.05).to_numpy()
     for kept, face in ((~open_ended, tint), (open_ended, "none")):
-        x, y = (v[kept] for v in places)
+        x, y = (v[kept] for v in middles)
         name = label if face != "none" else None
         axes.plot(x, y, "o", ms=3, color=tint, markerfacecolor=face, label=name)
 
@@ -227,9 +230,9 @@ def _table_ends(axes: Axes, output: Output, along: str) -> None:
         ("first", ":", "first table ends"),
         ("last", "-", "last table ends"),
     ):
-        places = (ends[column], ends["beside"])
-        places = places if along == output.axes[0] else places[::-1]
-        axes.plot(*places, color=MUTED, ls=style, lw=0.9, label=f"{label}, along {along}")
+        line = (ends[column], ends["beside"])
+        line = line if along == output.axes[0] else line[::-1]
+        axes.plot(*line, color=MUTED, ls=style, lw=0.9, label=f"{label}, along {along}")
 
 
 def table_ends(output: Output, along: str) -> pd.DataFrame:
@@ -243,8 +246,8 @@ def table_ends(output: Output, along: str) -> pd.DataFrame:
     beside = next(c for c in output.coords if c != along)
     table = pd.DataFrame(
         {
-            "beside": as_numbers(values, [beside])[:, 0],
-            "place": as_numbers(values, [along])[:, 0],
+            "beside": places(values, [beside], output.names)[:, 0],
+            "place": places(values, [along], output.names)[:, 0],
             "known": values["model_value"].notna(),
         }
     )
@@ -265,7 +268,7 @@ def _local_methods(output: Output, options: Options) -> list[str]:
 
 
 def _sites(rows: pd.DataFrame, output: Output) -> np.ndarray:
-    return as_numbers(rows, output.axes)
+    return places(rows, output.axes, output.names)
 
 
 def _training_sites(table: pd.DataFrame, output: Output) -> np.ndarray:

@@ -75,7 +75,7 @@ function makeFind() {
   const fields = D.coords.map((coord) => element("input",
     { type: "text", size: 7, placeholder: coord.label, "aria-label": `${coord.label} of a site to find` }));
   const find = () => {
-    const wanted = fields.map((field, c) => readCoordinate(c, field.value));
+    const wanted = fields.map((field, c) => drawnAt(c, readCoordinate(c, field.value)));
     if (wanted.every(Number.isNaN)) return;
     const far = (i) => d3.sum(wanted, (v, c) => Number.isNaN(v) ? 0 : ((D.sites.x[c][i] - v) / rangeOf(c)) ** 2);
     set({ site: d3.least(d3.range(siteCount()), far) });
@@ -92,8 +92,8 @@ function drawRegion() {
     placeholder: end ? "to" : "from", "aria-label": `${coord.label} ${end ? "to" : "from"}`,
   })));
   const apply = () => set({ region: bounds.map(([low, high], c) => {
-    const part = [readCoordinate(c, low.value), readCoordinate(c, high.value)];
-    if (part.every(Number.isNaN)) return null;
+    const part = readSpan(c, [readCoordinate(c, low.value), readCoordinate(c, high.value)]);
+    if (part === null || part.every(Number.isNaN)) return null;
     return part.map((v, end) => Number.isNaN(v) ? (end ? d3.max(D.sites.x[c]) : d3.min(D.sites.x[c])) : v);
   }) });
   box.replaceChildren(

@@ -65,34 +65,4 @@ function largestWeights(method, i, count) {
   return known.sort((a, b) => weight(method, b, i) - weight(method, a, i)).slice(0, count);
 }
 
-// a coordinate as scales take it: dates as dates
-function along(c, value) {
-  return D.coords[c].kind === "date" ? new Date(value * DAY) : value;
-}
-
-const rangeOf = (c) => d3.max(D.sites.x[c]) - d3.min(D.sites.x[c]) || 1;
-
-const position = (c, i) => along(c, D.sites.x[c][i]);
-
-// how an axis along a coordinate is drawn
-function axis(c) {
-  const coord = D.coords[c];
-  const label = coord.unit ? `${coord.label} (${coord.unit})` : coord.label;
-  if (coord.kind === "date") return { type: "utc", label, labelArrow: "none" };
-  if (coord.kind === "category") {
-    const ticks = d3.range(coord.levels.length);
-    return { label, labelArrow: "none", ticks, tickFormat: (k) => coord.levels[k] ?? "" };
-  }
-  return { type: isWide(D.sites.x[c]) ? "log" : "linear", label, labelArrow: "none",
-    tickFormat: plainTicks(D.sites.x[c]) };
-}
-
-const isWide = (values) => {
-  const [low, high] = d3.extent(values.filter((v) => v !== null));
-  return low > 0 && high / low > 1000;
-};
-
-// years and other whole numbers need no thousands separator
-const plainTicks = (values) => d3.max(values, Math.abs) < 1e5 ? (v) => `${+v.toPrecision(12)}` : undefined;
-
 const targetLabel = () => D.target.unit ? `${D.target.label} (${D.target.unit})` : D.target.label;

@@ -43,7 +43,7 @@ function outline(sites, half) {
 }
 
 // lines for reference, where there are sites
-const ruleMarks = (c, rule, channel, sites) => D.coords[c].lines.filter((at) => {
+const ruleMarks = (c, rule, channel, sites) => D.coords[c].lines.map((at) => drawnAt(c, at)).filter((at) => {
   const [low, high] = d3.extent(sites, (i) => D.sites.x[c][i]);
   return at >= low && at <= high;
 }).map((at) => rule([along(c, at)], { [channel]: (d) => d, stroke: "currentColor", strokeDasharray: "2 4",

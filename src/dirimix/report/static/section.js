@@ -99,7 +99,7 @@ function drawSection() {
   const dashed = { x, stroke: "var(--ink)", strokeDasharray: "5 3" };
   const svg = drawn({
     width, height: Math.max(240, Math.min(0.55 * width, plan.all ? 460 : 340)), marginLeft: 52,
-    marginBottom: 40, clip: true, x: plan.axis,
+    marginBottom: 40, clip: true, x: { ...plan.axis, inset: 5 },
     y: { label: state.less ? `${targetLabel()}, less the models' mean` : targetLabel(), labelArrow: "none", grid: true, ...viewOf(sites) },
     ariaLabel: sectionSays(plan),
     marks: [

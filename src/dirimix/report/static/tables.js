@@ -143,7 +143,7 @@ function addDataDownloads() {
   const box = document.querySelector("#data-downloads");
   const coords = D.coords.map((c) => c.name);
   const at = (i) => [splitOf(i), D.sites.row[i], ...D.coords.map((_, c) => D.coords[c].kind === "number"
-    ? D.sites.x[c][i] : coordinateText(c, D.sites.x[c][i]))];
+    ? tableNumber(c, D.sites.x[c][i]) : coordinateText(c, D.sites.x[c][i]))];
   const sites = d3.range(siteCount());
   const laws = () => [
     ["method", "split", "row", ...coords, "observed", "mean", "sd", ...QUANTILES.map(([, q]) => q)],

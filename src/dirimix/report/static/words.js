@@ -9,6 +9,7 @@ function number(value, digits = 4) {
 
 function coordinateText(c, value) {
   const coord = D.coords[c];
+  value = tableNumber(c, value);
   if (coord.kind === "category") return coord.levels[Math.round(value)] ?? "";
   if (coord.kind === "date") return new Date(value * DAY).toISOString().slice(0, value % 1 ? 16 : 10);
   // no more digits than tell sites apart
