@@ -298,6 +298,33 @@ def test_exchanged_models_are_the_posterior_of_a_table_with_exchanged_columns(we
     assert value != pytest.approx(float(density(moved)), abs=1e-3)
 
 
+@pytest.mark.parametrize("discrepancy", ["none", "delta"])
+def test_copies_of_a_model_count_as_that_model(discrepancy):
+    """Weights of equal models add up; a mixture of copies of one model is that single model."""
+    one = table_of(count=2)
+    parts = Parts("simplex-gp", "local", "student", discrepancy)
+    posterior = made(parts, one)
+    u = jnp.asarray(np.random.default_rng(4).standard_normal((14, 2 + (discrepancy == "delta"))))
+    share = 0.3
+    halves = jnp.concatenate(
+        [u[:, :1] + np.log(share), u[:, :1] + np.log(1 - share), u[:, 1:]], axis=1
+    )
+    doubled = made(parts, replace(one, f=one.f[:, [0, 0, 1]], models=("a", "b", "c")))
+    right = np.asarray(posterior.mean(u))
+    assert np.asarray(doubled.mean(halves)) == pytest.approx(right, rel=1e-12)
+    assert np.asarray(doubled.mean(halves.at[:, 1].add(0.1))) != pytest.approx(right, abs=1e-3)
+
+    copies = made(parts, replace(one, f=one.f[:, [0, 0]]))
+    single = made(replace(parts, weights="single"), one)
+    p = single.unravel(jnp.asarray(rough_latents(single)))
+    fields = jnp.concatenate([u[:, :2], single.fields(p)], axis=1)
+    assert np.asarray(copies.mean(fields)) == pytest.approx(np.asarray(single.mean(fields[:, 2:])))
+    # and the noise of copies, which never disagree, is that of the single model
+    assert np.asarray(copies.noise.variance(p, one.y_err)) == pytest.approx(
+        np.asarray(single.noise.variance(p, one.y_err))
+    )
+
+
 @pytest.mark.parametrize("count", [14, 260])
 def test_the_force_is_about_the_gradient(count):
     """On a lattice, by inducing points and where there is no cheaper way."""
