@@ -5,8 +5,8 @@ every true value among the fit's draws is then uniform, whatever the prior (Talt
 arXiv:1804.06788). The log likelihood is among the ranked quantities, since a posterior that is
 no more than its prior passes on parameters alone (Modrak et al. 2023, doi 10.1214/23-BA1404).
 
-The simulations are plain NumPy with a dense Gaussian process and share no code with the models.
-One fit is broken on purpose: it is not told the measurement errors, and must fail.
+The simulations (`simulations.py`) share no code with the models. Some fits are broken on purpose:
+they are not told the measurement errors, and must fail.
 
 Writes to this folder: `calibration-ranks.csv` (one row a replication; with `--resume` a run that
 was stopped goes on from it), `calibration.csv` (one row a quantity), `calibration.png`.
@@ -15,7 +15,7 @@ was stopped goes on from it), `calibration.csv` (one row a quantity), `calibrati
 import argparse
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from functools import cache
@@ -26,106 +26,46 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from arviz_stats.ecdf_utils import compute_ecdf, ecdf_pit
+from simulations import (
+    COORDS,
+    ERROR,
+    FAR,
+    LENGTHS,
+    MODELS,
+    N_SITES,
+    Draw,
+    Truth,
+    draw_global,
+    draw_linear,
+    draw_process,
+    draw_smooth,
+    sites,
+)
 
 from dirimix._cores import cores
 from dirimix.sampling.workers import WorkerPool
 
 FOLDER = Path(__file__).parent
-COORDS, MODELS = ["a", "b"], ["p", "q", "r"]
-N_SITES, EXTENT = 20, 10.0
-FAR = np.array([[16.0, 16.0]])  # a site well outside the others
-ERROR = 0.5  # of every measurement; the prior mean of sigma is 0.5 too
-LENGTHS = (2.0, 8.0)  # 98 % of the prior mass of a length scale
-KEPT = 99  # draws of a fit that are ranked
 SAMPLING = {"chains": 2, "draws": 500, "warmup": 250}
+KEPT = 99  # draws of a fit that are ranked
 CONFIDENCE = 0.99  # that a calibrated method passes with all its quantities
-
-
-def sites() -> pd.DataFrame:
-    """Coordinates and model values, the same in all replications."""
-    rng = np.random.default_rng(11)
-    x = rng.uniform(0, EXTENT, (N_SITES, 2))
-    values = np.column_stack([x, rng.normal(0, 2, (N_SITES, len(MODELS)))])
-    return pd.DataFrame(values, columns=pd.Index(COORDS + MODELS))
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What a simulation drew: scalars to rank, concentrations, weights, sigma."""
-
-    scalars: dict[str, float]
-    alpha: np.ndarray
-    weights: np.ndarray
-    sigma: float
-
-
-def _named(name: str, values: np.ndarray) -> dict[str, float]:
-    return {f"{name}[{i}]": float(v) for i, v in enumerate(np.ravel(values))}
-
-
-def _sigma(rng: np.random.Generator) -> float:
-    return float(rng.gamma(5, 1 / 10))
-
-
-def _local(rng: np.random.Generator, log_alpha: np.ndarray, scalars: dict) -> Truth:
-    """From log concentrations at the sites and, last, at the far one."""
-    alpha = np.exp(log_alpha)
-    weights = np.stack([_dirichlet(rng, row) for row in alpha[:-1]])
-    far = alpha[-1] / alpha[-1].sum()
-    sigma = _sigma(rng)
-    return Truth(scalars | {"sigma": sigma} | _named("far", far), alpha[:-1], weights, sigma)
-
-
-def _dirichlet(rng: np.random.Generator, alpha: np.ndarray) -> np.ndarray:
-    """Dirichlet weights, safe for small concentrations: Gamma(a) is Gamma(a + 1) U^(1/a)."""
-    logs = np.log(rng.gamma(alpha + 1)) + np.log(rng.random(alpha.shape)) / alpha
-    weights = np.exp(logs - logs.max())
-    return weights / weights.sum()
-
-
-def draw_global(rng: np.random.Generator) -> Truth:
-    """gBMM+D."""
-    alpha = np.abs(rng.normal(0, 1, len(MODELS)))
-    weights, sigma = _dirichlet(rng, alpha), _sigma(rng)
-    scalars = _named("alpha", alpha) | _named("weights", weights) | {"sigma": sigma}
-    return Truth(scalars, alpha, np.tile(weights, (N_SITES, 1)), sigma)
-
-
-def draw_linear(rng: np.random.Generator) -> Truth:
-    """LBMM+GLD."""
-    x = sites()[COORDS].to_numpy()
-    everywhere = np.vstack([x, FAR])
-    design = (everywhere - x.mean(axis=0)) / x.std(axis=0)
-    beta = rng.normal(0, 1, (len(MODELS), 3))
-    log_alpha = beta[:, 0] + design @ beta[:, 1:].T
-    return _local(rng, log_alpha, _named("beta", beta))
-
-
-def draw_process(rng: np.random.Generator) -> Truth:
-    """LBMM+GPD, with a dense Gaussian process."""
-    everywhere = np.vstack([sites()[COORDS].to_numpy(), FAR])
-    low, high = np.log(LENGTHS)
-    spread = (high - low) / (2 * 2.3263478740408408)  # the 99 % point of a standard normal
-    rho = np.exp(rng.normal((low + high) / 2, spread, 2))
-    eta, gamma = rng.gamma(2, 1 / 2, len(MODELS)), rng.normal(0, 1, len(MODELS))
-    gap = (everywhere[:, None] - everywhere[None]) / rho
-    covariance = np.exp(-0.5 * np.sum(gap**2, axis=-1))
-    unit = rng.multivariate_normal(np.zeros(len(covariance)), covariance, len(MODELS)).T
-    scalars = _named("rho", rho) | _named("eta", eta) | _named("gamma", gamma)
-    return _local(rng, gamma + eta * unit, scalars)
 
 
 def fit(method: str, frame: pd.DataFrame, y: np.ndarray, y_err: np.ndarray | None, seed: int):
     """The estimator of a method, fitted."""
-    from dirimix import DirichletMixture, LocalDirichletMixture
+    from dirimix import DirichletMixture, LatentMixture, LocalDirichletMixture
 
-    sampling: dict[str, Any] = SAMPLING | {"random_state": seed}
+    # a unit that is found in the data would be no prior
+    options: dict[str, Any] = SAMPLING | {"y_scale": 1.0, "noise_prior": "paper"}
+    options |= {"random_state": seed}
     if method == "gbmm-d":
-        mixture = DirichletMixture(COORDS, MODELS, **sampling)
+        mixture = DirichletMixture(COORDS, MODELS, **options)
     elif method == "lbmm-gld":
-        mixture = LocalDirichletMixture(COORDS, MODELS, field="linear", **sampling)
+        mixture = LocalDirichletMixture(COORDS, MODELS, field="linear", **options)
+    elif method == "lbmm-lgp+delta":
+        mixture = LatentMixture(COORDS[:1], MODELS, discrepancy="delta", **options)
     else:
-        mixture = LocalDirichletMixture(COORDS, MODELS, length_scale=[LENGTHS] * 2, **sampling)
+        mixture = LocalDirichletMixture(COORDS, MODELS, length_scale=[LENGTHS] * 2, **options)
     return mixture.fit(frame, y, y_err)
 
 
@@ -133,7 +73,7 @@ def fit(method: str, frame: pd.DataFrame, y: np.ndarray, y_err: np.ndarray | Non
 class Experiment:
     """How to draw from a prior, which method fits, and whether it is told the errors."""
 
-    draw: Callable[[np.random.Generator], Truth]
+    draw: Draw
     method: str
     informed: bool = True
 
@@ -143,6 +83,10 @@ EXPERIMENTS = {
     "lbmm-gld": Experiment(draw_linear, "lbmm-gld"),
     "lbmm-gpd": Experiment(draw_process, "lbmm-gpd"),
     "lbmm-gpd, not told the errors": Experiment(draw_process, "lbmm-gpd", informed=False),
+    "lbmm-lgp+delta": Experiment(draw_smooth, "lbmm-lgp+delta"),
+    "lbmm-lgp+delta, not told the errors": Experiment(
+        draw_smooth, "lbmm-lgp+delta", informed=False
+    ),
 }
 
 
@@ -152,58 +96,52 @@ def replicate(name: str, number: int) -> dict[str, object]:
 
     experiment = EXPERIMENTS[name]
     rng = np.random.default_rng([number, len(MODELS)])
-    truth, frame = experiment.draw(rng), sites()
-    f = frame[MODELS].to_numpy()
-    y_err = np.full(N_SITES, ERROR)
-    y = np.sum(truth.weights * f, axis=1) + np.hypot(truth.sigma, y_err) * rng.normal(size=N_SITES)
-    told = y_err if experiment.informed else None
+    truth = experiment.draw(rng)
+    y = truth.observe(rng)
+    told = np.full(N_SITES, ERROR) if experiment.informed else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # so few draws never pass the gate; R-hat is kept
-        mixture = fit(experiment.method, frame, y, told, seed=number)
+        mixture = fit(experiment.method, sites(), y, told, seed=number)
     ranks = {
         quantity: int(np.sum(draws < truth_of))
-        for quantity, draws, truth_of in _compared(mixture, truth, f - y[:, None], told)
+        for quantity, draws, truth_of in _compared(mixture, truth, y, told)
     }
     jax.clear_caches()  # every replication compiles its own program
     rhat = round(float(np.nanmax(mixture.diagnostics_["rhat"].to_numpy())), 3)
     return {"experiment": name, "replication": number, "rhat": rhat, **ranks}
 
 
-def _compared(mixture, truth: Truth, d: np.ndarray, y_err: np.ndarray | None):
+def _compared(mixture, truth: Truth, y: np.ndarray, y_err: np.ndarray | None):
     """Name, ranked draws (KEPT,) and true value of every quantity."""
     posterior = mixture.posterior_["posterior"].to_dataset()
     total = mixture.posterior_["log_likelihood"].to_dataset()["y"].to_numpy().sum(axis=-1)
-    chosen = np.linspace(0, total.size - 1, KEPT).astype(int)
 
-    def kept(draws: np.ndarray) -> np.ndarray:
-        return draws.reshape(total.size, -1)[chosen]
+    def kept(draws: np.ndarray, count: int) -> np.ndarray:
+        flat = draws.reshape(count, -1)
+        return flat[np.linspace(0, count - 1, KEPT).astype(int)]
 
-    for name in dict.fromkeys(n.partition("[")[0] for n in truth.scalars):
+    far = sites().iloc[:1].assign(**dict.fromkeys(COORDS, FAR))
+    for label, true in truth.scalars.items():
+        name, _, at = label.removesuffix("]").partition("[")
         if name == "far":
-            continue
-        draws = kept(posterior[name].to_numpy())
-        labels = [n for n in truth.scalars if n.partition("[")[0] == name]
-        for column, label in zip(draws.T, labels, strict=True):
-            yield label, column, truth.scalars[label]
-    far = [n for n in truth.scalars if n.startswith("far")]
-    if far:
-        frame = pd.DataFrame(np.column_stack([FAR, [[0.0] * len(MODELS)]]), columns=COORDS + MODELS)
-        draws = mixture.draw_weights(frame)[:, 0]
-        draws = draws[np.linspace(0, len(draws) - 1, KEPT).astype(int)]
-        for column, label in zip(draws.T, far, strict=True):
-            yield label, column, truth.scalars[label]
-    yield "log likelihood", kept(total)[:, 0], _log_likelihood(mixture, truth, d, y_err)
+            draws = mixture.draw_weights(far)
+            draws = kept(draws, len(draws))
+        else:
+            draws = kept(posterior[name].to_numpy(), total.size)
+        yield label, draws[:, int(at or 0)], true
+    yield "log likelihood", kept(total, total.size)[:, 0], _log_likelihood(truth, y, y_err)
 
 
-def _log_likelihood(mixture, truth: Truth, d: np.ndarray, y_err: np.ndarray | None) -> float:
+def _log_likelihood(truth: Truth, y: np.ndarray, y_err: np.ndarray | None) -> float:
     """Of the truth, as the fit would say it: with the weights given or integrated out."""
-    noise = np.hypot(truth.sigma, 0.0 if y_err is None else y_err)
-    if hasattr(mixture, "weights_"):
-        miss = np.sum(truth.weights * d, axis=1) / noise
-        return float(np.sum(-0.5 * miss**2 - np.log(noise * np.sqrt(2 * np.pi))))
+    error = 0.0 if y_err is None else ERROR
+    if truth.alpha is None:
+        return truth.log_likelihood(y, error)
     from dirimix.likelihood.density import Likelihood
 
-    return float(np.sum(Likelihood(d).evaluate(truth.alpha, np.full(len(d), noise))[0]))
+    d = sites()[MODELS].to_numpy() - y[:, None]
+    noise = np.hypot(truth.noise, error)
+    return float(np.sum(Likelihood(d).evaluate(truth.alpha, noise)[0]))
 
 
 def run(wanted: list[str], replications: int, *, resume: bool) -> pd.DataFrame:
