@@ -164,7 +164,7 @@ METHODS: dict[str, Method] = {
     "lbmm-lgp": Method(
         "local mixing, smooth logistic-normal weights of Gaussian processes",
         _LATENT,
-        {"weights": "simplex-gp", "discrepancy": "none", "alpha_scale": 1.0},
+        {"weights": "simplex-gp", "discrepancy": "none", "alpha_scale": 1.0, "components": None},
         local=True,
     ),
     "signed-gp": Method(

@@ -17,6 +17,7 @@ from dirimix.estimators.latent.conditional import Conditional
 from dirimix.estimators.latent.group import Amplitude
 from dirimix.estimators.latent.laplace import Marginal, approximate
 from dirimix.estimators.latent.noise import NoiseModel
+from dirimix.estimators.latent.weights import Ensemble
 from dirimix.laws.noise_prior import GammaNoise
 from dirimix.table.space import Space
 from dirimix.table.table import Table
@@ -30,6 +31,9 @@ PARTS = [
         ("none", "delta", "contrast"),
     )
     if not (weights == "single" and discrepancy == "contrast")
+] + [
+    Parts("free", "constant", "normal", "none", components=1),
+    Parts("free-gp", "local", "student", "delta", components=2),
 ]
 
 
@@ -98,7 +102,14 @@ def oracle(parts: Parts, posterior, q: np.ndarray) -> float:
         w = softmax(np.where(known, fields["weights"], -np.inf), axis=1)
         mean = (w * f).sum(1)
     elif parts.weights.startswith("free"):
-        w = 1 / f.shape[1] + fields["weights"]
+        u = fields["weights"]
+        if parts.components is not None:
+            contrast = np.where(known, f - average[:, None], 0)
+            values, vectors = np.linalg.eigh(contrast.T @ contrast)
+            first = vectors[:, np.argsort(-values)[: parts.components]]
+            # a vector and its opposite are the same direction
+            u = u @ (first * np.sign(np.sum(first * posterior.rule.axes, axis=0))).T
+        w = 1 / f.shape[1] + u
         mean = (w * np.where(known, f, average[:, None])).sum(1)
     else:
         mean = f[:, 0]
@@ -325,6 +336,27 @@ def test_copies_of_a_model_count_as_that_model(discrepancy):
     )
 
 
+def test_copies_of_models_add_no_principal_component():
+    """Signed weights of sum 1; where models are copies, what their originals would predict."""
+    table = table_of(count=3)
+    doubled = replace(table, f=table.f[:, [0, 0, 1, 2, 2]], models=tuple("abcde"))
+    rule, ensemble = Parts("free-gp", components=4).rule(doubled), Ensemble.of(doubled.f)
+    # two ways in which three models can differ
+    assert rule.axes.shape == (5, 2)
+    assert rule.axes.sum(axis=0) == pytest.approx(0)
+    slope = np.asarray(rule.slope(jnp.zeros((14, 2)), ensemble))
+    assert np.abs(slope).max(axis=0).min() > 0.01
+    one = Parts("free-gp", components=1).rule(doubled)
+    assert one.axes[:, 0] == pytest.approx(rule.axes[:, 0])
+    u = jnp.asarray(np.random.default_rng(5).standard_normal((14, 2)))
+    weights = rule.weights(u, ensemble)
+    assert np.asarray(weights.sum(axis=1)) == pytest.approx(1)
+    assert float(weights.min()) < 0
+    assert np.asarray(weights[:, 0]) == pytest.approx(np.asarray(weights[:, 1]))
+    mixture = (np.asarray(weights) * doubled.f).sum(axis=1)
+    assert np.asarray(rule.mixture(u, ensemble)) == pytest.approx(mixture)
+
+
 @pytest.mark.parametrize("count", [14, 260])
 def test_the_force_is_about_the_gradient(count):
     """On a lattice, by inducing points and where there is no cheaper way."""
@@ -391,6 +423,10 @@ def test_parts_that_make_no_sense_are_refused():
         Parts("softmax")
     with pytest.raises(InputError, match="a single model has no contrasts"):
         Parts("single", discrepancy="contrast")
+    with pytest.raises(InputError, match="components serves free weights"):
+        Parts("simplex-gp", components=2)
+    with pytest.raises(InputError, match="2 models differ in at most 1 ways"):
+        check_parts(Parts("free", components=2), ("a", "b"), Space(("x",)))
     with pytest.raises(InputError, match="degrees must be a positive number, not 0"):
         Parts("simplex", degrees=0)
     with pytest.raises(InputError, match="need coordinates"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dirimix._arguments import check_choice, check_positive
+from dirimix._arguments import check_choice, check_positive, check_whole
 from dirimix.errors import InputError
 from dirimix.estimators.fields.choice import make_field
 from dirimix.estimators.fields.gaussian_process import AbstractProcess
@@ -19,6 +19,7 @@ from dirimix.estimators.latent.weights import (
     DirichletWeights,
     Ensemble,
     FreeWeights,
+    PrincipalWeights,
     SimplexWeights,
     UniformWeights,
 )
@@ -33,6 +34,7 @@ WEIGHTS = (
 COMPLETE = ("single", "uniform", "dirichlet")  # fitted to rows where every model has a value
 DISCREPANCY = ("none", "delta", "contrast")
 _ETA = {"simplex": Amplitude(2, 1.0), "free": Amplitude(2, 0.5)}  # priors of the amplitudes
+_CONSTANT_SD = {"simplex": 1.5}  # prior standard deviation of the weights' constants, elsewhere 1
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Parts:
         delta_scale: Prior mean of delta's amplitude, in units of the residuals' scale.
         contrast_scale: That of the signed departures.
         alpha_scale: Of the half-normal prior of the concentrations of weights='dirichlet'.
+        components: Of the models' differences that free weights follow, at most; None for every
+            model.
     """
 
     weights: str
@@ -61,6 +65,7 @@ class Parts:
     delta_scale: float = 1.0
     contrast_scale: float = 0.3
     alpha_scale: float = 1.0
+    components: int | None = None
 
     def __post_init__(self) -> None:
         check_choice(self.weights, "weights", WEIGHTS)
@@ -72,15 +77,23 @@ class Parts:
             raise InputError(
                 "a single model has no contrasts with others; take discrepancy = 'delta'"
             )
+        if self.components is not None:
+            check_whole(self.components, "components", 1)
+            if not self.weights.startswith("free"):
+                raise InputError(
+                    f"components serves free weights, and weights is {self.weights!r}; leave "
+                    "components out, or take weights = 'free-gp' or 'free' (signed-gp)"
+                )
 
-    @property
-    def rule(self) -> tuple[AbstractWeights, float] | None:
-        """How fields become weights, and the prior standard deviation of their constants."""
+    def rule(self, table: Table) -> AbstractWeights | None:
+        """How fields become weights; None for a single model."""
+        if self.components is not None:
+            return PrincipalWeights.of(Ensemble.of(table.f), self.components)
         known = {
-            "simplex": (SimplexWeights(), 1.5),
-            "free": (FreeWeights(), 1.0),
-            "uniform": (UniformWeights(), 1.0),
-            "dirichlet": (DirichletWeights(self.alpha_scale), 1.0),
+            "simplex": SimplexWeights(),
+            "free": FreeWeights(),
+            "uniform": UniformWeights(),
+            "dirichlet": DirichletWeights(self.alpha_scale),
         }
         return known.get(self.weights.partition("-")[0])
 
@@ -103,6 +116,11 @@ def check_parts(parts: Parts, models: Sequence[str], space: Space) -> None:
         )
     if parts.weights != "single" and len(models) < 2:
         raise InputError("a mixture needs at least 2 models; take weights='single' for one")
+    if parts.components is not None and parts.components >= len(models):
+        raise InputError(
+            f"components = {parts.components}, and {len(models)} models differ in at most "
+            f"{len(models) - 1} ways; take fewer, or leave components out"
+        )
     check_places(parts, space)
     if parts.local:
         refuse_categories(space, "a Gaussian process")
@@ -143,14 +161,14 @@ def make_posterior(
     count, x = len(table.models), space.embed(table.x)
     spread = space.spread(x) if space.axes else np.ones(0)
     groups: list[FieldGroup] = []
-    rule: AbstractWeights | None = None
     form, _, trend = parts.weights.partition("-")
-    if parts.rule is not None:
-        rule, trend_sd = parts.rule
+    rule = parts.rule(table)
+    if rule is not None:
+        own = rule.axes.shape[1] if isinstance(rule, PrincipalWeights) else count
         kind = "linear" if trend == "linear" else "constant"
-        process = _process(x, space, count) if trend == "gp" else None
-        amplitude = _ETA.get(form, 1.0)
-        groups.append(FieldGroup("weights", count, x, spread, kind, trend_sd, process, amplitude))
+        process = _process(x, space, own) if trend == "gp" else None
+        trend_sd, amplitude = _CONSTANT_SD.get(form, 1.0), _ETA.get(form, 1.0)
+        groups.append(FieldGroup("weights", own, x, spread, kind, trend_sd, process, amplitude))
     if parts.discrepancy != "none":
         delta = parts.discrepancy == "delta"
         size = 1 if delta else count

@@ -64,6 +64,8 @@ class LatentMixture(AbstractSampledMixture):
         delta_scale: Prior mean of the discrepancy's amplitude, in units of `y_scale`.
         contrast_scale: Prior mean of the size of signed departures.
         alpha_scale: Scale of the half-normal prior of the concentrations of weights='dirichlet'.
+        components: Number of principal components of the models' differences that free weights
+            follow, fewer than K: for models that nearly agree. None for a field a model.
         chains: Independent chains.
         draws: Draws kept from each chain; of the approximations, all draws.
         warmup, kernel, trajectory, min_ess, max_seconds: As those of `LocalDirichletMixture`.
@@ -96,6 +98,7 @@ class LatentMixture(AbstractSampledMixture):
     delta_scale: float = Parts.delta_scale
     contrast_scale: float = Parts.contrast_scale
     alpha_scale: float = Parts.alpha_scale
+    components: int | None = Parts.components
     warmup: int = 300
     trajectory: float = 4.0
     _accept: ClassVar[float] = 0.9
@@ -132,7 +135,8 @@ class LatentMixture(AbstractSampledMixture):
         parts = self._parts()
         check_parts(parts, table.models, self.space_)
         unit = table.in_units_of(self.y_scale_)
-        if parts.rule is None or parts.rule[0].sum_one:
+        rule = parts.rule(table)
+        if rule is None or rule.sum_one:
             unit = unit.deviations()
         return make_posterior(parts, unit, self.space_, self._noise(), _residual_scale(unit))
 
@@ -204,6 +208,9 @@ class LatentMixture(AbstractSampledMixture):
             return Quantity(values, ("coordinate",), (self.space_.names,))
         if name.endswith("_eta") and values.shape[-1] == len(table.models):
             return Quantity(values, ("model",), (table.models,))
+        if name.endswith("_eta") and values.shape[-1] > 1:
+            numbers = tuple(str(j + 1) for j in range(values.shape[-1]))
+            return Quantity(values, ("component",), (numbers,))
         return Quantity(values[..., 0]) if name.endswith("_eta") else Quantity(values)
 
     def _departures(self, fields: np.ndarray) -> np.ndarray:

@@ -92,7 +92,7 @@ class LatentPosterior:
     @property
     def n_weights(self) -> int:
         """How many of the fields are the weights'."""
-        return 0 if self.rule is None else len(self.table.models)
+        return 0 if self.rule is None else self.groups[0].count
 
     def mean(self, u: Float[Array, "n L"]) -> Float[Array, " n"]:
         """The mean of y given the fields."""
@@ -191,7 +191,7 @@ class LatentPosterior:
             gaussian=standard,
             monitor="hyper",
             speed=1 + (_LENGTH_SPEED - 1) * self._of(lengths),
-            jump=self.exchange if self.n_weights > 1 else None,
+            jump=self.exchange if self.rule is not None and self.rule.by_model else None,
         )
 
     def _collect(self, q: Array) -> dict[str, Array]:

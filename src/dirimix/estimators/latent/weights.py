@@ -14,6 +14,8 @@ from scipy.special import ndtr
 from dirimix._arrays import Floats
 from dirimix.laws.half_normal_dirichlet import HalfNormalDirichlet
 
+_ROUNDING = 1e-10  # size of a difference of copies, relative to the largest
+
 
 @dataclass(frozen=True)
 class Ensemble:
@@ -54,6 +56,7 @@ class AbstractWeights(ABC):
 
     words: str
     sum_one = True  # so that a value added to all models and observations is nothing to them
+    by_model = True  # one field a model
 
     @abstractmethod
     def weights(self, u: Any, ensemble: Ensemble, xp: Any = jnp) -> Any:
@@ -98,6 +101,42 @@ class FreeWeights(AbstractWeights):
     def slope(self, u: Float[Array, "n K"], ensemble: Ensemble) -> Float[Array, "n K"]:
         del u  # the mixture is linear in the fields
         return jnp.asarray(np.where(ensemble.known, ensemble.f, ensemble.average[:, None]))
+
+
+@dataclass(frozen=True)
+class PrincipalWeights(AbstractWeights):
+    """w = 1 / K + V u: signed, of sum 1, along few directions in which the models differ most.
+
+    Models that nearly agree, or are copies, share a direction. The prior of u is that of free
+    weights, within the span of V. Reference: Giuliani et al. (2024), doi
+    10.1103/PhysRevResearch.6.033266, who take constant u.
+
+    Attributes:
+        axes: V, orthonormal columns of sum 0, (K, r).
+    """
+
+    axes: np.ndarray
+    by_model = False
+
+    @classmethod
+    def of(cls, ensemble: Ensemble, count: int) -> "PrincipalWeights":
+        """The first right singular vectors of the models' differences from their average.
+
+        Copies of models leave fewer ways to differ than there are models: then those there are.
+        """
+        _, values, vectors = np.linalg.svd(ensemble.contrast, full_matrices=False)
+        differ = max(int(np.sum(values > _ROUNDING * values[0])), 1)
+        return cls(vectors[: min(count, differ)].T)
+
+    @property
+    def words(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return f"1 / K and the fields along {self.axes.shape[1]} principal components of the models"
+
+    def weights(self, u: Any, ensemble: Ensemble, xp: Any = jnp) -> Any:
+        return FreeWeights().weights(u @ self.axes.T, ensemble, xp)
+
+    def slope(self, u: Float[Array, "n r"], ensemble: Ensemble) -> Float[Array, "n r"]:
+        return FreeWeights().slope(u, ensemble) @ self.axes
 
 
 class UniformWeights(AbstractWeights):

@@ -32,8 +32,8 @@ RECORDS = _by_name(
         f"{_HOME}.latent.{name}"
         for name in (
             "group.Amplitude", "group.FieldGroup", "noise.NoiseModel", "posterior.LatentPosterior",
-            "weights.DirichletWeights", "weights.FreeWeights", "weights.SimplexWeights",
-            "weights.UniformWeights",
+            "weights.DirichletWeights", "weights.FreeWeights", "weights.PrincipalWeights",
+            "weights.SimplexWeights", "weights.UniformWeights",
         )
     ),
     f"{_HOME}.residual_process.ResidualProcess",
