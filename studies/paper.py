@@ -80,7 +80,7 @@ CLAIMS = (
 def claims(run: Run, chosen: Sequence[Claim] = CLAIMS) -> str:
     """What became of the claims, a Markdown table."""
     heads = ("claim", "paper", "measured", "90 % band", "verdict", "regions and edges left out")
-    return _table([heads, *(_row(claim, run) for claim in chosen)])
+    return table([heads, *(_row(claim, run) for claim in chosen)])
 
 
 def _row(claim: Claim, run: Run) -> Sequence[str]:
@@ -102,7 +102,7 @@ def differences(run: Run) -> str:
     for (a, b, score), found in pairs.groupby(["a", "b", "score"], sort=False):
         cells = {r["split"]: _difference(r) for r in found.to_dict("records")}
         rows.append((a, b, score.replace("_", " "), *(cells.get(split, "") for split in splits)))
-    return _table(rows)
+    return table(rows)
 
 
 def _difference(row: Mapping[str, Any]) -> str:
@@ -111,14 +111,14 @@ def _difference(row: Mapping[str, Any]) -> str:
     return f"**{words}**" if row["lo"] > 0 or row["hi"] < 0 else words
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
+def table(rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table, the first row its heads."""
     head, *body = rows
     lines = [head, ["---" for _ in head], *body]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
 
 
-def _state(run: Run) -> str:
+def state(run: Run) -> str:
     """What was run, on what, and whether it converged."""
     manifest = run.manifest
     rows = ", ".join(f"{n} {split}" for split, n in manifest["data"]["rows"].items())
@@ -156,19 +156,19 @@ def figures(run: Run, target: Path, prefix: str = "") -> str:
 def page(run: Run, other: Run | None, target: Path, command: str) -> str:
     """The whole page, Markdown; the figures go into the folder beside it."""
     parts = [
-        "# The paper's claims, measured\n\n", _state(run), f"Made by `{command}`, {_SOURCE}\n\n",
+        "# The paper's claims, measured\n\n", state(run), f"Made by `{command}`, {_SOURCE}\n\n",
         _RULES, claims(run), f"## Differences\n\n{_PAIRS}", differences(run),
         "## Tables and figures\n\n", figures(run, target),
     ]  # fmt: skip
     if run.longer is not None:
         parts += [
-            "## Regions left out, and other priors\n\n", _state(run.longer),
+            "## Regions left out, and other priors\n\n", state(run.longer),
             differences(run.longer), figures(run.longer, target, "long-"),
         ]  # fmt: skip
     if other is not None:
         statements = [claim for claim in CLAIMS if not claim.paper.endswith("MeV")]
         parts += [
-            "## The other observable\n\n", _state(other), claims(other, statements),
+            "## The other observable\n\n", state(other), claims(other, statements),
             differences(other), figures(other, target, "other-"),
         ]  # fmt: skip
     return "".join(parts).rstrip() + "\n"
