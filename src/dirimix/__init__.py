@@ -4,10 +4,15 @@ Names are loaded on first use, so that importing the package costs nothing.
 """
 
 import importlib
+import os
 from typing import Any
 
 from dirimix._version import __version__
 from dirimix.methods import METHODS
+
+# below this level XLA writes alarms of its own, as where a busy machine takes minutes to compile;
+# what fails comes as an exception all the same
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _METHODS = (method.estimator.rpartition(".") for method in METHODS.values())
 _HOME = {name: module for module, _, name in _METHODS} | {"GPCorrection": ".correction"}
