@@ -398,6 +398,25 @@ def test_the_mode_is_no_answer_and_says_so():
     assert "inference = 'hmc'" in reason
 
 
+@pytest.mark.parametrize(("slope", "power"), [(1.0, 0.5), (2.0, 1.0), (6.0, 1.0), (-1.0, -0.5)])
+def test_noise_grows_at_most_in_proportion_to_a_spread_beyond_all_seen(slope, power):
+    posterior = made(Parts("simplex", "local"), table_of(30))
+    noise, x = posterior.noise, posterior.table.x[:1]
+    shapes = noise.shapes()
+    latents = {n: np.zeros((1, *s)) for n, s in shapes.items()} | {
+        "noise_slope": np.array([slope / 0.5])
+    }
+    most, mean = noise.spread.max(), noise.spread.mean()
+    # as the floor of the covariate has it
+    beyond = mean * np.sqrt((most / mean) ** 2 * np.exp(2) + 0.03**2 * np.expm1(2))
+    scales = [noise.sigma_at(latents, x, np.array([s]), 0)[0, 0] for s in (most, beyond)]
+    assert np.log(scales[1] / scales[0]) == pytest.approx(power, abs=1e-9)
+    # a control: within what was seen the law is followed, however steep
+    inside = mean * np.sqrt((most / mean) ** 2 * np.exp(-1) + 0.03**2 * np.expm1(-1))
+    within = noise.sigma_at(latents, x, np.array([inside]), 0)[0, 0]
+    assert np.log(scales[0] / within) == pytest.approx(slope / 4, abs=1e-9)
+
+
 def test_a_row_that_is_not_seen_is_as_if_it_were_not_there():
     table, parts = table_of(24), Parts("simplex", "constant", "student")
     seen = np.arange(24) % 3 > 0

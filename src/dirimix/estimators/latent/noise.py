@@ -19,6 +19,7 @@ from dirimix.laws.sites import site_normals
 
 _AGREEMENT = 0.03  # spread of the models, in units of its mean, that counts as none
 SLOPE_SD = 0.5  # of the log variance in the log of the models' spread
+_PROPORTIONAL = 2.0  # that slope where noise is in proportion to the spread
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,19 @@ class NoiseModel:
         """Draws of sigma exp(h / 2), (s, m), at sites (m, p) where models have a spread, (m,)."""
         log_variance = np.repeat(2 * p["log_sigma"][:, None], len(x_new), axis=1)
         if self.field is not None:
-            slope = SLOPE_SD * p["noise_slope"][:, None]
-            log_variance += slope * self.covariate(spread)
+            log_variance += self._followed(SLOPE_SD * p["noise_slope"][:, None], spread)
             log_variance += self.field.at(p, x_new, seed)[..., 0]
         return np.exp(0.5 * log_variance)
+
+    def _followed(self, slope: np.ndarray, spread: np.ndarray) -> np.ndarray:
+        """What the spread adds to the log variance, (s, m), from slopes (s, 1).
+
+        Beyond the largest spread of the training sites a steeper law than proportion is no longer
+        followed: no row has shown it.
+        """
+        here = self.covariate(spread)
+        known = np.minimum(here, self.covariate(self.spread).max())
+        return slope * known + np.minimum(slope, _PROPORTIONAL) * (here - known)
 
     def precisions(self, sites: Sequence[bytes], count: int, seed: int) -> Floats | None:
         """Draws of the precision, at each site, (s, m), of the normal laws that the noise mixes.
