@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from dirimix.errors import InputError, TableWarning
+from dirimix.errors import DroppedRowsWarning, InputError, TableWarning
 from dirimix.table.files import read_frame, write_frame
 
 HOSTILE = ["null", "NA", "None", "mean", "<b>", "p$^$q", 'say "so"', "a,b", "a;b", "模型", "x\ty"]
@@ -100,3 +100,27 @@ def test_names_are_free_text_in_every_kind_of_file(tmp_path, ending):
     write_frame(frame, tmp_path / f"t.{ending}")
     back = read_frame(tmp_path / f"t.{ending}")
     assert {k: list(v) for k, v in back.items()} == {k: list(v) for k, v in frame.items()}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"# of mine\nx,a\n1,2\n", "begins with '# of mine' where the names of the columns are"),
+        ("x,a\n1,2\n".encode("utf-16-le"), "holds bytes that no text has, and may be UTF-16"),
+        (
+            "x,a\n1,2\n".encode("utf-32"),
+            "holds bytes that no text has, and may be UTF-16 or UTF-32",
+        ),
+    ],
+)
+def test_what_is_no_table_of_text_is_said(tmp_path, content, message):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_frame(tmp_path / "t.csv")
+
+
+def test_empty_rows_at_the_end_are_left_out_and_said(tmp_path):
+    (tmp_path / "t.csv").write_text("x,a\n1,2\n,\n3,4\n,\n , \n")
+    with pytest.warns(DroppedRowsWarning, match="2 rows at the end of .* are left out"):
+        frame = read_frame(tmp_path / "t.csv")
+    np.testing.assert_array_equal(frame["a"], [2, np.nan, 4])

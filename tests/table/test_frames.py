@@ -164,3 +164,47 @@ def test_a_target_whose_labels_are_in_another_order_is_refused():
 def test_what_is_no_table_is_refused(data, message):
     with pytest.raises(InputError, match=message):
         make_table(data, COORDS, MODELS)
+
+
+def test_labelled_targets_go_to_their_rows_by_their_labels():
+    data = grid(("day", "lat"))
+    expected = make_table(data, ["day", "lat"], MODELS, data["y"]).y
+    for y in (data["y"][::-1], data["y"][:, ::-1].T, data["y"].drop_vars(["day", "lat"])):
+        found = make_table(data, ["day", "lat"], MODELS, y, data["y"].isel(day=0) * 0)
+        np.testing.assert_array_equal(found.y, expected)
+    turned = data[["b"]].transpose("lat", "day").assign(a=data["a"], y=data["y"])
+    found = make_table(turned, ["day", "lat"], ["b", "a"], data["y"])
+    assert found.y is not None
+    for row, (day, lat) in enumerate(found.x):
+        assert found.y[row] == float(data["y"].sel(day=day, lat=lat))
+    array = data[["b", "a"]].to_dataarray("model")
+    found = make_table(array, ["day", "lat"], MODELS, data["y"][::-1])
+    np.testing.assert_array_equal(found.y, make_table(array, ["day", "lat"], MODELS, data["y"]).y)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (grid(("day", "lat"))["y"][:2], "target must be finite everywhere, and is nan at row 5"),
+        (
+            grid(("day", "lat", "lon"))["y"],
+            "target lies on 'lon', too, and the table on 'day', 'la",
+        ),
+        (
+            xr.DataArray(np.ones((4, 2)), dims=("day", "lat")),
+            "target does not fit the table's grid",
+        ),
+        (grid(("day", "lat"))[["y"]], "target needs one variable, and is a Dataset of 'y'"),
+        ("y", r"target needs one value a row, and is the text 'y'; give the values, such as tab"),
+    ],
+)
+def test_targets_that_do_not_fit_the_grid_are_refused(y, message):
+    with pytest.raises(InputError, match=message):
+        make_table(grid(("day", "lat")), ["day", "lat"], MODELS, y)
+
+
+def test_names_that_are_no_list_and_numbers_beyond_all_floats_are_refused():
+    with pytest.raises(InputError, match="coords must be a list of column names, not None"):
+        make_table(frame(), None, MODELS)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InputError, match="model 'a' must be finite or empty, and is -inf at row 1"):
+        make_table(frame().assign(a=[-(10**400)] * 12), COORDS, MODELS)

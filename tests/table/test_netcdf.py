@@ -107,7 +107,9 @@ def test_times_that_no_calendar_has_stay_numbers_and_are_named(tmp_path):
     def fill(data):
         variable(data, "t", "f8", [1, 2, 3, 4], units="fortnights since 2000-01-01")
 
-    with pytest.warns(TableWarning, match="the times 't', in fortnights since 2000-01-01, stay"):
+    with pytest.warns(
+        TableWarning, match="the times 't', in 'fortnights since 2000-01-01', are no dates"
+    ):
         assert read_frame(write(tmp_path / "t.nc", fill))["t"].tolist() == [1, 2, 3, 4]
 
 
@@ -154,3 +156,27 @@ def test_two_grids_are_refused(tmp_path):
     data.to_netcdf(tmp_path / "odd.nc", engine="h5netcdf")
     with pytest.raises(InputError, match="as many variables lie on the dimensions p, q as on p, r"):
         read_frame(tmp_path / "odd.nc")
+
+
+def test_bounds_of_cells_are_no_columns(tmp_path):
+    def fill(data):
+        variable(data, "time", "f8", [0, 1, 2, 3], dims=("time",), units="days since 2000-01-01",
+                 bounds="time_bnds")  # fmt: skip
+        variable(data, "time_bnds", "f8", np.arange(8).reshape(4, 2), dims=("time", "nv"))
+        variable(data, "v", "f8", [1, 2, 3, 4], dims=("time",))
+        variable(data, "w", "f8", [1, -5, 3, 300], dims=("time",),
+                 missing_value=np.array([-5.0, 300.0]))  # fmt: skip
+
+    frame = read_frame(write(tmp_path / "t.nc", fill, {"time": 4, "nv": 2}))
+    assert list(frame.columns) == ["time", "v", "w"]
+    np.testing.assert_array_equal(frame["w"], [1, np.nan, 3, np.nan])
+
+
+def test_groups_that_differ_are_refused(tmp_path):
+    groups = {
+        f"/{n}": xr.Dataset({"v": ("x", [1.0, 2.0])}, {"x": [k, 2]})
+        for k, n in [(0, "a"), (1, "b")]
+    }
+    xr.DataTree.from_dict(groups).to_netcdf(tmp_path / "g.nc", engine="h5netcdf")
+    with pytest.raises(InputError, match="the groups of .* differ along 'x'; put what belongs"):
+        read_frame(tmp_path / "g.nc")

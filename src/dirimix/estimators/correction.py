@@ -24,9 +24,10 @@ from dirimix.estimators.residual_process import ResidualProcess, condition, like
 from dirimix.estimators.residuals.sparse import SparseProcess
 from dirimix.laws.sites import by_rows
 from dirimix.table.frames import as_frame
+from dirimix.table.grids import SD_SUFFIX
 from dirimix.table.selection import describe_missing, observed
 from dirimix.table.space import refuse_categories
-from dirimix.table.table import SD_SUFFIX, Table
+from dirimix.table.table import Table
 
 _MOST_UNRESOLVED = 0.05  # of a correction's variance, at more sites than a dense matrix serves
 _MOST_ROWS = 600  # for the hyperparameters; the fit itself uses every row

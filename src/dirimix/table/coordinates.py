@@ -11,7 +11,8 @@ import pandas as pd
 
 from dirimix._arrays import Floats
 from dirimix.errors import InputError
-from dirimix.table.dates import as_dates, day_text, days
+from dirimix.table.csv_text import CODE
+from dirimix.table.dates import as_dates, day_text, days, standard_dates
 from dirimix.table.values import is_text, number_text, numbers, parsed, refuse
 
 NUMBER, DATE, CATEGORY = "number", "date", "category"
@@ -57,6 +58,7 @@ def read_coordinate(
     what = f"coordinate {name!r}"
     if kind == CATEGORY:
         return _category(column, what, levels)
+    column = standard_dates(column)
     found = _uncategorised(column, what)
     if found is None and kind is None:
         return _category(column, what, levels)
@@ -113,8 +115,9 @@ def _uncategorised(column: pd.Series, what: str) -> Coordinate | None:
     if is_text(column):
         given = [v for v in column.astype(object).to_list() if not _is_empty(v)]
         unread = sum(parsed(v) is None for v in given)
-        # a few texts among numbers are faults, which `numbers` names
-        if 2 * unread > len(given):
+        codes = any(isinstance(v, str) and CODE.fullmatch(v) for v in given)
+        # a few texts among numbers are faults, which `numbers` names; among codes they are codes
+        if 2 * unread > len(given) or (unread and codes):
             return None
     values = numbers(column, what)
     refuse(~np.isfinite(values), values, what, "finite everywhere", "give it or leave out the row")

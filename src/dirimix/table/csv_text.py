@@ -13,8 +13,9 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from dirimix.errors import InputError, TableWarning
+from dirimix.errors import DroppedRowsWarning, InputError, TableWarning
 
+UNNAMED = "column "  # with its number the name of a column that has none
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _LOOKED_AT = 200  # rows that tell the separator
 # what stands in a column of numbers where there is none
@@ -24,7 +25,7 @@ _EMPTY = frozenset(
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what formulas of spreadsheets begin with
 _WHOLE = re.compile(r"[+-]?\d+")
-_CODE = re.compile(r"0\d+")  # digits that are a name: a number would lose the zero
+CODE = re.compile(r"0\d+")  # digits that are a name: a number would lose the zero
 _POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
@@ -44,14 +45,12 @@ def read_csv(path: Path) -> pd.DataFrame:
     rows = [row for row in _rows(text, separator) if row]
     if not rows:
         raise ValueError("No columns to parse from file")
-    names = [name.strip() or f"column {k}" for k, name in enumerate(rows[0], start=1)]
+    rows = _less_empty_end(path, rows)
+    names = [name.strip() or f"{UNNAMED}{k}" for k, name in enumerate(rows[0], start=1)]
     check_names(path, names)
     for number, row in enumerate(rows[1:], start=1):
         if len(row) != len(names):
-            raise InputError(
-                f"the file {str(path)!r} has {len(names)} columns but {len(row)} values in data "
-                f"row {number}; it may be cut short: write it again"
-            )
+            raise _uneven(path, rows, number)
     columns = {
         name: [value.strip() for value in column]
         for name, column in zip(names, zip(*rows[1:], strict=True), strict=False)
@@ -62,6 +61,35 @@ def read_csv(path: Path) -> pd.DataFrame:
             for name, column in columns.items()
         }
     return pd.DataFrame({name: _column(columns.get(name, [])) for name in names})
+
+
+def _less_empty_end(path: Path, rows: list[list[str]]) -> list[list[str]]:
+    """The rows without those at the end in which every value is empty, as spreadsheets leave."""
+    end = len(rows)
+    while end > 1 and not any(value.strip() for value in rows[end - 1]):
+        end -= 1
+    if end < len(rows):
+        warnings.warn(
+            f"{len(rows) - end} rows at the end of {str(path)!r} are left out: every value is "
+            "empty there",
+            DroppedRowsWarning,
+            stacklevel=4,
+        )
+    return rows[:end]
+
+
+def _uneven(path: Path, rows: list[list[str]], number: int) -> InputError:
+    """What to say of a data row that is shorter or longer than the head."""
+    head, row = rows[0], rows[number]
+    if len(head) == 1 and (head[0].lstrip().startswith("#") or len(row) > 1):
+        return InputError(
+            f"the file {str(path)!r} begins with {head[0]!r} where the names of the columns are "
+            "expected; take away what stands above them"
+        )
+    return InputError(
+        f"the file {str(path)!r} has {len(head)} columns but {len(row)} values in data "
+        f"row {number}; it may be cut short: write it again"
+    )
 
 
 def check_names(path: Path, names: list[str]) -> None:
@@ -80,8 +108,14 @@ def check_names(path: Path, names: list[str]) -> None:
 
 def _text(path: Path) -> str:
     raw = path.read_bytes()
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+    utf_32 = raw.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff"))
+    if not utf_32 and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return raw.decode("utf-16")
+    if b"\0" in raw:
+        raise InputError(
+            f"the file {str(path)!r} holds bytes that no text has, and may be UTF-16 or UTF-32 "
+            "without its mark or damaged; save it as UTF-8"
+        )
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -146,7 +180,7 @@ def _has_decimal_commas(path: Path, columns: dict[str, list[str]], separator: st
 def _column(values: list[str]) -> pd.Series:
     """The values as numbers if all of them are, else as text; missing ones are missing."""
     given = [v for v in values if v not in _EMPTY]
-    if any(_CODE.fullmatch(v) for v in given) or not all(map(_reads_as_number, given)):
+    if any(CODE.fullmatch(v) for v in given) or not all(map(_reads_as_number, given)):
         # in a column of numbers the word for a missing one is no text
         text = sum(map(_reads_as_number, given)) * 2 <= len(given)
         missing = {""} if text else _EMPTY

@@ -5,27 +5,34 @@
 
 import datetime
 import re
+import warnings
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from dirimix._arrays import Floats
-from dirimix.errors import InputError
+from dirimix._arrays import Floats, Mask
+from dirimix.errors import InputError, TableWarning
 
 _DAY = np.timedelta64(1, "D")
 _ISO = re.compile(
     r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?)?"
 )
+_DATE = re.compile(r"\d{4}([-/])\d{1,2}\1\d{1,2}(?!\d)")  # with a day, as seasons have none
 _OTHER = re.compile(r"\d{1,2}([-./])\d{1,2}\1\d{4}")
-_CLOCK = ("", " %H:%M", " %H:%M:%S")
+_NAMED = re.compile(r"(\d{1,2}[ -][A-Za-z]{3,9}|[A-Za-z]{3,9}\.? \d{1,2},?)[ -]\d{4}(?!\d)")
+_IN_NUMBERS = (("%d %m %Y",), ("%m %d %Y",))
+_IN_NAMES = (("%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y"),)
+_CLOCK = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_WITHOUT_MARKS = (18_000_101, 21_001_231)  # dates that are written as one number
 
 
 def days(column: pd.Series, what: str) -> Floats | None:
     """A column as days since 1970-01-01 in UTC, (n,), NaN where empty; None if it holds no dates.
 
     Raises:
-        InputError: If day and month cannot be told apart.
+        InputError: If day and month cannot be told apart, or a value among dates is none.
 
     >>> days(pd.Series(["2013-01-01", "2013-01-02 12:00"]), "time")
     array([15706. , 15707.5])
@@ -76,6 +83,48 @@ def as_dates(day: Floats) -> "np.ndarray[Any, np.dtype[np.datetime64]]":
     return whole.astype("datetime64[D]").astype("datetime64[us]") + rest
 
 
+def standard_dates(column: pd.Series) -> pd.Series:
+    """A column with dates of other calendars as text or, where this one lacks some, as numbers.
+
+    The numbers are days since 1970-01-01 of their own calendar; a `TableWarning` says so.
+    """
+    values: list[Any] = column.to_list() if column.dtype == object else []
+    given = [v for v in values if not pd.isna(v)]
+    if not given or any(type(v).__module__.partition(".")[0] != "cftime" for v in given):
+        return column
+    texts = [None if pd.isna(v) else v.isoformat() for v in values]
+    if not pd.to_datetime(pd.Series(texts), format="ISO8601", errors="coerce").isna().any():
+        return pd.Series(texts, column.index)
+    import cftime
+
+    own = given[0].calendar
+    warnings.warn(
+        f"the dates {str(column.name)!r} are of the calendar {own!r}, which has days that others "
+        "have not: they count in its days since 1970-01-01",
+        TableWarning,
+        stacklevel=2,
+    )
+    count = [
+        np.nan if pd.isna(v) else cftime.date2num(v, "days since 1970-01-01", calendar=own)
+        for v in values
+    ]
+    return pd.Series(count, column.index, dtype=float)
+
+
+def date_like(values: Floats) -> bool:
+    """Whether numbers, (n,), are dates that are written as one, such as 20130131.
+
+    >>> date_like(np.array([20130131.0, 20130201.0])), date_like(np.array([20131301.0, 1.0]))
+    (True, False)
+    """
+    least, greatest = _WITHOUT_MARKS
+    known = values[np.isfinite(values)]
+    if not len(known) or known.min() < least or known.max() > greatest or np.any(known % 1):
+        return False
+    texts = pd.Series(known.astype(int).astype(str))
+    return not pd.to_datetime(texts, format="%Y%m%d", errors="coerce").isna().any()
+
+
 def _of_text(values: list[str], what: str) -> Floats | None:
     given = [v for v in values if v]
     if all(_ISO.fullmatch(v) for v in given):
@@ -85,27 +134,63 @@ def _of_text(values: list[str], what: str) -> Floats | None:
             utc=True,
             errors="coerce",
         )
-        return None if dates.isna().sum() > len(values) - len(given) else _since_1970(dates)
-    if not all(_OTHER.match(v) for v in given):
-        return None
-    read = {order: _in_order(values, order) for order in ("%d %m %Y", "%m %d %Y")}
-    found = {order: dates for order, dates in read.items() if dates is not None}
+        bad = [v != "" and bool(none) for v, none in zip(values, dates.isna(), strict=True)]
+        if any(_DATE.match(v) for v, none in zip(values, bad, strict=True) if none):
+            raise _no_date(values, bad, what)
+        return None if any(bad) else _since_1970(dates)
+    for known, orders in ((_OTHER, _IN_NUMBERS), (_NAMED, _IN_NAMES)):
+        if all(known.match(v) for v in given):
+            return _since_1970(_in_some_order(values, orders, what))
+    dated = [any(k.match(v) for k in (_DATE, _OTHER, _NAMED)) for v in values]
+    if 2 * sum(dated) > len(given):
+        bad = [v != "" and not like for v, like in zip(values, dated, strict=True)]
+        raise _no_date(values, bad if any(bad) else [v != "" for v in values], what)
+    return None
+
+
+def _in_some_order(values: list[str], orders: tuple[tuple[str, ...], ...], what: str) -> pd.Series:
+    """Dates in the order of day, month and year that all of them have.
+
+    Raises:
+        InputError: If there is none, or day and month cannot be told apart.
+    """
+    read = {order: _in_order(values, order) for order in orders}
+    found = {order: dates for order, dates in read.items() if not _lacks(dates, values).any()}
+    if not found:
+        best = min(read.values(), key=lambda dates: _lacks(dates, values).sum())
+        raise _no_date(values, _lacks(best, values).tolist(), what)
+    first = next(v for v in values if v)
     # dots are written where the day comes first
-    if len(found) == 2 and not all("." in v for v in given):
+    if set(found) == set(_IN_NUMBERS) and not all("." in v for v in values if v):
         raise InputError(
-            f"{what} has dates such as {given[0]!r}, in which day and month cannot be told apart; "
+            f"{what} has dates such as {first!r}, in which day and month cannot be told apart; "
             "write them as 2013-01-31"
         )
-    return _since_1970(next(iter(found.values()))) if found else None
+    return next(iter(found.values()))
 
 
-def _in_order(values: list[str], order: str) -> pd.Series | None:
-    plain = pd.Series([re.sub(r"[-./]", " ", v) if v else None for v in values])
-    for clock in _CLOCK:
-        dates = pd.to_datetime(plain, format=order + clock, utc=True, errors="coerce")
-        if dates.isna().sum() == plain.isna().sum():
-            return dates
-    return None
+def _lacks(dates: pd.Series, values: list[str]) -> Mask:
+    return dates.isna().to_numpy() & np.array([v != "" for v in values])
+
+
+def _no_date(values: list[str], bad: Sequence[bool], what: str) -> InputError:
+    row = bad.index(True)
+    more = f" and {sum(bad) - 1} more" if sum(bad) > 1 else ""
+    return InputError(
+        f"{what} has dates, and {values[row]!r} at row {row + 1}{more} is none of the calendar or "
+        "of another form; write all as 2013-01-31, or as 2013-01-31T18:00, and leave out rows "
+        "without one"
+    )
+
+
+def _in_order(values: list[str], order: tuple[str, ...]) -> pd.Series:
+    """Dates in an order of any of these forms, with or without a time; NaT where there is none."""
+    plain = pd.Series([re.sub(r"[-./,\s]+", " ", v) if v else None for v in values])
+    found = pd.to_datetime(plain, format=order[0], utc=True, errors="coerce")
+    for form in (form + clock for form in order for clock in _CLOCK):
+        if found.isna().any():
+            found = found.fillna(pd.to_datetime(plain, format=form, utc=True, errors="coerce"))
+    return found
 
 
 def _since_1970(dates: pd.Series) -> Floats:

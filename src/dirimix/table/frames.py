@@ -5,15 +5,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dirimix.errors import InputError, did_you_mean
-from dirimix.table.grids import flat
+from dirimix.table.grids import beside, flat, variables
 
-SD_SUFFIX = "__sd"  # a column MODEL__sd holds the standard deviation of a corrected model
 FILE_ROW = "row of the file"  # an index with this name numbers rows for messages
 _ACCEPTED = "a frame of pandas, polars, pyarrow or xarray, a dict of columns, or an array"
 
@@ -47,22 +46,58 @@ def as_frame(data: object, columns: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
-def as_column(values: Any, rows: object = None) -> Any:
+def as_column(
+    values: Any, what: str = "a column", rows: object = None, columns: Sequence[str] = ()
+) -> Any:
     """Values beside a table as something that NumPy and pandas read, missing ones as NaN.
 
-    Values on the grid of an xarray table `rows` come in the order of its rows.
+    Args:
+        values: One value a row; those of xarray go by their labels to the rows of an xarray table.
+        what: What they are, for messages.
+        rows: The table.
+        columns: Columns of the table that are used.
+
+    Raises:
+        InputError: If they are a name and no values, bear the labels of the table's rows in
+            another order, or lie on dimensions that the table has not.
     """
-    if _library(values) == "xarray":
-        grid = getattr(rows, "sizes", {})
-        if set(values.dims) < set(grid):
-            values = values.broadcast_like(cast(Any, rows))
-        same = values.ndim > 1 and set(values.dims) == set(grid)
-        return values.transpose(*grid).to_numpy().ravel() if same else values.to_numpy()
-    if _library(values) in ("polars", "pyarrow"):
+    if isinstance(values, str):
+        raise InputError(
+            f"the {what} needs one value a row, and is the text {values!r}; give the values, such "
+            f"as table[{values!r}]"
+        )
+    library = _library(values)
+    if library == "xarray" and hasattr(values, "data_vars"):
+        raise InputError(
+            f"the {what} needs one variable, and is a Dataset of "
+            f"{', '.join(map(repr, values.data_vars))}; name one of them"
+        )
+    if library == "xarray":
+        labelled = _library(rows) == "xarray"
+        return beside(values, what, variables(rows, columns)) if labelled else values.to_numpy()
+    if library == "polars" and hasattr(values, "collect"):
+        values = values.collect()
+    if library in ("polars", "pyarrow"):
         return values.to_pandas()
     if isinstance(values, np.ma.MaskedArray):
         return _filled(values)
+    _refuse_other_order(getattr(values, "index", None), getattr(rows, "index", None), what)
     return values
+
+
+def _refuse_other_order(given: object, own: object, what: str) -> None:
+    if (
+        isinstance(own, pd.Index)
+        and isinstance(given, pd.Index)
+        and len(own) == len(given)
+        and not own.equals(given)
+        and own.is_unique
+        and not len(own.symmetric_difference(given))
+    ):
+        raise InputError(
+            f"the {what} bears the labels of the table's rows in another order; give it in the "
+            "same, as values.loc[table.index]"
+        )
 
 
 def _named(data: Any, columns: Sequence[str]) -> pd.DataFrame | None:
@@ -71,7 +106,7 @@ def _named(data: Any, columns: Sequence[str]) -> pd.DataFrame | None:
         return data
     library = _library(data)
     if library == "xarray":
-        return _of_xarray(data, columns)
+        return flat(variables(data, columns))
     if library == "polars" and hasattr(data, "collect"):
         data = data.collect()
     if library in ("polars", "pyarrow") and len(getattr(data, "shape", ())) == 2:
@@ -108,26 +143,6 @@ def _of_columns(columns: Mapping[Any, Any]) -> pd.DataFrame:
 
 def _library(data: object) -> str:
     return type(data).__module__.partition(".")[0]
-
-
-def _of_xarray(data: Any, columns: Sequence[str]) -> pd.DataFrame:
-    if hasattr(data, "data_vars"):
-        # other variables may lie on a finer grid
-        if all(c in data.variables for c in columns):
-            more = [f"{c}{SD_SUFFIX}" for c in columns]
-            data = data[[*columns, *(c for c in more if c in data.variables)]]
-        return flat(data)
-    labelled = [
-        d
-        for d in data.dims
-        if d in data.indexes and set(columns) - set(data.coords) <= set(data.indexes[d])
-    ]
-    if not labelled:
-        raise InputError(
-            f"none of the dimensions {', '.join(map(repr, data.dims))} of the DataArray is "
-            f"labelled with the names {', '.join(map(repr, columns))}; label one, or give a Dataset"
-        )
-    return flat(data.to_dataset(dim=labelled[0]))
 
 
 def _unnamed(data: Any, columns: Sequence[str]) -> pd.DataFrame:

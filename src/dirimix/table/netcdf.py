@@ -26,6 +26,7 @@ _DEFAULT_FILL = {
 }  # fmt: skip
 
 _ABOUT = 8192  # bytes that HDF5 keeps of a variable or a group beside its values, at most
+_BOUNDS = ("bounds", "climatology")  # attributes that name where cells begin and end
 # `decode_cf=False` says the same, and groups do not heed it
 _RAW: dict[str, Any] = dict.fromkeys(
     ("mask_and_scale", "decode_times", "concat_characters", "decode_coords", "decode_timedelta"),
@@ -95,27 +96,37 @@ def _joined(groups: dict[str, xr.Dataset], path: Path) -> xr.Dataset:
     try:
         return xr.merge(parts, join="exact", compat="no_conflicts", combine_attrs="drop")
     except ValueError as error:
+        named = Counter(str(d) for part in parts for d in part.dims)
+        shared = ", ".join(repr(d) for d, count in named.items() if count > 1)
         raise InputError(
-            f"the groups of {str(path)!r} lie on grids that differ ({error}); put what belongs "
-            "together on one grid"
+            f"the groups of {str(path)!r} differ along {shared or 'what they share'}; put what "
+            "belongs together on one grid"
         ) from error
 
 
 def _decoded(raw: xr.Dataset) -> xr.Dataset:
-    """Numbers and dates as they are meant, NaN where they are missing or not valid."""
+    """Numbers and dates as they are meant, NaN where they are missing or not valid.
+
+    What only describes other variables, the bounds of their cells, is left out.
+    """
+    about = {str(v.attrs[a]) for v in raw.variables.values() for a in _BOUNDS if a in v.attrs}
+    raw = raw.drop_vars([name for name in raw.data_vars if name in about])
     timed = [n for n, v in raw.variables.items() if " since " in str(v.attrs.get("units", ""))]
     for name in timed:
         try:
             xr.decode_cf(raw[[name]], decode_coords=False, decode_timedelta=False)
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError):
             warnings.warn(
-                f"the times {str(name)!r}, in {raw[name].attrs['units']}, stay numbers: "
-                f"{str(error).splitlines()[0]}",
+                f"the times {str(name)!r}, in {raw[name].attrs['units']!r}, are no dates that can "
+                "be told and stay numbers; write them in days or hours since a date",
                 TableWarning,
                 stacklevel=2,
             )
             raw = raw.assign({name: raw[name].drop_attrs()})
-    found = xr.decode_cf(raw, decode_timedelta=False)
+    with warnings.catch_warnings():
+        # several marks of missing values, all of which are taken out
+        warnings.filterwarnings("ignore", ".*multiple fill values", xr.SerializationWarning)
+        found = xr.decode_cf(raw, decode_timedelta=False)
     for name in list(found.variables):
         bad = _not_valid(raw.variables[name]) if name in raw.variables else None
         if bad is None or not bad.any():

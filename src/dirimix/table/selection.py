@@ -10,9 +10,11 @@ import numpy as np
 from dirimix._arrays import Floats, Indices, Mask
 from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.table.coordinates import NUMBER
+from dirimix.table.dates import date_like
 from dirimix.table.sentinels import remarks
 from dirimix.table.split import Part
 from dirimix.table.table import Table
+from dirimix.table.values import number_text
 
 _FEWEST = 2  # models that a mixture needs
 
@@ -117,11 +119,25 @@ def describe_missing(table: Table) -> str:
 
 
 def suspicions(table: Table) -> list[str]:
-    """Sentences on numbers of a table that look like marks of missing values."""
+    """Sentences on columns of a table that may be meant otherwise: marks, dates, labels."""
     places = {c: table.x[:, k] for k, c in enumerate(table.coords) if table.kinds[c] == NUMBER}
     columns = {f"coordinate {c!r}": values for c, values in places.items()}
     columns |= {f"model {m!r}": table.f[:, k] for k, m in enumerate(table.models)}
-    return remarks((columns | ({} if table.y is None else {"the target": table.y})).items())
+    marks = remarks((columns | ({} if table.y is None else {"the target": table.y})).items())
+    dates = [
+        f"coordinate {c!r} has numbers such as {number_text(values[0])}, which look like dates and "
+        "are taken for numbers, in which months are far apart; write them as 2013-01-31"
+        for c, values in places.items()
+        if date_like(values)
+    ]
+    labels = [
+        f"coordinate {c!r} has a label of its own at each of the {len(table.x)} rows, such as "
+        f"{levels[0]!r}: no two rows are of one place; if labels are meant as numbers or dates, "
+        "write them as such, else leave the coordinate out"
+        for c, levels in table.levels.items()
+        if len(set(table.x[:, table.coords.index(c)])) == len(table.x) > _FEWEST
+    ]
+    return [*marks, *dates, *labels]
 
 
 def edge_rows(x: Floats, n: int) -> Indices:

@@ -3,8 +3,9 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ from numpy.typing import ArrayLike
 from dirimix._arrays import Floats, Indices, Mask
 from dirimix.errors import InputError
 from dirimix.table.coordinates import NUMBER, as_written, place_text, read_coordinate
-from dirimix.table.frames import FILE_ROW, SD_SUFFIX, as_column, as_frame
+from dirimix.table.frames import FILE_ROW, as_column, as_frame
+from dirimix.table.grids import SD_SUFFIX
 from dirimix.table.values import lined_up, numbers, refuse
 
 
@@ -168,7 +170,7 @@ def make_table(
     f = np.column_stack([_model(frame, m) for m in models])
     f_sd = np.column_stack([_model_sd(frame, m, f[:, k]) for k, m in enumerate(models)])
     y, y_err = (
-        None if v is None else _beside(v, rows, name)
+        None if v is None else as_column(v, name, rows, (*coords, *models))
         for v, name in ((y, "target"), (y_err, "error"))
     )
     target = None if y is None else _vector(y, n, "target")
@@ -191,11 +193,13 @@ def _numbers(frame: pd.DataFrame) -> Indices:
     return index.to_numpy(dtype=int) if index.name == FILE_ROW else np.arange(1, len(index) + 1)
 
 
-def _names(names: Sequence[object], what: str) -> tuple[str, ...]:
-    if isinstance(names, str):
-        raise InputError(f"{what} must be a list of column names, not the text {names!r}")
-    texts = [name for name in names if isinstance(name, str)]
-    for name in names:
+def _names(names: object, what: str) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        found = f"the text {names!r}" if isinstance(names, str) else repr(names)
+        raise InputError(f"{what} must be a list of column names, not {found}")
+    given = list(cast("Iterable[object]", names))
+    texts = [name for name in given if isinstance(name, str)]
+    for name in given:
         if name not in texts:
             raise InputError(
                 f"{what} must name columns by text, and {name!r} is none; rename the columns, such "
@@ -217,28 +221,6 @@ def _check_names(coords: tuple[str, ...], models: tuple[str, ...], min_models: i
             both = name in coords and name in models
             where = "both in coords and in models" if both else f"{count} times"
             raise InputError(f"the column {name!r} is named {where}; name it once")
-
-
-def _beside(values: object, rows: object, what: str) -> ArrayLike:
-    """Values beside a table, as NumPy reads them.
-
-    Raises:
-        InputError: If they bear the labels of the table's rows in another order.
-    """
-    own, given = getattr(rows, "index", None), getattr(values, "index", None)
-    if (
-        isinstance(own, pd.Index)
-        and isinstance(given, pd.Index)
-        and len(own) == len(given)
-        and not own.equals(given)
-        and own.is_unique
-        and not len(own.symmetric_difference(given))
-    ):
-        raise InputError(
-            f"the {what} bears the labels of the table's rows in another order; give it in the "
-            "same, as values.loc[table.index]"
-        )
-    return as_column(values, rows)
 
 
 def _model(frame: pd.DataFrame, name: str) -> Floats:
@@ -263,7 +245,7 @@ def _model_sd(frame: pd.DataFrame, model: str, f: Floats) -> Floats:
 
 def _vector(values: ArrayLike, n: int, role: str) -> Floats:
     name = getattr(values, "name", None)
-    what = role if name is None else f"{role} {name!r}"
+    what = f"{role} {name!r}" if name else role
     array = lined_up(values, n, what)
     refuse(~np.isfinite(array), array, what, "finite everywhere", "give it or leave out the row")
     return array
@@ -273,7 +255,7 @@ def _errors(values: ArrayLike | None, n: int) -> Floats:
     if values is None:
         return np.zeros(n)
     name = getattr(values, "name", None)
-    what = "error" if name is None else f"error {name!r}"
+    what = f"error {name!r}" if name else "error"
     array = lined_up(np.full(n, values) if np.ndim(values) == 0 else values, n, what)
     bad = ~(np.isfinite(array) & (array >= 0))
     remedy = "give a standard deviation, 0 where it is negligible, or leave out the row"

@@ -93,8 +93,36 @@ def parsed(value: Any) -> float | None:
         return None  # Python would read 1_000, no other program does
     try:
         return float(value)
+    except OverflowError:  # a whole number beyond all floats
+        return -np.inf if str(value).startswith("-") else np.inf
     except (TypeError, ValueError):
         return None
+
+
+def mostly_numbers(column: pd.Series) -> Floats | None:
+    """A column as numbers, (n,), NaN where it has none; None where fewer than half are any."""
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return None
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype=float, na_value=np.nan)
+    if isinstance(column.dtype, pd.CategoricalDtype) or not is_text(column):
+        return None
+    read = [parsed(v) for v in column.astype(object).where(column.notna(), None).to_list()]
+    found = np.array([np.nan if v is None else v for v in read], dtype=float)
+    return found if read.count(None) < np.isfinite(found).sum() else None
+
+
+def strays(column: pd.Series, name: str) -> list[str]:
+    """A line on the texts in a column of numbers, if there are any."""
+    if mostly_numbers(column) is None or not is_text(column):
+        return []
+    values: list[Any] = column.astype(object).where(column.notna(), None).to_list()
+    bad = [r for r, v in enumerate(values) if parsed(v) is None]
+    return [
+        f"{name} has {_short(values[r])} at row {r + 1}{_others(len(bad))}, which is no "
+        "number: correct it, or leave the cell empty if it is unknown"
+        for r in bad[:1]
+    ]
 
 
 def _short(value: object) -> str:
