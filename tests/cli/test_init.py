@@ -88,3 +88,25 @@ def test_a_suggested_transform_is_a_line_to_uncomment(table):
     assert read_study(table / "flow.toml").data.transform is None
     (table / "flow.toml").write_text(text.replace("# transform", "transform"))
     assert read_study(table / "flow.toml").data.transform == "log"
+
+
+def test_a_long_table_with_observations_elsewhere_becomes_a_study_that_is_valid(table, capsys):
+    days = [f"2024-{m:02}-{d:02}" for m in (1, 2) for d in range(1, 21)]
+    rows = [(d, m, 3.0 + k + i) for i, d in enumerate(days) for k, m in enumerate(["a", "b, c"])]
+    pd.DataFrame(rows, columns=["day", "team", "value"]).to_csv("long.csv", index=False)
+    pd.DataFrame({"day": days, "truth": 3.5 + np.arange(40.0)}).to_csv("truth.csv", index=False)
+    words = ["init", "long.csv", "--long-model", "team", "--observations", "truth.csv"]
+    assert main(words) == 0
+    assert "2 models: a, b, c" in capsys.readouterr().out
+    study = read_study(table / "long.toml")
+    assert (study.data.models, study.data.coords) == (("a", "b, c"), ("day",))
+    assert main(["check", "long.toml"]) == 0
+    assert main([*words, "--models", 'a,"b, c"', "--out", "again.toml", "--quiet"]) == 0
+    assert read_study(table / "again.toml").data.models == ("a", "b, c")
+
+
+def test_a_table_without_coordinates_becomes_a_study_that_is_valid(table):
+    pd.read_csv("a b.csv").drop(columns="x").to_csv("none.csv", index=False)
+    assert main(["init", "none.csv", "--quiet"]) == 0
+    assert read_study(table / "none.toml").data.coords == ()
+    assert main(["check", "none.toml", "--quiet"]) == 0

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from dirimix.errors import InputError
-from dirimix.table.guess import guess
+from dirimix.table.guess import guess, looks_long
 
 
 def table(n: int = 40, **columns) -> pd.DataFrame:
@@ -86,8 +86,8 @@ def test_what_cannot_be_guessed_is_refused_with_the_option_that_says_it():
         guess(table().drop(columns=["flat", "late"]))
     with pytest.raises(InputError, match="no column 'flatt' .did you mean 'flat'"):
         guess(table(), models=["flatt", "line"])
-    with pytest.raises(InputError, match="long table"):
-        guess(pd.DataFrame({"x": [1, 1], "model_id": ["a", "b"], "value": [1.0, 2.0]}))
+    assert looks_long(["x", "Model_ID", "value"])
+    assert not looks_long(["x", "model", "y"])
 
 
 def test_longitude_and_latitude_are_known_as_the_globe():
@@ -104,3 +104,29 @@ def test_a_logarithm_is_suggested_for_skewed_observations_that_it_takes():
     assert guess(skewed.assign(late=0.5, y=np.linspace(5, 9, 40))).transform is None
     said = guess(skewed.assign(late=0.5)).words()
     assert "the observations are positive and skewed: transform = 'log' may suit" in said
+
+
+def test_columns_of_numbers_stay_so_with_a_fault_which_is_named():
+    frame = table().astype({"flat": object, "x": object, "y": object})
+    frame.loc[3, ["flat", "y"]] = ["***", "<0.1"]
+    frame.loc[0, "x"] = "\u22120.1"
+    found = guess(frame)
+    assert (found.target, found.coords, found.models) == ("y", ("x",), ("flat", "line", "late"))
+    assert found.observed == 40
+    said = "\n".join(found.words())
+    for words in ("flat has '***' at row 4, which is no number", "y has '<0.1' at row 4", "x has "):
+        assert words in said
+
+
+@pytest.mark.parametrize("name", ["column 1", "Unnamed: 0"])
+def test_an_index_without_a_name_is_no_coordinate(name):
+    frame = table()
+    frame.insert(0, name, np.arange(1, 41))
+    found = guess(frame)
+    assert (found.coords, found.unused) == (("x",), (name,))
+    assert guess(frame.assign(**{name: np.arange(40) ** 2})).coords == (name, "x")
+
+
+def test_dates_in_words_are_coordinates_though_every_row_has_its_own():
+    dates = pd.date_range("2001-01-01", periods=40).strftime("%d %b %Y").astype(object)
+    assert guess(table().rename(columns={"x": "when"}).assign(when=dates)).coords == ("when",)

@@ -109,6 +109,11 @@ def test_columns_of_other_names_and_those_that_only_describe_a_model():
             {},
             r"model 'b' of the long table has no median, mean or point",
         ),
+        (
+            {"model": ["a", "b"], "value": [1, 2], "t": [1, 1], "y": [0.5, 0.6]},
+            {"keys": ["t", "y"]},
+            r"no two models .* at the same site, as they never agree in 'y': correct it",
+        ),
     ],
 )
 def test_what_is_no_long_table_is_refused(columns, options, message):
@@ -142,3 +147,9 @@ def test_observations_join_by_what_both_tables_have():
 def test_observations_that_do_not_fit_are_refused(other, message):
     with pytest.raises(InputError, match=message):
         with_observations(pd.DataFrame({"t": [1, 2], "a": [0.5, 0.6]}), pd.DataFrame(other), "y")
+
+
+def test_numbers_are_matched_as_numbers_however_they_are_written():
+    table = pd.DataFrame({"place": ["01", "06", "36"], "a": [1.0, 2.0, 3.0]})
+    truth = pd.DataFrame({"place": [36, 1], "y": [36.0, 1.0]})
+    np.testing.assert_array_equal(with_observations(table, truth, "y")["y"], [1, np.nan, 36])

@@ -11,39 +11,47 @@ _WIDTH = 88  # of a line
 _FEW = 30  # observations below which none are set aside for a test
 
 
-def study_text(found: Guess, table: str) -> str:
+def study_text(found: Guess, table: str, reading: Sequence[str] = ()) -> str:
     """A commented study file for the columns that were guessed.
 
     Args:
         found: What the columns are.
         table: Path of the table as the study names it.
+        reading: Entries of [data] that say how it is read.
     """
-    local = ["lbmm-gld"] + (["lbmm-gpd"] if len(found.coords) <= 2 else []) if found.coords else []
-    run = ["raw", "equal", "simplex-ls", "ridge-stacking", "bma-closed-form", "gbmm-d", *local]
+    local = ["lbmm-gld"] + (["lbmm-gpd"] if len(found.coords) <= 2 else [])
+    placed = ["bma-closed-form", "gbmm-d", *local] if found.coords else ["gbmm-d"]
+    run = ["raw", "equal", "simplex-ls", "ridge-stacking", *placed]
     best = run[-1]
     lines = [
-        f"title = {_quoted(f'Mixing {len(found.models)} models of {found.target}')}",
+        f"title = {quoted(f'Mixing {len(found.models)} models of {found.target}')}",
         "seed = 0",
         "",
         "[data]",
-        f"table = {_quoted(table)}",
-        f"target = {_quoted(found.target)} # the observations",
-        f"coords = {_listed(found.coords)} # where they were made",
+        f"table = {quoted(table)}",
+        *reading,
+        f"target = {quoted(found.target)} # the observations",
+        f"coords = {_listed(found.coords)} # "
+        + (
+            "where they were made"
+            if found.coords
+            else "none found: without any, weights are the same everywhere"
+        ),
         f"models = {_listed(found.models)}",
     ]
     if found.geo:
         lines.append(f"geo = {_listed(found.geo)} # longitude and latitude in degrees")
     if found.error:
-        lines.append(f"error = {_quoted(found.error)} # their standard deviations")
+        lines.append(f"error = {quoted(found.error)} # their standard deviations")
     else:
         lines.append('# error = "COLUMN" # standard deviations of the observations, if known')
     if found.transform:
         lines.append(
-            f"# transform = {_quoted(found.transform)} # if errors grow with the quantity: it is "
+            f"# transform = {quoted(found.transform)} # if errors grow with the quantity: it is "
             "positive and skewed"
         )
     if found.split:
-        lines.append(f"split = {_quoted(found.split)} # says train, test or landscape")
+        lines.append(f"split = {quoted(found.split)} # says train, test or landscape")
     elif found.observed >= _FEW:
         lines.append(
             "test_fraction = 0.25 # of the rows, drawn at random; rows that hang together in time "
@@ -65,12 +73,12 @@ def study_text(found: Guess, table: str) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     """A TOML list, on several lines where one would be long."""
-    line = f"[{', '.join(map(_quoted, names))}]"
+    line = f"[{', '.join(map(quoted, names))}]"
     if len(line) <= _WIDTH:
         return line
-    return "[\n" + "".join(f"    {_quoted(name)},\n" for name in names) + "]"
+    return "[\n" + "".join(f"    {quoted(name)},\n" for name in names) + "]"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A TOML string of any text: that of JSON, but for one control character."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

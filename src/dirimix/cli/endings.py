@@ -98,13 +98,14 @@ def _warnings_in_lines(quiet: bool) -> Generator[None]:
     """What libraries warn of, each once, on one line and without their source."""
     said: set[str] = set()
 
-    def show(message: Warning | str, _: type[Warning], filename: str, *__: object) -> None:
+    def show(message: Warning | str, kind: type[Warning], filename: str, *_: object) -> None:
         inside = Path(filename).parts
         at = inside.index("site-packages") + 1 if "site-packages" in inside else -1
+        source = "" if kind.__module__ == InputError.__module__ else f" ({inside[at]})"
         words = (str(message).strip().splitlines() or [""])[0]
         if not quiet and words not in said and not words.startswith(_NO_NEWS):
             said.add(words)
-            complain(f"warning ({inside[at]}): {words}")
+            complain(f"warning{source}: {words}")
 
     before, warnings.showwarning = warnings.showwarning, show
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it logs where its cache lies

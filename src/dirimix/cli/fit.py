@@ -40,9 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transform", choices=TRANSFORMS, help="scale of the fit, of positive and skewed values"
     )
-    parser.add_argument(
-        "--observations", metavar="FILE", help="file with the observations that the table lacks"
-    )
+    options.add_observations(parser)
     parser.add_argument("--chains", type=options.whole, metavar="N")
     parser.add_argument(
         "--draws", type=options.whole, metavar="N", help="draws kept from each chain"

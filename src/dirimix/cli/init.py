@@ -4,9 +4,13 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dirimix.cli import options
 from dirimix.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,6 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", metavar="TABLE", help="CSV, Parquet or netCDF")
     parser.add_argument("--out", metavar="STUDY.toml", help="default: TABLE with this ending")
     options.add_columns(parser)
+    options.add_long(parser)
+    options.add_observations(parser)
     options.add_common(parser)
     parser.set_defaults(act=_init)
 
@@ -28,23 +34,51 @@ def _init(arguments: argparse.Namespace) -> bool:
     if not out.parent.is_dir():
         raise InputError(f"there is no folder {str(out.parent)!r}; make it, or name another --out")
     from dirimix.cli.draft import study_text
-    from dirimix.table.files import read_frame, whole_file
+    from dirimix.table.files import whole_file
     from dirimix.table.guess import guess
 
+    frame, reading = _as_read(arguments, out)
     found = guess(
-        read_frame(table),
+        frame,
         target=arguments.target,
         coords=options.columns(arguments.coords, "--coords"),
         models=options.columns(arguments.models, "--models"),
         error=arguments.error,
     )
-    # a study names its table from its own folder
-    place = Path(os.path.relpath(table.resolve(), out.parent.resolve())).as_posix()
     with whole_file(out) as path:
-        path.write_text(study_text(found, place), encoding="utf-8")
+        path.write_text(study_text(found, _place(table, out), reading), encoding="utf-8")
     if not arguments.quiet:
         for line in found.words():
             sys.stdout.write(line + "\n")
         sys.stdout.write(f"written to {out}; correct it where it is wrong, then\n")
         sys.stdout.write(f"  dirimix check {out}\n  dirimix run {out}\n")
     return True
+
+
+def _as_read(arguments: argparse.Namespace, out: Path) -> tuple["pd.DataFrame", list[str]]:
+    """The table with a column a model and the observations, and the lines of [data] that say so."""
+    from dirimix.cli.draft import quoted
+    from dirimix.table.files import read_frame
+    from dirimix.table.guess import find_error, find_target, looks_long
+    from dirimix.table.long import pivot_long, with_observations
+
+    frame, lines = read_frame(arguments.table), list[str]()
+    long = options.long_columns(arguments)
+    if long is not None or looks_long(list(map(str, frame.columns))):
+        given = {} if long is None else {k: v for k, v in vars(long).items() if v is not None}
+        frame = pivot_long(frame, **given)
+        words = ", ".join(f"{name} = {quoted(column)}" for name, column in given.items())
+        lines.append(f"long = {f'{{ {words} }}' if words else 'true'} # a row a model and site")
+    if arguments.observations is not None:
+        other = read_frame(arguments.observations)
+        own = other.drop(columns=[c for c in other.columns if c in frame.columns])
+        target = arguments.target or find_target(own)
+        error = arguments.error or find_error(own, target)
+        frame = with_observations(frame, other, target, error)
+        lines.append(f"observations = {quoted(_place(Path(arguments.observations), out))}")
+    return frame, lines
+
+
+def _place(file: Path, study: Path) -> str:
+    """A file as a study names it, from its own folder."""
+    return Path(os.path.relpath(file.resolve(), study.parent.resolve())).as_posix()

@@ -1,6 +1,7 @@
 """Options that several commands share, and how their text becomes values."""
 
 import argparse
+import csv
 import math
 import tomllib
 from dataclasses import replace
@@ -81,8 +82,8 @@ def columns(text: str | None, flag: str) -> tuple[str, ...] | None:
     return None if text is None else names(text, flag)
 
 
-def add_reading(parser: argparse.ArgumentParser) -> None:
-    """Options of how a table is read."""
+def add_long(parser: argparse.ArgumentParser) -> None:
+    """Options of a long table."""
     parser.add_argument(
         "--long", action="store_true", help="the table has one row a model and site"
     )
@@ -90,6 +91,18 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--long-{name}", metavar="COL", help=f"its column of {what}; makes it --long"
         )
+
+
+def add_observations(parser: argparse.ArgumentParser) -> None:
+    """The option of observations in a file of their own."""
+    parser.add_argument(
+        "--observations", metavar="FILE", help="file with the observations that the table lacks"
+    )
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Options of how a table is read."""
+    add_long(parser)
     parser.add_argument(
         "--missing", type=number, action="append", default=[], metavar="NUMBER",
         help="a number that marks a missing value, such as -9999; may be given again",
@@ -131,16 +144,16 @@ def seed(text: str) -> int:
 
 
 def names(text: str, flag: str) -> tuple[str, ...]:
-    """Names from a comma-separated list.
+    """Names from a comma-separated list; one that holds a comma stands in double quotes.
 
-    >>> names("x, y", "--coords")
-    ('x', 'y')
+    >>> names('x, "y, z"', "--coords")
+    ('x', 'y, z')
 
     Raises:
         InputError: If a name is empty.
     """
-    found = tuple(name.strip() for name in text.split(","))
-    if not all(found):
+    found = tuple(name.strip() for row in csv.reader([text], skipinitialspace=True) for name in row)
+    if not found or not all(found):
         raise InputError(f"{flag} takes names separated by commas, not {text!r}")
     return found
 

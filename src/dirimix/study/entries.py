@@ -64,6 +64,7 @@ class Entry:
 
 _METHODS = Entry(values.names, of_run=True)
 _TOLERATED = values.list_of(values.text, "must be a list of names, not", least=0, distinct=True)
+_COORDS = values.list_of(values.text, "must be a list of names, not", least=0, distinct=True)
 _PAIR = values.list_of(values.text, "must have two methods, not", least=2, most=2, distinct=True)
 _PAIRS = values.list_of(_PAIR, "must be a list of pairs of methods, not", least=0)
 _TRIPLE = values.list_of(
@@ -100,7 +101,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "data": {
         "table": Entry(values.text, "a table, a path or 'data:NAME'; add table = ..."),
         "target": Entry(values.text),
-        "coords": Entry(values.names),
+        "coords": Entry(_COORDS),
         "models": Entry(values.names),
         "error": Entry(values.text),
         "split": Entry(values.text),

@@ -110,7 +110,7 @@ def _from_dataset(choice: DataChoice, data_dir: str | None) -> _Source:
     target = choice.target or found.target
     data = SplitTable(
         source=choice.table,
-        coords=choice.coords or found.coords,
+        coords=found.coords if choice.coords is None else choice.coords,
         models=choice.models or found.models,
         target=target,
         # the data set's errors are those of its own target

@@ -13,7 +13,10 @@ import pandas as pd
 
 from dirimix._arrays import Floats
 from dirimix.errors import InputError, did_you_mean
+from dirimix.table.csv_text import UNNAMED
+from dirimix.table.dates import days
 from dirimix.table.split import SPLITS
+from dirimix.table.values import mostly_numbers, strays
 
 _TARGETS = (
     "target", "y", "obs", "observed", "observation", "observations", "truth", "actual", "measured",
@@ -29,6 +32,7 @@ _COORDS = (
 )  # fmt: skip
 _LON, _LAT = ("lon", "long", "lng", "longitude"), ("lat", "latitude")
 _LONG = ({"model", "model_id"}, {"value"})  # columns of a table with one row a model and site
+_INDEX = (UNNAMED, "Unnamed:", "__index_level_", "rownames")  # what libraries call an index
 _SMALL = 0.5  # of the target's median deviation, below which a column just after it is its error
 _SKEWED = 5.0  # medians of the observations below their 95 % quantile
 
@@ -48,6 +52,7 @@ class Guess:
         observed: Number of rows with an observation.
         whole: Number of rows where every model has a value.
         transform: A scale that suits positive and skewed observations, if they are.
+        strays: A line on every column of numbers in which some value is none.
     """
 
     target: str
@@ -60,6 +65,7 @@ class Guess:
     observed: int
     whole: int
     transform: str | None = None
+    strays: tuple[str, ...] = ()
 
     @property
     def geo(self) -> tuple[str, str] | None:
@@ -75,7 +81,7 @@ class Guess:
         ending = "" if self.observed == self.rows else f", {self.observed} of them observed"
         gaps = "" if self.whole == self.rows else f"; all have a value in {self.whole} rows"
         rows = [
-            f"{self.rows} rows{ending}",
+            f"{self.rows} {'row' if self.rows == 1 else 'rows'}{ending}",
             f"observations: {self.target}",
             f"their standard deviations: {self.error or 'none'}",
             f"coordinates: {', '.join(self.coords) or 'none'}",
@@ -90,7 +96,7 @@ class Guess:
             )
         if self.unused:
             rows.append(f"not used: {', '.join(self.unused)}")
-        return tuple(rows)
+        return (*rows, *self.strays)
 
 
 def guess(
@@ -129,12 +135,11 @@ def guess(
                 f"there is no column {name!r}{did_you_mean(name, names)}; the table has "
                 f"{', '.join(names)}"
             )
-    _refuse_long(names)
-    target = target or _find_target(frame)
+    target = target or find_target(frame)
     split = next((n for n in names if n != target and _is_split(frame, n)), None)
-    error = error or _find_error(frame, target)
+    error = error or find_error(frame, target)
     taken = {target, split, error, *(coords or ()), *(models or ())}
-    free = [n for n in names if n not in taken]
+    free = [n for n in names if n not in taken and not _counts_rows(frame, n)]
     if models is None:
         models = _find_models(frame, [n for n in free if _plain(n) not in _COORDS], target)
     if coords is None:
@@ -157,16 +162,17 @@ def guess(
         int(cast(Any, frame[target]).notna().sum()),
         int(cast(Any, frame[list(models)]).notna().all(axis=1).sum()),
         _transform(frame, target, models),
+        tuple(line for n in names if n in used for line in strays(cast(pd.Series, frame[n]), n)),
     )
 
 
 def _transform(frame: pd.DataFrame, target: str, models: Sequence[str]) -> str | None:
     """A logarithm that takes observations and models, where the former are skewed."""
-    columns = [_numbers(frame, name) for name in (target, *models)]
-    if any(values is None for values in columns):
+    columns = [v for name in (target, *models) if (v := _numbers(frame, name)) is not None]
+    if len(columns) <= len(models):
         return None
-    least = min(np.nanmin(values, initial=np.inf) for values in columns if values is not None)
-    y = cast(Any, frame[target]).dropna().to_numpy(dtype=float)
+    least = min(np.nanmin(values, initial=np.inf) for values in columns)
+    y = columns[0][np.isfinite(columns[0])]
     if least < 0 or not len(y) or not np.quantile(y, 0.95) > _SKEWED * np.median(y) > 0:
         return None
     return "log" if least > 0 else "log1p"
@@ -177,21 +183,23 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_]*[\[(].*[\])]\s*$", "", name).strip().lower()
 
 
-def _refuse_long(names: Sequence[str]) -> None:
+def looks_long(names: Sequence[str]) -> bool:
+    """Whether columns are those of a long table, one row a site and model."""
     plain = {_plain(n) for n in names}
-    if all(plain & wanted for wanted in _LONG):
-        raise InputError(
-            "this looks like a long table, one row for each site and model; dirimix init reads "
-            "tables with one column a model: pivot it first, or write the study with long = true"
-        )
+    return all(plain & wanted for wanted in _LONG)
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> Floats | None:
     """The values as numbers, NaN where there is none; None for a column of text."""
-    column = cast(Any, frame[name])
-    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        return None
-    return column.to_numpy(dtype=float, na_value=np.nan)
+    return mostly_numbers(cast(pd.Series, frame[name]))
+
+
+def _counts_rows(frame: pd.DataFrame, name: str) -> bool:
+    """Whether a column is the index that a table was written with: 0, 1, 2, ... without a name."""
+    if not name.startswith(_INDEX):
+        return False
+    values = _numbers(frame, name)
+    return values is not None and np.array_equal(values - values[:1], np.arange(len(values)))
 
 
 def _is_split(frame: pd.DataFrame, name: str) -> bool:
@@ -199,7 +207,12 @@ def _is_split(frame: pd.DataFrame, name: str) -> bool:
     return "train" in values and values <= set(SPLITS)
 
 
-def _find_target(frame: pd.DataFrame) -> str:
+def find_target(frame: pd.DataFrame) -> str:
+    """The column of the observations, by its name or that of its error.
+
+    Raises:
+        InputError: If none or several may be it.
+    """
     numbers = [n for n in frame.columns if _numbers(frame, n) is not None]
     named = [n for n in numbers if _plain(n) in _TARGETS]
     if not named:  # else what has an error of its own
@@ -211,12 +224,12 @@ def _find_target(frame: pd.DataFrame) -> str:
         found = f"it may be {' or '.join(named)}" if named else "no name says so"
         raise InputError(
             f"which column holds the observations: {found}; name it with --target, of "
-            f"{', '.join(frame.columns)}"
+            f"{', '.join(frame.columns)}, or a file that holds them with --observations"
         )
     return named[0]
 
 
-def _find_error(frame: pd.DataFrame, target: str) -> str | None:
+def find_error(frame: pd.DataFrame, target: str) -> str | None:
     """The column of errors: named after the target, called an error, or small and just after it."""
     own = _own_error(frame, target)
     if own:
@@ -287,7 +300,15 @@ def _is_coordinate(frame: pd.DataFrame, name: str, first: int) -> bool:
     """
     column = cast(Any, frame[name])
     if _numbers(frame, name) is None:
-        dated = pd.api.types.is_datetime64_any_dtype(column)
-        return bool(dated or (_plain(name) in _COORDS and 1 < column.nunique() < len(column)))
+        return bool(
+            _is_dated(column) or (_plain(name) in _COORDS and 1 < column.nunique() < len(column))
+        )
     whole = bool(column.notna().all()) and column.nunique() > 1
     return whole and (_plain(name) in _COORDS or list(frame.columns).index(name) < first)
+
+
+def _is_dated(column: pd.Series) -> bool:
+    try:
+        return days(column, "") is not None
+    except InputError:  # dates with a fault, which the study names
+        return True

@@ -12,6 +12,7 @@ import pandas as pd
 from dirimix.errors import InputError, did_you_mean
 from dirimix.table.dates import days
 from dirimix.table.frames import as_frame
+from dirimix.table.values import mostly_numbers, strays
 
 _MODEL, _VALUE = ("model_id", "model"), ("value",)
 _QUANTILE, _TYPE = ("output_type_id", "quantile"), "output_type"
@@ -153,10 +154,29 @@ def _wide(
             f"rows {first.index[0] + 1} and {second.name + 1} of the long table are both of model "
             f"{second[model]!r} at the same site{why} keep one of them, or name more coordinates"
         )
+    _check_shared(rows, keys, model)
     wide = rows.pivot(index="__site", columns=model, values=value)[models]
     found = sites.assign(**{m: pd.Series(wide[m]).to_numpy() for m in models})
     found.attrs["forecasts"] = forecasts
     return found
+
+
+def _check_shared(rows: pd.DataFrame, keys: list[str], model: str) -> None:
+    """Some site has several models, if the table has.
+
+    Raises:
+        InputError: With the column in which the models differ at what else is one site.
+    """
+    if not keys or len(set(rows[model])) < 2 or len(rows) > len(set(rows["__site"])):
+        return
+    for key in keys:
+        others = [c for c in keys if c != key]
+        pairs = rows.drop_duplicates([*others, model])
+        if not others or pairs.duplicated(subset=others).any():
+            raise InputError(
+                f"no two models of the long table have a row at the same site, as they never agree "
+                f"in {key!r}: correct it, or leave it out"
+            )
 
 
 def _first(frame: pd.DataFrame, names: Iterable[str]) -> str | None:
@@ -230,8 +250,9 @@ def _matched(frame: pd.DataFrame, other: pd.DataFrame, name: str) -> tuple[pd.Se
     dates = [days(column, f"column {name!r}") for column in pair]
     if dates[0] is not None and dates[1] is not None:
         return pd.Series(dates[0]), pd.Series(dates[1])
-    if all(pd.api.types.is_numeric_dtype(column.dtype) for column in pair):
-        return pair
+    numbers = [mostly_numbers(column) for column in pair]
+    if all(n is not None and not strays(c, name) for n, c in zip(numbers, pair, strict=True)):
+        return pd.Series(numbers[0]), pd.Series(numbers[1])
     return pair[0].astype(str), pair[1].astype(str)
 
 
