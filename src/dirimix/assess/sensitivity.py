@@ -37,11 +37,11 @@ def sensitivity_tables(fitted: FittedMethod) -> dict[str, pd.DataFrame]:
     Draws that are too few give none, with a warning. A fit at the mode of its hyperparameters has
     none either: all its draws have the same.
     """
-    report = None if fitted.mixture is None else fitted.mixture.fit_report()
-    tree = None if report is None else report.posterior
-    if tree is None or "log_prior" not in tree.children:
+    if fitted.mixture is None:
         return {}
-    if report.sampling is not None and report.sampling["kernel"] == "mode":
+    report = fitted.mixture.fit_report()
+    tree, at_mode = report.posterior, (report.sampling or {}).get("kernel") == "mode"
+    if tree is None or "log_prior" not in tree.children or at_mode:
         return {}
     kept = ("posterior", "log_prior", "log_likelihood")
     groups = {name: tree[name].to_dataset() for name in kept}
