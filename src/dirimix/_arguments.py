@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import os
 from abc import ABCMeta
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -52,6 +53,26 @@ def check_whole(value: object, name: str, least: int) -> None:
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise InputError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
+def check_room(numbers: int, what: str) -> None:
+    """Refuse what needs more memory than the machine has, before it is asked for.
+
+    Args:
+        numbers: How many numbers of double precision it has.
+        what: What they are, with the remedy, for the message.
+
+    Raises:
+        InputError: If they do not fit.
+    """
+    if not hasattr(os, "sysconf"):
+        return
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if 8 * numbers > there:
+        raise InputError(
+            f"{8 * numbers / 2**30:.3g} GiB are needed and the machine has {there / 2**30:.3g}: "
+            f"{what}"
+        )
 
 
 def check_choice(value: object, name: str, choices: Sequence[str]) -> None:

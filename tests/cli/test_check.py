@@ -2,6 +2,8 @@
 
 import re
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from dirimix.cli.main import main
@@ -170,3 +172,20 @@ def test_a_study_that_cannot_be_read_is_refused(tmp_path, capsys):
     (tmp_path / "s.toml").write_text(STUDY)
     assert main(["check", str(tmp_path / "s.toml")]) == 2
     assert "there is no file" in capsys.readouterr().err
+
+
+def test_what_coordinates_are_is_said(tmp_path, capsys):
+    rows = frame()
+    rows = rows.assign(lon=rows["x"], lat=rows["z"], place=np.where(rows["x"] > 0, "KSEA", "KPDX"))
+    rows = rows.assign(when=pd.date_range("2024-01-01", periods=len(rows)).strftime("%Y-%m-%d"))
+    rows.to_csv(tmp_path / "table.csv", index=False)
+    text = STUDY.partition("[methods]")[0].replace(
+        '["x", "z"]', '["when", "place", "lon", "lat", "x"]'
+    )
+    more = 'geo = ["lon", "lat"]\nperiodic = { x = 9 }\n[methods]\nrun = ["equal"]\n'
+    (tmp_path / "study.toml").write_text(text + more)
+    assert main(["check", str(tmp_path / "study.toml")]) == 0
+    expected = (
+        "when (dates), place (2 labels), lon (on the globe), lat (on the globe), x (periodic)"
+    )
+    assert f"coordinates: {expected}\n" in capsys.readouterr().out

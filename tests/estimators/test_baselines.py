@@ -232,3 +232,12 @@ def test_published_simplex_weights_and_log_scores(published):
     assert fitted.predictive(test).logpdf(target).mean() == pytest.approx(-0.351, abs=2e-3)
     ridge = RidgeStacking(data.coords, data.models).fit(train, train[data.target])
     assert ridge.predictive(test).logpdf(target).mean() == pytest.approx(-0.263, abs=5e-3)
+
+
+def test_more_draws_than_memory_holds_are_refused_before_they_are_made():
+    table = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [2.0, 1.0, 3.5]})
+    mixture = EqualWeights(models=["a", "b"]).fit(table, [1.2, 1.9, 3.1])
+    with pytest.raises(
+        InputError, match="GiB are needed .* 1000000000000 draws of 3 rows; ask for"
+    ):
+        mixture.sample_y(table, 10**12)

@@ -6,7 +6,9 @@ import pytest
 
 from dirimix.errors import TableWarning
 from dirimix.estimators.baselines import EqualWeights
+from dirimix.table.selection import suspicions
 from dirimix.table.sentinels import made_missing, suspects
+from dirimix.table.table import make_table
 
 
 @pytest.mark.parametrize("mark", [-9999.0, -999.0, 1e20, -1e30, 9.969209968386869e36, 99999.0])
@@ -58,3 +60,16 @@ def test_the_door_of_the_estimators_warns_with_column_value_and_option():
     assert "model 'a' is -9999 at 1 of 9 rows, far outside its other values (0 to 8)" in first
     assert "missing = [-9999] in [data], --missing -9999 or NaN in Python" in first
     assert "the target is 1e+20 at 1 of 9 rows" in second
+
+
+def test_numbers_that_are_dates_and_labels_of_single_rows_are_pointed_out():
+    rows = pd.DataFrame(
+        {"day": [20130130, 20130131, 20130201], "place": list("abc"), "m": [1.0, 2, 3]}
+    )
+    said = suspicions(make_table(rows, ["day", "place"], ["m"]))
+    assert [s.partition(",")[0] for s in said] == [
+        "coordinate 'day' has numbers such as 20130130",
+        "coordinate 'place' has a label of its own at each of the 3 rows",
+    ]
+    others = rows.assign(day=[20130130, 20130132, 20130201], place=list("aba"))
+    assert suspicions(make_table(others, ["day", "place"], ["m"])) == []

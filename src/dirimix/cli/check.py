@@ -10,6 +10,7 @@ from dirimix.errors import InputError
 
 if TYPE_CHECKING:
     from dirimix.study.check.study import Checked
+    from dirimix.table.split import SplitTable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +41,7 @@ def _lines(found: "Checked") -> Iterator[str]:
     rows = ", ".join(f"{len(part.frame)} {split}" for split, part in data.parts.items())
     yield f"{data.source}: {rows} rows"
     yield f"target: {data.target}" + (f", with errors {data.error}" if data.error else "")
-    yield f"coordinates: {', '.join(data.coords) or 'none'}"
+    yield f"coordinates: {', '.join(_kinds(data)) or 'none'}"
     yield f"{len(data.models)} models: {', '.join(data.models)}"
     for other in found.setup.others.values():
         yield f"beside it: {other.source}, target {other.target}"
@@ -57,3 +58,15 @@ def _lines(found: "Checked") -> Iterator[str]:
         yield f"{found.fits} fits in all"
     yield from (f"warning: {line}" for line in found.warned)
     yield from (f"refused: {line}" for line in found.refused)
+
+
+def _kinds(data: "SplitTable") -> Iterator[str]:
+    """The coordinates, with what they are where they are no numbers on a line."""
+    for name in data.coords:
+        if name in (data.geo or ()):
+            yield f"{name} (on the globe)"
+        elif name in (data.periodic or {}):
+            yield f"{name} (periodic)"
+        else:
+            kinds = {"date": " (dates)", "category": f" ({len(data.levels.get(name, ()))} labels)"}
+            yield name + kinds.get(data.kinds.get(name, ""), "")

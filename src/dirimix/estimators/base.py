@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from dirimix._arguments import AcceptsSeed, check_seed, check_share, check_whole
+from dirimix._arguments import AcceptsSeed, check_room, check_seed, check_share, check_whole
 from dirimix.errors import ExtrapolationWarning, TableWarning, no_attribute
 from dirimix.estimators.correction_overlap import RECORD, warn_if_overlapping
 from dirimix.estimators.fit_report import FitReport, InNotebooks
@@ -264,7 +264,7 @@ class AbstractMixture(InNotebooks, RegressorMixin, AbstractEstimator):
 
         Raises:
             InputError: If `random_state` is not a whole number of 0 or more, or `n_samples` not
-                one of 1 or more.
+                one of 1 or more, or they are more draws than memory holds.
         """
         check_whole(n_samples, "n_samples", 1)
         if random_state is not None:
@@ -276,8 +276,10 @@ class AbstractMixture(InNotebooks, RegressorMixin, AbstractEstimator):
     ) -> np.ndarray:
         """The draws of `sample_y`, (n_samples, m), from `predictive(X)` where it is at hand."""
         seed = self.random_state if random_state is None else random_state
-        u = self._generator("component", seed).random(n_samples)
         sites = self._new_table(X).site_keys
+        many = f"{n_samples} draws of {len(sites)} rows; ask for fewer draws, or for fewer rows"
+        check_room(2 * n_samples * len(sites), many)
+        u = self._generator("component", seed).random(n_samples)
         noise = site_normals(sites, n_samples, seed, "noise")
         return law.coherent(u, noise, self._alike(X, n_samples, seed))
 
