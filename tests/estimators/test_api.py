@@ -10,22 +10,9 @@ from sklearn.pipeline import make_pipeline
 import dirimix
 from dirimix.errors import ConvergenceWarning, InputError
 from dirimix.laws.normal_mixture import NormalMixture
+from short_fits import OPTIONS
 
 COORDS, MODELS = ["x", "z"], ["a", "b"]
-SHORT = {"chains": 1, "draws": 8, "warmup": 20, "min_ess": 0}
-OPTIONS = {
-    "BayesianModelAveraging": {},
-    "DirichletMixture": SHORT,
-    "EqualWeights": {},
-    "LatentMixture": {"weights": "simplex", "noise": "constant", **SHORT},
-    "LinearMixture": SHORT,
-    "LocalDirichletMixture": {"field": "linear", **SHORT},
-    "OrdinaryLeastSquares": {},
-    "RidgeStacking": {"n_draws": 20},
-    "SimplexLeastSquares": {},
-    "SingleModel": {"model": "a"},
-    "StackedMixture": {"candidates": ["equal", "simplex-ls"], "regions": 2},
-}
 MIXTURES = list(OPTIONS)
 EVERY = [*MIXTURES, "GPCorrection"]
 UNCONVERGED = pytest.mark.filterwarnings(

@@ -10,21 +10,12 @@ from dirimix.errors import ConvergenceWarning, InputError
 from dirimix.estimators.transforms.choice import in_words
 from dirimix.laws.transformed_mixture import TransformedMixture
 from dirimix.laws.transforms import BoxCox
+from short_fits import OPTIONS
 
 MODELS = ["a", "b"]
-SHORT = {"chains": 1, "draws": 40, "warmup": 60, "min_ess": 0}
-OPTIONS = {
-    "BayesianModelAveraging": {},
-    "DirichletMixture": SHORT,
-    "EqualWeights": {},
-    "LinearMixture": SHORT,
-    "LocalDirichletMixture": {"field": "linear", **SHORT},
-    "OrdinaryLeastSquares": {},
-    "RidgeStacking": {"n_draws": 20},
-    "SimplexLeastSquares": {},
-    "SingleModel": {"model": "a"},
-}
-every_mixture = pytest.mark.parametrize("name", OPTIONS)
+every_mixture = pytest.mark.parametrize(
+    "name", [n for n in OPTIONS if n not in ("LatentMixture", "StackedMixture")]
+)
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning"
 )

@@ -4,33 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from browser import browser, opened
-from dirimix.cli.main import main
-from stand_ins import STUDY, register, write_study
+from browser import opened
 
 sync_axe = pytest.importorskip(
     "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
 )
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    """The page of a run with a method that has not converged: it has every colour there is."""
-    folder = tmp_path_factory.mktemp("accessible")
-    text = STUDY.replace('"equal", ', '"equal", "lbmm-gpd", ')
-    text = text.replace("[scores]", '[options."lbmm-gpd"]\noutcome = "bad"\n[scores]')
-    with pytest.MonkeyPatch.context() as patch:
-        register(patch, "lbmm-gpd")
-        study, out = write_study(folder, text), folder / "out"
-        only = "raw,equal,simplex-ls,lbmm-gpd"
-        assert main(["run", str(study), "--out", str(out), "--quiet", "--only", only]) == 3
-    return out / "report.html"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as found:
-        yield found
+@pytest.fixture
+def report(unconverged):
+    return unconverged / "report.html"
 
 
 def violations(page) -> Iterator[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from browser import browser, opened
+from browser import opened
 from dirimix.cli.main import main
 from stand_ins import STUDY, frame, register, write_study
 
@@ -24,12 +24,6 @@ def folder(tmp_path_factory):
         only = "raw,equal,simplex-ls,lbmm-gpd"
         assert main(["run", str(study), "--out", str(out), "--quiet", "--only", only]) == 0
     return out
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture

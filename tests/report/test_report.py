@@ -8,26 +8,12 @@ from dirimix.report.numbers import quantity
 from dirimix.report.sections import compared
 from dirimix.study.folder import MARK
 from outline import Outline
-from stand_ins import STUDY, register, write_study
-
-
-@pytest.fixture(scope="module")
-def reported(tmp_path_factory):
-    """A run of simple methods and a stand-in local one that has not converged."""
-    folder = tmp_path_factory.mktemp("report")
-    text = STUDY.replace('"equal", ', '"equal", "lbmm-gpd", ')
-    text = text.replace("[scores]", '[options."lbmm-gpd"]\noutcome = "bad"\n[scores]')
-    with pytest.MonkeyPatch.context() as patch:
-        register(patch, "lbmm-gpd")
-        study, out = write_study(folder, text), folder / "out"
-        only = "raw,equal,ols,simplex-ls,bma-closed-form,lbmm-gpd"
-        assert main(["run", str(study), "--out", str(out), "--quiet", "--only", only]) == 3
-    return out
+from stand_ins import write_study
 
 
 @pytest.fixture
-def page(reported):
-    return (reported / "report.html").read_text()
+def page(unconverged):
+    return (unconverged / "report.html").read_text()
 
 
 def test_the_page_is_whole_and_needs_nothing_else(page):
@@ -55,8 +41,8 @@ def test_what_has_not_converged_is_said_first(page):
     assert "lbmm-gpd: rhat above 1.01" in page[banner : page.index("<main>")]
 
 
-def test_every_score_of_the_table_is_in_scores_json(reported, page):
-    numbers = json.loads((reported / "scores.json").read_text())
+def test_every_score_of_the_table_is_in_scores_json(unconverged, page):
+    numbers = json.loads((unconverged / "scores.json").read_text())
     known = set()
     for row in numbers["scores"]:
         for key, value in row.items():
@@ -80,9 +66,9 @@ def test_the_results_of_the_comparisons_follow_the_bands():
     assert compared(row | {"lo": None}) == "not told apart"
 
 
-def test_the_same_folder_gives_the_same_page(reported, page):
-    assert main(["report", str(reported), "--quiet"]) == 0
-    assert (reported / "report.html").read_text() == page
+def test_the_same_folder_gives_the_same_page(unconverged, page):
+    assert main(["report", str(unconverged), "--quiet"]) == 0
+    assert (unconverged / "report.html").read_text() == page
 
 
 def test_a_fit_has_a_report_too(tmp_path, capsys):
@@ -109,9 +95,9 @@ def test_a_run_ends_with_the_page_unless_told_otherwise(tmp_path, capsys):
     assert "equal" in (out / "report.html").read_text()
 
 
-def test_a_folder_of_an_older_version_is_refused_in_words(reported, tmp_path, capsys):
+def test_a_folder_of_an_older_version_is_refused_in_words(unconverged, tmp_path, capsys):
     for name in (MARK, "manifest.json", "scores.json"):
-        (tmp_path / name).write_text((reported / name).read_text())
+        (tmp_path / name).write_text((unconverged / name).read_text())
     numbers = json.loads((tmp_path / "scores.json").read_text())
     del numbers["regions"]
     (tmp_path / "scores.json").write_text(json.dumps(numbers))
