@@ -11,6 +11,18 @@ from dirimix.cli.main import main
 from stand_ins import STUDY, frame, register, write_study
 
 METHOD = "lbmm-gpd"
+# texts of the figures that reach beyond them, or over each other
+FIGURES = "#explorer svg, #calibration-live svg"
+CUT_OFF = """figures => [...document.querySelectorAll(figures)].flatMap(svg => {
+  const frame = svg.getBoundingClientRect();
+  const texts = [...svg.querySelectorAll('text')].filter(t => t.textContent.trim())
+    .map(t => [t.textContent, t.getBoundingClientRect()]).filter(([, b]) => b.width);
+  const out = texts.filter(([, b]) => b.right > frame.right + 2 || b.left < frame.left - 2);
+  const over = texts.filter(([, a], i) => texts.slice(i + 1).some(([, b]) =>
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1.5
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3));
+  return [...out, ...over].map(([text]) => text);
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +84,7 @@ def test_the_page_fits_and_asks_for_nothing(chromium, folder, width, scheme):
             "all => all.map(e => parseFloat(getComputedStyle(e).fontSize))"
         )
         assert min(sizes) >= 10
+        assert page.evaluate(CUT_OFF, FIGURES) == []
 
 
 def test_a_click_on_a_head_sorts_by_its_numbers(page, folder):

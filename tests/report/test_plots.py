@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -111,6 +113,27 @@ def test_the_outline_is_of_the_training_region_only():
     for table in (everywhere, twice):
         grid = plots.weight_maps(table, ["x", "z"], ["a", "b"], NAMES)
         assert len(grid[0, 0].collections[1].get_segments()) == 2 * (4 + 5)
+
+
+def test_lines_for_reference_stand_where_there_are_sites():
+    names = replace(NAMES, lines={"x": (2.0, 99.0), "z": (1.5,)})
+    axes = plots.weight_maps(weights(lattice()), ["x", "z"], ["a"], names)[0, 0]
+    assert [line.get_xdata()[0] for line in axes.lines[:1]] == [2.0]
+    assert [line.get_ydata()[0] for line in axes.lines[1:]] == [1.5]
+
+
+def test_bars_of_many_models_stand_in_rows():
+    models = [f"m{k}" for k in range(19)]
+    rows = pd.DataFrame(
+        {"method": "equal", "model": models, "mean": 1 / 19, "q05": 0.0, "q95": 0.1}
+    )
+    rows = pd.concat([rows, rows.assign(method="simplex-ls")])
+    grid = plots.weight_bars(rows, models, NAMES)
+    assert grid.shape == (3, 8)
+    assert [ax.get_title() for ax in grid.flat[:19]] == models
+    for line in grid:
+        assert [t.get_text() for t in line[0].get_yticklabels()] == ["equal", "simplex-ls"]
+    assert not any(ax.axison for ax in grid.flat[19:])
 
 
 def test_several_methods_have_a_line_of_maps_each():

@@ -16,6 +16,7 @@ from dirimix.report.look import (
     name_places,
     panels,
     places,
+    reference_lines,
     style_axes,
 )
 from dirimix.report.site_map import draw_map, label_map
@@ -115,6 +116,7 @@ def section(
     axes.set_xlabel("rows in the order of their prediction" if along is None else names.axis(along))
     if along is not None:
         name_places(axes.xaxis, along, names)
+        reference_lines(axes, along, names)
     if np.isfinite(law["observed"].to_numpy(dtype=float)).any():
         axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
     return style_axes(axes)

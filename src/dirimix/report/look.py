@@ -65,6 +65,7 @@ class ColumnLabels:
         levels: Labels of each coordinate that is a category.
         globe: The longitude and the latitude among the coordinates, or nothing.
         rounds: Coordinates that come round and are cut open elsewhere than their numbers are.
+        lines: Values of coordinates at which figures have a line for reference.
     """
 
     labels: Mapping[str, str]
@@ -73,6 +74,7 @@ class ColumnLabels:
     levels: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     globe: Sequence[str] = ()
     rounds: Mapping[str, Round] = field(default_factory=dict[str, Round])
+    lines: Mapping[str, Sequence[float]] = field(default_factory=dict[str, Sequence[float]])
 
     def short(self, column: str) -> str:
         """The display name."""
@@ -108,6 +110,15 @@ def places(frame: pd.DataFrame, coords: Sequence[str], names: ColumnLabels) -> n
         if coord in names.rounds:
             found[:, k] = names.rounds[coord].drawn(found[:, k])
     return found
+
+
+def reference_lines(axes: Axes, along: str, names: ColumnLabels, *, up: bool = False) -> None:
+    """Lines at the places along a coordinate that the study names, where there are sites."""
+    given = np.array(names.lines.get(along, ()), dtype=float)
+    at = names.rounds[along].drawn(given) if along in names.rounds else given
+    low, high = np.sort(axes.get_ylim() if up else axes.get_xlim())
+    for place in at[(at >= low) & (at <= high)]:
+        (axes.axhline if up else axes.axvline)(place, color=FOREGROUND, lw=0.8, ls=(0, (1, 2)))
 
 
 def degrees_text(value: float, ends: str) -> str:

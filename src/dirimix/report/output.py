@@ -63,7 +63,13 @@ class Output:
         units = {**data["units"], data["target"]: data["unit"]}
         globe = tuple(data.get("geo") or ())
         return ColumnLabels(
-            labels, units, data.get("kinds", {}), data.get("levels", {}), globe, self._rounds
+            labels,
+            units,
+            data.get("kinds", {}),
+            data.get("levels", {}),
+            globe,
+            self._rounds,
+            data["lines"],
         )
 
     @cached_property

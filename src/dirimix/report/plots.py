@@ -29,6 +29,7 @@ from dirimix.report.look import (
 from dirimix.report.site_map import draw_map, label_map
 
 PANEL = 2.9, 2.35  # inches of a small map
+_MOST_BARS = 8  # panels side by side
 _ROUNDING = 1e-6  # of weights that lie between 0 and 1
 
 
@@ -93,14 +94,17 @@ def weight_bars(summary: pd.DataFrame, models: Sequence[str], names: ColumnLabel
         names: What to call them.
 
     Returns:
-        Axes, (1, models).
+        Axes, (rows, columns), of one row where there are few models.
     """
     methods = list(dict.fromkeys(summary["method"]))
-    grid = panels(1, len(models), 1.45, 0.26 * len(methods) + 0.9)
+    columns = min(_MOST_BARS, len(models))
+    grid = panels(-(-len(models) // columns), columns, 1.45, 0.26 * len(methods) + 0.9)
     places = np.arange(len(methods))[::-1]
     outside = (summary["mean"] < -_ROUNDING) | (summary["mean"] > 1 + _ROUNDING)
     free = {m: bool(outside[summary["method"] == m].any()) for m in methods}
-    for axes, model in zip(grid[0], models, strict=True):
+    for axes in grid.flat[len(models) :]:
+        axes.set_axis_off()
+    for k, (axes, model) in enumerate(zip(grid.flat, models, strict=False)):
         rows = summary[summary["model"] == model].set_index("method").loc[methods]
         for place, (method, row) in zip(places, rows.iterrows(), strict=True):
             if free[str(method)]:
@@ -112,7 +116,7 @@ def weight_bars(summary: pd.DataFrame, models: Sequence[str], names: ColumnLabel
         axes.set(xlim=(0, 1), ylim=(-0.7, len(methods) - 0.3))
         axes.set_title("\n".join(textwrap.wrap(names.short(model), 17)))
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        axes.set_yticks(places, methods if axes is grid[0, 0] else [""] * len(methods))
+        axes.set_yticks(places, [""] * len(methods) if k % columns else methods)
         style_axes(axes)
     return grid
 

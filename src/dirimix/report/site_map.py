@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import Collection, LineCollection, PolyCollection
 
-from dirimix.report.look import FOREGROUND, ColumnLabels, name_places, style_axes
+from dirimix.report.look import FOREGROUND, ColumnLabels, name_places, reference_lines, style_axes
 
 _SPARSE = 20  # places of the smallest lattice a site, above which sites are no lattice
 
@@ -36,8 +36,10 @@ def draw_map(
 
 
 def label_map(axes: Axes, coords: Sequence[str], names: ColumnLabels) -> None:
-    """Name the axes of a map after the coordinates across and up it."""
+    """Name the axes of a map after the coordinates across and up it; lines for reference."""
     axes.set(xlabel=names.axis(coords[0]), ylabel=names.axis(coords[1]))
+    reference_lines(axes, coords[0], names)
+    reference_lines(axes, coords[1], names, up=True)
     for axis, coord in ((axes.xaxis, coords[0]), (axes.yaxis, coords[1])):
         name_places(axis, coord, names)
     style_axes(axes)

@@ -46,7 +46,8 @@ function gapPlot(rows, n, width) {
   const svg = drawn({
     width, height: (narrow ? 3 : 1) * (22 * D.methods.length) + (narrow ? 150 : 90),
     marginLeft: Math.min(150, 14 + 6.6 * widest), marginBottom: 40,
-    x: { label: "share inside minus what it should be", labelArrow: "none", grid: true, ticks: 5 },
+    ...(narrow ? { marginRight: 88 } : {}),
+    x: { label: "share inside minus what it should be", labelArrow: "none", grid: true, ticks: narrow ? 3 : 5 },
     y: { domain: D.methods.map((m) => m.name), label: null },
     ...(narrow ? { fy: { label: null, tickFormat: levelText } } : { fx: { label: null, tickFormat: levelText } }),
     ariaLabel: "Share of observations inside intervals minus what it should be, by method",

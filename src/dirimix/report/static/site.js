@@ -1,4 +1,6 @@
 // One site: its predictive density, the models with their weights, the observation.
+const MOST_WEIGHTS = 10; // that are shown at once
+
 function drawSite() {
   const box = document.querySelector("#site-figure");
   if (!box) return;
@@ -60,9 +62,14 @@ function siteWeights(method, site) {
     element("td", {}, number(weight(method, k, site))),
     element("td", {}, `±\u00a0${number(weight(method, k, site, "sd"))}`)));
   if (!rows.length) return element("p", { class: "hint" }, "This method has no weights to show.");
-  const heads = ["model", "value", "weight", "sd"].map((h) => element("th", { scope: "col" }, h));
-  return element("table", { class: "small" }, element("thead", {}, element("tr", {}, ...heads)),
-    element("tbody", {}, ...rows));
+  const table = (own) => element("table", { class: "small" },
+    element("thead", {}, element("tr", {},
+      ...["model", "value", "weight", "sd"].map((h) => element("th", { scope: "col" }, h)))),
+    element("tbody", {}, ...own));
+  const first = rows.slice(0, rows.length > MOST_WEIGHTS + 2 ? MOST_WEIGHTS : rows.length);
+  const others = rows.slice(first.length);
+  return element("div", {}, table(first), others.length ? element("details", {},
+    element("summary", {}, `${others.length} models with smaller weights`), table(others)) : null);
 }
 
 // Mean weights along the section, with their 90 % bands

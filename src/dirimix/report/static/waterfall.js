@@ -35,7 +35,8 @@ function waterfall(method, site, width) {
   const svg = drawn({
     width, height: 21 * rows.length + 52, marginLeft: Math.min(132, 0.4 * width), marginRight: 46,
     marginBottom: 40,
-    x: { label: targetLabel(), labelArrow: "none", grid: true, nice: true, ticks: 5 },
+    x: { label: targetLabel(), labelArrow: "none", grid: true, nice: true,
+      ticks: Math.max(2, Math.min(5, Math.floor((width - 180) / 70))) },
     y: { domain: rows, label: null, padding: 0.25 },
     ariaLabel: `From ${number(start)} with equal weights to ${number(end)}: ${says}`,
     marks: [
