@@ -13,9 +13,11 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
+from dirimix._arrays import Floats
 from dirimix.errors import DroppedRowsWarning, InputError, TableWarning
 
-UNNAMED = "column "  # with its number the name of a column that has none
+_UNNAMED = "column "  # with its number the name of a column that has none
+_INDEX = (_UNNAMED, "Unnamed:", "__index_level_", "rownames")  # what libraries call an index
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _LOOKED_AT = 200  # rows that tell the separator
 # what stands in a column of numbers where there is none
@@ -46,7 +48,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     if not rows:
         raise ValueError("No columns to parse from file")
     rows = _less_empty_end(path, rows)
-    names = [name.strip() or f"{UNNAMED}{k}" for k, name in enumerate(rows[0], start=1)]
+    names = [name.strip() or f"{_UNNAMED}{k}" for k, name in enumerate(rows[0], start=1)]
     check_names(path, names)
     for number, row in enumerate(rows[1:], start=1):
         if len(row) != len(names):
@@ -61,6 +63,13 @@ def read_csv(path: Path) -> pd.DataFrame:
             for name, column in columns.items()
         }
     return pd.DataFrame({name: _column(columns.get(name, [])) for name in names})
+
+
+def counts_rows(values: Floats | None, name: str) -> bool:
+    """Whether a column, (n,), is the index that a table was written with: 0, 1, 2, ..."""
+    if values is None or not name.startswith(_INDEX):
+        return False
+    return bool(np.array_equal(values - values[:1], np.arange(len(values))))
 
 
 def _less_empty_end(path: Path, rows: list[list[str]]) -> list[list[str]]:

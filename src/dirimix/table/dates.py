@@ -54,6 +54,14 @@ def days(column: pd.Series, what: str) -> Floats | None:
     return None
 
 
+def is_dated(column: pd.Series) -> bool:
+    """Whether a column holds dates, of which some may have a fault."""
+    try:
+        return days(column, "") is not None
+    except InputError:
+        return True
+
+
 def day_text(day: float) -> str:
     """Days since 1970-01-01 as a date, with the time of day where it is not midnight.
 

@@ -13,8 +13,8 @@ import pandas as pd
 
 from dirimix._arrays import Floats
 from dirimix.errors import InputError, did_you_mean
-from dirimix.table.csv_text import UNNAMED
-from dirimix.table.dates import days
+from dirimix.table.csv_text import counts_rows
+from dirimix.table.dates import is_dated
 from dirimix.table.split import SPLITS
 from dirimix.table.values import mostly_numbers, strays
 
@@ -24,15 +24,16 @@ _TARGETS = (
     "discharge", "runoff", "streamflow",
 )  # fmt: skip
 _ERRORS = ("error", "err", "sd", "std", "stdev", "sigma", "uncertainty", "unc", "y_err", "yerr")
-_COORDS = (
-    "x", "z", "n", "t", "time", "date", "datetime", "day", "doy", "hour", "week", "month",
-    "year", "lat", "latitude", "lon", "long", "lng", "longitude", "elevation", "altitude", "height",
-    "depth", "level", "pressure", "temperature", "station", "site", "location", "region", "state",
-    "country", "fips", "id", "horizon", "lead", "lead_time", "east", "north", "easting", "northing",
-)  # fmt: skip
+_TIMES = frozenset(
+    "t time day doy hour week month year horizon lead lead_time".split()  # counted, not dated
+)
+_COORDS = _TIMES | frozenset(
+    "x z n date datetime lat latitude lon long lng longitude elevation elev altitude alt height "
+    "depth level pressure temperature station site location region state country fips id east "
+    "north easting northing".split()
+)
 _LON, _LAT = ("lon", "long", "lng", "longitude"), ("lat", "latitude")
 _LONG = ({"model", "model_id"}, {"value"})  # columns of a table with one row a model and site
-_INDEX = (UNNAMED, "Unnamed:", "__index_level_", "rownames")  # what libraries call an index
 _SMALL = 0.5  # of the target's median deviation, below which a column just after it is its error
 _SKEWED = 5.0  # medians of the observations below their 95 % quantile
 
@@ -139,16 +140,18 @@ def guess(
     split = next((n for n in names if n != target and _is_split(frame, n)), None)
     error = error or find_error(frame, target)
     taken = {target, split, error, *(coords or ()), *(models or ())}
-    free = [n for n in names if n not in taken and not _counts_rows(frame, n)]
+    free = [n for n in names if n not in taken and not counts_rows(_numbers(frame, n), n)]
     if models is None:
         models = _find_models(frame, [n for n in free if _plain(n) not in _COORDS], target)
     if coords is None:
         first = min((names.index(m) for m in models), default=len(names))
         coords = [n for n in free if n not in models and _is_coordinate(frame, n, first)]
+        coords = [n for n in coords if not _says_no_more(frame, n, coords)]
     if len(models) < 2:
         raise InputError(
             f"{len(models)} columns look like models of {target!r} (numbers in its range); name "
-            f"at least two with --models, of {', '.join(free) or 'no other column'}"
+            f"at least two with --models, of {', '.join(free) or 'no other column'}, or say with "
+            "--long-model and --long-value which columns hold models, a row each, and values"
         )
     used = {target, split, error, *coords, *models}
     return Guess(
@@ -192,14 +195,6 @@ def looks_long(names: Sequence[str]) -> bool:
 def _numbers(frame: pd.DataFrame, name: str) -> Floats | None:
     """The values as numbers, NaN where there is none; None for a column of text."""
     return mostly_numbers(cast(pd.Series, frame[name]))
-
-
-def _counts_rows(frame: pd.DataFrame, name: str) -> bool:
-    """Whether a column is the index that a table was written with: 0, 1, 2, ... without a name."""
-    if not name.startswith(_INDEX):
-        return False
-    values = _numbers(frame, name)
-    return values is not None and np.array_equal(values - values[:1], np.arange(len(values)))
 
 
 def _is_split(frame: pd.DataFrame, name: str) -> bool:
@@ -301,14 +296,17 @@ def _is_coordinate(frame: pd.DataFrame, name: str, first: int) -> bool:
     column = cast(Any, frame[name])
     if _numbers(frame, name) is None:
         return bool(
-            _is_dated(column) or (_plain(name) in _COORDS and 1 < column.nunique() < len(column))
+            is_dated(column) or (_plain(name) in _COORDS and 1 < column.nunique() < len(column))
         )
     whole = bool(column.notna().all()) and column.nunique() > 1
     return whole and (_plain(name) in _COORDS or list(frame.columns).index(name) < first)
 
 
-def _is_dated(column: pd.Series) -> bool:
-    try:
-        return days(column, "") is not None
-    except InputError:  # dates with a fault, which the study names
-        return True
+def _says_no_more(frame: pd.DataFrame, name: str, coords: Sequence[str]) -> bool:
+    """Whether a column of dates follows from coordinates that count days, hours or the like."""
+    numbers = (n for n in coords if _numbers(frame, n) is not None)
+    times = [n for n in numbers if n != name and _plain(n) in _TIMES]
+    if not times or _numbers(frame, name) is not None or not is_dated(cast(Any, frame[name])):
+        return False
+    known, both = (frame.duplicated(names) for names in (times, [*times, name]))
+    return bool((known == both).all())
