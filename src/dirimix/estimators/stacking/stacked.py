@@ -163,7 +163,7 @@ class StackedMixture(AbstractMixture):
         return found
 
     def _built(
-        self, name: str, inference: str, noise: Mapping[str, str]
+        self, name: str, inference: str, noise: Mapping[str, Any]
     ) -> dict[str, AbstractMixture]:
         method = _candidate(name).method
         options: dict[str, Any] = {
@@ -181,7 +181,7 @@ class StackedMixture(AbstractMixture):
         )
         return {f"{name}:{m}" if m else name: member for m, member in built.items()}
 
-    def _noise(self) -> dict[str, str]:
+    def _noise(self) -> dict[str, Any]:
         """The options of noise that were given."""
         given = {"noise": self.noise, "tails": self.tails}
         return {n: value for n, value in given.items() if value is not None}
@@ -209,7 +209,7 @@ class StackedMixture(AbstractMixture):
         wanted = self._noise()
         return [n for n in self._names() if wanted and not self._takes(n, wanted)]
 
-    def _takes(self, name: str, noise: Mapping[str, str]) -> bool:
+    def _takes(self, name: str, noise: Mapping[str, Any]) -> bool:
         if not noise.keys() <= _candidate(name).method.options().keys():
             return False
         try:
