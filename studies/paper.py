@@ -33,6 +33,7 @@ from paper_findings import (
 SMALL = 40_000  # bytes of a table that is worth a copy
 SCORES = ("log_score", "crps")
 _SOURCE = "from what `dirimix run` and `dirimix report` had written there."
+_BEYOND = "How mixtures do that go beyond the paper's is in [What the parts gain](parts.md).\n\n"
 _RULES = (
     f"Rules. A number counts as reproduced if ours is within {CLOSE} MeV of it, as not reproduced "
     "if it lies outside our 90 % bootstrap band, and as not decidable in between. A comparison "
@@ -157,7 +158,7 @@ def page(run: Run, other: Run | None, target: Path, command: str) -> str:
     """The whole page, Markdown; the figures go into the folder beside it."""
     parts = [
         "# The paper's claims, measured\n\n", state(run), f"Made by `{command}`, {_SOURCE}\n\n",
-        _RULES, claims(run), f"## Differences\n\n{_PAIRS}", differences(run),
+        _BEYOND, _RULES, claims(run), f"## Differences\n\n{_PAIRS}", differences(run),
         "## Tables and figures\n\n", figures(run, target),
     ]  # fmt: skip
     if run.longer is not None:

@@ -20,13 +20,18 @@ _LEVELS = (50, 68, 80, 90, 95)
 _INTRODUCTION = (
     "The method of the paper is `lbmm-gpd`. The others have smooth weights, noise that follows the "
     "map with heavy tails, a discrepancy or signed weights ([the equations]"
-    "(methods.md#mixtures-made-of-parts)). All are sampled; the priors were fixed before the test "
-    "rows were looked at, but for their forms, which come from prototypes that were scored on "
-    "these rows.\n\n"
+    "(methods.md#mixtures-made-of-parts)). All are sampled but those with `mode` in their name; "
+    "`sum-one` are signed weights along all directions in which the models differ. The priors were "
+    "fixed before these test rows were scored, but for their forms, which come from prototypes "
+    "that were scored on them.\n\n"
 )
 _PAIRS = (
     "Paired differences of mean scores on the test rows, with 90 % bands; in bold where the band "
     "lies on one side of 0. A higher log score and a lower CRPS are better.\n\n"
+)
+_SECONDS = (
+    "Seconds are of the wall, with whatever else the machine did beside; [the engine]"
+    "(engine.md#latent-mixtures) has what was measured with nothing beside it.\n\n"
 )
 
 
@@ -79,7 +84,7 @@ def page(run: Run, target: Path, command: str) -> str:
     parts = [
         "# What the parts gain\n\n", _INTRODUCTION, state(run), f"Made by `{command}`.\n\n",
         "## Scores of the test rows\n\n", scores(run), _PAIRS, differences(run),
-        "## Sampling\n\n", sampling(run), "## Figures\n\n", figures(run, target),
+        "## Sampling\n\n", _SECONDS, sampling(run), "## Figures\n\n", figures(run, target),
     ]  # fmt: skip
     return "".join(parts).rstrip() + "\n"
 

@@ -86,7 +86,7 @@ def test_sections_run_across_the_date_line(folders, name):
     mixture = EqualWeights(["lon", "lat"], ["a", "b"], geo=["lon", "lat"])
     mixture.fit(rows, rows["a"] + 0.1)
     axes = fitted_plot.plot(mixture, row, along="lon")
-    np.testing.assert_allclose(axes.lines[0].get_xdata(), EAST[name])
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_xdata(), dtype=float), EAST[name])
     output = read_output(folders[name])
     content = explorer(output)
     assert (content["coords"][0]["round"] is None) == (name == "europe")

@@ -136,7 +136,10 @@ def test_dates_that_follow_from_counted_times_are_no_coordinates_beside_them():
     dates = pd.date_range("2001-01-01", periods=20).strftime("%Y-%m-%d").astype(object)
     day, horizon = np.repeat(np.arange(20), 2), np.tile([0, 1], 20)
     frame = table().assign(day=day, horizon=horizon, made=np.repeat(dates, 2))
-    found = guess(frame.drop(columns="x")[["made", "day", "horizon", "flat", "line", "late", "y"]])
+    found = guess(frame.loc[:, ["made", "day", "horizon", "flat", "line", "late", "y"]])
     assert (found.coords, found.unused) == (("day", "horizon"), ("made",))
-    other = frame.assign(made=np.tile(dates, 2)).drop(columns="x")
-    assert guess(other[["made", "day", "flat", "line", "late", "y"]]).coords == ("made", "day")
+    other = frame.assign(made=np.tile(dates, 2))
+    assert guess(other.loc[:, ["made", "day", "flat", "line", "late", "y"]]).coords == (
+        "made",
+        "day",
+    )
