@@ -57,7 +57,7 @@ verify: .venv.ok
 	$(BIN)/python verification/interruptions.py
 	$(BIN)/python verification/fuzz.py
 	$(BIN)/python verification/calibration.py
-	XLA_FLAGS= $(BIN)/pytest -m slow
+	$(BIN)/pytest -m slow
 	$(MAKE) paper
 
 bench: .venv.ok

@@ -232,7 +232,7 @@ BAD = {
     ),
     "bytes for a CSV": (
         fit_file("t.csv", lambda path: path.write_bytes(bytes(range(256)) * 9)),
-        r"cannot be read as CSV \(.*\); it may be cut short or of another kind: write it again",
+        r"holds bytes that no text has, and may be UTF-16 .* or damaged; save it as UTF-8",
     ),
     "CSV for a Parquet": (
         fit_file("t.parquet", partial(text, CSV)),

@@ -237,7 +237,8 @@ def made(name: str, coords=("x",), **options: Any):
 SHORT: dict[str, Any] = {"chains": 1, "draws": 12, "warmup": 20, "min_ess": 0}
 MODE = SHORT | {"inference": "mode", "draws": 40}
 QUICK = MODE | {"noise": "local", "tails": "student"}
-BAYESIAN = [n for n, m in METHODS.items() if "tails" in m.options()]
+# a stack hands them on to its candidates, and has none by itself
+BAYESIAN = [n for n, m in METHODS.items() if m.options().get("tails")]
 
 
 def test_every_bayesian_method_has_the_options():

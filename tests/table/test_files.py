@@ -63,7 +63,9 @@ def test_a_classic_netcdf_file_that_is_cut_short_is_refused(tmp_path):
 def test_a_file_of_another_kind_is_refused(tmp_path, ending):
     path = tmp_path / f"table.{ending}"
     path.write_bytes(bytes(range(256)) * 9)
-    with pytest.raises(InputError, match=f"cannot be read as {file_kind(path)} "):
+    text = "holds bytes that no text has"
+    message = text if ending == "csv" else f"cannot be read as {file_kind(path)} "
+    with pytest.raises(InputError, match=message):
         read_frame(path)
 
 
