@@ -164,7 +164,7 @@ def make_posterior(
     form, _, trend = parts.weights.partition("-")
     rule = parts.rule(table)
     if rule is not None:
-        own = rule.axes.shape[1] if isinstance(rule, PrincipalWeights) else count
+        own = rule.n_fields(count)
         kind = "linear" if trend == "linear" else "constant"
         process = _process(x, space, own) if trend == "gp" else None
         trend_sd, amplitude = _CONSTANT_SD.get(form, 1.0), _ETA.get(form, 1.0)

@@ -191,7 +191,8 @@ class LatentPosterior:
             gaussian=standard,
             monitor="hyper",
             speed=1 + (_LENGTH_SPEED - 1) * self._of(lengths),
-            jump=self.exchange if self.rule is not None and self.rule.by_model else None,
+            # fields that are no model's own cannot be exchanged
+            jump=self.exchange if self.n_weights == len(self.table.models) else None,
         )
 
     def _collect(self, q: Array) -> dict[str, Array]:

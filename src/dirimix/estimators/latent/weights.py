@@ -56,7 +56,10 @@ class AbstractWeights(ABC):
 
     words: str
     sum_one = True  # so that a value added to all models and observations is nothing to them
-    by_model = True  # one field a model
+
+    def n_fields(self, models: int) -> int:
+        """How many fields a site has where there are so many models."""
+        return models
 
     @abstractmethod
     def weights(self, u: Any, ensemble: Ensemble, xp: Any = jnp) -> Any:
@@ -116,7 +119,10 @@ class PrincipalWeights(AbstractWeights):
     """
 
     axes: np.ndarray
-    by_model = False
+
+    def n_fields(self, models: int) -> int:
+        del models
+        return self.axes.shape[1]
 
     @classmethod
     def of(cls, ensemble: Ensemble, count: int) -> "PrincipalWeights":
