@@ -175,11 +175,17 @@ def page(run: Run, other: Run | None, target: Path, command: str) -> str:
     return "".join(parts).rstrip() + "\n"
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Write the page of a run."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def page_parser(description: str | None) -> argparse.ArgumentParser:
+    """The arguments of a script that writes a page from a run; the first line says what it is."""
+    parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
     parser.add_argument("folder", type=Path, help="output folder of a run")
     parser.add_argument("page", type=Path, help="file to write, Markdown")
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the page of a run."""
+    parser = page_parser(__doc__)
     parser.add_argument("longer", type=Path, nargs="?", help="that of studies/nuclear-long.toml")
     parser.add_argument("other", type=Path, nargs="?", help="that of the other observable")
     given = parser.parse_args(arguments)

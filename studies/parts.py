@@ -6,14 +6,13 @@ Everything is read from the files that `dirimix run` and `dirimix report` write 
 studies/nuclear-sampled.toml; nothing is computed here. Figures are copied beside the page.
 """
 
-import argparse
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from paper import differences, figures, state, table
+from paper import differences, figures, page_parser, state, table
 from paper_findings import Run
 
 _LEVELS = (50, 68, 80, 90, 95)
@@ -91,10 +90,7 @@ def page(run: Run, target: Path, command: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write the page of a run."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("folder", type=Path, help="output folder of a run")
-    parser.add_argument("page", type=Path, help="file to write, Markdown")
-    given = parser.parse_args(arguments)
+    given = page_parser(__doc__).parse_args(arguments)
     command = shlex.join(["python", "studies/parts.py", *map(str, arguments)])
     given.page.write_text(page(Run(given.folder), given.page, command), encoding="utf-8")
     return 0
