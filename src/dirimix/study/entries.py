@@ -63,8 +63,7 @@ class Entry:
 
 
 _METHODS = Entry(values.names, of_run=True)
-_TOLERATED = values.list_of(values.text, "must be a list of names, not", least=0, distinct=True)
-_COORDS = values.list_of(values.text, "must be a list of names, not", least=0, distinct=True)
+_ANY_NAMES = values.list_of(values.text, "must be a list of names, not", least=0, distinct=True)
 _PAIR = values.list_of(values.text, "must have two methods, not", least=2, most=2, distinct=True)
 _PAIRS = values.list_of(_PAIR, "must be a list of pairs of methods, not", least=0)
 _TRIPLE = values.list_of(
@@ -101,7 +100,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "data": {
         "table": Entry(values.text, "a table, a path or 'data:NAME'; add table = ..."),
         "target": Entry(values.text),
-        "coords": Entry(_COORDS),
+        "coords": Entry(_ANY_NAMES),
         "models": Entry(values.names),
         "error": Entry(values.text),
         "split": Entry(values.text),
@@ -122,7 +121,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     },
     "methods": {
         "run": Entry(values.names, "a list of methods; add run = [...]"),
-        "tolerated": Entry(_TOLERATED),
+        "tolerated": Entry(_ANY_NAMES),
     },
     "options": {},  # free: the options of the methods, and a table of them by METHOD
     "scores": {"n_boot": Entry(values.whole(2))},
