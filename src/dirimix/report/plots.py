@@ -99,24 +99,24 @@ def weight_bars(summary: pd.DataFrame, models: Sequence[str], names: ColumnLabel
     methods = list(dict.fromkeys(summary["method"]))
     columns = min(_MOST_BARS, len(models))
     grid = panels(-(-len(models) // columns), columns, 1.45, 0.26 * len(methods) + 0.9)
-    places = np.arange(len(methods))[::-1]
+    heights = np.arange(len(methods))[::-1]
     outside = (summary["mean"] < -_ROUNDING) | (summary["mean"] > 1 + _ROUNDING)
     free = {m: bool(outside[summary["method"] == m].any()) for m in methods}
     for axes in grid.flat[len(models) :]:
         axes.set_axis_off()
     for k, (axes, model) in enumerate(zip(grid.flat, models, strict=False)):
         rows = summary[summary["model"] == model].set_index("method").loc[methods]
-        for place, (method, row) in zip(places, rows.iterrows(), strict=True):
+        for height, (method, row) in zip(heights, rows.iterrows(), strict=True):
             if free[str(method)]:
-                axes.text(0.03, place, f"{row['mean']:.2g}", va="center", fontsize=8,
+                axes.text(0.03, height, f"{row['mean']:.2g}", va="center", fontsize=8,
                           color=FOREGROUND)  # fmt: skip
                 continue
-            axes.barh(place, row["mean"], color=method_look(str(method)).colour, height=0.62)
-            axes.plot([row["q05"], row["q95"]], [place, place], color=FOREGROUND, lw=1)
+            axes.barh(height, row["mean"], color=method_look(str(method)).colour, height=0.62)
+            axes.plot([row["q05"], row["q95"]], [height, height], color=FOREGROUND, lw=1)
         axes.set(xlim=(0, 1), ylim=(-0.7, len(methods) - 0.3))
         axes.set_title("\n".join(textwrap.wrap(names.short(model), 17)))
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        axes.set_yticks(places, [""] * len(methods) if k % columns else methods)
+        axes.set_yticks(heights, [""] * len(methods) if k % columns else methods)
         style_axes(axes)
     return grid
 
