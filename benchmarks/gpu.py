@@ -11,6 +11,9 @@ field weights of all models at every eighth training site, all chains and draws.
 cannot have an R-hat near 1: it is about sqrt(1 + 1 / e), e the effective draws of half a chain.
 The first iteration, with compilation, is timed apart; the seconds are those of the warm-up and the
 draws. The disagreement is the largest with the package's own log density of an observation.
+
+This is a program of its own: `device = "gpu"` of the package serves mixtures of latent fields, and
+has not been timed.
 """
 
 import argparse

@@ -23,8 +23,8 @@ ARROWS = arrows(MODULES)
 
 # a room imports from earlier lines only, so rooms of one line do not know each other
 ORDER = (
-    {"_version", "_cores", "_arrays", "errors"},
-    {"_arguments"},
+    {"_version", "_arrays", "errors"},
+    {"_arguments", "_cores"},
     {"methods", "table", "laws", "likelihood", "sampling", "datasets"},
     {"scores"},
     {"estimators"},

@@ -1,6 +1,13 @@
-"""The processor cores that this process may use."""
+"""The processor cores that this process may use, and the device that JAX computes on."""
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from dirimix.errors import InputError
+
+DEVICES = ("cpu", "gpu")
 
 
 def cores() -> list[int]:
@@ -14,3 +21,43 @@ def deal_cores(count: int) -> list[list[int]]:
     """The cores dealt out to `count` processes, at least one to each."""
     own = cores()
     return [own[i::count] or [own[i % len(own)]] for i in range(count)]
+
+
+@contextmanager
+def on_device(device: str = "cpu") -> Generator[None]:
+    """What JAX does in the block, in this thread, it does there and in double precision.
+
+    Raises:
+        InputError: If JAX sees no such device.
+    """
+    import jax  # takes a second
+
+    found = jax_device(device)
+    with jax.enable_x64(True), jax.default_device(found):
+        yield
+
+
+def jax_device(device: str) -> Any:
+    """The first device of JAX of a kind, one of `DEVICES`.
+
+    Raises:
+        InputError: If JAX sees none.
+    """
+    import jax
+
+    if device == "gpu":
+        # else the first process to come takes three quarters of the memory, and the others fail
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    try:
+        return jax.local_devices(backend=device)[0]
+    except RuntimeError as error:
+        seen = ", ".join(f"{d.platform}:{d.id} ({d.device_kind})" for d in jax.local_devices())
+        remedy = (
+            "install JAX for it (pip install \"jax[cuda12]\"), or take device = 'cpu'"
+            if device == "gpu"
+            else "leave JAX_PLATFORMS unset, or add cpu to it"
+        )
+        raise InputError(
+            f"device = {device!r} needs a {device.upper()} that JAX can use, and JAX sees {seen} "
+            f"alone; {remedy}"
+        ) from error

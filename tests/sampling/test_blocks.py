@@ -4,14 +4,16 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dirimix import _cores
 from dirimix.sampling import blocks, chains
 from dirimix.sampling.blocks import Block, keep_blocks
 from dirimix.sampling.convergence import summarise
-from dirimix.sampling.hmc import make_advance
+from dirimix.sampling.hmc import make_advance, make_advances
 from dirimix.sampling.sampler import sample
 from dirimix.sampling.target import Settings, Target
 
@@ -55,14 +57,22 @@ def advance(settings: Settings):
     return make_advance(Normal().target(), settings)
 
 
+@cache
+def advances(settings: Settings):
+    return make_advances(Normal().target(), settings)
+
+
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
     monkeypatch.setattr(blocks, "SECONDS", 0.0)
     # compiled once, not for every call
     monkeypatch.setattr(chains, "make_advance", lambda _, settings: advance(settings))
+    monkeypatch.setattr(chains, "make_advances", lambda _, settings: advances(settings))
 
 
-def drawn(journal: Memory | None = None, stop: int | None = None, kernel: str = "hmc"):
+def drawn(
+    journal: Memory | None = None, stop: int | None = None, kernel: str = "hmc", device="cpu"
+):
     events = []
 
     def listen(event):
@@ -70,7 +80,9 @@ def drawn(journal: Memory | None = None, stop: int | None = None, kernel: str = 
         if len(events) == stop:
             raise KeyboardInterrupt
 
-    settings = Settings(chains=2, draws=45, warmup=60, kernel=kernel, seed=4, min_ess=0)
+    settings = Settings(
+        chains=2, draws=45, warmup=60, kernel=kernel, seed=4, min_ess=0, device=device
+    )
     names = ["a", "b"]
     with keep_blocks(lambda _: journal) if journal else nullcontext():
         found = sample(
@@ -102,6 +114,28 @@ def test_an_interrupted_sampler_goes_on_with_the_same_numbers(whole):
         # nothing is drawn twice
         assert journal.written == len(events) == 2 * CHUNKS
         assert sum(b.length for b in journal.kept) == 2 * ITERATIONS
+
+
+@pytest.fixture
+def _the_processor_is_a_gpu(monkeypatch):
+    monkeypatch.setattr(_cores, "jax_device", lambda _: jax.devices()[0])
+
+
+@pytest.mark.usefixtures("_the_processor_is_a_gpu")
+def test_chains_in_one_program_do_the_same_and_go_on_too():
+    alone, _ = drawn()
+    undisturbed, events = drawn(device="gpu")
+    assert [e.chain for e in events] == [0, 1] * CHUNKS
+    # but for rounding, which trajectories that follow a gradient let grow
+    first = (slice(None), slice(0, 5))
+    assert np.allclose(undisturbed.draws["q"][first], alone.draws["q"][first], rtol=1e-6)
+    assert undisturbed.gradients == alone.gradients
+    for stop in (1, 6, 17):
+        journal = Memory()
+        with pytest.raises(KeyboardInterrupt):
+            drawn(journal, stop, device="gpu")
+        kept = journal.kept[:-1] if stop == 17 else journal.kept  # one chain is behind the other
+        assert alike(drawn(Memory(kept), device="gpu")[0], undisturbed)
 
 
 def test_what_was_kept_does_not_say_how_long_the_rest_takes():

@@ -14,6 +14,7 @@ from dirimix.estimators.fit_report import FitReport, noise_words
 from dirimix.estimators.latent.each import fit_each, other_evidences, pooled
 from dirimix.estimators.latent.noise_kind import (
     SampledWhereRouted,
+    check_device,
     check_inference,
     check_noise,
     check_places,
@@ -66,8 +67,8 @@ class BayesianModelAveraging(SampledWhereRouted, AbstractMixture):
         random_state: Seed of the Monte Carlo evidence, of draws and of `sample_y`.
         noise, tails, degrees, noise_sd: As those of `SingleModel`; noise that is not constant and
             normal needs evidence='monte-carlo'.
-        inference, chains, draws, warmup, min_ess, max_seconds: Of the fit of each model with such
-            noise, as those of `LatentMixture`.
+        inference, chains, draws, warmup, min_ess, max_seconds, device: Of the fit of each model
+            with such noise, as those of `LatentMixture`.
 
     Attributes:
         evidence_: Frame with model, log_evidence, std_error, probability, route and
@@ -127,6 +128,7 @@ class BayesianModelAveraging(SampledWhereRouted, AbstractMixture):
             check_positive(self.discrepancy, "discrepancy")
         check_noise(self)
         check_inference(self.inference)
+        check_device(self.device, latent=not is_plain(self))
         if not is_plain(self):
             self._check_other_noise()
         check_whole(self.n_monte_carlo, "n_monte_carlo", 2)

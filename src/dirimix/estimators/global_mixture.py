@@ -17,7 +17,7 @@ from dirimix.estimators.global_posterior import (
     DirichletPosterior,
     LinearPosterior,
 )
-from dirimix.estimators.latent.noise_kind import RoutedOptions, check_inference
+from dirimix.estimators.latent.noise_kind import RoutedOptions, check_device, check_inference
 from dirimix.estimators.latent.routed import fit_routed, routed
 from dirimix.estimators.pooling import pool, renormalise
 from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
@@ -46,6 +46,7 @@ class AbstractGlobalMixture(RoutedOptions, AbstractSampledMixture):
     def check_parameters(self) -> None:
         super().check_parameters()
         check_inference(self.inference)
+        check_device(self.device, latent=self.is_routed)
 
     def _check_table(self, table: Table) -> None:
         super()._check_table(table)
@@ -100,7 +101,7 @@ class LinearMixture(AbstractGlobalMixture):
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
         random_state: Same seed, same draws.
-        noise, tails, degrees, noise_sd, inference: As those of `DirichletMixture`.
+        noise, tails, degrees, noise_sd, inference, device: As those of `DirichletMixture`.
 
     Attributes:
         weights_: Posterior mean of the projected weights, (K,).
@@ -180,6 +181,7 @@ class DirichletMixture(AbstractGlobalMixture):
         degrees: Its degrees of freedom.
         noise_sd: Prior standard deviation of the log variance of local noise.
         inference: 'hmc', exact; 'laplace' or 'mode', approximations, as those of `LatentMixture`.
+        device: 'cpu'; 'gpu' where the noise or the inference makes it a `LatentMixture`.
 
     Attributes:
         weights_: Posterior mean of the weights, (K,).

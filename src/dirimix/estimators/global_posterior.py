@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.optimize import lsq_linear, minimize
 
+from dirimix._cores import on_device
 from dirimix.laws.half_normal_dirichlet import HalfNormalDirichlet
 from dirimix.laws.noise_prior import AbstractNoisePrior
 from dirimix.laws.simplex import simplex_least_squares
@@ -125,7 +126,7 @@ class AbstractGlobalPosterior(ABC):
         Models that nearly agree leave a ridge that no chain finds from afar, and a straight step
         leaves it: the step is halved until it ends where the chain may well be.
         """
-        with jax.enable_x64(True):
+        with on_device():
             density = jax.jit(self.log_joint)
             starts = [self._scattered(peak, density, rng) for peak in self.peaks(chains, rng)]
         return np.stack(starts)
@@ -227,7 +228,7 @@ class DirichletPosterior(AbstractGlobalPosterior):
         scatter = 0.3 * np.sqrt(np.arange(count))[:, None]  # the first search is not random
         bounds = [(-_REACH, _REACH)] * (self.size() - 1) + [(start[-1] - _FAR, start[-1] + _FAR)]
         slope, curvature = self._derivatives
-        with jax.enable_x64(True):
+        with on_device():
             found = [
                 minimize(slope, q, jac=True, method="L-BFGS-B", bounds=bounds)
                 for q in start + scatter * rng.standard_normal((count, self.size()))

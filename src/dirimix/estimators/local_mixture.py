@@ -16,6 +16,7 @@ from dirimix.estimators.fields.labelled import LabelledField, label_codes
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.latent.build import make_noise
 from dirimix.estimators.latent.noise import SLOPE_SD
+from dirimix.estimators.latent.noise_kind import check_device
 from dirimix.estimators.latent.weights import Ensemble
 from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.estimators.pooling import pool, thin
@@ -82,6 +83,7 @@ class LocalDirichletMixture(AbstractSampledMixture):
         tails: 'normal', or 'student': Student's t, so that few rows do not set the noise of all.
         degrees: Its degrees of freedom.
         noise_sd: Prior standard deviation of the log variance of local noise.
+        device: 'cpu'; others are for `LatentMixture`.
         random_state: Same seed, same draws.
         progress: Callback that gets a `ChainProgress` after every chunk of every chain.
 
@@ -123,6 +125,7 @@ class LocalDirichletMixture(AbstractSampledMixture):
     def check_parameters(self) -> None:
         super().check_parameters()
         check_field(self.field, self.form, self.length_scale)
+        check_device(self.device, latent=False)
 
     def _check_table(self, table: Table) -> None:
         super()._check_table(table)

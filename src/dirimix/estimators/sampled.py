@@ -103,6 +103,7 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
             seed=self.random_state,
             min_ess=self.min_ess,
             max_seconds=self.max_seconds,
+            device=self.device,
         )
 
     def _noise(self) -> AbstractNoisePrior:

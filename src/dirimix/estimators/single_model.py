@@ -10,7 +10,12 @@ from numpy.typing import ArrayLike
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
-from dirimix.estimators.latent.noise_kind import SampledWhereRouted, check_inference, check_noise
+from dirimix.estimators.latent.noise_kind import (
+    SampledWhereRouted,
+    check_device,
+    check_inference,
+    check_noise,
+)
 from dirimix.estimators.latent.routed import fit_routed, routed
 from dirimix.laws.noise import sigma_posterior
 from dirimix.laws.noise_prior import NOISE_PRIORS, AbstractNoisePrior, PriorName, chosen_prior
@@ -44,6 +49,7 @@ class SingleModel(SampledWhereRouted, AbstractMixture):
         inference: Of noise that is not constant and normal: 'hmc', 'laplace' or 'mode', as that of
             `LatentMixture`.
         chains, draws, warmup, min_ess, max_seconds: Of its sampler, as those of `LatentMixture`.
+        device: Where such noise is inferred, 'cpu' or 'gpu'.
 
     Attributes:
         model_: Name of the model.
@@ -97,6 +103,7 @@ class SingleModel(SampledWhereRouted, AbstractMixture):
         chosen_prior(self.noise_prior, NOISE_PRIORS)
         check_noise(self)
         check_inference(self.inference)
+        check_device(self.device, latent=self.is_routed)
 
     def _check_table(self, table: Table) -> None:
         alone = table.alone(self._position(table.models))

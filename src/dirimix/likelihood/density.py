@@ -23,6 +23,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from numba import njit
 
+from dirimix._cores import on_device
 from dirimix.likelihood.bent_line import NODES, ROOM
 from dirimix.likelihood.contour_nodes import PIECES, TERMS, Path, make_path, single_path
 from dirimix.likelihood.inlining import inlined
@@ -67,7 +68,7 @@ class Likelihood:
 
     def evaluate(self, alpha: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, ...]:
         """Log densities, (n,), their derivatives in alpha, (n, K), and in s, (n,)."""
-        with jax.enable_x64(True):
+        with on_device():
             value, slopes = _compiled(alpha, s, self.d, self.accuracy)
             return np.asarray(value), *(np.asarray(slope) for slope in slopes)
 

@@ -1,12 +1,12 @@
 """Advance several chains at a time: in threads of this process, or in worker processes.
 
 Threads need no start-up and serve light targets. For heavy ones worker processes of one core each
-are several times faster (docs/engine.md).
+are several times faster (docs/engine.md). On a GPU all chains are one program of this process.
 """
 
 import gc
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from multiprocessing import current_process
 from dirimix._cores import cores
 from dirimix.sampling import compile_cache
 from dirimix.sampling.blocks import Keeper
-from dirimix.sampling.hmc import CHUNK, Advance, make_advance
+from dirimix.sampling.hmc import CHUNK, Advance, make_advance, make_advances
 from dirimix.sampling.target import Chain, Chunk, Sampleable, Settings, Tuning
 from dirimix.sampling.workers import WorkerPool
 
@@ -28,12 +28,14 @@ class ChainPool:
     """Advances all chains of a target together.
 
     Attributes:
-        submit: Submits one call of `hmc.Advance`.
+        submit: Submits one call of `hmc.Advances`.
         keeper: Keeps what the chains do.
+        together: Whether all chains go into one call; else each has its own.
     """
 
-    submit: Callable[[Chain, Tuning, int, bool], Future]
+    submit: Callable[[Sequence[Chain], Tuning, Sequence[int], bool], Future]
     keeper: Keeper
+    together: bool = False
 
     def run(
         self, chains: list[Chain], tuning: Tuning, count: int, on_chunk: OnChunk, *, warmup: bool
@@ -64,24 +66,39 @@ class ChainPool:
                 left[n] -= block.length
                 on_chunk(n, block.chunk, True)
 
-        def submit(n: int) -> Future:
-            size = min(CHUNK, left[n])
-            left[n] -= size
-            return self.submit(ends[n], tuning, size, warmup)
+        running: dict[Future, Sequence[int]] = {}
 
-        running = {submit(n): n for n in range(len(chains)) if left[n]}
+        def submit(group: Sequence[int]) -> None:
+            sizes = [min(CHUNK, left[n]) for n in group]
+            for n, size in zip(group, sizes, strict=True):
+                left[n] -= size
+            if any(sizes):
+                running[self.submit([ends[n] for n in group], tuning, sizes, warmup)] = group
+
+        for group in self._groups(len(chains)):
+            submit(group)
         while running:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                n = running.pop(future)
-                ends[n], chunk = future.result()
-                if warmup:
-                    chunk = Chunk({"position": chunk.draws["position"]}, chunk.stats)
-                chunks[n].append(chunk)
-                stage.add(n, ends[n], chunk)
-                if left[n]:
-                    running[submit(n)] = n
-                on_chunk(n, chunk, False)
+                group, found = running.pop(future), future.result()
+                done = [(n, *own) for n, own in zip(group, found, strict=True) if _drawn(own[1])]
+                for n, end, chunk in done:
+                    kept = Chunk({"position": chunk.draws["position"]}, chunk.stats)
+                    ends[n] = end
+                    chunks[n].append(kept if warmup else chunk)
+                    stage.add(n, end, chunks[n][-1])
+                submit(group)
+                for n, *_ in done:
+                    on_chunk(n, chunks[n][-1], False)
         return list(zip(ends, chunks, strict=True))
+
+    def _groups(self, count: int) -> list[list[int]]:
+        """The chains by the calls that they go into."""
+        return [list(range(count))] if self.together else [[n] for n in range(count)]
+
+
+def _drawn(chunk: Chunk) -> int:
+    """How many iterations it holds."""
+    return len(chunk.stats["lp"])
 
 
 @contextmanager
@@ -90,6 +107,11 @@ def chain_pool(
 ) -> Iterator[ChainPool]:
     """Worker processes for a heavy target where there are several cores, else threads."""
     own = cores()[: settings.chains]
+    if settings.device == "gpu":
+        advances = make_advances(model.target(), settings)
+        with ThreadPoolExecutor(1) as thread:
+            yield ChainPool(partial(thread.submit, advances), keeper, together=True)
+        return
     # a daemonic process, such as a worker of Dask, may have no children
     if heavy and len(cores()) > 1 and not current_process().daemon:
         pickled = pickle.dumps((model, settings))
@@ -98,14 +120,26 @@ def chain_pool(
     else:
         advance = make_advance(model.target(), settings)
         with ThreadPoolExecutor(len(own)) as threads:
-            yield ChainPool(partial(threads.submit, advance), keeper)
+            yield ChainPool(partial(threads.submit, partial(_each, advance)), keeper)
+
+
+def _each(
+    advance: Advance,
+    chains: Sequence[Chain],
+    tuning: Tuning,
+    counts: Sequence[int],
+    warmup: bool,
+) -> list[tuple[Chain, Chunk]]:
+    """Advance chains one after the other."""
+    own = zip(chains, counts, strict=True)
+    return [advance(chain, tuning, count, warmup) for chain, count in own]
 
 
 def _advance(
-    pickled: bytes, chain: Chain, tuning: Tuning, count: int, warmup: bool
-) -> tuple[Chain, Chunk]:
-    """Advance a chain in a worker process, which compiles the target when it first comes."""
-    done = _compiled(pickled)(chain, tuning, count, warmup)
+    pickled: bytes, chains: Sequence[Chain], tuning: Tuning, counts: Sequence[int], warmup: bool
+) -> list[tuple[Chain, Chunk]]:
+    """Advance chains in a worker process, which compiles the target when it first comes."""
+    done = _each(_compiled(pickled), chains, tuning, counts, warmup)
     _spare_garbage_collector()
     return done
 

@@ -11,7 +11,7 @@ kernels walk in the density mirrored at every wall, and only what is kept of a d
 a metric with correlations is no mirror image of itself.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import blackjax
@@ -21,6 +21,7 @@ import numpy as np
 from blackjax.mcmc.hmc import HMCState
 from jaxtyping import Array
 
+from dirimix._cores import on_device
 from dirimix.errors import NotConverged
 from dirimix.sampling.target import FIRST_STEP, Chain, Chunk, Search, Settings, Target, Tuning
 from dirimix.sampling.trajectories import make_move
@@ -38,6 +39,7 @@ def accept_aim(settings: Settings) -> float:
 
 
 Advance = Callable[[Chain, Tuning, int, bool], tuple[Chain, Chunk]]
+Advances = Callable[[Sequence[Chain], Tuning, Sequence[int], bool], list[tuple[Chain, Chunk]]]
 
 
 class WalkInfo(NamedTuple):
@@ -66,22 +68,51 @@ def make_advance(target: Target, settings: Settings) -> Advance:
     It takes the chain, the tuning, how many iterations (up to `CHUNK`) and whether they belong to
     the warm-up, and returns where the chain is then, and the chunk.
     """
-    compiled = _compile(target, settings)
+    compiled = jax.jit(_loop(target, settings), compiler_options=_COMPILE)
 
     def advance(chain: Chain, tuning: Tuning, count: int, warmup: bool) -> tuple[Chain, Chunk]:
-        with jax.enable_x64(True):
-            chain, tuning = jax.tree.map(jnp.asarray, (chain, tuning))
-            found = compiled(chain, tuning, jnp.asarray(count), jnp.asarray(warmup))
-            end, (draws, stats) = cast(Any, jax.tree.map(np.asarray, found))
-        chunk = Chunk(*({n: a[:count] for n, a in part.items()} for part in (draws, stats)))
-        if not np.isfinite(chunk.stats["lp"]).all():
-            raise NotConverged("the log density is not finite; check the scales of the columns")
-        return end, chunk
+        return _cut(_call(compiled, settings.device, chain, tuning, count, warmup), count)
 
     return advance
 
 
-def _compile(target: Target, settings: Settings) -> Callable:
+def make_advances(target: Target, settings: Settings) -> Advances:
+    """The same for several chains in one program, which lasts as long as the longest of them.
+
+    It takes a count for each, which may be 0. A GPU has room for all of them at a time.
+    """
+    compiled = jax.jit(jax.vmap(_loop(target, settings), in_axes=(0, None, 0, None)))
+
+    def advance(
+        chains: Sequence[Chain], tuning: Tuning, counts: Sequence[int], warmup: bool
+    ) -> list[tuple[Chain, Chunk]]:
+        together = jax.tree.map(lambda *own: np.stack(own), *chains)
+        found = _call(compiled, settings.device, together, tuning, counts, warmup)
+        each = [jax.tree.map(lambda a, n=n: a[n], found) for n in range(len(chains))]
+        return [_cut(own, count) for own, count in zip(each, counts, strict=True)]
+
+    return advance
+
+
+def _call(compiled: Callable, device: str, *arguments: Any) -> Any:
+    """Call a compiled program on a device with arrays from outside, and take its arrays out."""
+    with on_device(device):
+        chain, tuning, count, warmup = arguments
+        chain, tuning = jax.tree.map(jnp.asarray, (chain, tuning))
+        found = compiled(chain, tuning, jnp.asarray(count), jnp.asarray(warmup))
+        return jax.tree.map(np.asarray, found)
+
+
+def _cut(found: Any, count: int) -> tuple[Chain, Chunk]:
+    """Where a chain is, and the chunk of so many iterations."""
+    end, (draws, stats) = found
+    chunk = Chunk(*({n: a[:count] for n, a in part.items()} for part in (draws, stats)))
+    if not np.isfinite(chunk.stats["lp"]).all():
+        raise NotConverged("the log density is not finite; check the scales of the columns")
+    return end, chunk
+
+
+def _loop(target: Target, settings: Settings) -> Callable:
     """The loop over up to `CHUNK` iterations, which searches the step size in the warm-up."""
     nuts, walks = settings.kernel == "nuts", settings.kernel == "metropolis"
     walls = target.walls
@@ -136,7 +167,7 @@ def _compile(target: Target, settings: Settings) -> Callable:
         state, key, search, kept = jax.lax.fori_loop(0, count, body, carry)
         return Chain(state.position, jax.random.key_data(key), search), kept
 
-    return jax.jit(advance, compiler_options=_COMPILE)
+    return advance
 
 
 def _random_walk(key: Array, state: HMCState, tuning: Tuning, density: Callable) -> tuple:

@@ -30,6 +30,7 @@ class Settings:
             a tenth as many more, again and again until it is there; 0 for `draws` alone. None
             for that of the checks, and at most four times as many draws.
         max_seconds: Wall time after which no more are begun, warm-up included.
+        device: Where JAX computes, 'cpu' or 'gpu'.
     """
 
     chains: int = 4
@@ -41,6 +42,7 @@ class Settings:
     seed: int = 0
     min_ess: float | None = None
     max_seconds: float | None = None
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         check_choice(self.kernel, "kernel", KERNELS)

@@ -10,6 +10,7 @@ from scipy.stats import halfnorm
 from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_whole
+from dirimix._cores import on_device
 from dirimix.estimators.fit_report import noise_words
 from dirimix.estimators.latent.build import (
     COMPLETE,
@@ -20,7 +21,7 @@ from dirimix.estimators.latent.build import (
 )
 from dirimix.estimators.latent.held_out import log_density_without
 from dirimix.estimators.latent.laplace import approximate, as_sample
-from dirimix.estimators.latent.noise_kind import check_inference
+from dirimix.estimators.latent.noise_kind import check_device, check_inference
 from dirimix.estimators.latent.posterior import LatentPosterior, factors
 from dirimix.estimators.latent.weights import DirichletWeights, Ensemble
 from dirimix.estimators.pooling import pool, thin
@@ -69,6 +70,7 @@ class LatentMixture(AbstractSampledMixture):
         chains: Independent chains.
         draws: Draws kept from each chain; of the approximations, all draws.
         warmup, kernel, trajectory, min_ess, max_seconds: As those of `LocalDirichletMixture`.
+        device: Where the fit is computed, 'cpu' or 'gpu'; predictions are made on the processor.
         noise_prior, y_scale, random_state, progress: As those of `LocalDirichletMixture`.
 
     Attributes:
@@ -109,6 +111,7 @@ class LatentMixture(AbstractSampledMixture):
     def check_parameters(self) -> None:
         super().check_parameters()
         check_inference(self.inference)
+        check_device(self.device, latent=True)
         if self.inference != "hmc":
             check_whole(self.draws, "draws", _LEAST_DRAWS)
         self._parts()
@@ -125,7 +128,8 @@ class LatentMixture(AbstractSampledMixture):
             heavy = table.f.size >= _HEAVY
             draws = self._sample(self.model_, table, options=f"({self._words()})", heavy=heavy)
         else:
-            draws = self._approximate(table)
+            with on_device(self.device):
+                draws = self._approximate(table)
         every = {n: flat(draws[f"latent_{n}"]) for n in self.model_.shapes()}
         chosen = thin(len(every["log_sigma"]), _KEPT)
         self.latents_ = {n: a[chosen] for n, a in every.items()}
@@ -142,7 +146,8 @@ class LatentMixture(AbstractSampledMixture):
 
     def held_out(self, table: Table, region: np.ndarray) -> np.ndarray:
         """Log density of each row under fits without its region, hyperparameters at their mode."""
-        return log_density_without(self, table, region)
+        with on_device(self.device):
+            return log_density_without(self, table, region)
 
     def _parts(self) -> Parts:
         return Parts(*(getattr(self, f.name) for f in fields(Parts)))
@@ -175,7 +180,7 @@ class LatentMixture(AbstractSampledMixture):
         own = model.hyperparameters(latents)
         for name in {"sigma", "delta_eta"} & own.keys():
             own[name] = own[name] * self.y_scale_
-        found = {n: self._labelled(n, v) for n, v in own.items()}
+        found = {n: model.labelled(n, v, self.space_.names) for n, v in own.items()}
         if isinstance(model.rule, DirichletWeights):
             found["alpha"] = Quantity(self._alpha(latents), ("model",), (table.models,))
         if model.rule is not None:
@@ -200,18 +205,6 @@ class LatentMixture(AbstractSampledMixture):
         rule, u = self.model_.rule, latents["weights_trend"][..., 0]
         assert isinstance(rule, DirichletWeights)
         return rule.concentrations(u, self._generator("alpha"))
-
-    def _labelled(self, name: str, values: np.ndarray) -> Quantity:
-        """A hyperparameter with its axes: coordinates of lengths, models of amplitudes."""
-        table = self.model_.table
-        if name.endswith("_rho"):
-            return Quantity(values, ("coordinate",), (self.space_.names,))
-        if name.endswith("_eta") and values.shape[-1] == len(table.models):
-            return Quantity(values, ("model",), (table.models,))
-        if name.endswith("_eta") and values.shape[-1] > 1:
-            numbers = tuple(str(j + 1) for j in range(values.shape[-1]))
-            return Quantity(values, ("component",), (numbers,))
-        return Quantity(values[..., 0]) if name.endswith("_eta") else Quantity(values)
 
     def _departures(self, fields: np.ndarray) -> np.ndarray:
         """The discrepancy at the training sites from draws of all fields, (..., n)."""

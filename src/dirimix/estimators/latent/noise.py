@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -12,6 +11,7 @@ from scipy.special import gammaincinv, gammaln, ndtr
 from scipy.stats import norm
 
 from dirimix._arrays import Floats, Indices
+from dirimix._cores import on_device
 from dirimix.estimators.fields.field import Params
 from dirimix.estimators.latent.group import FieldGroup
 from dirimix.laws.noise_prior import AbstractNoisePrior
@@ -103,7 +103,7 @@ class NoiseModel:
         if self.field is not None:
             slope = SLOPE_SD * rng.standard_normal(count)
             log_scale += 0.5 * slope[:, None] * self.covariate(self.spread)[rows]
-            with jax.enable_x64(True):
+            with on_device():
                 unit = np.asarray(self.field.covariance({}))[np.ix_(rows, rows)]
             normals = rng.multivariate_normal(np.zeros(len(rows)), unit, count, method="eigh")
             log_scale += 0.5 * float(self.field.eta({}, np)[0]) * normals

@@ -1,4 +1,4 @@
-"""What kind of noise a method has, by four options that all Bayesian methods share."""
+"""What kind of noise a method has, by options that all Bayesian methods share."""
 
 # pyright: strict, reportMissingTypeStubs=false
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dirimix._arguments import check_choice, check_positive
+from dirimix._cores import DEVICES, jax_device
 from dirimix.errors import InputError
+from dirimix.methods import METHODS
 from dirimix.table.space import Space
 
 NOISE = ("constant", "local")
@@ -48,12 +50,14 @@ class NoiseOptions:
         tails: 'normal', or 'student': Student's t, so that few rows do not set the noise of all.
         degrees: Its degrees of freedom.
         noise_sd: Prior standard deviation of the log variance of local noise.
+        device: Where JAX computes a fit of latent Gaussian fields, 'cpu' or 'gpu'.
     """
 
     noise: str = "constant"
     tails: str = "normal"
     degrees: float = 4.0
     noise_sd: float = 0.6
+    device: str = "cpu"
 
 
 def check_noise(kind: NoiseKind) -> None:
@@ -127,6 +131,34 @@ class SampledWhereRouted(RoutedOptions):
     warmup: int = 300
     min_ess: float | None = None
     max_seconds: float | None = None
+
+
+def check_device(device: str, *, latent: bool) -> None:
+    """Refuse a device that is not there, or that a fit has no use for.
+
+    Args:
+        device: One of `DEVICES`.
+        latent: Whether the fit is one of latent Gaussian fields, all of it programs of JAX.
+
+    Raises:
+        InputError: If it cannot be used.
+    """
+    check_choice(device, "device", DEVICES)
+    if device == "cpu":
+        return
+    if not latent:
+        raise InputError(
+            f"device = {device!r} serves {', '.join(on_devices())}, methods with +delta or "
+            "+contrast, and of the global ones those with noise = 'local' or tails = 'student'; "
+            "the likelihood of this one is a loop on the processor: take one of those, or leave "
+            "device out"
+        )
+    jax_device(device)
+
+
+def on_devices() -> list[str]:
+    """Names of the methods that are fits of latent fields, whatever their options."""
+    return [name for name, method in METHODS.items() if "weights" in method.fixed]
 
 
 def check_inference(inference: str) -> None:

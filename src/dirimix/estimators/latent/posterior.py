@@ -20,6 +20,7 @@ from dirimix.estimators.fields.field import Params
 from dirimix.estimators.latent.group import Amplitude, FieldGroup
 from dirimix.estimators.latent.noise import NoiseModel
 from dirimix.estimators.latent.weights import AbstractWeights, Ensemble
+from dirimix.sampling.posterior import Quantity
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
@@ -165,6 +166,17 @@ class LatentPosterior:
         """Named hyperparameters, from draws of the latents."""
         parts = [g.hyperparameters(p) for g in self.groups]
         return self.noise.hyperparameters(p) | {n: v for own in parts for n, v in own.items()}
+
+    def labelled(self, name: str, values: np.ndarray, axes: tuple[str, ...]) -> Quantity:
+        """Draws of one of them with its axes: coordinates of lengths, models of amplitudes."""
+        if name.endswith("_rho"):
+            return Quantity(values, ("coordinate",), (axes,))
+        if name.endswith("_eta") and values.shape[-1] == len(self.table.models):
+            return Quantity(values, ("model",), (self.table.models,))
+        if name.endswith("_eta") and values.shape[-1] > 1:
+            numbers = tuple(str(j + 1) for j in range(values.shape[-1]))
+            return Quantity(values, ("component",), (numbers,))
+        return Quantity(values[..., 0]) if name.endswith("_eta") else Quantity(values)
 
     def log_priors(self, p: Params) -> dict[str, np.ndarray]:
         """Log prior density of each of them, from draws."""

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from scipy.special import ndtr
 
 from dirimix._arrays import Floats
+from dirimix._cores import on_device
 from dirimix.laws.half_normal_dirichlet import HalfNormalDirichlet
 
 _ROUNDING = 1e-10  # size of a difference of copies, relative to the largest
@@ -181,7 +182,7 @@ class DirichletWeights(AbstractWeights):
 
     def weights(self, u: Any, ensemble: Ensemble, xp: Any = jnp) -> Any:
         if xp is np:
-            with jax.enable_x64(True):
+            with on_device():
                 return np.asarray(self.weights(jnp.asarray(u), ensemble))
         return jax.nn.softmax(jnp.where(ensemble.known, self._law.log_g(u), -jnp.inf), axis=-1)
 
@@ -190,7 +191,7 @@ class DirichletWeights(AbstractWeights):
 
     def concentrations(self, u: Floats, rng: np.random.Generator) -> Floats:
         """Draws of alpha, (..., K), given the latents of the weights."""
-        with jax.enable_x64(True):
+        with on_device():
             log_g = np.asarray(self._law.log_g(jnp.asarray(u)))
         return self._law.concentrations(log_g, rng)
 

@@ -15,6 +15,7 @@ from dirimix.estimators.latent.noise_kind import (
     NOISE,
     TAILS,
     SampledWhereRouted,
+    check_device,
     check_inference,
     is_plain,
 )
@@ -62,6 +63,7 @@ class StackedMixture(AbstractMixture):
         noise: That of the candidates which can have it, 'constant' or 'local'; by default each
             has its own.
         tails: The same, 'normal' or 'student'.
+        device: Where candidates of latent fields are fitted, 'cpu' or 'gpu'.
         y_scale: Scale of the noise, in the unit of y; by default found from the training rows.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
             in the unit of y (docs/methods.md).
@@ -90,6 +92,7 @@ class StackedMixture(AbstractMixture):
     inference: str = "hmc"
     noise: str | None = None
     tails: str | None = None
+    device: str = "cpu"
     complete_only: ClassVar[bool] = False
     uses_places: ClassVar[bool] = True
 
@@ -101,6 +104,7 @@ class StackedMixture(AbstractMixture):
             check_choice(self.tails, "tails", TAILS)
         check_choice(self.choose, "choose", ("stack", "best"))
         check_inference(self.inference)
+        check_device(self.device, latent=True)
         if self.regions not in (2, 4, 8, 16, _MOST):
             raise InputError(f"regions is 2, 4, 8, 16 or {_MOST}, not {self.regions!r}")
         for name in self.candidates or ():
@@ -175,11 +179,17 @@ class StackedMixture(AbstractMixture):
             exact = issubclass(method.kind, SampledWhereRouted) and is_plain(method.kind(**noise))
             if inference != "hmc" and not exact:
                 options |= {"inference": inference, "draws": 400}
+        if name in self._on_device():
+            options["device"] = self.device
         places = {"geo": self.geo, "periodic": self.periodic, "repeats": self.repeats}
         built = method.build(
             tuple(self.coords), tuple(self.models), options, self.random_state, places
         )
         return {f"{name}:{m}" if m else name: member for m, member in built.items()}
+
+    def _on_device(self) -> list[str]:
+        """The candidates that are fitted on the device."""
+        return [n for n in self._names() if "weights" in _candidate(n).method.fixed]
 
     def _noise(self) -> dict[str, Any]:
         """The options of noise that were given."""
@@ -187,7 +197,8 @@ class StackedMixture(AbstractMixture):
         return {n: value for n, value in given.items() if value is not None}
 
     def _check_noise(self) -> None:
-        """Say which candidates cannot have the noise that was given; it is refused if none can."""
+        """Say which candidates cannot have the noise that was given; refuse it if none can."""
+        check_device(self.device, latent=bool(self._on_device()))
         kept, words = self._keep_their_noise(), (f"{n}={v!r}" for n, v in self._noise().items())
         if not kept:
             return

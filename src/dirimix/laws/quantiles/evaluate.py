@@ -16,6 +16,7 @@ import numpy as np
 from scipy import special
 
 from dirimix._arrays import Floats, Mask
+from dirimix._cores import on_device
 
 _MANY = 1000  # components, from where compiling pays
 _SITES = 8  # of a compiled call: what a site gives must not depend on how many are asked for
@@ -88,7 +89,7 @@ def _held(*arrays: Floats) -> tuple[Any, ...]:
     """Arrays where compiled programs find them without a copy."""
     import jax  # takes a second
 
-    with jax.enable_x64(True):
+    with on_device():
         return tuple(jax.device_put(np.ascontiguousarray(a)) for a in arrays)
 
 
@@ -106,7 +107,7 @@ def _compiled() -> Callable[..., Floats]:
     compiled: Callable[..., Any] = jax.jit(both)
 
     def call(*arrays: Any) -> Floats:
-        with jax.enable_x64(True):
+        with on_device():
             return np.array(compiled(*arrays))
 
     return call
