@@ -1,10 +1,8 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from dirimix.assess.headline import headline_pair, main_method
 from dirimix.assess.site_tables import nearest_training, site_tables
 from dirimix.errors import InputError
 from dirimix.study.load import load_split_table
@@ -70,20 +68,3 @@ def test_the_data_set_says_how_its_map_lies():
     assert 82.0 in data.lines["N"]
     other = load_split_table(DataChoice("data:liquid-drop", coords=("N",)), 0)
     assert (other.map_axes, set(other.lines)) == ((), {"N"})
-
-
-def test_the_main_method_is_chosen_before_any_score():
-    assert main_method(["equal", "lbmm-gpd", "lbmm-gld", "lbmm-gpd+gp"]) == "lbmm-gpd"
-    assert main_method(["equal", "gbmm-l", "gbmm-d@wide"]) == "gbmm-l"
-    assert main_method(["equal", "gbmm-d+gp"]) == "gbmm-d+gp"
-    assert main_method(["lbmm-lgp", "lbmm-lgp+delta"]) == "lbmm-lgp"
-    assert main_method(["raw", "equal", "bma-laplace"]) is None
-
-
-def test_its_rival_is_the_best_of_the_simple_weights():
-    order = ["bma-laplace", "lbmm-gpd", "simplex-ls", "equal"]
-    table = pd.DataFrame({"method": order, "rank": [1, 2, 3, 4], "split": "test"})
-    both = pd.concat([table.assign(score="log_score"), table[::-1].assign(score="rms")])
-    assert headline_pair(["equal", "lbmm-gpd"], both) == ("lbmm-gpd", "simplex-ls")
-    assert headline_pair(["equal", "simplex-ls"], both) is None
-    assert headline_pair(["lbmm-gpd"], both.iloc[:0]) is None

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from dirimix.report.explore import as_text, explorer
+from dirimix.report.figures import calibration, predictions, residuals
+from dirimix.report.headline import sentence, tiles
 from dirimix.report.output import read_output
 from dirimix.report.ranked import score_lines
 from dirimix.report.scripts import LIBRARIES, PARTS, explorer_script, libraries
@@ -57,6 +59,30 @@ def test_the_content_is_that_of_the_files(output):
     weights = pd.read_csv(output.folder / "weights.csv").query("method == 'ols'")
     means = [column[0] for column in found["weights"]["ols"]["mean"]]
     np.testing.assert_allclose(means, weights["mean"].iloc[:3], atol=6e-5)
+
+
+def test_where_nothing_is_mixed_the_single_models_are_shown(tmp_path):
+    study = write_study(tmp_path)
+    table = pd.read_csv(tmp_path / "table.csv")
+    table.loc[[0, 33, 45], "b"] = np.nan
+    table.to_csv(tmp_path / "table.csv", index=False)
+    assert run_study(study, tmp_path / "out", "--only", "raw") == 0
+    output = read_output(tmp_path / "out")
+    found = explorer(output)
+    assert [(m["name"], m["model"]) for m in found["methods"]] == [
+        ("raw:a", 0), ("raw:b", 1), ("raw:c", 2),
+    ]  # fmt: skip
+    law, value = found["laws"]["raw:b"]["mean"], found["values"][1]
+    assert [i for i, mean in enumerate(law) if mean is None] == [0, 33, 45]
+    known = [i for i, v in enumerate(value) if v is not None]
+    np.testing.assert_allclose([law[i] for i in known], [value[i] for i in known], rtol=6e-5)
+    first = min(output.numbers["ranking"], key=lambda r: (r["score"] != "log_score", r["rank"]))
+    assert found["main"] == f"raw:{first['model']}"
+    assert output.main.label in {tile.value for tile in tiles(output)}
+    assert "each by itself, none combined" in sentence(output)
+    assert [bool(p.svg) for p in predictions(output, found["start"])] == [True, True]
+    assert residuals(output)
+    assert calibration(output)
 
 
 def test_maps_lie_as_the_study_says(output):

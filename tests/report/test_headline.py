@@ -1,13 +1,7 @@
 import pytest
 
-from dirimix.report.headline import (
-    against_simple,
-    best,
-    convergence,
-    coverage,
-    judged_split,
-    widths,
-)
+from dirimix.report.headline import against_simple, best, convergence, coverage, widths
+from dirimix.report.output import Law
 
 
 def rank(method, place, value, lo, hi, model=None, split="test"):
@@ -32,7 +26,7 @@ def pair(a, b, score, difference, lo, hi):
 
 def study(**more):
     methods = [{"method": m, "converged": True} for m in ("raw", "ols", "simplex-ls", "lbmm-gpd")]
-    numbers = {"methods": methods, "ranking": ORDER, "pairs": [], "unconverged": {}, "loo": []}
+    numbers = {"methods": methods, "ranking": ORDER, "unconverged": {}, "loo": []}
     return numbers | {"sampling": [], "convergence": [], "scores": []} | more
 
 
@@ -40,7 +34,7 @@ def test_the_best_is_named_with_those_that_are_not_told_apart_from_it():
     tile = best(study(), {"a": "Model A"})
     assert (tile.value, tile.state, tile.verdict) == ("lbmm-gpd", "mind", "not alone")
     assert "not told apart from it: raw Model A" in tile.lines
-    assert any(line.startswith("3 comparisons") for line in tile.lines)
+    assert "3 comparisons with the best, with 90 % bands of their own" in tile.lines
 
 
 def test_a_best_that_stands_apart_is_alone():
@@ -57,6 +51,15 @@ def test_too_few_rows_tell_nothing():
     few = [row | {"difference_lo": None, "difference_hi": None} for row in ORDER]
     tile = best(study(ranking=few), {})
     assert (tile.state, tile.verdict) == ("plain", "too few rows to tell")
+
+
+def test_without_rows_left_out_or_a_rival_nothing_is_best():
+    row = {"method": "raw", "model": "a", "weights": "field", "log_score": -0.5, "n": 9}
+    tile = best(study(ranking=[], scores=[row | {"split": "train"}]), {"a": "Model A"})
+    assert (tile.state, tile.verdict, tile.value) == ("plain", "no rows to judge by", "not known")
+    tile = best(study(ranking=[], scores=[row | {"split": "test"}]), {"a": "Model A"})
+    assert (tile.verdict, tile.value) == ("nothing to compare with", "raw Model A")
+    assert tile.lines == ("log score −0.500 on 9 test rows",)
     assert best(study(ranking=[]), {}) is None
 
 
@@ -74,15 +77,38 @@ def test_too_few_rows_tell_nothing():
         ([pair("lbmm-gpd", "ols", "crps", -0.1, -0.3, 0.2)], "not told apart", "CRPS −0.100"),
     ],
 )
-def test_the_main_method_is_held_against_the_best_simple_weights(pairs, verdict, line):
-    tile = against_simple(study(pairs=pairs))
+def test_the_best_mixture_is_held_against_the_best_simple_weights(pairs, verdict, line):
+    tile = against_simple(study(differences=pairs), {})
     assert (tile.value, tile.verdict) == ("lbmm-gpd against ols", verdict)
     assert line in tile.lines[0]
     assert tile.state == {"better": "good", "worse": "bad"}.get(verdict, "mind")
 
 
 def test_without_simple_weights_nothing_is_compared():
-    assert against_simple(study(ranking=ORDER[:2])) is None
+    assert against_simple(study(ranking=ORDER[:2], differences=[]), {}) is None
+
+
+def test_the_mixture_that_is_compared_is_the_one_that_is_called_best():
+    order = [rank("lbmm-lgp", 1, -0.3, 0.0, 0.0), *(r | {"rank": r["rank"] + 1} for r in ORDER)]
+    pairs = [pair(m, "ols", "log_score", 0.1, -0.1, 0.2) for m in ("lbmm-gpd", "lbmm-lgp")]
+    numbers = study(ranking=order, differences=pairs)
+    assert best(numbers, {}).value == "lbmm-lgp"
+    tile = against_simple(numbers, {})
+    assert (tile.value, tile.verdict) == ("lbmm-lgp against ols", "not told apart")
+    assert "2 such mixtures and 2 simple weights" in tile.lines[-1]
+    methods = [{"method": "lbmm-lgp", "converged": False}]
+    assert against_simple(numbers | {"methods": methods}, {}).state == "bad"
+
+
+def test_a_single_model_that_comes_before_both_is_named():
+    order = [rank("raw", 1, -0.3, 0.0, 0.0, "a"), rank("lbmm-gpd", 2, -0.4, -0.2, 0.0)]
+    order += [rank("equal", 3, -0.5, -0.3, -0.1)]
+    pairs = [pair("lbmm-gpd", "equal", "log_score", 0.1, 0.05, 0.2)]
+    tile = against_simple(study(ranking=order, differences=pairs), {"a": "Model A"})
+    assert tile.lines[-1] == "raw Model A comes before both"
+
+
+MAIN = Law("lbmm-gpd", "", "lbmm-gpd")
 
 
 def scored(split, share, lo, hi):
@@ -101,7 +127,7 @@ def scored(split, share, lo, hi):
     ],
 )
 def test_intervals_are_judged_by_the_band_of_their_coverage(row, state, verdict):
-    tile = coverage(study(scores=[row]), "lbmm-gpd")
+    tile = coverage(study(scores=[row]), MAIN)
     assert (tile.state, tile.verdict) == (state, verdict)
 
 
@@ -126,12 +152,6 @@ def test_half_widths_are_of_the_test_rows_first():
         {"method": "lbmm-gpd", "model": None, "split": split, "half_width": width}
         for split, width in (("train", 0.5), ("test", 0.7), ("landscape", 1.5))
     ]
-    tile = widths(study(widths=rows, data={"unit": "m"}), "lbmm-gpd")
+    tile = widths(study(widths=rows, data={"unit": "m"}), MAIN)
     assert tile.value == "± 0.700 m"
     assert "1.500 on rows without observation" in tile.lines
-
-
-def test_without_test_rows_the_first_scheme_judges():
-    assert judged_split(study()) == "test"
-    assert judged_split({"ranking": [rank("ols", 1, 0.0, 0.0, 0.0, split="folds")]}) == "folds"
-    assert judged_split({"ranking": []}) is None

@@ -41,6 +41,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def page(chromium, folder):
     with opened(chromium, folder / "report.html") as found:
+        found.select_option("#choose-method", METHOD)
         yield found
 
 
@@ -285,6 +286,30 @@ def test_without_scripts_and_in_print_the_figures_stand_still(chromium, folder):
         page.emulate_media(media="print")
         assert not page.locator("nav").is_visible()
         assert page.locator("table.scores th", has_text="CRPS").first.is_visible()
+
+
+def test_single_models_are_explored_as_mixtures_are(chromium, tmp_path):
+    x = frame()[["x", "z"]].to_numpy() / [4.0, 5.0]
+    apart = np.linalg.norm(x[:, None] - x, axis=2) + np.eye(50)
+    lone, there = np.argsort(apart.min(axis=0))[[-1, -2]]  # whose places are nobody else's
+    table = frame().assign(b=lambda t: t["b"].where(np.arange(50) != lone))
+    (tmp_path / "study.toml").write_text(STUDY.replace("[compare]", "[not]").partition("[not]")[0])
+    table.to_csv(tmp_path / "table.csv", index=False)
+    run = ["run", str(tmp_path / "study.toml"), "--out", str(tmp_path / "out"), "--only", "raw"]
+    assert main([*run, "--quiet"]) == 0
+    law = pd.read_csv(tmp_path / "out/predictions.csv").query("model == 'b'")
+    with opened(chromium, tmp_path / "out/report.html") as page:
+        page.locator("table.scores a", has_text="raw b").first.click()
+        assert page.locator("#choose-method").input_value() == "raw:b"
+        assert page.locator("#weights-panel").is_hidden()
+        page.mouse.click(*places(page)[there])
+        assert shown(page, "predicted") == pytest.approx(table["b"][there], abs=6e-4)
+        page.mouse.click(*places(page)[lone])
+        assert "has no value here" in page.locator("#site-figure").inner_text()
+        rows = law.loc[law["split"] == "test"]
+        inside = rows["observed"].between(rows["q05"], rows["q95"]).mean()
+        assert table_shares(page, "raw b")[1] == pytest.approx(inside)
+        assert page.evaluate(CUT_OFF, FIGURES) == []
 
 
 def test_a_page_that_asks_is_noticed(chromium, tmp_path):

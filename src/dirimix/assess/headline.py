@@ -1,51 +1,63 @@
-"""The comparison that a reader asks for first: the main method against the best simple weights."""
+"""Which method a page is about, and the comparison that a reader asks for first.
 
-# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+The rule is the same wherever one method is picked: the log score on the rows by which methods are
+judged puts them in order.
+"""
 
-from collections.abc import Iterable, Sequence
+# pyright: strict
 
-import pandas as pd
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from dirimix.methods import GLOBAL, LOCAL, METHODS, SIMPLE, parse_method
+from dirimix.methods import GLOBAL, LOCAL, SIMPLE, SINGLE, parse_method
 
-_FIRST = "lbmm-gpd"  # what this package is made for; elsewhere the last local method of the study
+Row = Mapping[str, Any]
 
 
-def main_method(methods: Iterable[str]) -> str | None:
-    """The method that a study is about, chosen before any score is seen; None without a mixture.
+def judged_split(ranking: Iterable[Row]) -> str | None:
+    """The rows by which methods are judged: the test rows, else the first validation scheme."""
+    splits = [str(row["split"]) for row in ranking]
+    return "test" if "test" in splits else splits[0] if splits else None
 
-    >>> main_method(["raw", "equal", "gbmm-d", "lbmm-gld", "gbmm-d+gp"])
-    'lbmm-gld'
+
+def in_order(ranking: Iterable[Row], score: str = "log_score") -> list[Row]:
+    """The methods in order of a score on the rows by which they are judged, the best first."""
+    rows = list(ranking)
+    split = judged_split(rows)
+    kept = [row for row in rows if row["split"] == split and row["score"] == score]
+    return sorted(kept, key=lambda row: row["rank"])
+
+
+def unjudged(methods: Iterable[str]) -> str | None:
+    """The method to show where no rows tell which is best: the last local one, else the last.
+
+    >>> unjudged(["equal", "lbmm-gld", "gbmm-d"]), unjudged(["equal", "gbmm-d", "ols"])
+    ('lbmm-gld', 'gbmm-d')
     """
-    choices = [parse_method(name) for name in methods]
-    plain = [c for c in choices if c.name in METHODS]
-    for found in (plain, choices):
-        names = [c.name for c in found]
-        if _FIRST in names:
-            return _FIRST
-        for group in (LOCAL, GLOBAL):
-            members = [c.name for c in found if c.method.group == group]
-            if members:
-                return members[-1]
-    return None
+    names = list(methods)
+    for group in (LOCAL, GLOBAL):
+        members = [name for name in names if parse_method(name).method.group == group]
+        if members:
+            return members[-1]
+    return names[-1] if names else None
 
 
-def headline_pair(methods: Sequence[str], ranking: pd.DataFrame) -> tuple[str, str] | None:
-    """The main method and, of the simple weights, those with the best log score on the test rows.
+def rivals(ranking: Iterable[Row]) -> tuple[list[str], list[str]]:
+    """Mixtures that are inferred, and simple weights, each in order of the log score."""
+    names = [str(row["method"]) for row in in_order(ranking)]
+    groups = {name: parse_method(name).method.group for name in names}
+    mixtures = [name for name in names if groups[name] not in (SINGLE, SIMPLE)]
+    return mixtures, [name for name in names if groups[name] == SIMPLE]
+
+
+def headline_pair(ranking: Iterable[Row]) -> tuple[str, str] | None:
+    """The best of the inferred mixtures and the best of the simple weights, by the log score.
 
     Args:
-        methods: Names of the methods.
-        ranking: The table of that name; its first split serves where there are no test rows.
+        ranking: The rows of the table of that name.
 
     Returns:
         The two; None where one of them is not there.
     """
-    main = main_method(methods)
-    if main is None or ranking.empty:
-        return None
-    split = "test" if "test" in set(ranking["split"]) else ranking["split"].iloc[0]
-    rows = ranking.loc[(ranking["split"] == split) & (ranking["score"] == "log_score")]
-    order = [str(name) for name in rows.sort_values("rank", kind="stable")["method"]]
-    simple = [name for name in order if parse_method(name).method.group == SIMPLE]
-    return (main, simple[0]) if simple and main in order else None
+    mixtures, simple = rivals(ranking)
+    return (mixtures[0], simple[0]) if mixtures and simple else None

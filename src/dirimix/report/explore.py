@@ -5,17 +5,16 @@ digits. The whole travels in the page as compressed JSON.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dirimix.assess.headline import main_method
 from dirimix.assess.schema import QUANTILES
 from dirimix.report.look import PALETTE, method_look, places
-from dirimix.report.output import Output
+from dirimix.report.output import Law, Output
 from dirimix.report.scripts import packed
 from dirimix.table.coordinates import as_numbers
 from dirimix.table.split import SPLITS
@@ -30,11 +29,8 @@ Json = dict[str, Any]
 
 
 def explorer(output: Output) -> Json | None:
-    """The content of the explorer; None where no mixture predicts a site."""
-    predictions = output.table("predictions")
-    mixed = predictions.loc[predictions["model"] == ""]
-    methods = [m for m in output.methods if m in set(mixed["method"])]
-    if not methods:
+    """The content of the explorer; None where nothing predicts a site."""
+    if output.main is None:
         return None
     sites, data = output.table("sites"), output.numbers["data"]
     x = as_numbers(sites, output.coords)
@@ -47,12 +43,12 @@ def explorer(output: Output) -> Json | None:
         "geo": [output.coords.index(c) for c in data.get("geo") or ()],
         "models": [{"name": m, "label": output.names.short(m)} for m in output.models],
         "palette": list(_MODEL_COLOURS),
-        "methods": [_method(m, known[m]) for m in methods],
-        "main": main_method(methods) or methods[-1],
+        "methods": [_method(law, known[law.method], output.models) for law in output.laws],
+        "main": output.main.key,
         "start": start_site(sites, drawn, output),
         "sites": _sites(sites, x),
         "values": _values(output, len(sites)),
-        "laws": {m: _law(rows) for m, rows in mixed.groupby("method", sort=False)},
+        "laws": {law.key: _law(output.predictions(law)) for law in output.laws},
         "weights": _weights(output, len(sites)),
         "pareto": _pareto(output, sites),
     }
@@ -97,11 +93,17 @@ def _coordinate(output: Output, name: str) -> Json:
     }
 
 
-def _method(name: str, known: Mapping[str, Any]) -> Json:
+def _method(law: Law, known: Mapping[str, Any], models: Sequence[str]) -> Json:
+    """A method, or a single model, which has the colour of its line."""
+    own = models.index(law.model) if law.model else None
+    tints = _MODEL_COLOURS
     return {
-        "name": name,
+        "name": law.key,
+        "label": law.label,
+        "method": law.method,
+        "model": own,
         "words": known["words"],
-        "colour": method_look(name).colour,
+        "colour": method_look(law.method).colour if own is None else tints[own % len(tints)],
         "converged": known["converged"],
     }
 

@@ -19,10 +19,12 @@ _MINOR = 0.1  # weight that a model must have somewhere to be among the first
 _NEAR = 25  # sites that are shown where too few lie on a line
 
 
-def predictions(output: Output, method: str, start: int) -> list[Picture]:
-    """Maps of one method's predictions, and the section through the site that is shown first."""
-    table, sites = output.table("predictions"), output.table("sites")
-    law = table.loc[(table["method"] == method) & (table["model"] == "")].reset_index(drop=True)
+def predictions(output: Output, start: int) -> list[Picture]:
+    """Maps of the main method's predictions, and the section through the site shown first."""
+    main, sites = output.main, output.table("sites")
+    if main is None:
+        return []
+    method, law = main.label, output.predictions(main)
     law = law.assign(observed_error=sites["observed_error"])
     values = output.table("model_values")["model_value"].to_numpy().reshape(len(sites), -1)
     target, names, found = output.numbers["data"]["target"], output.names, []
@@ -72,10 +74,10 @@ def _line(x: np.ndarray, start: int) -> tuple[np.ndarray, bool]:
 
 
 def calibration(output: Output) -> Picture | None:
-    """Coverage against its level, of the mixtures on the test rows."""
+    """Coverage against its level, of what is drawn on the test rows."""
     table = output.table("coverage")
-    mixed = table.loc[(table["weights"] == "field") & (table["model"] == "")]
-    split = "test" if (mixed["split"] == "test").any() else "train"
+    mixed = output.of_laws(table.loc[table["weights"] == "field"])
+    split = "test" if "test" in set(mixed["split"]) else "train"
     rows = mixed.loc[mixed["split"] == split]
     if rows.empty:
         return None
@@ -172,9 +174,9 @@ def _of_exhibit(content: ExhibitContent | None) -> Picture | None:
 
 
 def residuals(output: Output) -> Picture | None:
-    """Residuals of every mixture."""
+    """Residuals of every mixture, or of every single model."""
     table = output.table("predictions")
-    mixed = table.loc[(table["model"] == "") & table["observed"].notna()]
+    mixed = output.of_laws(table.loc[table["observed"].notna()])
     methods = list(dict.fromkeys(mixed["method"]))
     if not methods:
         return None

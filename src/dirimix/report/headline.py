@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dirimix.assess.headline import main_method
+from dirimix.assess.headline import headline_pair, in_order, judged_split, rivals
 from dirimix.assess.schema import SCORE_WORDS, row_label
-from dirimix.methods import SIMPLE, parse_method
+from dirimix.methods import SINGLE, parse_method
 from dirimix.report.look import with_unit
 from dirimix.report.numbers import number, quantity
-from dirimix.report.output import Output
+from dirimix.report.output import Law, Output
 
 Row = Mapping[str, Any]
 GOOD, MIND, BAD, PLAIN = "good", "mind", "bad", "plain"
@@ -40,7 +40,7 @@ def sentence(output: Output) -> str:
     """What was mixed, to predict what, from how many rows."""
     data = output.numbers["data"]
     models = joined([output.names.short(m) for m in output.models])
-    n = len(output.methods)
+    mixed = [law for law in output.laws if not law.model]
     coords = joined([output.names.axis(c) for c in output.coords])
     where = f" by {coords}" if output.coords else ""
     rows = data["rows"]
@@ -48,11 +48,19 @@ def sentence(output: Output) -> str:
     counts += [f"{rows['test']} test"] if rows.get("test") else []
     counts += [f"{rows['landscape']} more are predicted"] if rows.get("landscape") else []
     target = with_unit(data["label"], data["unit"])
-    how = f"{n} method{'s' if n > 1 else ''}"
-    return (
-        f"{len(output.models)} models ({models}) of {target}{where}, combined by {how}; "
-        f"{joined(counts)}."
+    how = (
+        f"combined by {counted(len(mixed), 'method')}" if mixed else "each by itself, none combined"
     )
+    return f"{len(output.models)} models ({models}) of {target}{where}, {how}; {joined(counts)}."
+
+
+def counted(n: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "method"), counted(2, "method")
+    ('1 method', '2 methods')
+    """
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def joined(words: Sequence[str]) -> str:
@@ -70,27 +78,20 @@ def joined(words: Sequence[str]) -> str:
 def tiles(output: Output) -> list[Tile]:
     """The tiles that have an answer."""
     numbers = output.numbers
-    main = main_method(output.methods) or _last_mixture(numbers)
+    main = output.main
     found = [
         convergence(numbers),
         best(numbers, output.names.labels),
-        against_simple(numbers),
-        coverage(numbers, main),
-        widths(numbers, main),
+        against_simple(numbers, output.names.labels),
+        *([] if main is None else [coverage(numbers, main), widths(numbers, main)]),
     ]
     return [tile for tile in found if tile is not None]
-
-
-def _last_mixture(numbers: Row) -> str:
-    mixed = [row["method"] for row in numbers["scores"] if not row["model"]]
-    return mixed[-1] if mixed else ""
 
 
 def convergence(numbers: Row) -> Tile:
     """How many samplings converged, with the worst of each check."""
     sampled = numbers["sampling"]
-    bad = [m["method"] for m in numbers["methods"] if not m["converged"]]
-    bad += list(numbers["unconverged"])
+    bad = [*unconverged(numbers), *numbers["unconverged"]]
     if not sampled and not bad:
         return Tile("Converged?", GOOD, "nothing to converge", "no sampling",
                     ("All methods are solved without random draws.",))  # fmt: skip
@@ -115,17 +116,9 @@ def convergence(numbers: Row) -> Tile:
     return Tile("Converged?", MIND if divergent else GOOD, "converged", value, tuple(lines))
 
 
-def judged_split(numbers: Row) -> str | None:
-    """The rows by which methods are judged: the test rows, else the first validation scheme."""
-    splits = list(dict.fromkeys(row["split"] for row in numbers["ranking"]))
-    return "test" if "test" in splits else splits[0] if splits else None
-
-
-def ranked(numbers: Row, score: str = "log_score") -> list[Row]:
-    """The methods in order of a score on the rows by which they are judged."""
-    split = judged_split(numbers)
-    rows = [r for r in numbers["ranking"] if r["split"] == split and r["score"] == score]
-    return sorted(rows, key=lambda row: row["rank"])
+def unconverged(numbers: Row) -> list[str]:
+    """The methods that have not converged."""
+    return [m["method"] for m in numbers["methods"] if not m["converged"]]
 
 
 def told_apart(row: Row) -> bool | None:
@@ -137,9 +130,9 @@ def told_apart(row: Row) -> bool | None:
 
 def best(numbers: Row, labels: Mapping[str, str]) -> Tile | None:
     """Which method is first by the log score, and which are not told apart from it."""
-    order = ranked(numbers)
+    order = in_order(numbers["ranking"])
     if not order:
-        return None
+        return _unrivalled(numbers, labels)
     first, others = order[0], order[1:]
     near = [row_label(r, labels) for r in others if told_apart(r) is False]
     unknown = any(told_apart(r) is None for r in others)
@@ -151,34 +144,53 @@ def best(numbers: Row, labels: Mapping[str, str]) -> Tile | None:
     lines.append(
         f"not told apart from it: {joined(near)}" if near else "told apart from all others"
     )
-    lines.append(f"{len(others)} comparisons with the best were made, each with its own 90 % band")
+    bands = "its own 90 % band" if len(others) == 1 else "90 % bands of their own"
+    lines.append(f"{counted(len(others), 'comparison')} with the best, with {bands}")
     state, verdict = (MIND, "not alone") if near else (GOOD, "alone")
-    if any(m["method"] == first["method"] and not m["converged"] for m in numbers["methods"]):
+    if first["method"] in unconverged(numbers):
         state, verdict = BAD, "the first has not converged"
     return Tile("Best prediction", state, verdict, row_label(first, labels), tuple(lines))
 
 
-def against_simple(numbers: Row) -> Tile | None:
-    """The main method against the best of the simple weights, with the band."""
-    main = main_method(m["method"] for m in numbers["methods"])
-    simple = [
-        r["method"] for r in ranked(numbers) if parse_method(r["method"]).method.group == SIMPLE
-    ]
-    if main is None or not simple:
+def _unrivalled(numbers: Row, labels: Mapping[str, str]) -> Tile | None:
+    """Why nothing is said to be best: no rows that were left out, or nothing to compare with."""
+    scored = [row for row in numbers["scores"] if row["weights"] == "field"]
+    unseen = [row for row in scored if row["split"] != "train"]
+    if not scored:
         return None
-    split = judged_split(numbers)
-    pairs = {(r["a"], r["b"], r["score"]): r for r in numbers["pairs"] if r["split"] == split}
-    lines, results = [], []
-    for score in ("log_score", "crps", "rms"):
-        row = _gain(pairs, main, simple[0], score)
-        if row is not None:
-            results.append(row[1])
-            lines.append(row[0])
-    if not lines:
+    if not unseen:
+        line = "All observed rows train: how well they are fitted says little of new ones."
+        return Tile("Best prediction", PLAIN, "no rows to judge by", "not known", (line,))
+    row, value = unseen[0], quantity(unseen[0]["log_score"])
+    lines = (f"log score {value} on {row['n']} {row['split']} rows",)
+    return Tile("Best prediction", PLAIN, "nothing to compare with", row_label(row, labels), lines)
+
+
+def against_simple(numbers: Row, labels: Mapping[str, str]) -> Tile | None:
+    """The best of the inferred mixtures against the best of the simple weights, with the band."""
+    order = in_order(numbers["ranking"])
+    both = headline_pair(order)
+    if both is None:
         return None
-    verdict = results[0]
+    main, simple = both
+    split = order[0]["split"]
+    known = {(r["a"], r["b"], r["score"]): r for r in numbers["differences"] if r["split"] == split}
+    found = [_gain(known, main, simple, score) for score in ("log_score", "crps", "rms")]
+    results = [one for one in found if one is not None]
+    if not results:
+        return None
+    lines = [line for line, _ in results]
+    mixtures, others = rivals(order)
+    if len(mixtures) * len(others) > 1:
+        counts = f"{len(mixtures)} such mixtures and {len(others)} simple weights"
+        lines.append(f"chosen on the same rows, of {counts}: bands leave the choice out")
+    verdict = results[0][1]
+    if parse_method(order[0]["method"]).method.group == SINGLE:
+        lines.append(f"{row_label(order[0], labels)} comes before both")
     state = {"better": GOOD, "worse": BAD, "not told apart": MIND}[verdict]
-    return Tile("Worth the effort?", state, verdict, f"{main} against {simple[0]}", tuple(lines))
+    if main in unconverged(numbers):
+        state, verdict = BAD, f"{main} has not converged"
+    return Tile("Worth the effort?", state, verdict, f"{main} against {simple}", tuple(lines))
 
 
 def _gain(
@@ -212,14 +224,14 @@ def signed(value: float) -> str:
     return f"+{quantity(value)}" if value > 0 else quantity(value)
 
 
-def coverage(numbers: Row, main: str) -> Tile | None:
-    """Whether the main method's 90 % intervals hold 90 % of the observations."""
+def coverage(numbers: Row, main: Law) -> Tile | None:
+    """Whether the 90 % intervals of one law hold 90 % of the observations."""
     row = _scores_of(numbers, main)
     if row is None:
         return None
     share, lo, hi = (row[f"coverage_90{end}"] for end in ("", "_lo", "_hi"))
     seen = {"train": "training", "test": "test"}.get(row["split"], row["split"])
-    lines = [f"of {row['n']} {seen} rows inside the 90 % interval of {main}"]
+    lines = [f"of {row['n']} {seen} rows inside the 90 % interval of {main.label}"]
     if lo is None:
         return Tile("Intervals honest?", PLAIN, "too few rows to tell", number(share, 2),
                     tuple(lines))  # fmt: skip
@@ -231,19 +243,23 @@ def coverage(numbers: Row, main: str) -> Tile | None:
     return Tile("Intervals honest?", state, verdict, number(share, 2), tuple(lines))
 
 
-def _scores_of(numbers: Row, method: str) -> Row | None:
-    rows = [r for r in numbers["scores"]
-            if r["method"] == method and not r["model"] and r["weights"] == "field"]  # fmt: skip
+def _scores_of(numbers: Row, law: Law) -> Row | None:
+    rows = [r for r in numbers["scores"] if _is_of(law, r) and r["weights"] == "field"]
     by_split = {r["split"]: r for r in rows}
     return (
-        by_split.get("test") or by_split.get(judged_split(numbers) or "") or by_split.get("train")
+        by_split.get("test")
+        or by_split.get(judged_split(numbers["ranking"]) or "")
+        or by_split.get("train")
     )
 
 
-def widths(numbers: Row, main: str) -> Tile | None:
-    """How wide the main method's intervals are where it was trained, tested and beyond."""
-    found = {r["split"]: r["half_width"] for r in numbers["widths"]
-             if r["method"] == main and not r["model"]}  # fmt: skip
+def _is_of(law: Law, row: Row) -> bool:
+    return row["method"] == law.method and (row["model"] or "") == law.model
+
+
+def widths(numbers: Row, main: Law) -> Tile | None:
+    """How wide the intervals of one law are where it was trained, tested and beyond."""
+    found = {r["split"]: r["half_width"] for r in numbers["widths"] if _is_of(main, r)}
     if not found:
         return None
     unit = numbers["data"]["unit"]
@@ -251,7 +267,9 @@ def widths(numbers: Row, main: str) -> Tile | None:
     words = {"train": "training rows", "test": "test rows", "landscape": "rows without observation"}
     lines = tuple(f"{quantity(v)} on {words[s]}" for s, v in found.items())
     value = f"± {quantity(shown)} {unit}".rstrip()
-    return Tile("How sure?", PLAIN, "median half-width at 90 %", value, (*lines, f"by {main}"))
+    return Tile(
+        "How sure?", PLAIN, "median half-width at 90 %", value, (*lines, f"by {main.label}")
+    )
 
 
 @dataclass(frozen=True)

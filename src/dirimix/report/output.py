@@ -6,10 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
-from dirimix.assess.schema import COORDINATES, TABLES, read_table
+from dirimix.assess.headline import in_order, unjudged
+from dirimix.assess.schema import COORDINATES, TABLES, read_table, row_label
 from dirimix.errors import InputError
 from dirimix.report.look import ColumnLabels
 from dirimix.study.folder import MANIFEST_FILE, SCORES_FILE, kind_of, posterior_file, read_json
@@ -17,6 +19,26 @@ from dirimix.table.coordinates import CATEGORY, DATE, as_numbers
 from dirimix.table.space import Round, make_space
 
 _NEEDED = ("coverage_by_size", "ranking", "differences", "regions")
+
+
+@dataclass(frozen=True)
+class Law:
+    """Whose predictions the page draws: those of a mixture, or of a single model.
+
+    Attributes:
+        method: The method.
+        model: The model, '' for a mixture.
+        label: What readers call it.
+    """
+
+    method: str
+    model: str
+    label: str
+
+    @property
+    def key(self) -> str:
+        """Its name, as tables of comparisons have it."""
+        return f"{self.method}:{self.model}" if self.model else self.method
 
 
 @dataclass(frozen=True)
@@ -71,6 +93,50 @@ class Output:
             self._rounds,
             data["lines"],
         )
+
+    @cached_property
+    def _predicted(self) -> pd.DataFrame:
+        return self.table("predictions")
+
+    @cached_property
+    def laws(self) -> list[Law]:
+        """Mixtures that predict sites; where nothing is mixed, the models by themselves."""
+        table = self._predicted[["method", "model"]].drop_duplicates()
+        found = [(str(m), str(k)) for m, k in table.itertuples(index=False)]
+        found.sort(key=lambda pair: self.methods.index(pair[0]))
+        kept = [pair for pair in found if not pair[1]] or found
+        rows = ({"method": m, "model": k} for m, k in kept)
+        return [Law(**row, label=row_label(row, self.names.labels)) for row in rows]
+
+    @cached_property
+    def main(self) -> Law | None:
+        """Whose predictions the page shows first and judges: of those it draws, the best."""
+        known = {(law.method, law.model): law for law in self.laws}
+        order = [(r["method"], r["model"] or "") for r in in_order(self.numbers["ranking"])]
+        first = next((known[pair] for pair in order if pair in known), None)
+        if first is not None or not known:
+            return first
+        chosen = unjudged(dict.fromkeys(law.method for law in self.laws))
+        return next(law for law in self.laws if law.method == chosen)
+
+    def of_laws(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a table that belong to what the page draws, by what readers call it."""
+        labels = {(law.method, law.model): law.label for law in self.laws}
+        whose = [labels.get(pair) for pair in zip(table["method"], table["model"], strict=True)]
+        return table.assign(method=whose).dropna(subset="method")
+
+    def predictions(self, law: Law) -> pd.DataFrame:
+        """Its predictions, a row a site; numbers are missing where a single model has no value."""
+        table, sites = self._predicted, self.table("sites")
+        own = table.loc[(table["method"] == law.method) & (table["model"] == law.model)]
+        if not law.model:
+            return own.reset_index(drop=True).assign(method=law.label)
+        values = self.table("model_values")
+        given = values.loc[values["model"] == law.model, "model_value"].notna().to_numpy()
+        known = ["split", "observed", *self.coords]
+        columns = [c for c in own if c not in known]
+        own = own[columns].set_axis(np.flatnonzero(given)).reindex(range(len(sites)))
+        return sites[known].join(own).assign(method=law.label, model=law.model)
 
     @cached_property
     def _rounds(self) -> dict[str, Round]:

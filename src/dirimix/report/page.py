@@ -14,7 +14,7 @@ from dirimix.assess.schema import SCORE_WORDS, row_label
 from dirimix.report.exhibits.registry import Exhibit, read_choices, write_exhibits
 from dirimix.report.figures import MAIN_SCORES
 from dirimix.report.headline import again, sentence, signed, state_mark, tiles
-from dirimix.report.look import GROUP_COLOURS, with_unit
+from dirimix.report.look import with_unit
 from dirimix.report.numbers import number, quantity
 from dirimix.report.output import Output, read_output
 from dirimix.report.ranked import DRAWN
@@ -84,6 +84,6 @@ def _environment(output: Output) -> Environment:
         "gains": [score for score, words in SCORE_WORDS.items() if words.gain],
         "marks": MARKS,
         "few": FEW,
-        "group_colours": GROUP_COLOURS,
+        "drawn_laws": [law.key for law in output.laws],
     }
     return environment

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from dirimix.assess.headline import in_order, judged_split
 from dirimix.assess.schema import LEVELS, SCORE_WORDS, row_label
 from dirimix.methods import SIMPLE, parse_method
-from dirimix.report.headline import judged_split, ranked, told_apart
+from dirimix.report.headline import told_apart
 from dirimix.report.look import method_look
 from dirimix.report.output import Output
 
@@ -69,15 +70,16 @@ def score_lines(output: Output, split: str) -> list[Line]:
     rows = [r for r in numbers["scores"] if r["split"] == split]
     rows.sort(key=_by_log_score)
     places = {}
-    if split == judged_split(numbers):
-        places = {(r["method"], r["model"]): r for r in ranked(numbers)}
+    if split == judged_split(numbers["ranking"]):
+        places = {(r["method"], r["model"]): r for r in in_order(numbers["ranking"])}
     scales = {score: _scale(rows, score) for score in DRAWN}
     crps = reference(rows)["crps"] if rows else None
     return [_line(row, places, scales, output.names.labels, crps) for row in rows]
 
 
 def reference(rows: Sequence[Row]) -> Row:
-    """What the others are measured against: equal weights, else a simple method, else the last."""
+    """What the others are measured against: equal weights, else the simple method that is worst."""
+    rows = sorted(rows, key=_by_log_score)
     mixed = [r for r in rows if not r["model"] and r["weights"] == "field"]
     simple = [r for r in mixed if parse_method(r["method"]).method.group == SIMPLE]
     equal = [r for r in simple if r["method"] == "equal"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dirimix.assess.headline import in_order, judged_split
 from dirimix.assess.schema import SCORE_WORDS, row_label
-from dirimix.report.headline import judged_split, ranked
 from dirimix.report.output import Output
 
 Row = Mapping[str, Any]
@@ -61,14 +61,14 @@ class Matrix:
 
 def matrices(output: Output) -> list[Matrix]:
     """A matrix a score, on the rows by which methods are judged."""
-    numbers, split = output.numbers, judged_split(output.numbers)
+    numbers, split = output.numbers, judged_split(output.numbers["ranking"])
     found = (_matrix(output, split, score) for score in COMPARED)
     return [matrix for matrix in found if matrix] if numbers["differences"] else []
 
 
 def _matrix(output: Output, split: str | None, score: str) -> Matrix | None:
     rows = [r for r in output.numbers["differences"] if (r["split"], r["score"]) == (split, score)]
-    order = ranked(output.numbers, score)
+    order = in_order(output.numbers["ranking"], score)
     if not rows or len(order) < 2:
         return None
     labels = {_name(r): row_label(r, output.names.labels) for r in order}
@@ -153,7 +153,7 @@ def scorecards(output: Output) -> list[Scorecard]:
     splits = list(dict.fromkeys(str(r["split"]) for r in rows))
     if not splits:
         return []
-    judged = judged_split(output.numbers)
+    judged = judged_split(output.numbers["ranking"])
     split = judged if judged is not None and judged in splits else splits[0]
     kept = [r for r in rows if r["split"] == split]
     whole = [
@@ -162,7 +162,7 @@ def scorecards(output: Output) -> list[Scorecard]:
         if r["split"] == split and r["weights"] == "field"
     ]
     places = list(dict.fromkeys((r["coordinate"], r["part"]) for r in kept))
-    order = {(r["method"], r["model"]): r["rank"] for r in ranked(output.numbers)}
+    order = {(r["method"], r["model"]): r["rank"] for r in in_order(output.numbers["ranking"])}
     methods = sorted(
         dict.fromkeys((r["method"], r["model"]) for r in whole), key=lambda m: order.get(m, np.inf)
     )

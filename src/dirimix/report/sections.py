@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dirimix.assess.headline import judged_split
 from dirimix.assess.schema import SCORE_WORDS, row_label
+from dirimix.methods import parse_method
 from dirimix.report import figures
 from dirimix.report.exhibits.registry import Exhibit
 from dirimix.report.explore import as_text, explorer
-from dirimix.report.headline import judged_split
+from dirimix.report.look import GROUP_COLOURS
 from dirimix.report.output import Output
 from dirimix.report.ranked import reference, score_lines, splits_of
 from dirimix.report.scorecard import matrices, scorecards
@@ -55,7 +57,7 @@ def explore(output: Output) -> dict[str, Any] | None:
         return None
     return {
         "data": as_text(content),
-        "pictures": figures.predictions(output, content["main"], content["start"]),
+        "pictures": figures.predictions(output, content["start"]),
         "coords": len(output.coords),
     }
 
@@ -65,13 +67,20 @@ def scores(output: Output) -> dict[str, Any]:
     numbers = output.numbers
     return {
         "tables": {split: score_lines(output, split) for split in splits_of(numbers)},
-        "judged": judged_split(numbers),
+        "groups": groups(output.methods),
+        "judged": judged_split(numbers["ranking"]),
         "reference": reference_label(output),
         "comparisons": comparisons(numbers["pairs"]),
         "matrices": matrices(output),
         "scorecards": scorecards(output),
         "rankings": rankings(numbers["ranking"]),
     }
+
+
+def groups(methods: Iterable[str]) -> dict[str, str]:
+    """The colours of the groups that have methods here."""
+    there = {parse_method(name).method.group for name in methods}
+    return {group: colour for group, colour in GROUP_COLOURS.items() if group in there}
 
 
 def reference_label(output: Output) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dirimix.assess.compared.every_pair import every_pair
 from dirimix.assess.compared.regions import region_rows
-from dirimix.assess.comparison import pair_rows
+from dirimix.assess.comparison import Row, pair_rows
 from dirimix.assess.headline import headline_pair
 from dirimix.assess.method_tables import Tables
 from dirimix.assess.ranking import ranking, unlike_rows
@@ -105,7 +105,7 @@ def _compared(done: Finished, variants: Sequence[Sequence[str]]) -> tuple[Tables
     tables["ranking"] = ranking(unseen, bootstrap)
     tables["differences"] = every_pair(unseen, bootstrap)
     tables["regions"] = region_rows(points, done.setup.data, study.validation)
-    first = headline_pair([job.choice.name for job in done.whole], tables["ranking"])
+    first = headline_pair(cast(list[Row], tables["ranking"].to_dict("records")))
     # the other way round is the same comparison
     asked = [*study.pairs, *variants]
     more = [] if first is None or (first[1], first[0]) in asked else [first]

@@ -6,9 +6,10 @@ function scoredSites() {
 }
 
 function coverage(method, sites, low, high) {
-  const inside = sites.filter((i) => observed(i) >= law(method, low, i)
+  const known = sites.filter((i) => hasLaw(method, i));
+  const inside = known.filter((i) => observed(i) >= law(method, low, i)
     && observed(i) <= law(method, high, i));
-  return inside.length / sites.length;
+  return inside.length / known.length;
 }
 
 function drawCalibration() {
@@ -23,16 +24,17 @@ function drawCalibration() {
       "Fewer than five observations are too few to judge intervals by; choose a larger region."));
     return;
   }
-  const rows = D.methods.flatMap(({ name, colour }) => LEVELS.map(([level, low, high]) => {
+  const rows = D.methods.flatMap(({ name, label, colour }) => LEVELS.map(([level, low, high]) => {
     const share = coverage(name, sites, low, high);
-    return { name, colour, level, share, gap: share - level };
+    return { name, label, colour, level, share, gap: share - level };
   }));
   const half = box.clientWidth > 720 ? box.clientWidth / 2 - 12 : box.clientWidth;
+  const own = sites.filter((i) => hasLaw(state.method, i));
   const pair = element("div", { class: "pair-of-figures" },
-    element("div", {}, element("p", { class: "panel-title" }, `Ranks of the observations under ${state.method}`),
+    element("div", {}, element("p", { class: "panel-title" }, `Ranks of the observations under ${methodLabel()}`),
       element("p", { class: "hint" }, "Flat at 1 is calibrated; high at both ends, intervals are too narrow; high in the middle, too wide; sloped, the predictions are off to one side."),
-      rankPlot(sites, half)),
-    spreadPlot(state.method, sites, half));
+      rankPlot(own, half)),
+    spreadPlot(state.method, own, half));
   box.replaceChildren(title, gapPlot(rows, sites.length, box.clientWidth), pair, gapTable(rows));
 }
 
@@ -41,21 +43,21 @@ const levelText = (level) => `${Math.round(100 * level)} % interval`;
 function gapPlot(rows, n, width) {
   // normal approximation of the binomial law
   const bands = LEVELS.map(([level]) => ({ level, half: 1.645 * Math.sqrt(level * (1 - level) / n) }));
-  const widest = d3.max(D.methods, (m) => m.name.length);
+  const widest = d3.max(D.methods, (m) => m.label.length);
   const narrow = width < 560;
   const svg = drawn({
     width, height: (narrow ? 3 : 1) * (22 * D.methods.length) + (narrow ? 150 : 90),
     marginLeft: Math.min(150, 14 + 6.6 * widest), marginBottom: 40,
     ...(narrow ? { marginRight: 88 } : {}),
     x: { label: "share inside minus what it should be", labelArrow: "none", grid: true, ticks: narrow ? 3 : 5 },
-    y: { domain: D.methods.map((m) => m.name), label: null },
+    y: { domain: D.methods.map((m) => m.label), label: null },
     ...(narrow ? { fy: { label: null, tickFormat: levelText } } : { fx: { label: null, tickFormat: levelText } }),
     ariaLabel: "Share of observations inside intervals minus what it should be, by method",
     marks: [
       Plot.rect(bands, { [narrow ? "fy" : "fx"]: "level", x1: (b) => -b.half, x2: (b) => b.half,
         fill: "currentColor", fillOpacity: 0.1 }),
       Plot.ruleX([0]),
-      Plot.dot(rows, { [narrow ? "fy" : "fx"]: "level", x: "gap", y: "name", fill: "colour", r: 4,
+      Plot.dot(rows, { [narrow ? "fy" : "fx"]: "level", x: "gap", y: "label", fill: "colour", r: 4,
         stroke: (r) => r.name === state.method ? "currentColor" : "none", strokeWidth: 2 }),
     ],
   });
@@ -73,10 +75,10 @@ function rankPlot(sites, width) {
   }));
   const svg = drawn({
     width: Math.min(width, 620), height: 210, marginLeft: 52, marginBottom: 40,
-    x: { label: `where observations fall in the predictive law of ${state.method}`, labelArrow: "none",
+    x: { label: `where observations fall in the predictive law of ${methodLabel()}`, labelArrow: "none",
       domain: [0, 1] },
     y: { label: "density", labelArrow: "none", grid: true },
-    ariaLabel: `Probability integral transform of ${sites.length} observations by ${state.method}; `
+    ariaLabel: `Probability integral transform of ${sites.length} observations by ${methodLabel()}; `
       + "flat at 1 for a calibrated method",
     marks: [
       Plot.rectY(bins, { x1: "low", x2: "high", y1: 0, y2: "height", inset: 0.5,
@@ -94,6 +96,6 @@ function gapTable(rows) {
     element("table", { class: "small", id: "calibration-table" },
       element("thead", {}, element("tr", {}, ...heads.map((h) => element("th", { scope: "col" }, h)))),
       element("tbody", {}, ...[...lines].map(([name, of]) => element("tr", {},
-        element("th", { scope: "row" }, name),
+        element("th", { scope: "row" }, methodLabel(name)),
         ...of.map((r) => element("td", { "data-value": r.share }, r.share.toFixed(2))))))));
 }

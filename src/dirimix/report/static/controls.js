@@ -13,7 +13,7 @@ function select(id, options, key, change = (value) => ({ [key]: value })) {
 }
 
 function makeControls() {
-  const methods = D.methods.map((m) => [m.name, m.converged ? m.name : `${m.name} (not converged)`]);
+  const methods = D.methods.map((m) => [m.name, m.converged ? m.label : `${m.label} (not converged)`]);
   const coords = D.coords.map((c, k) => [`${k}`, c.label]);
   const index = (key) => (value) => ({ [key]: Number(value) });
   select("#choose-method", methods, "method");

@@ -24,10 +24,13 @@ async function loadLibraries() {
 }
 
 const siteCount = () => D.sites.split.length;
-const law = (method, name, i) => D.laws[method][name][i];
+// NaN where a single model has no value
+const law = (method, name, i) => D.laws[method][name][i] ?? NaN;
+const hasLaw = (method, i) => !Number.isNaN(law(method, "mean", i));
 const observed = (i) => D.sites.observed[i];
 const splitOf = (i) => SPLITS[D.sites.split[i]];
 const methodOf = (name) => D.methods.find((m) => m.name === name);
+const methodLabel = (name = state.method) => methodOf(name).label;
 const modelColour = (k) => D.palette[k % D.palette.length];
 const modelDash = (k) => ["", "6 3", "2 2", "8 2 2 2"][Math.floor(k / D.palette.length) % 4];
 
@@ -37,7 +40,11 @@ function weight(method, k, i, name = "mean") {
   return column ? (column.length === 1 ? column[0] : column[i]) : null;
 }
 
-const residual = (method, i) => observed(i) === null ? null : observed(i) - law(method, "mean", i);
+// weights of a method, if it has any; single models have none
+const weighs = (method = state.method) => method in D.weights;
+
+const residual = (method, i) => observed(i) === null || !hasLaw(method, i) ? null
+  : observed(i) - law(method, "mean", i);
 
 function deviations(method, i) {
   const gap = residual(method, i);

@@ -107,7 +107,7 @@ function drawMap() {
   const svg = drawn({
     width, height: mapHeight(width, sites), marginLeft: 52, marginBottom: 40,
     x: { ...axis(state.across), grid: false }, y: { ...axis(state.up) }, color,
-    ariaLabel: `Map of ${quantityLabel()} by ${state.method}`,
+    ariaLabel: `Map of ${quantityLabel()} by ${methodLabel()}`,
     marks: mapMarks(sites, values, half),
   });
   const legend = Plot.legend({ color, width: Math.min(320, width - 20), label: null });

@@ -1,6 +1,6 @@
 // What a map may be coloured by.
 function quantities() {
-  const weights = D.weights[state.method ?? D.main];
+  const weights = weighs(state.method ?? D.main);
   const several = D.coords.length > 0;
   return [
     ["mean", `Prediction: ${targetLabel()}`],
@@ -21,6 +21,7 @@ function quantities() {
 
 function quantity(i) {
   const { method, model } = state;
+  if (["half", "mean"].includes(state.colour) && !hasLaw(method, i)) return null;
   switch (state.colour) {
     case "half": return (law(method, "q95", i) - law(method, "q05", i)) / 2;
     case "residual": return residual(method, i);

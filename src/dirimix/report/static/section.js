@@ -16,7 +16,7 @@ function lineThrough(site, c) {
 // rows without coordinates stand in the order of their prediction
 function rankedRows() {
   const sites = d3.range(siteCount());
-  return sites.sort((a, b) => law(state.method, "mean", a) - law(state.method, "mean", b));
+  return d3.sort(sites, (i) => law(state.method, "mean", i));
 }
 
 // what is taken off all values of a site, so that small differences are seen
@@ -133,7 +133,7 @@ function sectionSays({ sites }) {
   const inside = seen.filter((i) => observed(i) >= law(state.method, "q05", i)
     && observed(i) <= law(state.method, "q95", i));
   return `Section of ${targetLabel()}: ${inside.length} of ${seen.length} observations lie inside `
-    + `the 90 % interval of ${state.method}`;
+    + `the 90 % interval of ${methodLabel()}`;
 }
 
 function modelKey() {

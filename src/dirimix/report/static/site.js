@@ -7,7 +7,8 @@ function drawSite() {
   const { method, site } = state;
   const q = QUANTILES.map(([, name]) => law(method, name, site));
   // between stored quantiles the density is drawn flat: what is known is the mass there
-  const steps = d3.pairs(q).map(([low, high], k) => ({
+  const predicted = hasLaw(method, site);
+  const steps = (predicted ? d3.pairs(q) : []).map(([low, high], k) => ({
     low, high, height: high > low ? (QUANTILES[k + 1][0] - QUANTILES[k][0]) / (high - low) : 0,
   }));
   const top = d3.max(steps, (s) => s.height) || 1;
@@ -16,15 +17,16 @@ function drawSite() {
   const seen = observed(site);
   const error = D.sites.error[site] || 0;
   const spread = q[6] - q[0] || 1;
-  const shown = known.filter((k) => D.values[k][site] > q[0] - 2 * spread
-    && D.values[k][site] < q[6] + 2 * spread);
-  const largest = largestWeights(method, site, 2);
+  const shown = known.filter((k) => !predicted || (D.values[k][site] > q[0] - 2 * spread
+    && D.values[k][site] < q[6] + 2 * spread));
+  const named = weighs(method) ? largestWeights(method, site, 2) : [methodOf(method).model];
   const [from, to] = d3.extent([q[0], q[6], ...shown.map((k) => D.values[k][site])]);
   const anchorAt = (value) => value < from + 0.2 * (to - from) ? "start" : value > to - 0.2 * (to - from) ? "end" : "middle";
   const svg = drawn({
     width: box.clientWidth, height: 230, marginBottom: 40, marginTop: 24, marginLeft: 34,
     x: { label: targetLabel(), labelArrow: "none" },
-    y: { label: "weight of a model", labelArrow: "none", domain: [0, 1.05], ticks: 3 },
+    y: weighs(method) ? { label: "weight of a model", labelArrow: "none", domain: [0, 1.05], ticks: 3 }
+      : { label: null, domain: [0, 1.05], ticks: [] },
     ariaLabel: `Predictive density at ${siteText(site)}`,
     marks: [
       Plot.rectY(steps, { x1: "low", x2: "high", y1: 0, y2: (s) => s.height / top,
@@ -37,7 +39,7 @@ function drawSite() {
       Plot.dot(shown, { x: (k) => D.values[k][site], y: height, r: 3.4,
         fill: (k) => modelColour(k) }),
       ...["start", "middle", "end"].map((textAnchor) => Plot.text(
-        largest.filter((k) => shown.includes(k) && anchorAt(D.values[k][site]) === textAnchor),
+        named.filter((k) => shown.includes(k) && anchorAt(D.values[k][site]) === textAnchor),
         { x: (k) => D.values[k][site], y: height, dy: -8, fontSize: 11, textAnchor,
           text: (k) => shortText(D.models[k].label) })),
       Plot.ruleY([0]),
@@ -56,29 +58,29 @@ function drawSite() {
 }
 
 function siteWeights(method, site) {
-  const rows = largestWeights(method, site, D.models.length).map((k) => element("tr", {},
+  const weighted = weighs(method);
+  const listed = weighted ? largestWeights(method, site, D.models.length) : d3.range(D.models.length);
+  const rows = listed.map((k) => element("tr", {},
     element("th", { scope: "row" }, D.models[k].label),
     element("td", {}, number(D.values[k][site])),
-    element("td", {}, number(weight(method, k, site))),
-    element("td", {}, `±\u00a0${number(weight(method, k, site, "sd"))}`)));
-  if (!rows.length) return element("p", { class: "hint" }, "This method has no weights to show.");
+    ...(weighted ? [element("td", {}, number(weight(method, k, site))),
+      element("td", {}, `±\u00a0${number(weight(method, k, site, "sd"))}`)] : [])));
   const table = (own) => element("table", { class: "small" },
     element("thead", {}, element("tr", {},
-      ...["model", "value", "weight", "sd"].map((h) => element("th", { scope: "col" }, h)))),
+      ...["model", "value", ...(weighted ? ["weight", "sd"] : [])].map((h) => element("th", { scope: "col" }, h)))),
     element("tbody", {}, ...own));
   const first = rows.slice(0, rows.length > MOST_WEIGHTS + 2 ? MOST_WEIGHTS : rows.length);
   const others = rows.slice(first.length);
   return element("div", {}, table(first), others.length ? element("details", {},
-    element("summary", {}, `${others.length} models with smaller weights`), table(others)) : null);
+    element("summary", {}, `${others.length} ${weighted ? "models with smaller weights" : "more models"}`), table(others)) : null);
 }
 
 // Mean weights along the section, with their 90 % bands
 function drawWeights() {
   const box = document.querySelector("#weights-figure");
-  if (!box || !D.weights[state.method]) {
-    box?.replaceChildren(element("p", { class: "hint" }, "This method has no weights to show."));
-    return;
-  }
+  if (!box) return;
+  box.parentElement.hidden = !weighs();
+  if (!weighs()) return;
   const { sites, x, axis: across, exact } = sectionPlan();
   const { method } = state;
   const models = d3.range(D.models.length);
@@ -89,7 +91,7 @@ function drawWeights() {
   const svg = drawn({
     width: box.clientWidth, height: 240, marginLeft: 52, marginBottom: 40, x: across,
     y: { label: "weight", labelArrow: "none", grid: true, ...(free ? {} : { domain: [0, 1] }) },
-    ariaLabel: `Weights of the models along the section by ${method}`,
+    ariaLabel: `Weights of the models along the section by ${methodLabel(method)}`,
     marks: [
       ...models.flatMap((k) => exact ? [
         ...(banded.includes(k) ? [Plot.areaY(sites, { x, y1: w(k, "q05"), y2: w(k, "q95"),

@@ -25,7 +25,7 @@ function spreadPlot(method, sites, width) {
     x: { label: "predicted standard deviation", labelArrow: "none", domain: [0, top], grid: true, ticks: 5 },
     y: { label: "size of the errors (rms)", labelArrow: "none", domain: [0, top], grid: true, ticks: 5 },
     clip: true,
-    ariaLabel: `Size of the errors against the predicted standard deviation by ${method}; `
+    ariaLabel: `Size of the errors against the predicted standard deviation by ${methodLabel(method)}; `
       + groups.map((g) => `${number(g.spread, 3)}: ${number(g.error, 3)}`).join(", "),
     marks: [
       Plot.line([[0, 0], [top, top]], { strokeDasharray: "4 3" }),
@@ -37,7 +37,7 @@ function spreadPlot(method, sites, width) {
   });
   const alike = most <= 1.001 * least ? " This method is equally unsure everywhere." : "";
   return element("div", {},
-    element("p", { class: "panel-title" }, `Spread against error of ${method}`),
+    element("p", { class: "panel-title" }, `Spread against error of ${methodLabel(method)}`),
     element("p", { class: "hint" }, `Rows in groups of like predicted spread, with 90 % bands; small dots are single rows. On the dashed line errors are as large as predicted, above it larger.${alike}`),
     svg);
 }

@@ -146,8 +146,9 @@ function addDataDownloads() {
     ? tableNumber(c, D.sites.x[c][i]) : coordinateText(c, D.sites.x[c][i]))];
   const sites = d3.range(siteCount());
   const laws = () => [
-    ["method", "split", "row", ...coords, "observed", "mean", "sd", ...QUANTILES.map(([, q]) => q)],
-    ...D.methods.flatMap(({ name }) => sites.map((i) => [name, ...at(i), observed(i),
+    ["method", "model", "split", "row", ...coords, "observed", "mean", "sd", ...QUANTILES.map(([, q]) => q)],
+    ...D.methods.flatMap(({ name, method, model }) => sites.filter((i) => hasLaw(name, i)).map((i) => [method,
+      model === null ? "" : D.models[model].name, ...at(i), observed(i),
       ...["mean", "sd", ...QUANTILES.map(([, q]) => q)].map((q) => law(name, q, i))])),
   ];
   const weights = () => [

@@ -35,6 +35,7 @@ function siteLines(method, i) {
     const about = error ? ` ± ${number(error)}` : "";
     lines.push(["observed", withUnit(number(observed(i)) + about)]);
   }
+  if (!hasLaw(method, i)) return [...lines, ["predicted", "nothing: the model has no value here"]];
   lines.push(["predicted", withUnit(number(law(method, "mean", i)))]);
   lines.push(["90 % interval",
     withUnit(`${number(law(method, "q05", i))} to ${number(law(method, "q95", i))}`)]);
