@@ -48,19 +48,22 @@ const quantityLabel = () => {
   return words;
 };
 
+// sites without the quantity stay on the map, in no colour of the scale
+const NOTHING = { unknown: "var(--line)" };
+
 function colourScale(values) {
   const label = quantityLabel();
   if (state.colour === "dominant") {
     const domain = D.models.map((m) => m.label);
-    return { type: "categorical", domain, range: domain.map((_, k) => modelColour(k)), label };
+    return { type: "categorical", domain, range: domain.map((_, k) => modelColour(k)), label, ...NOTHING };
   }
   const known = values.filter((v) => v !== null);
   const [low, high] = known.length ? d3.extent(known) : [0, 1];
   if (state.colour === "residual" || state.colour === "z") {
     const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
-    return { type: "linear", domain: [-most, most], scheme: "PuOr", reverse: true, label };
+    return { type: "linear", domain: [-most, most], scheme: "PuOr", reverse: true, label, ...NOTHING };
   }
   const wide = ["mean", "half", "spread"].includes(state.colour) && low > 0 && high / low > 1000;
   const domain = low < high ? [low, high] : [low - 0.5, high + 0.5];
-  return { type: wide ? "log" : "linear", domain, scheme: "viridis", label };
+  return { type: wide ? "log" : "linear", domain, scheme: "viridis", label, ...NOTHING };
 }

@@ -62,7 +62,8 @@ function element(name, attributes = {}, ...children) {
 
 // a figure: one picture for screen readers, whose parts keep the names of their marks aside
 function drawn(options) {
-  const svg = Plot.plot(options);
+  // room for the label of the upward axis above its highest tick
+  const svg = Plot.plot({ marginTop: 26, ...options });
   svg.setAttribute("role", "img");
   for (const part of svg.querySelectorAll("[aria-label]")) {
     part.dataset.mark = part.getAttribute("aria-label");
