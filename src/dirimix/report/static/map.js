@@ -110,7 +110,7 @@ function drawMap() {
     ariaLabel: `Map of ${quantityLabel()} by ${methodLabel()}`,
     marks: mapMarks(sites, values, half),
   });
-  const legend = Plot.legend({ color, width: Math.min(320, width - 20), label: null });
+  const legend = Plot.legend({ color, width: Math.min(340, width - 10), marginLeft: 12, marginRight: 16, label: null });
   box.replaceChildren(element("p", { class: "panel-title" }, quantityLabel()), legend, svg);
   const [sx, sy] = ["x", "y"].map((name) => svg.scale(name));
   const places = sites.map((i) => ({
