@@ -23,6 +23,7 @@ from dirimix._cores import on_device
 from dirimix.laws.half_normal_dirichlet import HalfNormalDirichlet
 from dirimix.laws.noise_prior import AbstractNoisePrior
 from dirimix.laws.simplex import simplex_least_squares
+from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
@@ -127,7 +128,7 @@ class AbstractGlobalPosterior(ABC):
         leaves it: the step is halved until it ends where the chain may well be.
         """
         with on_device():
-            density = jax.jit(self.log_joint)
+            density = quick_jit(self.log_joint)
             starts = [self._scattered(peak, density, rng) for peak in self.peaks(chains, rng)]
         return np.stack(starts)
 
@@ -246,7 +247,7 @@ class DirichletPosterior(AbstractGlobalPosterior):
         def loss(q: Array) -> Array:
             return -self.log_joint(q)
 
-        return jax.jit(jax.value_and_grad(loss)), jax.jit(jax.hessian(loss))
+        return quick_jit(jax.value_and_grad(loss)), quick_jit(jax.hessian(loss))
 
     def __getstate__(self) -> dict[str, object]:
         # what is compiled stays in its process

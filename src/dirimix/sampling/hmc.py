@@ -23,14 +23,13 @@ from jaxtyping import Array
 
 from dirimix._cores import on_device
 from dirimix.errors import NotConverged
+from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.target import FIRST_STEP, Chain, Chunk, Search, Settings, Target, Tuning
 from dirimix.sampling.trajectories import make_move
 
 CHUNK = 20  # iterations from one report of progress to the next
 _WALK = 50  # moves of the random walk from one draw to the next: about the cost of a trajectory
 _WALK_ACCEPT = 0.234  # the best acceptance of a random walk in many dimensions
-# one thread a chain: the arrays are too small for XLA's own threads to pay
-_COMPILE = {"xla_cpu_multi_thread_eigen": False}
 
 
 def accept_aim(settings: Settings) -> float:
@@ -68,7 +67,7 @@ def make_advance(target: Target, settings: Settings) -> Advance:
     It takes the chain, the tuning, how many iterations (up to `CHUNK`) and whether they belong to
     the warm-up, and returns where the chain is then, and the chunk.
     """
-    compiled = jax.jit(_loop(target, settings), compiler_options=_COMPILE)
+    compiled = quick_jit(_loop(target, settings), fused=target.fused)
 
     def advance(chain: Chain, tuning: Tuning, count: int, warmup: bool) -> tuple[Chain, Chunk]:
         return _cut(_call(compiled, settings.device, chain, tuning, count, warmup), count)

@@ -94,6 +94,7 @@ class Target:
     dense: bool = False
     jump: Callable[[Array, Array], Array] | None = None
     walls: np.ndarray | None = None
+    fused: bool = False
 
 
 class Sampleable(Protocol):

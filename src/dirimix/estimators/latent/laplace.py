@@ -21,6 +21,7 @@ from scipy.optimize import minimize
 from dirimix.estimators.latent.conditional import UNSEEN, Conditional
 from dirimix.estimators.latent.posterior import LatentPosterior
 from dirimix.sampling.convergence import Fault, Verdict
+from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.sampler import Sample
 
 MAX_K = 0.7
@@ -102,7 +103,8 @@ def as_sample(
     """The draws of an approximation as those of one chain."""
     with jax.enable_x64(True):
         collect, density = posterior.target().collect, posterior.log_posterior
-        kept = jax.lax.map(lambda q: (collect(q), density(q)), jnp.asarray(found.draws))
+        each = quick_jit(lambda q: jax.lax.map(lambda one: (collect(one), density(one)), q))
+        kept = each(jnp.asarray(found.draws))
         draws, lp = jax.tree.map(lambda a: np.asarray(a)[None], kept)
     return Sample(
         draws,
@@ -137,8 +139,8 @@ class Marginal:
             given = Conditional(posterior, y_err)
             return given.draw(key, posterior.unravel(flat, shapes), pull, count)
 
-        self._settle, self._draw = jax.jit(settle), jax.jit(draw, static_argnums=4)
-        self._slope = jax.jit(jax.value_and_grad(value))
+        self._settle, self._draw = quick_jit(settle), quick_jit(draw, static_argnums=4)
+        self._slope = quick_jit(jax.value_and_grad(value))
 
     def see(self, rows: np.ndarray) -> None:
         """Begin again with these rows alone, a mask (n,)."""

@@ -26,6 +26,7 @@ from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
 _LENGTH_SPEED = 2.0  # of length scales, which mix slowest
+_FUSED = 1000  # sites times models, from where fused loops pay for their compilation
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,7 @@ class LatentPosterior:
             speed=1 + (_LENGTH_SPEED - 1) * self._of(lengths),
             # fields that are no model's own cannot be exchanged
             jump=self.exchange if self.n_weights == len(self.table.models) else None,
+            fused=self.table.f.size >= _FUSED,
         )
 
     def _collect(self, q: Array) -> dict[str, Array]:
