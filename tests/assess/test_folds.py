@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,6 +70,19 @@ def test_one_coordinate_has_one_line():
     np.testing.assert_array_equal(low.held, [0, 1])
     np.testing.assert_array_equal(high.held, [7, 8])
     assert len(set(clusters(scheme, data))) == 9
+
+
+def test_edges_along_a_longitude_are_those_of_its_maps():
+    east = np.arange(165.0, 200, 5)
+    frame = pd.DataFrame({"lon": (east + 180) % 360 - 180, "lat": 0.0, "a": 0.0})
+    part = Part(frame, np.zeros(7), None)
+    plain = SplitTable("t", ("lon", "lat"), ("a",), "y", None, {"train": part})
+    scheme = Scheme("e", "edges", along="lon", depth=2)
+    folds = make_folds(scheme, replace(plain, geo=("lon", "lat")), 0)
+    assert [list(east[f.held]) for f in folds] == [[165, 170], [190, 195]]
+    # the control: the table's own numbers begin behind the date line
+    torn = make_folds(scheme, plain, 0)
+    assert [list(east[f.held]) for f in torn] == [[180, 185], [170, 175]]
 
 
 def test_random_folds_follow_the_seed_and_are_even():

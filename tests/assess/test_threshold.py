@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -112,6 +114,30 @@ def test_a_line_that_ends_above_says_so():
     nowhere = limits(np.zeros((10, 3), dtype=bool), sites, "x").iloc[0]
     assert nowhere["none"] == 1
     assert np.isnan(nowhere["mean"])
+
+
+def test_lines_along_a_longitude_end_where_maps_cut_it():
+    """A line over the date line, in the table's own numbers from -180 to 180."""
+    east = np.array([170.0, 175.0, 180.0, 185.0, 190.0])
+    sites = pd.DataFrame({"lat": 0.0, "lon": (east + 180) % 360 - 180})[::-1]
+    above = np.tile(east[::-1] < 187, (40, 1))
+    above[:10] = east[::-1] < 177
+    parts = {"train": Part(sites.assign(a=1.0), None, None)}
+    one = SplitTable("table", ("lon", "lat"), ("a",), "y", None, parts, geo=("lon", "lat"))
+    row = limits(above, sites, "lon", one.rounds["lon"]).iloc[0]
+    assert (row["q50"], row["q05"]) == (-175.0, 175.0)
+    assert row["mean"] == pytest.approx(182.5 - 360)
+    assert row["sd"] == pytest.approx(np.sqrt(0.75 * 0.25) * 10)
+    assert row["beyond"] == 0
+    # the control: in the order of the table's numbers the line would begin in its middle
+    torn = limits(above, sites, "lon").iloc[0]
+    assert torn["q50"] == 175.0
+    ended = sites.assign(a=[np.nan, 1.0, 2.0, 3.0, 4.0])
+    ended = pd.concat([ended, ended.assign(lat=5.0, a=5.0)], ignore_index=True)
+    other = replace(one, parts={"train": Part(ended, None, None)})
+    filled = fill_ended(ended, other, "lon", 0.5, Identity())["a"].to_numpy()
+    assert filled[0] == 0.5
+    assert list(filled[1:]) == list(ended["a"][1:])
 
 
 def test_only_what_has_ended_above_the_level_is_filled():

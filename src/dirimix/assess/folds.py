@@ -57,7 +57,9 @@ def make_folds(scheme: Scheme, data: SplitTable, seed: int) -> tuple[Fold, ...]:
         case "blocks":
             held = list(_blocks(scheme, x))
         case "edges":
-            held = list(_edges(scheme, x, data.coords.index(scheme.along)))
+            j = data.coords.index(scheme.along)
+            cut = data.rounds.get(scheme.along)
+            held = list(_edges(scheme, x, j, x[:, j] if cut is None else cut.drawn(x[:, j])))
         case "k-fold":
             held = list(_random(scheme, x, seed))
         case _:  # the fit on all training rows predicts the test rows
@@ -120,14 +122,15 @@ def _blocks(scheme: Scheme, x: Floats) -> Iterator[tuple[str, Indices]]:
         yield "_".join(number_text(v) for v in place * np.asarray(scheme.size)), rows
 
 
-def _edges(scheme: Scheme, x: Floats, j: int) -> Iterator[tuple[str, Indices]]:
+def _edges(scheme: Scheme, x: Floats, j: int, place: Floats) -> Iterator[tuple[str, Indices]]:
     """The first and the last `depth` sites of every line along the j-th coordinate, a fold each.
 
-    A line too short to keep a site is left whole.
+    Their `place` along it, (n,), goes on over the date line. A line too short to keep a site is
+    left whole.
     """
     lines = _line_of(x, j, scheme.lines)
     orders = [np.flatnonzero(lines == line) for line in np.unique(lines)]
-    orders = [rows[np.argsort(x[rows, j], kind="stable")] for rows in orders]
+    orders = [rows[np.argsort(place[rows], kind="stable")] for rows in orders]
     long = [rows for rows in orders if len(rows) > 2 * scheme.depth]
     if not long:
         raise InputError(

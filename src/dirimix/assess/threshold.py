@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from dirimix._arrays import Indices, Mask
+from dirimix._arrays import Floats, Indices, Mask
 from dirimix.assess.options import Threshold
 from dirimix.assess.schema import QUANTILES
 from dirimix.assess.weight_tables import located, site_blocks
@@ -34,6 +34,7 @@ from dirimix.laws.transformed_mixture import PredictiveLaw, side_by_side
 from dirimix.laws.transforms import AbstractTransform
 from dirimix.table.coordinates import as_numbers
 from dirimix.table.dates import as_dates
+from dirimix.table.space import Round
 from dirimix.table.split import SplitTable
 
 _HARDLY = 0.01  # share of a model's values below the level, of a table that ends there
@@ -57,6 +58,7 @@ def threshold_tables(
     if wanted.ended:
         filled = fill_ended(frame, data, along, wanted.level, member.transform_)
     prepared = fitted.prepared(filled)
+    cut = data.rounds.get(along)
     law = _law(member, prepared)
     sites = frame.loc[:, list(data.coords)]
     above = member.sample_law(law, prepared, wanted.draws) > wanted.level
@@ -69,7 +71,7 @@ def threshold_tables(
             # rounding may carry a sum of weights past 1
             probability=np.clip(1 - law.cdf(np.full(len(frame), wanted.level)), 0, 1),
         ),
-        "limits": limits(above, sites, along),
+        "limits": limits(above, sites, along, cut),
         "above": pd.DataFrame([count | {"q95": high}]),
     }
     return {name: located(table, target=data.target) for name, table in found.items()}
@@ -93,8 +95,9 @@ def fill_ended(
             "leave out ended"
         )
     filled = frame.copy()
-    place, top = as_numbers(frame, [along])[:, 0], transform.to(np.array(level))
-    lines = _lines(frame.loc[:, list(data.coords)], along)
+    cut = data.rounds.get(along)
+    place, top = _places(frame, along, cut), transform.to(np.array(level))
+    lines = _lines(frame.loc[:, list(data.coords)], along, cut)
     for model in data.models:
         values = frame[model].to_numpy(dtype=float).copy()
         known = ~np.isnan(values)
@@ -114,15 +117,15 @@ def fill_ended(
     return filled
 
 
-def limits(above: Mask, sites: pd.DataFrame, along: str) -> pd.DataFrame:
+def limits(above: Mask, sites: pd.DataFrame, along: str, cut: Round | None = None) -> pd.DataFrame:
     """The last place above the threshold on every line, one row a line, over draws above, (s, m).
 
-    Lines of the m sites run along the coordinate `along`. Along a date limits are dates, and their
-    sd is in days.
+    Lines of the m sites run along the coordinate `along`, one that comes round from where it is
+    `cut`, as maps do. Along a date limits are dates, and their sd is in days.
     """
-    place = as_numbers(sites, [along])[:, 0]
+    place = _places(sites, along, cut)
     rows = []
-    for line in _lines(sites, along):
+    for line in _lines(sites, along, cut):
         reached = above[:, line]
         some = reached.any(axis=1)
         last = place[line][reached.shape[1] - 1 - np.argmax(reached[:, ::-1], axis=1)][some]
@@ -135,6 +138,9 @@ def limits(above: Mask, sites: pd.DataFrame, along: str) -> pd.DataFrame:
         shares = {"beyond": reached[:, -1].mean(), "none": 1 - some.mean()}
         rows.append({"along": along, **here, "sites": len(line), **numbers, **shares})
     found = pd.DataFrame(rows)
+    if cut is not None:
+        ends = ["mean", *_SHOWN]
+        found[ends] = cut.named(found[ends].to_numpy(dtype=float))
     if pd.api.types.is_datetime64_any_dtype(sites[along].dtype):
         for name in ("mean", *_SHOWN):
             day = found[name].to_numpy(dtype=float)
@@ -154,10 +160,16 @@ def joint(table: pd.DataFrame, coords: Sequence[str]) -> pd.DataFrame:
     return both.drop(columns="size").reset_index(drop=True)
 
 
-def _lines(sites: pd.DataFrame, along: str) -> list[Indices]:
+def _places(sites: pd.DataFrame, along: str, cut: Round | None) -> Floats:
+    """Where sites lie along a coordinate, beyond where it is cut a turn on."""
+    place = as_numbers(sites, [along])[:, 0]
+    return place if cut is None else cut.drawn(place)
+
+
+def _lines(sites: pd.DataFrame, along: str, cut: Round | None) -> list[Indices]:
     """Row numbers of every line, in order along it."""
     others = [c for c in sites if c != along]
-    place = as_numbers(sites, [along])[:, 0]
+    place = _places(sites, along, cut)
     if not others:
         return [np.argsort(place, kind="stable")]
     lines = sites.groupby(others, sort=True, observed=True).indices.values()

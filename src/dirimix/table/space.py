@@ -5,6 +5,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from dirimix.table.values import refuse
 _DEGREE = np.pi / 180
 _TURN = 360.0  # degrees
 _DIGITS = 9  # of a turn, in degrees or in parts of a period, to which places are told apart
+_Place = TypeVar("_Place", float, Floats)  # one or many
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Round:
         digits = _DIGITS + 2 - int(np.floor(np.log10(self.period)))
         return np.where(turns == 0, values, np.round(values - turns * self.period, digits))
 
-    def named(self, place: float) -> float:
-        """The number by which the table names a place, however many turns away it is drawn.
+    def named(self, place: _Place) -> _Place:
+        """The numbers by which the table names places, however many turns away they are drawn.
 
         >>> Round(360.0, 0.0, low=-180.0).named(190.0)
         -170.0

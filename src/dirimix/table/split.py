@@ -4,11 +4,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import cast
 
+import numpy as np
 import pandas as pd
 
 from dirimix._arrays import Floats, Mask
+from dirimix.table.coordinates import as_numbers
+from dirimix.table.space import Round, make_space
 
 SPLITS = ("train", "test", "landscape")
 
@@ -89,6 +93,14 @@ class SplitTable:
     def places(self) -> dict[str, object]:
         """What the coordinates are, as an estimator takes it."""
         return {"geo": self.geo, "periodic": self.periodic}
+
+    @cached_property
+    def rounds(self) -> dict[str, Round]:
+        """Coordinates that come round and are cut open elsewhere, as maps of all sites do."""
+        if not self.geo and not self.periodic:
+            return {}
+        frames = [as_numbers(part.frame, self.coords) for part in self.parts.values()]
+        return make_space(self.coords, self.geo, self.periodic).rounds(np.concatenate(frames))
 
     def training_only(self) -> "SplitTable":
         """The same with its training rows alone, and a note that says so.

@@ -21,7 +21,7 @@ from dirimix.assess.schema import TABLES
 from dirimix.assess.site_tables import nearest_training
 from dirimix.scores import SCORES
 from dirimix.table.coordinates import CATEGORY, DATE, NUMBER, as_numbers
-from dirimix.table.space import Round, make_space
+from dirimix.table.space import Round
 from dirimix.table.split import SplitTable
 
 _THIRDS = 3
@@ -74,7 +74,6 @@ def parts_of(data: SplitTable, split: str) -> list[Part]:
     """The parts into which the rows of a split are cut."""
     frame = data.parts[split].frame
     x = as_numbers(frame, data.coords)
-    rounds = make_space(data.coords, data.geo, data.periodic).rounds(x)
     found = list[Part]()
     for k, name in enumerate(data.coords):
         values = x[:, k]
@@ -82,7 +81,7 @@ def parts_of(data: SplitTable, split: str) -> list[Part]:
             found += _labels(name, values, data.levels[name])
         else:
             is_date = data.kinds.get(name) == DATE
-            found += _thirds(name, values, rounds.get(name), dates=is_date)
+            found += _thirds(name, values, data.rounds.get(name), dates=is_date)
     distance = nearest_training(data)[split]
     if split != "train" and np.isfinite(distance).all():
         pieces = _cut(distance)
