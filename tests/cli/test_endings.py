@@ -100,6 +100,49 @@ def test_a_signal_in_a_destructor_is_not_lost(capsys):
     assert capsys.readouterr().err == "\ndirimix: interrupted; all is kept\n"
 
 
+DEAF = """
+import hashlib, sys
+from dirimix.cli import endings, main
+from dirimix.sampling import chains
+
+def compile():  # a step of an hour that hears nothing, and lets other threads go on
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000_000)
+
+def act(_):
+    print("begun", flush=True)
+    {act}
+
+endings._PATIENCE = 0.5
+main._act = act
+sys.argv = ["dirimix", "data", "list"]
+sys.exit(main.main())
+"""
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "compile()",
+        "with chains._threads(1) as thread: thread.submit(compile).result()",
+    ],
+)
+def test_a_compilation_does_not_keep_a_command_from_its_end(act):
+    deaf = subprocess.Popen(
+        [sys.executable, "-c", DEAF.format(act=act)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert deaf.stdout is not None
+    assert deaf.stdout.readline() == "begun\n"
+    deaf.send_signal(signal.SIGTERM)
+    try:
+        said = deaf.communicate(timeout=30)[1]
+    finally:
+        deaf.kill()
+    assert (deaf.returncode, said) == (143, "\ndirimix: interrupted; nothing was written\n")
+
+
 def test_commands_run_in_threads_too():
     codes = []
     thread = threading.Thread(target=lambda: codes.append(exit_code(lambda: True, False, "")))

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from dirimix._version import __version__
 from dirimix.cli import check, data, fit, init, predict, report, run
-from dirimix.cli.endings import BAD_INPUT, complain, exit_code
+from dirimix.cli.endings import BAD_INPUT, complain, exit_code, leave
 from dirimix.errors import InputError
 from dirimix.sampling import compile_cache
 
@@ -35,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"dirimix: {error}")
         return BAD_INPUT
     accepts, kept, quiet = arguments.allow_unconverged, arguments.kept, arguments.quiet
-    return exit_code(lambda: _act(arguments), accepts, kept, quiet=quiet)
+    alone = argv is None
+    code = exit_code(lambda: _act(arguments), accepts, kept, quiet=quiet, alone=alone)
+    return leave(code) if alone else code
 
 
 def _act(arguments: argparse.Namespace) -> bool:

@@ -109,7 +109,7 @@ def chain_pool(
     own = cores()[: settings.chains]
     if settings.device == "gpu":
         advances = make_advances(model.target(), settings)
-        with ThreadPoolExecutor(1) as thread:
+        with _threads(1) as thread:
             yield ChainPool(partial(thread.submit, advances), keeper, together=True)
         return
     # a daemonic process, such as a worker of Dask, may have no children
@@ -119,8 +119,21 @@ def chain_pool(
             yield ChainPool(partial(workers.submit, _advance, pickled), keeper)
     else:
         advance = make_advance(model.target(), settings)
-        with ThreadPoolExecutor(len(own)) as threads:
+        with _threads(len(own)) as threads:
             yield ChainPool(partial(threads.submit, partial(_each, advance)), keeper)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that are waited for, unless the block ends in an exception."""
+    threads = ThreadPoolExecutor(count)
+    try:
+        yield threads
+    except BaseException:
+        # one that compiles would be waited for in vain
+        threads.shutdown(wait=False, cancel_futures=True)
+        raise
+    threads.shutdown()
 
 
 def _each(
