@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dirimix.sampling import sampler
 from dirimix.sampling.convergence import summarise
 from dirimix.sampling.sampler import sample
 from dirimix.sampling.target import Settings, Target
@@ -120,3 +121,39 @@ def test_jumps_join_modes():
     left = drawn(TwoModes(jumps=True), start) < 0
     assert Law.of_grid(np.array([0.25, 0.75]), np.array([0.0, 1.0])).largest_z(left[..., 0]) < LIMIT
     assert not np.any(drawn(TwoModes(jumps=False), start) < 0)
+
+
+@dataclass(frozen=True)
+class Correlated:
+    """Normals with correlations of all signs, their scales over two decades."""
+
+    size: int = 40
+
+    def target(self) -> Target:
+        rng = np.random.default_rng(5)
+        basis, _ = np.linalg.qr(rng.normal(size=(self.size, self.size)))
+        precision = (basis * np.logspace(-2, 2, self.size)) @ basis.T
+        return Target(
+            log_density=lambda q: -0.5 * q @ precision @ q,
+            force=None,
+            collect=lambda q: {"q": q},
+            scale=np.full(self.size, 0.3),
+            adapt=np.ones(self.size, dtype=bool),
+            gaussian=np.zeros(self.size, dtype=bool),
+            monitor="q",
+            dense=True,
+        )
+
+
+def test_covariances_of_many_latents_are_learnt(monkeypatch):
+    settings = Settings(chains=4, draws=200, warmup=150, seed=1, min_ess=0)
+    start = np.random.default_rng(3).normal(0, 0.3, (4, 40))
+    names = [str(j) for j in range(40)]
+
+    def smallest_ess() -> float:
+        found = sample(Correlated(), start, settings, lambda draws: summarise(draws["q"], names))
+        return float(np.min(found.summary["ess_bulk"]))
+
+    assert smallest_ess() > 400
+    monkeypatch.setattr(sampler, "_PER_LATENT", 0)
+    assert smallest_ess() < 200  # the control: a warm-up that does not know how many there are

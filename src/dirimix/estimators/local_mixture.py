@@ -66,7 +66,8 @@ class LocalDirichletMixture(AbstractSampledMixture):
             own, 'pool' averages them by their errors.
         chains: Independent chains.
         draws: Draws kept from each.
-        warmup: Iterations before them.
+        warmup: Iterations before them; more where `field` is 'linear' and as many do not show the
+            covariances of its coefficients.
         kernel: 'hmc' (jittered long trajectories), 'nuts', or 'metropolis', the random walk.
         trajectory: Mean length of an 'hmc' trajectory in posterior standard deviations.
         min_ess: Effective sample size that all of `diagnostics_` is to reach, R-hat passing:

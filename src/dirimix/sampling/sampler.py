@@ -32,6 +32,7 @@ _TRIALS = 8  # of the step size at the end, at most
 _SHORT = 0.05  # acceptance by which a trial may fall short
 _SMALLER = 0.75  # times the step has the next
 _MIN_WINDOW = 10  # iterations
+_LEARNING, _PER_LATENT = slice(3, 6), 8  # windows, and their draws a latent where it is `dense`
 _ADDED = 0.1  # draws that are added until `min_ess` is there, as a share of those asked for
 _ADDED_ALONE = 0.25  # the same where none is given
 _AT_MOST = 4  # times the draws asked for, where none is given
@@ -86,7 +87,7 @@ def sample(
     target = model.target()
     tuning = Tuning(np.asarray(FIRST_STEP), _first_mass(target), np.asarray(1.0))
     chains = [first_chain(q, settings.seed, n) for n, q in enumerate(start)]
-    progress = _Progress(settings, listener, target.monitor)
+    progress = _Progress(settings, listener, target)
     with chain_pool(model, settings, keeper, heavy=heavy) as pool:
         chains, tuning, gradients = _warm_up(pool, target, chains, tuning, settings, progress)
         progress.start_draws()
@@ -129,7 +130,7 @@ def _warm_up(
     settings: Settings,
     progress: "_Progress",
 ) -> tuple[list[Chain], Tuning, int]:
-    gradients, counts = 0, _counts(settings)
+    gradients, counts = 0, _counts(settings, target)
     for number, ((_, reach), count) in enumerate(zip(WINDOWS, counts, strict=True), start=1):
         tuning = tuning._replace(length=np.asarray(reach * settings.trajectory))
         results = pool.run(chains, tuning, count, progress.on_chunk, warmup=True)
@@ -152,9 +153,13 @@ def _warm_up(
     return chains, tuning, gradients
 
 
-def _counts(settings: Settings) -> list[int]:
+def _counts(settings: Settings, target: Target) -> list[int]:
     """Iterations of every window of the warm-up."""
-    return [max(_MIN_WINDOW, round(share * settings.warmup)) for share, _ in WINDOWS]
+    counts = [max(_MIN_WINDOW, round(share * settings.warmup)) for share, _ in WINDOWS]
+    if target.dense:  # the last windows but one have to show as many covariances
+        least = ceil(_PER_LATENT * len(target.scale) / settings.chains)
+        counts[_LEARNING] = [max(count, least) for count in counts[_LEARNING]]
+    return counts
 
 
 def _stacked(
@@ -201,9 +206,9 @@ def _first_mass(target: Target) -> np.ndarray:
 class _Progress:
     """Counts what the chains have done and calls the listener."""
 
-    def __init__(self, settings: Settings, listener: Listener | None, monitor: str) -> None:
-        self.settings, self.listener, self.monitor = settings, listener, monitor
-        self.total = sum(_counts(settings))
+    def __init__(self, settings: Settings, listener: Listener | None, target: Target) -> None:
+        self.settings, self.listener, self.monitor = settings, listener, target.monitor
+        self.total = sum(_counts(settings, target))
         self._clear("warmup")
 
     def _clear(self, phase: str) -> None:

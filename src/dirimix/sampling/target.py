@@ -21,7 +21,7 @@ class Settings:
     Attributes:
         chains: Independent chains.
         draws: Draws kept from each.
-        warmup: Iterations before them, not kept.
+        warmup: Iterations before them, not kept; more where a target's covariances need them.
         kernel: 'hmc', 'nuts' or 'metropolis'.
         trajectory: Mean length of an `hmc` trajectory in posterior standard deviations.
         target_accept: Acceptance that the step size is tuned for.
