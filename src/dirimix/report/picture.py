@@ -1,7 +1,6 @@
 """Figures as inline SVG that takes the colours of the page."""
 
 import io
-import re
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from dirimix.report.look import FOREGROUND
+from dirimix.report.compact.svg import slim
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,8 @@ class Picture:
 
 
 _DPI = 90  # of what is drawn as an image
-_LONG = re.compile(r"(\d\.\d\d)\d+")  # a hundredth of a point is seen by nobody
+_LOOK = "font-family:'DejaVu Sans',Verdana,sans-serif;stroke-linejoin:round;stroke-linecap:butt"
+_SPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 # fonts with signs of East Asia, as systems have them; matplotlib's own has none
 _MORE_FONTS = (
     "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei",
@@ -68,24 +68,12 @@ def make_picture(figure: Figure, caption: str, finding: str = "") -> Picture:
         matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dirimix"}),
     ):
         figure.savefig(stream, format="svg", dpi=_DPI, metadata={"Date": None})
-    svg = stream.getvalue()
-    prefix = f"p{crc32(caption.encode()):08x}-"
-    svg = re.sub(r"<[^>]+>", lambda tag: _adapted(tag[0], prefix), svg[svg.index("<svg") :])
+    content, box = slim(stream.getvalue(), f"p{crc32(caption.encode()):x}-")
     width = figure.get_figwidth() * 96
-    sizes = f"max-width:{width:.0f}px;min-width:{min(width, 620):.0f}px"
-    label = Markup('<svg role="img" aria-label="{}" style="{}"').format(finding or caption, sizes)
-    head, end, body = svg.partition(">")
-    head = re.sub(r' (?:width|height)="[^"]*"', "", head.removeprefix("<svg"))
-    return Picture(Markup(f"{label}{head}{end}{body}"), caption)
-
-
-def _adapted(tag: str, prefix: str) -> str:
-    """A tag with ids that no other picture of the page has, in the colour of the page's text."""
-    if tag.startswith("<image"):
-        # equal colour bars are one image twice with one id, to which nothing points
-        tag = re.sub(r' id="[^"]*"', "", tag)
-    else:
-        tag = _LONG.sub(r"\1", tag)
-    tag = re.sub(r'\bid="', f'id="{prefix}', tag)
-    tag = re.sub(r'(url\(#|href="#)', rf"\1{prefix}", tag)
-    return tag.replace(FOREGROUND, "currentColor")
+    head = Markup('<svg role="img" aria-label="{}" style="{}" viewBox="{}" {}>').format(
+        finding or caption,
+        f"max-width:{width:.0f}px;min-width:{min(width, 620):.0f}px;{_LOOK}",
+        box,
+        Markup(_SPACES),
+    )
+    return Picture(Markup(f"{head}{content}</svg>"), caption)

@@ -8,6 +8,7 @@ from dirimix.assess.headline import judged_split
 from dirimix.assess.schema import SCORE_WORDS, row_label
 from dirimix.methods import parse_method
 from dirimix.report import figures
+from dirimix.report.compact.columns import coded
 from dirimix.report.exhibits.registry import Exhibit
 from dirimix.report.explore import as_text, explorer
 from dirimix.report.look import GROUP_COLOURS
@@ -56,7 +57,7 @@ def explore(output: Output) -> dict[str, Any] | None:
     if content is None:
         return None
     return {
-        "data": as_text(content),
+        "data": as_text(coded(content)),
         "pictures": figures.predictions(output, content["start"]),
         "coords": len(output.coords),
     }

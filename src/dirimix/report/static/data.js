@@ -14,6 +14,32 @@ async function unpack(text) {
   return new Response(plain).text();
 }
 
+// a column of which each number is given less the one before it, in units of its last decimal
+function column({ decimals, changes }) {
+  let units = 0;
+  return changes.map((change) => change === null ? null : decimal(units += change, decimals));
+}
+
+const decimal = (units, decimals) => decimals < 0 ? units * 10 ** -decimals : units / 10 ** decimals;
+
+// quantiles are given less the mean
+function lawColumns(given) {
+  if (!given.changes) return given;
+  const { decimals, changes } = given;
+  const units = Object.fromEntries(
+    Object.entries(changes).map(([name, own]) => [name, column({ decimals: 0, changes: own })]));
+  const read = (name) => units[name].map((v, i) => v === null ? null
+    : decimal(["mean", "sd"].includes(name) ? v : v + units.mean[i], decimals));
+  return Object.fromEntries(Object.keys(units).map((name) => [name, read(name)]));
+}
+
+// what `compact/columns.py` has shortened
+function lengthen() {
+  for (const name of Object.keys(D.laws)) D.laws[name] = lawColumns(D.laws[name]);
+  for (const found of Object.values(D.weights))
+    for (const kind of Object.keys(found)) found[kind] = found[kind].map(column);
+}
+
 // the libraries are scripts of their own, in the order of the page
 async function loadLibraries() {
   for (const packed of document.querySelectorAll("script.library")) {

@@ -2,6 +2,7 @@
 async function start() {
   await loadLibraries();
   D = JSON.parse(await unpack(document.querySelector("#explorer-data").textContent));
+  lengthen();
   cutOpen();
   document.documentElement.classList.add("live");
   makeControls();

@@ -1,0 +1,1 @@
+"""What keeps the page small: figures and columns written without what nobody sees."""
