@@ -7,6 +7,7 @@ every model at every site. ArviZ's Numba functions are as quick, but have no tai
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -18,7 +19,7 @@ from scipy.stats import rankdata
 from dirimix._cores import cores
 
 _TAILS = 0.05, 0.95  # quantiles whose effective sample sizes are those of the tails
-_AT_ONCE = 100  # quantities that one thread looks at together
+_AT_ONCE = 100_000  # numbers that one thread looks at together: what a processor's cache holds
 
 
 class ChainChecks(NamedTuple):
@@ -38,7 +39,7 @@ class ChainChecks(NamedTuple):
 
 def check_chains(draws: np.ndarray) -> ChainChecks:
     """Effective sample sizes and R-hat of `draws` (chains, draws, p), at least four a chain."""
-    parts = np.array_split(draws, max(1, -(-draws.shape[-1] // _AT_ONCE)), axis=-1)
+    parts = np.array_split(draws, min(-(-draws.size // _AT_ONCE), draws.shape[-1]) or 1, axis=-1)
     with ThreadPoolExecutor(len(cores())) as pool:
         found = list(pool.map(_check, parts))
     return ChainChecks(*(np.concatenate(values) for values in zip(*found, strict=True)))
@@ -46,16 +47,18 @@ def check_chains(draws: np.ndarray) -> ChainChecks:
 
 def ess_bulk(draws: np.ndarray) -> np.ndarray:
     """Bulk effective sample sizes alone, (p,), of `draws` (chains, draws, p)."""
-    return _effective(_normal_scores(_split(_quantities_first(draws))))
+    return _effective(_ordered(_split(_quantities_first(draws))).normal_scores())
 
 
 def _check(draws: np.ndarray) -> ChainChecks:
     draws = _quantities_first(draws)
-    halves, edges = _split(draws), np.quantile(draws, _TAILS, axis=(1, 2))
-    low, high = (_effective((halves <= e[:, None, None]).astype(float)) for e in edges)
-    scores = _normal_scores(halves)
-    folded = _normal_scores(np.abs(halves - np.median(halves, axis=(1, 2), keepdims=True)))
+    halves = _ordered(_split(draws))
+    odd = draws.shape[-1] % 2  # a draw in the middle that no half has
+    edges = np.quantile(draws, _TAILS, axis=(1, 2)) if odd else map(halves.quantile, _TAILS)
+    low, high = (_effective((halves.draws <= e[:, None, None]).astype(float)) for e in edges)
+    scores = halves.normal_scores()
     # distances to the median may all be equal, and then have no R-hat
+    folded = halves.folded().normal_scores()
     rhat = np.fmax(_potential_scale(scores), _potential_scale(folded))
     return ChainChecks(
         _effective(scores),
@@ -75,11 +78,60 @@ def _split(draws: np.ndarray) -> np.ndarray:
     return np.concatenate([draws[..., :half], draws[..., -half:]], axis=1)
 
 
-def _normal_scores(draws: np.ndarray) -> np.ndarray:
-    """Normal quantiles of the ranks among all draws of a quantity (Blom 1958)."""
+@dataclass(frozen=True)
+class _Ordered:
+    """Draws that were sorted once, for all that depends on their order.
+
+    Attributes:
+        draws: (p, chains, draws).
+        order: Where the s draws of a quantity lie from the lowest to the highest, (p, s).
+        values: What they are there, (p, s); what is not a number comes last.
+    """
+
+    draws: np.ndarray
+    order: np.ndarray
+    values: np.ndarray
+
+    def normal_scores(self) -> np.ndarray:
+        """Normal quantiles of the ranks among all draws of a quantity (Blom 1958)."""
+        size = self.values.shape[1]
+        found = np.empty_like(self.values)
+        # without ties the ranks are whole numbers, and each has its quantile
+        np.put_along_axis(found, self.order, _quantiles(np.arange(1, size + 1), size)[None], axis=1)
+        tied = ~np.all(self.values[:, 1:] > self.values[:, :-1], axis=1)
+        if tied.any():
+            flat = self.draws.reshape(len(found), -1)[tied]
+            found[tied] = _quantiles(rankdata(flat, axis=-1), size)
+        return found.reshape(self.draws.shape)
+
+    def quantile(self, share: float) -> np.ndarray:
+        """A quantile of all draws of a quantity, (p,), as NumPy has it."""
+        place = share * (self.values.shape[1] - 1)
+        k = int(place)
+        found = np.quantile(self.values[:, k : k + 2], place - k, axis=1)
+        return np.where(np.isnan(self.values[:, -1]), np.nan, found)
+
+    def folded(self) -> "_Ordered":
+        """Distances to the median."""
+        half = self.values.shape[1] // 2
+        median = self.values[:, half - 1 : half + 1].mean(axis=1)
+        median = np.where(np.isnan(self.values[:, -1]), np.nan, median)[:, None]
+        distance = np.abs(self.values - median)
+        # they fall and rise, which this kind of sorting knows how to use
+        order = np.argsort(distance, axis=1, kind="stable")
+        values = np.take_along_axis(distance, order, axis=1)
+        draws = np.abs(self.draws - median[:, :, None])
+        return _Ordered(draws, np.take_along_axis(self.order, order, axis=1), values)
+
+
+def _ordered(draws: np.ndarray) -> _Ordered:
     flat = draws.reshape(len(draws), -1)
-    rank = rankdata(flat, axis=-1)
-    return ndtri((rank - 3 / 8) / (flat.shape[-1] + 1 / 4)).reshape(draws.shape)
+    order = np.argsort(flat, axis=1)
+    return _Ordered(draws, order, np.take_along_axis(flat, order, axis=1))
+
+
+def _quantiles(rank: np.ndarray, size: int) -> np.ndarray:
+    return ndtri((rank - 3 / 8) / (size + 1 / 4))
 
 
 def _potential_scale(draws: np.ndarray) -> np.ndarray:
