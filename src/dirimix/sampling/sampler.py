@@ -217,6 +217,7 @@ class _Progress:
         self.divergences = [0] * self.settings.chains
         self.seen: list[list] = [[] for _ in range(self.settings.chains)]
         self.kept = 0  # iterations of all chains that took no time
+        self.looked_at, self.ess = 0, float("nan")  # draws of each chain, and their smallest ESS
 
     def start_draws(self) -> None:
         self.total = 0
@@ -248,5 +249,7 @@ class _Progress:
         shortest = min(sum(map(len, s)) for s in self.seen)
         if shortest < 4:
             return float("nan")
-        drawn = np.stack([np.concatenate(s)[:shortest].reshape(shortest, -1) for s in self.seen])
-        return float(np.min(ess_bulk(drawn)))
+        if shortest != self.looked_at:  # once for all chains, not for each
+            alike = [np.concatenate(s)[:shortest].reshape(shortest, -1) for s in self.seen]
+            self.looked_at, self.ess = shortest, float(np.min(ess_bulk(np.stack(alike))))
+        return self.ess
