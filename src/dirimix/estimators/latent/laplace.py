@@ -136,8 +136,9 @@ class Marginal:
         def draw(
             key: jax.Array, flat: jax.Array, pull: jax.Array, y_err: jax.Array, count: int
         ) -> tuple:
-            given = Conditional(posterior, y_err)
-            return given.draw(key, posterior.unravel(flat, shapes), pull, count)
+            given, hyper = Conditional(posterior, y_err), posterior.unravel(flat, shapes)
+            z, ratio = given.draw(jax.random.wrap_key_data(key), hyper, pull, count)
+            return z, ratio + posterior.log_prior_hyper(hyper)
 
         self._settle, self._draw = quick_jit(settle), quick_jit(draw, static_argnums=4)
         self._slope = quick_jit(jax.value_and_grad(value))
@@ -153,7 +154,7 @@ class Marginal:
         return self._settle(flat, pull, self.y_err)
 
     def draw(self, key: jax.Array, flat: jax.Array, pull: jax.Array, count: int) -> tuple:
-        """Draws of the fields' latents about it, and their log ratios."""
+        """Draws of the fields' latents about it, and their log ratios, by the data of a key."""
         return self._draw(key, flat, pull, self.y_err, count)
 
     def loss(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -257,7 +258,7 @@ def _informed(posterior: LatentPosterior) -> tuple[np.ndarray, np.ndarray]:
         return field.values({name: z.reshape(shape)})[:, 0]
 
     with jax.enable_x64(True):
-        basis = np.asarray(jax.jacobian(values)(jnp.zeros(count)))
+        basis = np.asarray(quick_jit(jax.jacobian(values))(jnp.zeros(count)))
     strength, right = np.linalg.eigh(basis.T @ basis)
     known = strength > _INFORMED
     others = np.eye(size)[:, : size - count]
@@ -276,18 +277,15 @@ def _draw(
     each = _PER_HYPER if root.shape[1] else draws
     count = -(-draws // each)
     rng = np.random.default_rng([seed, 1])
-    keys = jax.random.split(jax.random.key(seed), count)
+    keys = np.asarray(jax.random.key_data(jax.random.split(jax.random.key(seed), count)))
     latents, ratios = [], []
     pull = jnp.asarray(marginal.pull)
     for key, normal in zip(keys, rng.standard_normal((count, root.shape[1])), strict=True):
         hyper = jnp.asarray(mode + root @ normal)
         settled = marginal.settle(hyper, pull)
         z, ratio = marginal.draw(key, hyper, settled, each)
-        own = marginal.posterior.log_prior_hyper(
-            marginal.posterior.unravel(hyper, marginal.posterior.hyper_shapes())
-        )
         latents.append(np.hstack([np.tile(hyper, (each, 1)), np.asarray(z)]))
-        ratios.append(np.asarray(ratio) + float(own) + 0.5 * float(normal @ normal))
+        ratios.append(np.asarray(ratio) + 0.5 * float(normal @ normal))
     return np.concatenate(latents)[:draws], np.concatenate(ratios)[:draws]
 
 
