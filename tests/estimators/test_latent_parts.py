@@ -19,6 +19,7 @@ from dirimix.estimators.latent.laplace import Marginal, approximate
 from dirimix.estimators.latent.noise import NoiseModel
 from dirimix.estimators.latent.weights import Ensemble
 from dirimix.laws.noise_prior import GammaNoise
+from dirimix.sampling.quick_jit import quick_jit
 from dirimix.table.space import Space
 from dirimix.table.table import Table
 
@@ -175,7 +176,8 @@ def test_laplace_is_exact_where_the_mean_is_linear_and_the_noise_normal(
     exact = stats.multivariate_normal.logpdf(posterior.table.y, origin, cov)  # pyright: ignore[reportArgumentType]
     assert found == pytest.approx(exact, rel=1e-7, abs=1e-6)
     if size:
-        latents, ratio = conditional.draw(jax.random.key(0), p, pull, 4000)
+        draw = quick_jit(conditional.draw, static_argnums=3)
+        latents, ratio = draw(jax.random.key(0), p, pull, 4000)
         assert np.ptp(np.asarray(ratio)) < 1e-6
         # the posterior of a linear Gaussian model, by its normal equations
         precision = np.eye(size) + basis.T @ (basis / variance[:, None])
@@ -226,7 +228,8 @@ def test_importance_ratios_are_exact_whatever_the_parts():
     p = posterior.unravel(jnp.asarray(flat), posterior.hyper_shapes())
     conditional = Conditional(posterior)
     pull = conditional.settle(p, jnp.asarray(conditional.zero()))
-    latents, ratio = conditional.draw(jax.random.key(0), p, pull, 3)
+    draw = quick_jit(conditional.draw, static_argnums=3)
+    latents, ratio = draw(jax.random.key(0), p, pull, 3)
     law = conditional.around(p, pull)
     size = latents.shape[1]
     shapes = posterior.normal_shapes()
@@ -234,7 +237,7 @@ def test_importance_ratios_are_exact_whatever_the_parts():
     def linear(z):
         return jnp.sum(law.slope * posterior.fields(p | posterior.unravel(z, shapes)), axis=1)
 
-    basis = np.asarray(jax.jacobian(linear)(jnp.zeros(size)))
+    basis = np.asarray(quick_jit(jax.jacobian(linear))(jnp.zeros(size)))
     precision = np.eye(size) + basis.T @ (basis * np.asarray(law.root)[:, None] ** 2)
     norm = np.sum(np.asarray(law.slope) ** 2, axis=1)
     weight = np.sum(np.asarray(law.pull) * np.asarray(law.slope), axis=1) / norm

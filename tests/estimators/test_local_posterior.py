@@ -145,7 +145,7 @@ def test_the_gradient_is_the_oracles_finite_difference(model):
 def test_the_force_is_close_to_the_gradient(model):
     with jax.enable_x64(True):
         q = jnp.asarray(points(model, 1)[0])
-        exact, force = jax.grad(model.log_posterior)(q), model.force(q)
+        exact, force = jax.jit(jax.grad(model.log_posterior))(q), jax.jit(model.force)(q)
     np.testing.assert_allclose(force, exact, atol=0.02)
 
 

@@ -21,6 +21,7 @@ from dirimix.estimators.latent.weights import DirichletWeights, Ensemble, Unifor
 from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.laws.noise_prior import GammaNoise, GammaPrecision
 from dirimix.methods import METHODS, parse_method
+from dirimix.sampling.quick_jit import quick_jit
 from dirimix.table.space import Space
 from dirimix.table.table import Table
 
@@ -99,7 +100,8 @@ def oracle(kind: NoiseOptions, model: LocalPosterior, q: np.ndarray) -> Any:
 def test_the_log_joint_of_local_weights_is_that_of_the_model(name):
     kind, model = KINDS[name], local_posterior(KINDS[name])
     first, second = rough(model, 1), rough(model, 2)
-    found = [float(model.log_posterior(jnp.asarray(q))) for q in (first, second)]
+    log_posterior = quick_jit(model.log_posterior)
+    found = [float(log_posterior(jnp.asarray(q))) for q in (first, second)]
     right = [oracle(kind, model, q) for q in (first, second)]
     # the moments of log lambda in the oracle are those of draws
     close = 0.05 if kind.tails == "student" else 5e-3
@@ -108,9 +110,9 @@ def test_the_log_joint_of_local_weights_is_that_of_the_model(name):
     if name != "constant-normal":  # the control: another law of the noise
         right = [oracle(other, model, q) for q in (first, second)]
         assert found[0] - found[1] != pytest.approx(right[0] - right[1], abs=close)
-    gradient = np.asarray(jax.grad(model.log_posterior)(jnp.asarray(first)))
+    gradient = np.asarray(quick_jit(jax.grad(model.log_posterior))(jnp.asarray(first)))
     step = 1e-4 * np.random.default_rng(0).standard_normal(len(first))
-    ends = [float(model.log_posterior(jnp.asarray(first + side * step))) for side in (1, -1)]
+    ends = [float(log_posterior(jnp.asarray(first + side * step))) for side in (1, -1)]
     assert gradient @ (2 * step) == pytest.approx(ends[0] - ends[1], abs=2e-6)
 
 
@@ -182,15 +184,16 @@ def test_global_weights_are_those_of_the_global_mixtures(form):
     given = LinearPosterior(table, PRIOR)
     if form == "dirichlet":
         given = DirichletPosterior(table, PRIOR, 0.7)
+    log_posterior, log_joint = quick_jit(latent.log_posterior), quick_jit(given.log_joint)
     gaps = []
     for seed in range(3):
         z = np.random.default_rng(seed).standard_normal(3)
         own = latent.unravel(jnp.zeros(latent.size()))
         own |= {"weights_trend": jnp.asarray(z)[:, None], "log_sigma": jnp.asarray(-1.0 - seed)}
         q = np.concatenate([np.ravel(own[n]) for n in latent.shapes()])
-        left = float(latent.log_posterior(jnp.asarray(q)))
+        left = float(log_posterior(jnp.asarray(q)))
         inside = stats.norm.cdf(z) if form == "uniform" else z
-        right = float(given.log_joint(jnp.asarray([*inside, -1.0 - seed])))
+        right = float(log_joint(jnp.asarray([*inside, -1.0 - seed])))
         if form == "uniform":  # a density of z, not of the weights
             right += stats.norm.logpdf(z).sum()
         gaps.append(left - right)
