@@ -55,6 +55,11 @@ class Method:
         return str(self.fixed.get("weights", self.form))
 
     @property
+    def is_latent(self) -> bool:
+        """Whether it is a `LatentMixture`, and no method that only may be fitted as one."""
+        return self.estimator == _LATENT
+
+    @property
     def group(self) -> str:
         """Which of `GROUPS` it belongs to."""
         if self.each_model or self.local:
@@ -168,7 +173,7 @@ METHODS: dict[str, Method] = {
         local=True,
     ),
     "signed-gp": Method(
-        "free weights of either sign, Gaussian processes",
+        "signed weights of sum one, Gaussian processes",
         _LATENT,
         {"weights": "free-gp", "discrepancy": "none", "alpha_scale": 1.0},
         local=True,

@@ -35,6 +35,8 @@ PARTS = [
 ] + [
     Parts("free", "constant", "normal", "none", components=1),
     Parts("free-gp", "local", "student", "delta", components=2),
+    Parts("free", "constant", "normal", "none", components="free"),
+    Parts("free-gp", "local", "student", "contrast", components="free"),
 ]
 
 
@@ -104,10 +106,10 @@ def oracle(parts: Parts, posterior, q: np.ndarray) -> float:
         mean = (w * f).sum(1)
     elif parts.weights.startswith("free"):
         u = fields["weights"]
-        if parts.components is not None:
+        if parts.components != "free":
             contrast = np.where(known, f - average[:, None], 0)
             values, vectors = np.linalg.eigh(contrast.T @ contrast)
-            first = vectors[:, np.argsort(-values)[: parts.components]]
+            first = vectors[:, np.argsort(-values)[: parts.components or f.shape[1] - 1]]
             # a vector and its opposite are the same direction
             u = u @ (first * np.sign(np.sum(first * posterior.rule.axes, axis=0))).T
         w = 1 / f.shape[1] + u
@@ -343,13 +345,16 @@ def test_copies_of_models_add_no_principal_component():
     """Signed weights of sum 1; where models are copies, what their originals would predict."""
     table = table_of(count=3)
     doubled = replace(table, f=table.f[:, [0, 0, 1, 2, 2]], models=tuple("abcde"))
-    rule, ensemble = Parts("free-gp", components=4).rule(doubled), Ensemble.of(doubled.f)
+    ensemble = Ensemble.of(doubled.f)
+    rule = Parts("free-gp", components=4).rule(ensemble)
     # two ways in which three models can differ
     assert rule.axes.shape == (5, 2)
     assert rule.axes.sum(axis=0) == pytest.approx(0)
     slope = np.asarray(rule.slope(jnp.zeros((14, 2)), ensemble))
     assert np.abs(slope).max(axis=0).min() > 0.01
-    one = Parts("free-gp", components=1).rule(doubled)
+    every = Parts("free-gp").rule(ensemble)
+    assert np.asarray(every.axes) == pytest.approx(rule.axes)
+    one = Parts("free-gp", components=1).rule(ensemble)
     assert one.axes[:, 0] == pytest.approx(rule.axes[:, 0])
     u = jnp.asarray(np.random.default_rng(5).standard_normal((14, 2)))
     weights = rule.weights(u, ensemble)
@@ -433,9 +438,8 @@ def test_a_row_that_is_not_seen_is_as_if_it_were_not_there():
         masked.see(rows)
         values, slopes = zip(*(masked.loss(q) for q in points), strict=True)
         own, own_slopes = zip(*(alone.loss(q) for q in points), strict=True)
-        # what is left of the other rows is a constant
-        constant = np.array(values) - np.array(own)
-        gaps[name] = np.ptp(constant), np.abs(np.array(slopes) - np.array(own_slopes)).max()
+        left = np.array(values) - np.array(own)
+        gaps[name] = np.abs(left).max(), np.abs(np.array(slopes) - np.array(own_slopes)).max()
     assert max(gaps["seen"]) < 1e-6
     assert min(gaps["all"]) > 0.1  # a control
 
@@ -445,8 +449,12 @@ def test_parts_that_make_no_sense_are_refused():
         Parts("softmax")
     with pytest.raises(InputError, match="a single model has no contrasts"):
         Parts("single", discrepancy="contrast")
-    with pytest.raises(InputError, match="components serves free weights"):
+    with pytest.raises(InputError, match="components serves signed weights"):
         Parts("simplex-gp", components=2)
+    with pytest.raises(InputError, match="components is one of 'free', not 'all'"):
+        Parts("free-gp", components="all")
+    with pytest.raises(InputError, match="components must be a whole number of at least 1, not 0"):
+        Parts("free-gp", components=0)
     with pytest.raises(InputError, match="2 models differ in at most 1 ways"):
         check_parts(Parts("free", components=2), ("a", "b"), Space(("x",)))
     with pytest.raises(InputError, match="degrees must be a positive number, not 0"):

@@ -35,9 +35,13 @@ FITS: dict[str, tuple[str, dict[str, Any]]] = {
     "lbmm-lgp": ("LatentMixture", SHORT),
     "lbmm-lgp+delta": ("LatentMixture", {"discrepancy": "delta", **SHORT}),
     "signed-gp": ("LatentMixture", {"weights": "free-gp", **SHORT}),
+    "signed-gp, free sum": (
+        "LatentMixture",
+        {"weights": "free-gp", "components": "free", **SHORT},
+    ),
     "stacked": ("StackedMixture", {"candidates": ["equal", "simplex-ls"], "regions": 2}),
 }
-FREE = ("ols", "ridge", "gbmm-l", "signed-gp")  # weights that need not sum to one
+FREE = ("ols", "ridge", "gbmm-l", "signed-gp, free sum")  # weights that need not sum to one
 SAMPLED = tuple(fit for fit, (_, options) in FITS.items() if "warmup" in options)
 UNITS = (1e-28, 1e-3, 1e6, 1e12)
 EXACT = 2.0**-93  # 1e-28 without rounding: chains are chaotic, and go other ways after any

@@ -117,25 +117,33 @@ def fit_method(
     Raises:
         InputError: If the table or an option is not usable.
     """
-    options = {**options, "y_transform": transform_of(data, options)}
-    rows = data.parts["train"]
-    y, scale = observed(rows), scale_of(data, options)
-    given = {**options, "y_scale": scale}
-    built = choice.method.build(data.coords, data.models, given, seed, data.places)
-    mixture, singles = (None, built) if choice.method.each_model else (built[""], {})
-    correction = _correction(data, options, scale, seed) if choice.corrected else None
-    fitted = FittedMethod(
-        choice.name, data.coords, data.models, data.target, correction, mixture, singles,
-        {model: _rows_used(member, rows.frame) for model, member in built.items()},
-    )  # fmt: skip
-    if correction is not None:
-        correction.fit(rows.frame, y, rows.y_err)
+    fitted, rows = unfitted(choice, data, options, seed), data.parts["train"]
+    y = observed(rows)
+    if fitted.correction is not None:
+        fitted.correction.fit(rows.frame, y, rows.y_err)
     frame = fitted.prepared(rows.frame)
     for member in fitted.members.values():
         member.progress = listener
         member.fit(frame, y, rows.y_err)
         member.progress = None  # what listens to this run is no part of the result
     return fitted
+
+
+def unfitted(
+    choice: Choice, data: SplitTable, options: Mapping[str, object], seed: int
+) -> FittedMethod:
+    """What `fit_method` fits: estimators with the transform and the scale of the training rows."""
+    options = {**options, "y_transform": transform_of(data, options)}
+    rows, scale = data.parts["train"], scale_of(data, options)
+    given = {**options, "y_scale": scale}
+    built = choice.method.build(data.coords, data.models, given, seed, data.places)
+    mixture, singles = (None, built) if choice.method.each_model else (built[""], {})
+    correction = _correction(data, options, scale, seed) if choice.corrected else None
+    used = {model: _rows_used(member, rows.frame) for model, member in built.items()}
+    return FittedMethod(
+        *(choice.name, data.coords, data.models, data.target),
+        *(correction, mixture, singles, used),
+    )
 
 
 def check_parameters(

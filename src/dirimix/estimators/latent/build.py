@@ -23,7 +23,10 @@ from dirimix.estimators.latent.weights import (
     SimplexWeights,
     UniformWeights,
 )
+from dirimix.laws.noise import maximum_likelihood_sigma
 from dirimix.laws.noise_prior import AbstractNoisePrior
+from dirimix.laws.simplex import simplex_least_squares
+from dirimix.table.selection import observed
 from dirimix.table.space import Space, refuse_categories
 from dirimix.table.table import Table
 
@@ -32,6 +35,7 @@ WEIGHTS = (
     *("uniform", "dirichlet"),
 )
 COMPLETE = ("single", "uniform", "dirichlet")  # fitted to rows where every model has a value
+FREE_SUM = "free"
 DISCREPANCY = ("none", "delta", "contrast")
 _ETA = {"simplex": Amplitude(2, 1.0), "free": Amplitude(2, 0.5)}  # priors of the amplitudes
 _CONSTANT_SD = {"simplex": 1.5}  # prior standard deviation of the weights' constants, elsewhere 1
@@ -52,8 +56,8 @@ class Parts:
         delta_scale: Prior mean of delta's amplitude, in units of the residuals' scale.
         contrast_scale: That of the signed departures.
         alpha_scale: Of the half-normal prior of the concentrations of weights='dirichlet'.
-        components: Of the models' differences that free weights follow, at most; None for every
-            model.
+        components: Principal ones of the models' differences that signed weights follow, at most;
+            None for all, 'free' for a field a model, and so a free sum.
     """
 
     weights: str
@@ -65,7 +69,7 @@ class Parts:
     delta_scale: float = 1.0
     contrast_scale: float = 0.3
     alpha_scale: float = 1.0
-    components: int | None = None
+    components: int | str | None = None
 
     def __post_init__(self) -> None:
         check_choice(self.weights, "weights", WEIGHTS)
@@ -78,24 +82,29 @@ class Parts:
                 "a single model has no contrasts with others; take discrepancy = 'delta'"
             )
         if self.components is not None:
-            check_whole(self.components, "components", 1)
+            if isinstance(self.components, str):
+                check_choice(self.components, "components", (FREE_SUM,))
+            else:
+                check_whole(self.components, "components", 1)
             if not self.weights.startswith("free"):
                 raise InputError(
-                    f"components serves free weights, and weights is {self.weights!r}; leave "
+                    f"components serves signed weights, and weights is {self.weights!r}; leave "
                     "components out, or take weights = 'free-gp' or 'free' (signed-gp)"
                 )
 
-    def rule(self, table: Table) -> AbstractWeights | None:
+    def rule(self, ensemble: Ensemble) -> AbstractWeights | None:
         """How fields become weights; None for a single model."""
-        if self.components is not None:
-            return PrincipalWeights.of(Ensemble.of(table.f), self.components)
+        form = self.weights.partition("-")[0]
+        if form == "free" and self.components != FREE_SUM:
+            most = len(ensemble.f.T) - 1 if self.components is None else int(self.components)
+            return PrincipalWeights.of(ensemble, most)
         known = {
             "simplex": SimplexWeights(),
             "free": FreeWeights(),
             "uniform": UniformWeights(),
             "dirichlet": DirichletWeights(self.alpha_scale),
         }
-        return known.get(self.weights.partition("-")[0])
+        return known.get(form)
 
     @property
     def local(self) -> bool:
@@ -116,7 +125,7 @@ def check_parts(parts: Parts, models: Sequence[str], space: Space) -> None:
         )
     if parts.weights != "single" and len(models) < 2:
         raise InputError("a mixture needs at least 2 models; take weights='single' for one")
-    if parts.components is not None and parts.components >= len(models):
+    if isinstance(parts.components, int) and parts.components >= len(models):
         raise InputError(
             f"components = {parts.components}, and {len(models)} models differ in at most "
             f"{len(models) - 1} ways; take fewer, or leave components out"
@@ -146,7 +155,11 @@ def refuse_gaps(table: Table, weights: str) -> None:
 
 
 def make_posterior(
-    parts: Parts, table: Table, space: Space, prior: AbstractNoisePrior, sigma: float
+    parts: Parts,
+    table: Table,
+    space: Space,
+    prior: AbstractNoisePrior,
+    sigma: float | None = None,
 ) -> LatentPosterior:
     """The log joint of these parts at a table's rows.
 
@@ -155,14 +168,17 @@ def make_posterior(
         table: n training sites with y, in units of the residuals' scale.
         space: What its coordinates are.
         prior: Of sigma.
-        sigma: Noise level of the best constant mixture.
-
+        sigma: Noise level of the best constant mixture; found if not given.
     """
+    ensemble = Ensemble.of(table.f)
+    rule = parts.rule(ensemble)
+    if rule is None or rule.sum_one:
+        table = table.deviations()
+        ensemble = Ensemble.of(table.f)
     count, x = len(table.models), space.embed(table.x)
     spread = space.spread(x) if space.axes else np.ones(0)
     groups: list[FieldGroup] = []
     form, _, trend = parts.weights.partition("-")
-    rule = parts.rule(table)
     if rule is not None:
         own = rule.n_fields(count)
         kind = "linear" if trend == "linear" else "constant"
@@ -179,7 +195,16 @@ def make_posterior(
             FieldGroup(parts.discrepancy, size, x, spread, "none", 1.0, process, prior_of_size)
         )
     noise = make_noise(parts, table, space, prior)
-    return LatentPosterior(table, rule, tuple(groups), noise, parts.discrepancy, sigma)
+    sigma = residual_scale(table) if sigma is None else sigma
+    return LatentPosterior(table, ensemble, rule, tuple(groups), noise, parts.discrepancy, sigma)
+
+
+def residual_scale(table: Table) -> float:
+    """Noise level of the best constant mixture of a table in units of its residuals' scale."""
+    y = observed(table)
+    f = np.where(table.known, table.f, np.nanmean(table.f, axis=1, keepdims=True))
+    sigma = maximum_likelihood_sigma(y - f @ simplex_least_squares(f, y), table.y_err)
+    return float(max(sigma, 1e-3))
 
 
 def make_noise(

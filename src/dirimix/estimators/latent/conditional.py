@@ -9,7 +9,7 @@ algebra.
 import itertools
 from dataclasses import dataclass
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -54,18 +54,15 @@ class Conditional:
     """The fields of a posterior given its hyperparameters, `p`.
 
     Attributes:
-        posterior: Of the table.
-        y_err: Measurement errors that stand in for the table's, (n,); a row whose error is
-            `UNSEEN` is as if it were not there.
+        posterior: Of the table; a row whose measurement error is `UNSEEN` is as if it were not
+            there.
     """
 
     posterior: LatentPosterior
-    y_err: Any = None
 
     def variance(self, p: Params) -> Float[Array, " n"]:
         """Of the noise, at every row."""
-        own = self.posterior.table.y_err if self.y_err is None else self.y_err
-        return self.posterior.noise.variance(p, own)
+        return self.posterior.noise.variance(p, self.posterior.table.y_err)
 
     def covariances(self, p: Params) -> list[Array | None]:
         """Of each group's process of unit variance."""

@@ -19,7 +19,7 @@ from arviz_stats.base.array import array_stats
 from scipy.optimize import minimize
 
 from dirimix.estimators.latent.conditional import UNSEEN, Conditional
-from dirimix.estimators.latent.posterior import LatentPosterior
+from dirimix.estimators.latent.posterior import Data, LatentPosterior
 from dirimix.sampling.convergence import Fault, Verdict
 from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.sampler import Sample
@@ -124,48 +124,55 @@ class Marginal:
         self.posterior, shapes = posterior, posterior.hyper_shapes()
         self.see(np.ones(len(posterior.table.x), dtype=bool))
 
-        # the errors are arguments: what is compiled serves whichever rows are seen
-        def settle(flat: jax.Array, pull: jax.Array, y_err: jax.Array) -> jax.Array:
-            given = Conditional(posterior, y_err)
+        # the data are arguments: what is compiled serves whichever rows are seen, in any unit
+        def settle(flat: jax.Array, pull: jax.Array, data: Data) -> jax.Array:
+            given = Conditional(posterior.given(data))
             return given.settle(posterior.unravel(flat, shapes), pull, _SETTLED)
 
-        def value(flat: jax.Array, pull: jax.Array, y_err: jax.Array) -> jax.Array:
-            given = Conditional(posterior, y_err)
+        def value(flat: jax.Array, pull: jax.Array, data: Data) -> jax.Array:
+            given = Conditional(posterior.given(data))
             return given.log_marginal(posterior.unravel(flat, shapes), pull)
 
-        def draw(
-            key: jax.Array, flat: jax.Array, pull: jax.Array, y_err: jax.Array, count: int
-        ) -> tuple:
-            given, hyper = Conditional(posterior, y_err), posterior.unravel(flat, shapes)
+        def draw(key: jax.Array, flat: jax.Array, pull: jax.Array, data: Data, count: int) -> tuple:
+            given, hyper = Conditional(posterior.given(data)), posterior.unravel(flat, shapes)
             z, ratio = given.draw(jax.random.wrap_key_data(key), hyper, pull, count)
             return z, ratio + posterior.log_prior_hyper(hyper)
 
         self._settle, self._draw = quick_jit(settle), quick_jit(draw, static_argnums=4)
         self._slope = quick_jit(jax.value_and_grad(value))
 
-    def see(self, rows: np.ndarray) -> None:
-        """Begin again with these rows alone, a mask (n,)."""
-        self.y_err = np.where(rows, self.posterior.table.y_err, UNSEEN)
+    def see(self, rows: np.ndarray, other: LatentPosterior | None = None) -> None:
+        """Begin again with some rows alone.
+
+        Args:
+            rows: Which, (n,) booleans.
+            other: Has the values there, if not this posterior: one of the same sites, parts and
+                priors.
+        """
+        data = (other or self.posterior).data
+        self.data = data._replace(y_err=np.where(rows, data.y_err, UNSEEN))
+        unseen = np.full(int(np.sum(~rows)), UNSEEN**2)
+        self.constant = self.posterior.noise.log_likelihood(0 * unseen, unseen, np).sum()
         self.pull = Conditional(self.posterior).zero()
         self.gradients = 0
 
     def settle(self, flat: jax.Array, pull: jax.Array) -> jax.Array:
         """The fields' pull at their mode, given hyperparameters."""
-        return self._settle(flat, pull, self.y_err)
+        return self._settle(flat, pull, self.data)
 
     def draw(self, key: jax.Array, flat: jax.Array, pull: jax.Array, count: int) -> tuple:
         """Draws of the fields' latents about it, and their log ratios, by the data of a key."""
-        return self._draw(key, flat, pull, self.y_err, count)
+        return self._draw(key, flat, pull, self.data, count)
 
     def loss(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
-        """Minus the log marginal and its gradient at hyperparameters `flat`."""
+        """Minus the log marginal of the rows seen and its gradient at hyperparameters `flat`."""
         pull = self.settle(jnp.asarray(flat), jnp.asarray(self.pull))
-        value, slope = self._slope(jnp.asarray(flat), pull, self.y_err)
+        value, slope = self._slope(jnp.asarray(flat), pull, self.data)
         self.gradients += 1
         if not (np.isfinite(value) and np.isfinite(slope).all()):
             return np.inf, np.zeros_like(flat)
         self.pull = np.asarray(pull)
-        return -float(value), -np.asarray(slope)
+        return self.constant - float(value), -np.asarray(slope)
 
 
 def approximate(

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import halfnorm
 from sklearn.utils.validation import check_is_fitted
 
@@ -26,12 +27,10 @@ from dirimix.estimators.latent.posterior import LatentPosterior, factors
 from dirimix.estimators.latent.weights import DirichletWeights, Ensemble
 from dirimix.estimators.pooling import pool, thin
 from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
-from dirimix.laws.noise import maximum_likelihood_sigma
 from dirimix.laws.normal_mixture import NormalMixture
-from dirimix.laws.simplex import simplex_least_squares
 from dirimix.sampling import posterior
 from dirimix.sampling.posterior import Quantity
-from dirimix.table.selection import complete_rows, observed, refuse_answers
+from dirimix.table.selection import complete_rows, refuse_answers
 from dirimix.table.table import Table
 
 _KEPT = 1000  # draws that prediction uses
@@ -65,8 +64,9 @@ class LatentMixture(AbstractSampledMixture):
         delta_scale: Prior mean of the discrepancy's amplitude, in units of `y_scale`.
         contrast_scale: Prior mean of the size of signed departures.
         alpha_scale: Scale of the half-normal prior of the concentrations of weights='dirichlet'.
-        components: Number of principal components of the models' differences that free weights
-            follow, fewer than K: for models that nearly agree. None for a field a model.
+        components: Number of principal components of the models' differences that weights='free-gp'
+            and 'free' follow, fewer than K: for models that nearly agree. By default all: signed
+            weights of sum one. 'free' for a field a model, whose sum is free.
         chains: Independent chains.
         draws: Draws kept from each chain; of the approximations, all draws.
         warmup, kernel, trajectory, min_ess, max_seconds: As those of `LocalDirichletMixture`.
@@ -100,7 +100,7 @@ class LatentMixture(AbstractSampledMixture):
     delta_scale: float = Parts.delta_scale
     contrast_scale: float = Parts.contrast_scale
     alpha_scale: float = Parts.alpha_scale
-    components: int | None = Parts.components
+    components: int | str | None = Parts.components
     warmup: int = 300
     trajectory: float = 4.0
     _accept: ClassVar[float] = 0.9
@@ -130,19 +130,30 @@ class LatentMixture(AbstractSampledMixture):
         else:
             with on_device(self.device):
                 draws = self._approximate(table)
-        every = {n: flat(draws[f"latent_{n}"]) for n in self.model_.shapes()}
-        chosen = thin(len(every["log_sigma"]), _KEPT)
-        self.latents_ = {n: a[chosen] for n, a in every.items()}
+        self.keep_latents({n: flat(draws[f"latent_{n}"]) for n in self.model_.shapes()})
+
+    def note(self, X: pd.DataFrame, y: ArrayLike, y_err: ArrayLike | None = None) -> None:
+        """Refuse what `fit` would, and note what a fit to these rows takes from them.
+
+        Raises:
+            InputError: If the table or a parameter is not usable.
+        """
+        table = self._training_table(X, y, y_err, self._min_models)
+        if self.weights in COMPLETE:
+            table = table.rows(complete_rows(table))
+        refuse_answers(table)
+
+    def keep_latents(self, draws: Mapping[str, np.ndarray]) -> None:
+        """Keep as many draws of the latents, (s, ...) by name, as prediction uses."""
+        chosen = thin(len(draws["log_sigma"]), _KEPT)
+        self.latents_ = {n: a[chosen] for n, a in draws.items()}
 
     def make_model(self, table: Table) -> LatentPosterior:
         """The log joint of a table's rows, in the scale of the fit."""
         parts = self._parts()
         check_parts(parts, table.models, self.space_)
         unit = table.in_units_of(self.y_scale_)
-        rule = parts.rule(table)
-        if rule is None or rule.sum_one:
-            unit = unit.deviations()
-        return make_posterior(parts, unit, self.space_, self._noise(), _residual_scale(unit))
+        return make_posterior(parts, unit, self.space_, self._noise())
 
     def held_out(self, table: Table, region: np.ndarray) -> np.ndarray:
         """Log density of each row under fits without its region, hyperparameters at their mode."""
@@ -303,11 +314,3 @@ class LatentMixture(AbstractSampledMixture):
         for name, values in draws.items():
             columns |= {name: values.mean(axis=0), f"{name}_sd": values.std(axis=0)}
         return pd.DataFrame(columns, getattr(X, "index", None))
-
-
-def _residual_scale(table: Table) -> float:
-    """Noise level of the best constant mixture of a table in units of `y_scale_`."""
-    y = observed(table)
-    f = np.where(table.known, table.f, np.nanmean(table.f, axis=1, keepdims=True))
-    sigma = maximum_likelihood_sigma(y - f @ simplex_least_squares(f, y), table.y_err)
-    return float(max(sigma, 1e-3))

@@ -7,9 +7,10 @@ field a model along the models' contrasts. All fields are Gaussian given their h
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,12 +30,27 @@ _LENGTH_SPEED = 2.0  # of length scales, which mix slowest
 _FUSED = 1000  # sites times models, from where fused loops pay for their compilation
 
 
+class Data(NamedTuple):
+    """What the likelihood sees of n sites; the priors know where they are, and nothing of this.
+
+    Attributes:
+        f: Values of the models, 0 where one is not known, (n, K).
+        y: Observations, (n,).
+        y_err: Standard deviations of their errors, (n,).
+    """
+
+    f: Any
+    y: Any
+    y_err: Any
+
+
 @dataclass(frozen=True)
 class LatentPosterior:
     """Data and parts of a mixture.
 
     Attributes:
         table: n training sites with y, in units of the residuals' scale.
+        ensemble: The models there.
         rule: How fields become weights; None for a single model, the table's only one.
         groups: The weights' fields, if any, then the discrepancy's, if any.
         noise: The noise.
@@ -43,16 +59,22 @@ class LatentPosterior:
     """
 
     table: Table
+    ensemble: Ensemble
     rule: AbstractWeights | None
     groups: tuple[FieldGroup, ...]
     noise: NoiseModel
     along: str
     sigma: float
 
-    @cached_property
-    def ensemble(self) -> Ensemble:
-        """The models at the training sites."""
-        return Ensemble.of(self.table.f)
+    @property
+    def data(self) -> Data:
+        """What its likelihood sees."""
+        return Data(self.ensemble.f, observed(self.table), self.table.y_err)
+
+    def given(self, data: Data) -> "LatentPosterior":
+        """The same parts and priors with other data at the same sites, also inside a program."""
+        table = replace(self.table, y=data.y, y_err=data.y_err)
+        return replace(self, table=table, ensemble=Ensemble(data.f, self.ensemble.known))
 
     @cached_property
     def factors(self) -> np.ndarray:

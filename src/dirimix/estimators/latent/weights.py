@@ -23,11 +23,11 @@ class Ensemble:
     """The models' values at some sites, as the rules of weights take them.
 
     Attributes:
-        f: (n, K), 0 where a model is not known.
+        f: (n, K), 0 where a model is not known; also traced.
         known: Which is, (n, K).
     """
 
-    f: np.ndarray
+    f: Any
     known: np.ndarray
 
     @classmethod
@@ -44,7 +44,7 @@ class Ensemble:
     @property
     def contrast(self) -> np.ndarray:
         """Differences of the models from their average, 0 where one is not known, (n, K)."""
-        return np.where(self.known, self.f - self.average[:, None], 0.0)
+        return self.known * (self.f - self.average[:, None])
 
     @property
     def spread(self) -> np.ndarray:
@@ -104,7 +104,7 @@ class FreeWeights(AbstractWeights):
 
     def slope(self, u: Float[Array, "n K"], ensemble: Ensemble) -> Float[Array, "n K"]:
         del u  # the mixture is linear in the fields
-        return jnp.asarray(np.where(ensemble.known, ensemble.f, ensemble.average[:, None]))
+        return jnp.where(ensemble.known, ensemble.f, ensemble.average[:, None])
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,14 @@ class Cluster:
         future = self.client.submit(_called, versions(), function, *arguments, pure=False)
         return partial(self._result, future)
 
+    @property
+    def workers(self) -> int:
+        """How many there are."""
+        return max(1, len(self.client.scheduler_info()["workers"]))
+
     def in_order(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """A function of every item, the results in the items' order, few of them at a time."""
-        at_once = _AHEAD * max(1, len(self.client.scheduler_info()["workers"]))
+        at_once = _AHEAD * self.workers
         running: deque[Callable[[], Any]] = deque()
         for item in items:
             running.append(self.submit(function, item))

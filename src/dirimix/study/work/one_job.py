@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dirimix.errors import (
     ConvergenceWarning,
@@ -30,6 +30,9 @@ from dirimix.study.jobs import Job
 from dirimix.table.netcdf import write_netcdf
 from dirimix.table.split import SplitTable
 
+if TYPE_CHECKING:
+    from dirimix.estimators.latent.folds import FoldFits
+
 # warnings about a result, which are kept with it
 _OF_ROWS = (CorrectionOverlapWarning, DroppedRowsWarning, ExtrapolationWarning, TableWarning)
 _KEPT = (*_OF_ROWS, ScaleWarning, SizeWarning)
@@ -46,7 +49,11 @@ class Reporter(Protocol):
 
 
 def run_job(
-    job: Job, data: SplitTable, reporter: Reporter, draws: Path | None = None
+    job: Job,
+    data: SplitTable,
+    reporter: Reporter,
+    draws: Path | None = None,
+    fits: "FoldFits | None" = None,
 ) -> FittedMethod:
     """Fit a method, score it and write its folder, whole or not at all.
 
@@ -55,16 +62,19 @@ def run_job(
         data: The table of the study.
         reporter: Is told how it goes.
         draws: Where draws lie while it is under way, which stay; beside its folder if not given.
+        fits: Makes the fit of a job that shares what is compiled with others.
     """
     kept = draws or folder_of_draws(job.home)
     with draws_kept(kept, job.key, lambda text: reporter.say(f"{job.title}: {text}")):
-        fitted = _run_job(job, data, reporter)
+        fitted = _run_job(job, data, reporter, fits)
     if draws is None:
         remove(kept)
     return fitted
 
 
-def _run_job(job: Job, data: SplitTable, reporter: Reporter) -> FittedMethod:
+def _run_job(
+    job: Job, data: SplitTable, reporter: Reporter, fits: "FoldFits | None"
+) -> FittedMethod:
     begun = time.perf_counter()
     reporter.say(f"{job.title}: {job.choice.words}" if job.is_whole else job.title)
     # what a fit to fewer rows warns of, that to all rows has said
@@ -75,7 +85,10 @@ def _run_job(job: Job, data: SplitTable, reporter: Reporter) -> FittedMethod:
         own = job.task.data(data)
         with with_the_value_to_blame(own):
             listener = reporter.listener(job.title)
-            fitted = fit_method(job.choice, own, job.options, job.seed, listener)
+            if fits is None or job.task.fold is None:
+                fitted = fit_method(job.choice, own, job.options, job.seed, listener)
+            else:
+                fitted = fits.fit(job.task.fold.held, own)
         tables = job.task.tables(fitted, own)
     scratch = job.home.with_name(f".{job.choice.name}.part")
     remove(scratch)
