@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import jax.numpy as jnp
@@ -102,7 +102,7 @@ class AbstractTensor(AbstractProcess):
     ) -> np.ndarray:
         axes = self.node_axes
         found = [
-            np.linalg.eigh(gram(axis, axis, rho) + self.node_noise * np.eye(len(axis)))
+            spectrum(axis.tobytes(), float(rho), self.node_noise)
             for axis, rho in zip(axes, length, strict=True)
         ]
         vectors, inverse = [v for _, v in found], [v.T for _, v in found]
@@ -139,6 +139,13 @@ class AbstractTensor(AbstractProcess):
 def gram(a: np.ndarray, b: np.ndarray, length: float) -> np.ndarray:
     """exp(-(a - b)^2 / (2 length^2)) of values `a`, (m,), and `b`, (g,), (m, g)."""
     return np.exp(-0.5 * ((a[:, None] - b[None, :]) / length) ** 2)
+
+
+@lru_cache(maxsize=16)
+def spectrum(nodes: bytes, length: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and vectors of the kernel of an axis of nodes; draws at a mode share them."""
+    axis = np.frombuffer(nodes)
+    return np.linalg.eigh(gram(axis, axis, length) + noise * np.eye(len(axis)))
 
 
 def _outer(parts: Sequence[np.ndarray]) -> np.ndarray:

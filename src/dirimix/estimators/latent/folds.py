@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from dirimix._arrays import Indices
+from dirimix._cores import on_device
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod, fit_method, transform_of, unfitted
 from dirimix.estimators.latent.held_out import FitsToSome
@@ -71,7 +72,8 @@ class FoldFits:
         seen[held] = False
         for member in fitted.members.values():
             mixture, table = self._noted(member, own)
-            self._fits.fit(mixture, table, seen, at_mode=mixture.inference == "mode")
+            with on_device(mixture.device):
+                self._fits.fit(mixture, table, seen, at_mode=mixture.inference == "mode")
         return fitted
 
     def _noted(self, member: AbstractMixture, seen: SplitTable) -> tuple[LatentMixture, Table]:
