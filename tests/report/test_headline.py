@@ -95,7 +95,7 @@ def test_the_mixture_that_is_compared_is_the_one_that_is_called_best():
     assert best(numbers, {}).value == "lbmm-lgp"
     tile = against_simple(numbers, {})
     assert (tile.value, tile.verdict) == ("lbmm-lgp against ols", "not told apart")
-    assert "2 such mixtures and 2 simple weights" in tile.lines[-1]
+    assert "of 2 mixtures and 2 simple weights" in tile.lines[-1]
     methods = [{"method": "lbmm-lgp", "converged": False}]
     assert against_simple(numbers | {"methods": methods}, {}).state == "bad"
 

@@ -365,6 +365,10 @@ def test_three_coordinates_are_chosen_and_slid(chromium, tmp_path):
         assert cells.count() == 25
         page.select_option("#choose-up", label="side")
         assert page.locator("#map-figure").get_by_text(levels[0]).first.is_visible()
+        assert page.evaluate(CUT_OFF, FIGURES) == []  # long labels stand up the page
+        page.select_option("#choose-across", label="side")  # and across it
+        page.select_option("#choose-along", label="side")
+        assert page.evaluate(CUT_OFF, FIGURES) == []
 
 
 def test_rows_without_coordinates_stand_in_order(chromium, tmp_path):

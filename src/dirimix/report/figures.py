@@ -12,6 +12,7 @@ from dirimix.report.look import panels, places
 from dirimix.report.output import Output
 from dirimix.report.picture import Picture, make_picture
 from dirimix.sampling.posterior import scalars
+from dirimix.table.coordinates import CATEGORY
 
 MAIN_SCORES = {"rms": True, "crps": True, "log_score": False}  # whether in the target's unit
 _MOST_RANKED = 12
@@ -40,11 +41,13 @@ def predictions(output: Output, start: int) -> list[Picture]:
     kept, joined = _line(places(sites, output.axes, output.names), start)
     along = output.axes[0] if output.coords else None
     axes = panels(1, 1, 7.4, 3.4)[0, 0]
-    law_plots.section(law.iloc[kept], values[kept], along, target, names, axes, joined=joined)
+    # labels have no order in which values could change
+    line = joined and (along is None or names.kinds.get(along) != CATEGORY)
+    law_plots.section(law.iloc[kept], values[kept], along, target, names, axes, joined=line)
     at = " at " if joined else f", the {len(kept)} sites nearest to "
     where = ", ".join(f"{names.short(c)} = {_shown(law[c][start])}" for c in output.axes[1:])
     where = f" along {names.short(along)}{at if where else ''}{where}" if along else ""
-    lines = "; thin lines are the models" if along and joined else ""
+    lines = "; thin lines are the models" if along and line else ""
     caption = f"{method}{where}: mean, 50 % and 90 % intervals, and observations{lines}."
     found.append(make_picture(axes.figure, caption, f"{caption} {says}."))
     return found

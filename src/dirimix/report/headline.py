@@ -182,7 +182,7 @@ def against_simple(numbers: Row, labels: Mapping[str, str]) -> Tile | None:
     lines = [line for line, _ in results]
     mixtures, others = rivals(order)
     if len(mixtures) * len(others) > 1:
-        counts = f"{len(mixtures)} such mixtures and {len(others)} simple weights"
+        counts = f"{counted(len(mixtures), 'mixture')} and {len(others)} simple weights"
         lines.append(f"chosen on the same rows, of {counts}: bands leave the choice out")
     verdict = results[0][1]
     if parse_method(order[0]["method"]).method.group == SINGLE:

@@ -104,9 +104,9 @@ function drawMap() {
   const half = halfSteps(sites);
   const width = box.clientWidth;
   const color = colourScale(values);
+  const frame = axisAcross(state.across, width, mapHeight(width, sites));
   const svg = drawn({
-    width, height: mapHeight(width, sites), marginLeft: 52, marginBottom: 40,
-    x: { ...axis(state.across), grid: false }, y: { ...axis(state.up) }, color,
+    ...frame, marginLeft: Math.max(frame.marginLeft, leftOf(state.up)), y: axis(state.up), color,
     ariaLabel: `Map of ${quantityLabel()} by ${methodLabel()}`,
     marks: mapMarks(sites, values, half),
   });

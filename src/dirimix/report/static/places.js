@@ -56,12 +56,29 @@ function axis(c) {
   if (coord.kind === "date") return { type: "utc", ...words };
   if (coord.kind === "category") {
     const ticks = d3.range(coord.levels.length);
-    return { ...words, ticks, tickFormat: (k) => coord.levels[k] ?? "" };
+    return { ...words, ticks, tickFormat: (k) => shortText(coord.levels[k] ?? "") };
   }
   if (coord.ends) return { type: "linear", ...words, tickFormat: (v) => degrees(v, coord.ends) };
   const plain = plainTicks(D.sites.x[c]);
   if (coord.round) return { type: "linear", ...words, tickFormat: (v) => (plain ?? String)(tableNumber(c, v)) };
   return { type: isWide(D.sites.x[c]) ? "log" : "linear", ...words, tickFormat: plain };
+}
+
+const LETTER = 6.6; // pixels of a letter of a tick, about
+
+const longestLevel = (c) => LETTER * d3.max(D.coords[c].levels, (level) => shortText(level).length);
+
+// how much room the ticks of an upward axis take
+const leftOf = (c) => D.coords[c].kind === "category" ? Math.max(52, 14 + longestLevel(c)) : 52;
+
+// the size of a figure and its axis across, whose labels lean where they would lie over each other
+function axisAcross(c, width, height) {
+  const { kind, levels } = D.coords[c];
+  const leans = kind === "category" && levels.length * (longestLevel(c) + 8) > width - 72;
+  const below = leans ? 0.65 * longestLevel(c) : 0;
+  return { width, height: height + below, marginBottom: 40 + below,
+    marginLeft: leans ? Math.max(52, 0.75 * longestLevel(c)) : 52,
+    x: leans ? { ...axis(c), tickRotate: -40 } : axis(c) };
 }
 
 const isWide = (values) => {

@@ -29,18 +29,22 @@ function sectionPlan() {
   if (!D.coords.length) {
     const sites = rankedRows();
     const rank = new Map(sites.map((i, r) => [i, r + 1]));
-    return { sites, exact: false, x: (i) => rank.get(i), all: true,
-      axis: { label: "rows in the order of their prediction", labelArrow: "none" }, lines: [] };
+    return { sites, exact: false, joined: false, x: (i) => rank.get(i), all: true,
+      across: (width, height) => ({ width, height, marginBottom: 40, marginLeft: 52,
+        x: { label: "rows in the order of their prediction", labelArrow: "none" } }), lines: [] };
   }
   const { sites, exact } = lineThrough(state.site, c);
-  return { sites, exact, x: (i) => position(c, i), axis: axis(c), all: D.coords.length === 1,
+  // labels have no order in which values could change
+  const joined = exact && D.coords[c].kind !== "category";
+  return { sites, exact, joined, x: (i) => position(c, i), across: (width, height) => axisAcross(c, width, height),
+    all: D.coords.length === 1,
     lines: ruleMarks(c, Plot.ruleX, "x", sites) };
 }
 
 function bandMarks(plan, method, colour) {
-  const { sites, x, exact } = plan;
+  const { sites, x, joined } = plan;
   const q = (name) => (i) => law(method, name, i) - offset(i);
-  if (exact) {
+  if (joined) {
     return [
       Plot.areaY(sites, { x, y1: q("q05"), y2: q("q95"), fill: colour, fillOpacity: 0.18 }),
       Plot.areaY(sites, { x, y1: q("q25"), y2: q("q75"), fill: colour, fillOpacity: 0.3 }),
@@ -54,11 +58,11 @@ function bandMarks(plan, method, colour) {
   ];
 }
 
-function modelMarks({ sites, x, exact }) {
+function modelMarks({ sites, x, joined }) {
   return D.models.map((model, k) => {
     // a model's table may end before the others'
     const y = (i) => (D.values[k][i] ?? NaN) - offset(i);
-    return exact
+    return joined
       ? Plot.lineY(sites, { x, y, stroke: modelColour(k), strokeWidth: 0.9,
         strokeDasharray: modelDash(k) })
       : Plot.dot(sites, { x, y, r: 1.4, fill: modelColour(k) });
@@ -97,14 +101,14 @@ function drawSection() {
   const second = state.second && state.second !== state.method ? state.second : null;
   const q = (name) => (i) => law(second, name, i) - offset(i);
   const dashed = { x, stroke: "var(--ink)", strokeDasharray: "5 3" };
+  const frame = plan.across(width, Math.max(240, Math.min(0.55 * width, plan.all ? 460 : 340)));
   const svg = drawn({
-    width, height: Math.max(240, Math.min(0.55 * width, plan.all ? 460 : 340)), marginLeft: 52,
-    marginBottom: 40, clip: true, x: { ...plan.axis, inset: 5 },
+    ...frame, clip: true, x: { ...frame.x, inset: 5 },
     y: { label: state.less ? `${targetLabel()}, less the models' mean` : targetLabel(), labelArrow: "none", grid: true, ...viewOf(sites) },
     ariaLabel: sectionSays(plan),
     marks: [
       ...plan.lines, ...modelMarks(plan), ...bandMarks(plan, state.method, colour),
-      ...(second && plan.exact
+      ...(second && plan.joined
         ? [["mean", 1.6], ["q05", 0.9], ["q95", 0.9]].map(([name, strokeWidth]) =>
           Plot.lineY(sites, { ...dashed, y: q(name), strokeWidth })) : []),
       ...seenMarks(plan),

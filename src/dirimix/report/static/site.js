@@ -81,7 +81,7 @@ function drawWeights() {
   if (!box) return;
   box.parentElement.hidden = !weighs();
   if (!weighs()) return;
-  const { sites, x, axis: across, exact } = sectionPlan();
+  const { sites, x, across, joined } = sectionPlan();
   const { method } = state;
   const models = d3.range(D.models.length);
   const w = (k, name) => (i) => weight(method, k, i, name);
@@ -89,11 +89,11 @@ function drawWeights() {
   const banded = largestWeights(method, state.site, 2);
   const free = models.some((k) => sites.some((i) => w(k, "mean")(i) < -0.001 || w(k, "mean")(i) > 1.001));
   const svg = drawn({
-    width: box.clientWidth, height: 240, marginLeft: 52, marginBottom: 40, x: across,
+    ...across(box.clientWidth, 240),
     y: { label: "weight", labelArrow: "none", grid: true, ...(free ? {} : { domain: [0, 1] }) },
     ariaLabel: `Weights of the models along the section by ${methodLabel(method)}`,
     marks: [
-      ...models.flatMap((k) => exact ? [
+      ...models.flatMap((k) => joined ? [
         ...(banded.includes(k) ? [Plot.areaY(sites, { x, y1: w(k, "q05"), y2: w(k, "q95"),
           fill: modelColour(k), fillOpacity: 0.16 })] : []),
         Plot.lineY(sites, { x, y: w(k, "mean"), stroke: modelColour(k), strokeWidth: 1.6,
