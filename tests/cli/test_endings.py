@@ -205,6 +205,24 @@ def test_warnings_of_libraries_are_said_once_and_without_their_source(capsys):
 
 
 @pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        # what is refused is that two options exclude each other: 0 is taken
+        (("--min-ess", "0", "--max-seconds", "9"), "min_ess is 0: draws alone"),
+        (("--min-ess", "-1"), "--min-ess must be positive, not -1"),
+        (("--draws", "0"), "--draws must be positive, not 0"),
+    ],
+)
+def test_draws_alone_are_taken_where_no_ess_is_wanted(more, told, tmp_path, capsys):
+    rows = "".join(f"{x},{x % 3},{x % 2},{x % 5}\n" for x in range(12))
+    (tmp_path / "t.csv").write_text("x,a,b,y\n" + rows)
+    argv = ["fit", str(tmp_path / "t.csv"), "--target", "y", "--models", "a,b"]
+    argv += ["--method", "gbmm-l", "--out", str(tmp_path / "out"), *more]
+    assert main(argv) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     "more", [("--missing", "inf"), ("--y-scale", "1e400"), ("--option", "y_scale=inf")]
 )
 def test_options_are_finite_numbers(more, tmp_path, capsys):

@@ -133,7 +133,8 @@ def _flags(
     flags = {n: getattr(arguments, n) for n in (*_SAMPLING, *_NOISE)}
     given = {name: value for name, value in flags.items() if value is not None}
     for name, value in given.items():
-        if not isinstance(value, str) and value <= 0:
+        alone = name == "min_ess" and value == 0  # the draws alone
+        if not isinstance(value, str) and value <= 0 and not alone:
             raise InputError(f"--{name.replace('_', '-')} must be positive, not {value}")
     known = choice.method.options()
     for name in [n for n in given if n not in known]:
