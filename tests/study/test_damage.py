@@ -127,6 +127,11 @@ def folder_for_a_file(out: Path) -> None:
     (out / EQUAL / "facts.json").mkdir()
 
 
+def pipe_for_a_file(out: Path) -> None:
+    (out / EQUAL / "facts.json").unlink()
+    os.mkfifo(out / EQUAL / "facts.json")
+
+
 def spoil_draws(out: Path) -> None:
     path = out / "posterior-stand-in.nc"
     content = bytearray(path.read_bytes())
@@ -151,6 +156,7 @@ DAMAGE = {
     link_a_fit: {EQUAL},
     link_all_fits: {EQUAL, RAW, "methods/stand-in"},
     folder_for_a_file: {EQUAL},
+    pipe_for_a_file: {EQUAL},
     spoil_draws: {"methods/stand-in"},
     other_json: {EQUAL},
 }

@@ -1,5 +1,6 @@
 """Draws of a fit that was interrupted are taken as they were written, or made again."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -104,6 +105,11 @@ def folder_instead(paths: list[Path]) -> None:
     paths[2].mkdir()
 
 
+def pipe_instead(paths: list[Path]) -> None:
+    paths[2].unlink()
+    os.mkfifo(paths[2])
+
+
 def of_another_fit(paths: list[Path]) -> None:
     other = written(paths[0].parents[1] / "other", "another key")
     paths[2].unlink()
@@ -116,7 +122,7 @@ def insert(paths: list[Path]) -> None:
 
 
 DAMAGE = [flip, cut, empty, take_away, exchange, exchange_names_too, link, folder_instead]
-DAMAGE += [of_another_fit, insert]
+DAMAGE += [pipe_instead, of_another_fit, insert]
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

@@ -125,6 +125,8 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         InputError: If it is missing, cut short or holds something else.
     """
+    if path.exists() and not path.is_file():  # to read a pipe would be to wait for ever
+        raise InputError(f"{str(path)!r} is no file, so dirimix did not write it; remove it")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -114,7 +114,9 @@ class DrawFiles:
     def _take(self, path: Path, found: list[Block]) -> bool:
         """Add the blocks of the next file; whether it is the one that was written."""
         named = _NAME.fullmatch(path.stem)
-        if named is None or int(named[1]) != self._number or path.is_symlink():
+        if named is None or int(named[1]) != self._number:
+            return False
+        if path.is_symlink() or not path.is_file():  # to read a pipe would be to wait for ever
             return False
         try:
             content = path.read_bytes()
