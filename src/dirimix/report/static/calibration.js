@@ -45,12 +45,15 @@ function gapPlot(rows, n, width) {
   const bands = LEVELS.map(([level]) => ({ level, half: 1.645 * Math.sqrt(level * (1 - level) / n) }));
   const widest = d3.max(D.methods, (m) => m.label.length);
   const narrow = width < 560;
+  const room = Math.min(0.4 * width, 14 + LETTER * widest);
+  const letters = Math.floor((room - 14) / LETTER);
+  const fitted = (name) => name.length > letters ? `…${name.slice(1 - letters)}` : name; // ends tell variants apart
   const svg = drawn({
     width, height: (narrow ? 3 : 1) * (22 * D.methods.length) + (narrow ? 150 : 90),
-    marginLeft: Math.min(150, 14 + 6.6 * widest), marginBottom: 40,
+    marginLeft: room, marginBottom: 40,
     ...(narrow ? { marginRight: 88 } : {}),
     x: { label: "share inside minus what it should be", labelArrow: "none", grid: true, ticks: narrow ? 3 : 5 },
-    y: { domain: D.methods.map((m) => m.label), label: null },
+    y: { domain: D.methods.map((m) => m.label), label: null, tickFormat: fitted },
     ...(narrow ? { fy: { label: null, tickFormat: levelText } } : { fx: { label: null, tickFormat: levelText } }),
     ariaLabel: "Share of observations inside intervals minus what it should be, by method",
     marks: [

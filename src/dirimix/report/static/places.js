@@ -73,11 +73,14 @@ const leftOf = (c) => D.coords[c].kind === "category" ? Math.max(52, 14 + longes
 
 // the size of a figure and its axis across, whose labels lean where they would lie over each other
 function axisAcross(c, width, height) {
-  const { kind, levels } = D.coords[c];
-  const leans = kind === "category" && levels.length * (longestLevel(c) + 8) > width - 72;
-  const below = leans ? 0.65 * longestLevel(c) : 0;
+  if (D.coords[c].kind !== "category")
+    return { width, height, marginBottom: 40, marginLeft: 52, marginRight: 20, x: axis(c) };
+  const longest = longestLevel(c);
+  const leans = D.coords[c].levels.length * (longest + 8) > width - 72;
+  const below = leans ? 0.65 * longest : 0;
   return { width, height: height + below, marginBottom: 40 + below,
-    marginLeft: leans ? Math.max(52, 0.75 * longestLevel(c)) : 52,
+    marginLeft: Math.max(52, (leans ? 0.75 : 0.5) * longest),
+    marginRight: leans ? 20 : Math.max(20, 0.5 * longest),
     x: leans ? { ...axis(c), tickRotate: -40 } : axis(c) };
 }
 
