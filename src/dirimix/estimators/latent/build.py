@@ -170,11 +170,9 @@ def make_posterior(
         prior: Of sigma.
         sigma: Noise level of the best constant mixture; found if not given.
     """
-    ensemble = Ensemble.of(table.f)
-    rule = parts.rule(ensemble)
+    rule = parts.rule(Ensemble.of(table.f))
     if rule is None or rule.sum_one:
         table = table.deviations()
-        ensemble = Ensemble.of(table.f)
     count, x = len(table.models), space.embed(table.x)
     spread = space.spread(x) if space.axes else np.ones(0)
     groups: list[FieldGroup] = []
@@ -196,7 +194,7 @@ def make_posterior(
         )
     noise = make_noise(parts, table, space, prior)
     sigma = residual_scale(table) if sigma is None else sigma
-    return LatentPosterior(table, ensemble, rule, tuple(groups), noise, parts.discrepancy, sigma)
+    return LatentPosterior(table, rule, tuple(groups), noise, parts.discrepancy, sigma)
 
 
 def residual_scale(table: Table) -> float:

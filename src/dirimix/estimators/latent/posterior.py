@@ -50,7 +50,6 @@ class LatentPosterior:
 
     Attributes:
         table: n training sites with y, in units of the residuals' scale.
-        ensemble: The models there.
         rule: How fields become weights; None for a single model, the table's only one.
         groups: The weights' fields, if any, then the discrepancy's, if any.
         noise: The noise.
@@ -59,12 +58,16 @@ class LatentPosterior:
     """
 
     table: Table
-    ensemble: Ensemble
     rule: AbstractWeights | None
     groups: tuple[FieldGroup, ...]
     noise: NoiseModel
     along: str
     sigma: float
+
+    @cached_property
+    def ensemble(self) -> Ensemble:
+        """The models at the training sites."""
+        return Ensemble.of(self.table.f)
 
     @property
     def data(self) -> Data:
@@ -73,8 +76,10 @@ class LatentPosterior:
 
     def given(self, data: Data) -> "LatentPosterior":
         """The same parts and priors with other data at the same sites, also inside a program."""
-        table = replace(self.table, y=data.y, y_err=data.y_err)
-        return replace(self, table=table, ensemble=Ensemble(data.f, self.ensemble.known))
+        found = replace(self, table=replace(self.table, y=data.y, y_err=data.y_err))
+        # which models are known where is no part of the data
+        vars(found)["ensemble"] = Ensemble(data.f, self.ensemble.known)
+        return found
 
     @cached_property
     def factors(self) -> np.ndarray:
