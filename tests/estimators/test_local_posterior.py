@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.linalg import fractional_matrix_power
+from scipy.optimize import minimize
 from scipy.spatial.distance import cdist
 
 from direct import log_expectation
+from dirimix.estimators import local_posterior
 from dirimix.estimators.fields.gaussian_process import DenseField
 from dirimix.estimators.fields.lattice import make_lattice_field
 from dirimix.estimators.fields.length_scale import LengthScalePrior
@@ -225,3 +227,24 @@ def test_the_order_of_models_does_not_matter():
     order = rng.permutation(5)
     turned = Likelihood(d[:, order]).evaluate(alpha[:, order], s)[0]
     np.testing.assert_allclose(turned, Likelihood(d).evaluate(alpha, s)[0], atol=1e-9)
+
+
+def test_many_coefficients_start_where_the_density_is_high(monkeypatch):
+    rng, names = np.random.default_rng(7), list("abcdefgh")
+    x = rng.uniform(0, 1, (60, 2))
+    f = 5 * x[:, :1] + x[:, [0, 1] * 4] * np.arange(8) + rng.normal(0, 0.1, (60, 8))
+    y = np.where(x[:, 0] < 0.5, f[:, 6], f[:, 1]) + rng.normal(0, 0.02, 60)
+    table = make_table(np.column_stack([x, f]), ["p", "q"], names, y)
+    field, noise = FIELDS["lbmm-gld"](x, 8), NoiseModel(GammaNoise(5, 10, scale=0.1), np.ones(60))
+    model = LocalPosterior(table, field, noise, 1.0, np.full(8, 1 / 8))
+
+    def lowest() -> float:
+        return posterior(model, model.start(4, np.random.default_rng(0))).min()
+
+    with jax.enable_x64(True):
+        slope = jax.jit(jax.value_and_grad(lambda q: -model.log_posterior(q)))
+        highest = -minimize(slope, np.zeros(model.size()), jac=True, method="BFGS").fun
+    allowed = 2 * model.size()  # a draw of the posterior lies size / 2 below, more or less
+    assert highest - lowest() < allowed
+    monkeypatch.setattr(local_posterior, "_SEARCHED", model.size())
+    assert highest - lowest() > allowed  # the control: around the constant mixture

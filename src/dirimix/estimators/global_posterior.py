@@ -11,33 +11,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.optimize import lsq_linear, minimize
+from scipy.optimize import lsq_linear
 
 from dirimix._cores import on_device
 from dirimix.laws.half_normal_dirichlet import HalfNormalDirichlet
 from dirimix.laws.noise_prior import AbstractNoisePrior
 from dirimix.laws.simplex import simplex_least_squares
+from dirimix.sampling.peaks import Peak, around, find_peaks
 from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
 _REACH, _FAR = 7.0, 12.0  # how far z and log sigma are searched for a mode
-_HALVINGS = 40  # of the way from a mode to a start
-_BELOW_MODE = 10.0  # nats and a few for every latent: how far below a mode chains may start
-
-
-class Peak(NamedTuple):
-    """A mode of the latents and the covariance there, (d,) and (d, d)."""
-
-    mode: np.ndarray
-    covariance: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -122,26 +113,15 @@ class AbstractGlobalPosterior(ABC):
         )
 
     def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
-        """Start positions, (chains, size), each scattered around a mode of its own search.
-
-        Models that nearly agree leave a ridge that no chain finds from afar, and a straight step
-        leaves it: the step is halved until it ends where the chain may well be.
-        """
+        """Start positions, (chains, size), each scattered around a mode of its own search."""
         with on_device():
-            density = quick_jit(self.log_joint)
-            starts = [self._scattered(peak, density, rng) for peak in self.peaks(chains, rng)]
-        return np.stack(starts)
+            compiled = quick_jit(self.log_joint)
 
-    def _scattered(
-        self, peak: Peak, density: Callable[[Array], Array], rng: np.random.Generator
-    ) -> np.ndarray:
-        step = rng.multivariate_normal(np.zeros(self.size()), 2 * peak.covariance)
-        least = float(density(jnp.asarray(peak.mode))) - _BELOW_MODE - 3 * self.size()
-        for _ in range(_HALVINGS):
-            if self.inside(peak.mode + step) and density(jnp.asarray(peak.mode + step)) > least:
-                return peak.mode + step
-            step = step / 2
-        return peak.mode
+            def density(q: np.ndarray) -> float:
+                return float(compiled(jnp.asarray(q)))
+
+            peaks = self.peaks(chains, rng)
+            return np.stack([around(peak, density, rng, self.inside) for peak in peaks])
 
     def inside(self, q: np.ndarray) -> bool:
         """Whether the latents are between the walls of the target."""
@@ -228,17 +208,10 @@ class DirichletPosterior(AbstractGlobalPosterior):
             return count * [Peak(start, np.eye(self.size()))]
         scatter = 0.3 * np.sqrt(np.arange(count))[:, None]  # the first search is not random
         bounds = [(-_REACH, _REACH)] * (self.size() - 1) + [(start[-1] - _FAR, start[-1] + _FAR)]
+        starts = start + scatter * rng.standard_normal((count, self.size()))
         slope, curvature = self._derivatives
         with on_device():
-            found = [
-                minimize(slope, q, jac=True, method="L-BFGS-B", bounds=bounds)
-                for q in start + scatter * rng.standard_normal((count, self.size()))
-            ]
-            found.sort(key=lambda result: result.fun)
-            # a search that ended on a plateau of useless weights has found nothing
-            depth = found[0].fun + _BELOW_MODE + 3 * self.size()
-            modes = [r.x if r.fun < depth else found[0].x for r in found]
-            return [Peak(q, _inverse(np.asarray(curvature(jnp.asarray(q))))) for q in modes]
+            return find_peaks(slope, lambda q: np.asarray(curvature(q)), starts, bounds)
 
     @cached_property
     def _derivatives(self) -> tuple[Callable, Callable]:
@@ -260,9 +233,3 @@ class DirichletPosterior(AbstractGlobalPosterior):
         away = np.sqrt(np.mean((self.table.f - observed(self.table)[:, None]) ** 2, axis=0))
         least = 0.1 / (10 + away / np.exp(log_sigma))
         return np.append(self.law.normal(np.log(np.maximum(weights, least))), log_sigma)
-
-
-def _inverse(curvature: np.ndarray) -> np.ndarray:
-    """The covariance of a peak, no direction wider than the prior of a latent."""
-    values, vectors = np.linalg.eigh(curvature)
-    return (vectors / np.maximum(np.abs(values), 1.0)) @ vectors.T

@@ -20,16 +20,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from dirimix._cores import on_device
 from dirimix.estimators.fields.field import AbstractField, Params
 from dirimix.estimators.latent.noise import NoiseModel
 from dirimix.estimators.latent.tails import GammaTails
 from dirimix.laws import dirichlet
 from dirimix.likelihood.density import Likelihood
+from dirimix.sampling.peaks import around, find_peaks
+from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
 _DENSE = 100  # so many latents, without a field of normals, get all their covariances learnt
+_SEARCHED = 20  # from so many on chains start at modes: a warm-up takes long to come there
+_REACH, _DIFFERENCE = 12.0, 1e-4  # how far modes are searched, and apart slopes for a curvature
 _LENGTH_SPEED = 2.0  # of length scales, which mix slowest: narrow valleys given the field
 _EQUAL = 0.1  # a model of this weight starts at a log concentration of 0
 _LEAST = -30.0  # of log alpha: a site's largest is above -15, so this moves no weight by 1e-6
@@ -141,9 +146,14 @@ class LocalPosterior:
             gaussian=standard,
             monitor="hyper",
             speed=1 + (_LENGTH_SPEED - 1) * self._of("length"),
-            dense=not standard.any() and len(standard) <= _DENSE,
+            dense=self.dense,
             jump=self.exchange if self.field.n_models > 1 else None,
         )
+
+    @property
+    def dense(self) -> bool:
+        """Whether all covariances of the latents are learnt."""
+        return not self._of(*self._standard()).any() and self.size() <= _DENSE
 
     def _standard(self) -> set[str]:
         """Latents that are standard normal, or nearly so, a priori."""
@@ -182,14 +192,35 @@ class LocalPosterior:
         }
 
     def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
-        """Start positions, (chains, size), scattered around a constant mixture that fits."""
+        """Start positions, (chains, size), scattered around a constant mixture that fits.
+
+        Where there are many latents, and few enough to look for a mode, around that.
+        """
         q = 0.3 * rng.standard_normal((chains, self.size()))
         places = self._places()
         q[:, places["log_sigma"]] += np.log(self.sigma)
         if "amplitude" in places:
             q[:, places["amplitude"]] += 1
             q[:, places["gamma"]] += np.log(_EQUAL + self.weights) - np.log(2 * _EQUAL)
-        return q
+        return self._around_modes(q, rng) if self.dense and self.size() > _SEARCHED else q
+
+    def _around_modes(self, q: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Start positions, (chains, size), around the modes that searches from `q` find."""
+        compiled = quick_jit(jax.value_and_grad(self.log_posterior))
+
+        def slope(q: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = compiled(jnp.asarray(q))
+            finite = np.isfinite(value) and np.isfinite(gradient).all()
+            return (-float(value), -np.asarray(gradient)) if finite else (np.inf, np.zeros(len(q)))
+
+        def curvature(q: np.ndarray) -> np.ndarray:
+            rows = [slope(q + s)[1] - slope(q - s)[1] for s in _DIFFERENCE * np.eye(len(q))]
+            return (np.array(rows) + np.array(rows).T) / (4 * _DIFFERENCE)
+
+        bounds = [(v - _REACH, v + _REACH) for v in q.mean(axis=0)]
+        with on_device():
+            peaks = find_peaks(slope, curvature, q, bounds)
+            return np.stack([around(peak, lambda at: -slope(at)[0], rng) for peak in peaks])
 
     def _places(self) -> dict[str, slice]:
         """Where each latent lies in the flat vector."""
