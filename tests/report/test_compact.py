@@ -8,8 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dirimix.report.compact.columns import changes, law
+from dirimix.report.compact.columns import changes, coded, law
 from dirimix.report.compact.svg import few_colours, path, slim
+from dirimix.report.explore import as_text, numbers
 from dirimix.report.look import FOREGROUND
 
 NAMES = ("mean", "sd", "q05", "q50", "q95")
@@ -53,6 +54,25 @@ def test_laws_of_many_sizes_stay_as_they_are():
 def test_weights_are_read_back_to_their_decimals():
     w = np.random.default_rng(4).dirichlet(np.full(40, 0.1))
     np.testing.assert_allclose(read(changes(w, 4)), w, atol=0.5001e-4)
+
+
+def test_two_thousand_sites_of_ten_models_are_small():
+    """Eight methods, two of them local; a page has at most 3 MB."""
+    rng, (n, k) = np.random.default_rng(6), (2000, 10)
+    place = np.arange(n)
+    mean = 12 + 5 * np.sin(place / 40) + rng.normal(0, 0.3, n)
+    sd = 0.5 + 0.2 * np.sin(place / 90) ** 2 + rng.normal(0, 0.01, n)
+    columns = {name: numbers(column) for name, column in laws(mean, sd).items()}
+    w = np.exp(np.sin(place[:, None] / 50 + np.arange(k)) + rng.normal(0, 0.02, (n, k)))
+    w = (w / w.sum(axis=1, keepdims=True)).round(4)
+    kinds = {"mean": w, "sd": w / 2, "q05": w / 3, "q95": 1.5 * w}
+    content = {
+        "laws": {f"method {j}": columns for j in range(8)},
+        "weights": {f"local {j}": {q: v.T.tolist() for q, v in kinds.items()} for j in range(2)},
+    }
+    small = len(as_text(coded(content)))
+    assert small < 0.7 * len(as_text(content))
+    assert small < 600_000
 
 
 def figure():

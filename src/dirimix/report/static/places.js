@@ -44,6 +44,8 @@ function along(c, value) {
   return D.coords[c].kind === "date" ? new Date(value * DAY) : value;
 }
 
+const FEW_DAYS = 12; // of which every one has a tick, and no hour
+
 const rangeOf = (c) => d3.max(D.sites.x[c]) - d3.min(D.sites.x[c]) || 1;
 
 const position = (c, i) => along(c, D.sites.x[c][i]);
@@ -53,7 +55,10 @@ function axis(c) {
   const coord = D.coords[c];
   const label = coord.unit ? `${coord.label} (${coord.unit})` : coord.label;
   const words = { label, labelArrow: "none" };
-  if (coord.kind === "date") return { type: "utc", ...words };
+  if (coord.kind === "date") {
+    const days = rangeOf(c) <= FEW_DAYS && D.sites.x[c].every(Number.isInteger);
+    return { type: "utc", ...words, ...(days ? { ticks: "day" } : {}) };
+  }
   if (coord.kind === "category") {
     const ticks = d3.range(coord.levels.length);
     return { ...words, ticks, tickFormat: (k) => shortText(coord.levels[k] ?? "") };
