@@ -54,14 +54,14 @@ def check_target(target: Path, kind: str) -> None:
     # the mark is made first: an empty one, alone, is that of a command that could not go on
     if not there or (found == "" and there == {MARK}):
         return
-    if not found:
+    if found not in _WRITERS:
         raise InputError(
             f"the output folder {str(target)!r} is not empty and was not written by dirimix; "
             "name another, or empty it yourself"
         )
     if found != kind:
         raise InputError(
-            f"the output folder {str(target)!r} holds {_WRITERS.get(found, found)}, which "
+            f"the output folder {str(target)!r} holds {_WRITERS[found]}, which "
             f"{kind!r} does not replace; name another, or delete it yourself"
         )
     for name in _not_ours(target):
