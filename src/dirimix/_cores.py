@@ -3,6 +3,7 @@
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from dirimix.errors import InputError
@@ -28,13 +29,33 @@ def on_device(device: str = "cpu") -> Generator[None]:
     """What JAX does in the block, in this thread, it does there and in double precision.
 
     Raises:
-        InputError: If JAX sees no such device.
+        InputError: If JAX sees no such device, or cannot compute in this process.
     """
     import jax  # takes a second
 
+    check_process()
     found = jax_device(device)
     with jax.enable_x64(True), jax.default_device(found):
         yield
+
+
+@cache
+def process_of_jax() -> int:
+    """The process in which JAX began: its threads are there, and in no copy of it."""
+    return os.getpid()
+
+
+def check_process() -> None:
+    """Refuse to wait for ever for threads that a copy of a process lacks.
+
+    Raises:
+        InputError: If this process was forked from one in which JAX had begun.
+    """
+    if process_of_jax() != os.getpid():
+        raise InputError(
+            "this process is a copy (fork) of one in which JAX had begun, and JAX would wait in it "
+            "for ever; start processes with multiprocessing.get_context('spawn'), or with joblib"
+        )
 
 
 def jax_device(device: str) -> Any:

@@ -138,3 +138,27 @@ def test_the_processor_must_be_among_the_devices_of_jax(monkeypatch):
     monkeypatch.setattr(jax, "local_devices", lambda backend=None: none(backend) if backend else [])
     with pytest.raises(InputError, match="leave JAX_PLATFORMS unset, or add cpu to it"):
         _cores.jax_device("cpu")
+
+
+FORKED = """
+import os, pandas as pd
+from dirimix import LinearMixture
+from dirimix.errors import InputError
+table = pd.DataFrame({"x": [1.0, 2.0, 3.0], "a": [1.0, 2.0, 0.0], "b": [0.0, 1.0, 2.0]})
+if os.fork() == 0:
+    try:
+        LinearMixture(["x"], ["a", "b"]).fit(table, table["a"])
+    except InputError as error:
+        print(error, flush=True)
+    os._exit(0)  # as the processes of multiprocessing end
+os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that are copied")
+def test_a_copy_of_a_process_is_refused_and_does_not_wait_for_ever():
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, timeout=100
+    )
+    assert run.stdout.startswith("this process is a copy (fork) of one in which JAX had begun")
+    assert "get_context('spawn')" in run.stdout

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import xarray as xr
 
+from dirimix._cores import check_process
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
 from dirimix.estimators.latent.noise_kind import NoiseOptions, check_noise, check_places
@@ -83,6 +84,7 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
 
     def check_parameters(self) -> None:
         super().check_parameters()
+        check_process()
         check_noise(self)
         self._noise()
         self._settings()

@@ -21,7 +21,7 @@ import numpy as np
 from blackjax.mcmc.hmc import HMCState
 from jaxtyping import Array
 
-from dirimix._cores import on_device
+from dirimix._cores import on_device, process_of_jax
 from dirimix.errors import NotConverged
 from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.target import FIRST_STEP, Chain, Chunk, Search, Settings, Target, Tuning
@@ -36,6 +36,8 @@ def accept_aim(settings: Settings) -> float:
     """Mean acceptance that the step size is tuned for."""
     return _WALK_ACCEPT if settings.kernel == "metropolis" else settings.target_accept
 
+
+process_of_jax()  # BlackJAX has JAX begin when it is imported
 
 Advance = Callable[[Chain, Tuning, int, bool], tuple[Chain, Chunk]]
 Advances = Callable[[Sequence[Chain], Tuning, Sequence[int], bool], list[tuple[Chain, Chunk]]]
