@@ -38,7 +38,7 @@ def _known() -> dict[str, Any]:
 
 def _compiles(options: dict[str, Any]) -> bool:
     try:
-        jax.jit(lambda x: x, compiler_options=options).lower(0.0).compile()
+        jax.jit(lambda x: x, compiler_options=options)(0.0)
     except jax.errors.JaxRuntimeError:
         return False
     return True
