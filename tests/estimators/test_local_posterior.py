@@ -244,7 +244,7 @@ def test_many_coefficients_start_where_the_density_is_high(monkeypatch):
     with jax.enable_x64(True):
         slope = jax.jit(jax.value_and_grad(lambda q: -model.log_posterior(q)))
         highest = -minimize(slope, np.zeros(model.size()), jac=True, method="BFGS").fun
-    allowed = 2 * model.size()  # a draw of the posterior lies size / 2 below, more or less
+    allowed = 10 + 3 * model.size()  # starts are scattered more widely than draws
     assert highest - lowest() < allowed
     monkeypatch.setattr(local_posterior, "_SEARCHED", model.size())
     assert highest - lowest() > allowed  # the control: around the constant mixture

@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 
 from dirimix._arrays import Floats
 
+_NEGLIGIBLE = 7.0  # nats: a mode of a thousandth of the mass
 _HALVINGS = 40  # of the way from a mode to a start
 _BELOW_MODE, _BELOW_A_LATENT = 10.0, 3.0  # nats: how far below a mode chains may start
 
@@ -25,20 +26,27 @@ def find_peaks(
     starts: Iterable[Floats],
     bounds: Sequence[tuple[float, float]],
 ) -> list[Peak]:
-    """Where a search from every start ends, the highest first.
+    """A peak for every start: where its search ends, or the largest where that has no mass.
+
+    Masses are those of Laplace's approximation. Of searches that end on plateaus, as of useless
+    weights, or in hollows of the landscape no chain should begin, for it would not come away.
 
     Args:
         slope: Minus the log density of d latents, and its gradient.
         curvature: Its second derivatives, (d, d).
         starts: Where the searches begin, (d,) each.
         bounds: Of every latent.
+
+    Returns:
+        The peaks, the largest first.
     """
     found = [minimize(slope, q, jac=True, method="L-BFGS-B", bounds=bounds) for q in starts]
-    found.sort(key=lambda result: result.fun)
-    # a search that ended on a plateau, as of useless weights, has found nothing
-    depth = found[0].fun + _below(len(found[0].x))
-    modes = [r.x if r.fun < depth else found[0].x for r in found]
-    return [Peak(q, _inverse(curvature(q))) for q in modes]
+    peaks = [Peak(r.x, _inverse(curvature(r.x))) for r in found]
+    mass = [
+        -r.fun + np.linalg.slogdet(p.covariance)[1] / 2 for r, p in zip(found, peaks, strict=True)
+    ]
+    order = np.argsort(mass)[::-1]
+    return [peaks[i if mass[i] > max(mass) - _NEGLIGIBLE else order[0]] for i in order]
 
 
 def around(

@@ -1,0 +1,57 @@
+"""Chains start at peaks that have mass, near their tops."""
+
+import numpy as np
+import pytest
+
+from dirimix.sampling.peaks import Peak, around, find_peaks
+
+WIDTHS = np.array([0.1, 0.7])  # of the higher peak, at 3, and of the lower one, at -3
+
+
+def landscape(depth: float):
+    """Two normal peaks in two latents, the tops of which are `depth` nats apart."""
+    tops, heights = np.array([[3.0, 3.0], [-3.0, -3.0]]), np.array([0.0, -depth])
+
+    def parts(q):
+        away = (q - tops) / WIDTHS[:, None]
+        log = heights - 0.5 * np.sum(away**2, axis=1)
+        share = np.exp(log - np.logaddexp(*log))
+        return np.logaddexp(*log), share, away / WIDTHS[:, None]
+
+    def slope(q):
+        value, share, pull = parts(q)
+        return -value, share @ pull
+
+    def curvature(q):
+        _, share, pull = parts(q)
+        mean = share @ pull
+        inner = np.einsum("i,ij,ik->jk", share, pull, pull) - np.outer(mean, mean)
+        return np.eye(2) * (share @ WIDTHS**-2.0) - inner
+
+    return slope, curvature
+
+
+@pytest.mark.parametrize(
+    ("depth", "tops"),
+    [
+        (1.0, [-3, -3, 3]),  # the lower one is wider, and so has more mass
+        (10.0, [3, -3, -3]),
+        (50.0, [3, 3, 3]),
+    ],
+)
+def test_a_start_is_given_to_peaks_that_have_mass(depth, tops):
+    slope, curvature = landscape(depth)
+    starts = np.array([[3.1, 2.95], [-2.5, -2.0], [-3.5, -3.0]])
+    peaks = find_peaks(slope, curvature, starts, [(-9, 9)] * 2)
+    assert [round(p.mode[0]) for p in peaks] == tops
+
+
+def test_chains_start_about_their_peak_and_not_far_below_it():
+    slope, _ = landscape(10.0)
+    peak = Peak(np.array([3.0, 3.0]), 100 * np.eye(2))  # far too wide
+    rng = np.random.default_rng(0)
+    starts = np.array([around(peak, lambda q: -slope(q)[0], rng) for _ in range(50)])
+    lost = np.array([slope(q)[0] - slope(peak.mode)[0] for q in starts])
+    assert lost.max() < 16
+    far = [slope(3 + 10 * rng.normal(size=2))[0] for _ in range(50)]  # the control
+    assert 0 < np.median(lost) < np.median(far)
