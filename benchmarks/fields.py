@@ -81,7 +81,7 @@ def _points(member, table: FieldTable) -> Points:
     """What every test row adds to the scores, not a number where a lone model has no value."""
     from dirimix import scores
 
-    rows, lone = table.test, getattr(member, "model", None)
+    rows, lone = table.test, member.models[0] if len(member.models) == 1 else None
     known = np.isfinite(np.asarray(rows[lone])) if lone else np.ones(len(rows), dtype=bool)
     kept = rows.loc[known]
     law = member.predictive(kept, np.asarray(kept["y_err"]))
