@@ -119,7 +119,7 @@ def test_a_line_that_ends_above_says_so():
 def test_lines_along_a_longitude_end_where_maps_cut_it():
     """A line over the date line, in the table's own numbers from -180 to 180."""
     east = np.array([170.0, 175.0, 180.0, 185.0, 190.0])
-    sites = pd.DataFrame({"lat": 0.0, "lon": (east + 180) % 360 - 180})[::-1]
+    sites = pd.DataFrame({"lat": 0.0, "lon": ((east + 180) % 360 - 180)[::-1]})
     above = np.tile(east[::-1] < 187, (40, 1))
     above[:10] = east[::-1] < 177
     parts = {"train": Part(sites.assign(a=1.0), None, None)}
