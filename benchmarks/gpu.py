@@ -153,7 +153,7 @@ class Sampler:
         self.jump = jax.jit(jax.vmap(self.target.jump))
         self.keep = jax.jit(self._keep)
         self.guess = np.asarray(self.target.scale, dtype=float) ** 2
-        self.start = jnp.asarray(model.start(chains, np.random.default_rng(chains)))
+        self.start = jnp.asarray(model.start(chains, np.random.default_rng(chains))[1])
         begun = time.perf_counter()
         short = _tuned(FIRST_STEP, FIRST_STEP, self.guess)
         jax.block_until_ready(self.advance(jax.random.key(0), self.at(self.start), short))

@@ -55,7 +55,7 @@ def measure(sites: int, models: int) -> dict[str, object]:
         np.full(models, 1 / models),
     )
     with jax.enable_x64(True):
-        at = jnp.asarray(model.start(1, rng)[0])
+        at = jnp.asarray(model.start(1, rng)[1][0])
         force, exact = jax.jit(model.force), jax.jit(jax.value_and_grad(model.log_posterior))
         begun = time.perf_counter()
         jax.block_until_ready((force(at), exact(at)))

@@ -118,7 +118,7 @@ def test_chains_start_where_the_density_is_high_and_differ(kind):
     table = make()
     far = replace(table, f=table.f + np.array([0, 0, 1e7]))  # a model without any use
     model = kind(far, NOISE)
-    start = model.start(4, np.random.default_rng(0))
+    _, start = model.start(4, np.random.default_rng(0))
     assert len({tuple(q) for q in start}) == 4
     best = float(values(model, model.peak.mode[None])[0])
     assert np.all(values(model, start) > best - 30)

@@ -239,7 +239,7 @@ def test_many_coefficients_start_where_the_density_is_high(monkeypatch):
     model = LocalPosterior(table, field, noise, 1.0, np.full(8, 1 / 8))
 
     def lowest() -> float:
-        return posterior(model, model.start(4, np.random.default_rng(0))).min()
+        return posterior(model, model.start(4, np.random.default_rng(0))[1]).min()
 
     with jax.enable_x64(True):
         slope = jax.jit(jax.value_and_grad(lambda q: -model.log_posterior(q)))

@@ -8,6 +8,7 @@ import pytest
 
 from dirimix.sampling import sampler
 from dirimix.sampling.convergence import summarise
+from dirimix.sampling.peaks import Peak, between
 from dirimix.sampling.sampler import sample
 from dirimix.sampling.target import Settings, Target
 from monte_carlo import LIMIT, Law
@@ -51,8 +52,46 @@ class TwoModes:
             adapt=np.ones(1, dtype=bool),
             gaussian=np.zeros(1, dtype=bool),
             monitor="q",
-            jump=(lambda _, q: -q) if self.jumps else None,
+            jumps=[lambda _, q: (-q, 0.0)] if self.jumps else [],
         )
+
+
+@dataclass(frozen=True)
+class TwoPeaks:
+    """Three quarters of the mass in a wide peak, one in a narrow one; moves lead between them."""
+
+    stretched: bool = True
+
+    def target(self) -> Target:
+        peaks = [
+            Peak(np.full(4, -9.0), WIDE),
+            Peak(np.full(4, 9.0), NARROW),
+        ]
+        (move,) = between(peaks)
+
+        def careless(key, q):
+            return move(key, q)[0], 0.0
+
+        def log_normal(q, peak):
+            away = q - peak.mode
+            log_volume = 0.5 * np.linalg.slogdet(peak.covariance)[1]
+            return -0.5 * away @ np.linalg.inv(peak.covariance) @ away - log_volume
+
+        return Target(
+            log_density=lambda q: jnp.logaddexp(
+                np.log(3) + log_normal(q, peaks[0]), log_normal(q, peaks[1])
+            ),
+            force=None,
+            collect=lambda q: {"q": q},
+            scale=np.ones(4),
+            adapt=np.ones(4, dtype=bool),
+            gaussian=np.zeros(4, dtype=bool),
+            monitor="q",
+            jumps=[move if self.stretched else careless],
+        )
+
+
+WIDE, NARROW = np.eye(4) + 0.5, 0.2 * np.eye(4) - 0.02
 
 
 @dataclass(frozen=True)
@@ -121,6 +160,15 @@ def test_jumps_join_modes():
     left = drawn(TwoModes(jumps=True), start) < 0
     assert Law.of_grid(np.array([0.25, 0.75]), np.array([0.0, 1.0])).largest_z(left[..., 0]) < LIMIT
     assert not np.any(drawn(TwoModes(jumps=False), start) < 0)
+
+
+def test_moves_between_peaks_give_each_its_mass():
+    start = np.concatenate([np.full((1, 4), -9.0), np.full((1, 4), 9.0)])
+    narrow = drawn(TwoPeaks(), start)[..., 0] > 0
+    law = Law.of_grid(np.array([0.75, 0.25]), np.array([0.0, 1.0]))
+    assert law.largest_z(narrow) < LIMIT
+    careless = drawn(TwoPeaks(stretched=False), start)[..., 0] > 0
+    assert law.largest_z(careless) > LIMIT
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import cycle, islice
+from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -57,7 +59,7 @@ class AbstractGlobalPosterior(ABC):
 
     @abstractmethod
     def peaks(self, count: int, rng: np.random.Generator) -> list[Peak]:
-        """Where so many searches for a mode end; the first one has the highest density."""
+        """The peaks that so many searches find, that of the largest mass first."""
 
     @property
     def constant_mixture(self) -> np.ndarray:
@@ -112,8 +114,8 @@ class AbstractGlobalPosterior(ABC):
             dense=True,
         )
 
-    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
-        """Start positions, (chains, size), each scattered around a mode of its own search."""
+    def start(self, chains: int, rng: np.random.Generator) -> tuple[Self, np.ndarray]:
+        """Itself and start positions, (chains, size), around the peaks in turn."""
         with on_device():
             compiled = quick_jit(self.log_joint)
 
@@ -121,7 +123,8 @@ class AbstractGlobalPosterior(ABC):
                 return float(compiled(jnp.asarray(q)))
 
             peaks = self.peaks(chains, rng)
-            return np.stack([around(peak, density, rng, self.inside) for peak in peaks])
+            turns = islice(cycle(peaks), chains)
+            return self, np.stack([around(peak, density, rng, self.inside) for peak in turns])
 
     def inside(self, q: np.ndarray) -> bool:
         """Whether the latents are between the walls of the target."""
@@ -153,7 +156,7 @@ class LinearPosterior(AbstractGlobalPosterior):
 
     def peaks(self, count: int, rng: np.random.Generator) -> list[Peak]:
         """The one mode of the weights given the noise that they leave, the search not random."""
-        del rng
+        del count, rng
         f, k = self.table.f, self.table.f.shape[1]
         weights = np.clip(lsq_linear(f, observed(self.table), (0, 1)).x, 0, 1)
         log_sigma = self.log_sigma_of(weights)
@@ -164,7 +167,7 @@ class LinearPosterior(AbstractGlobalPosterior):
         size = np.append(size, np.zeros(k - len(size)))
         covariance[:k, :k] = (right.T / (12 + size**2)) @ right  # 12 is the prior's precision
         covariance[k, k] = 1 / (2 + 2 * len(f))
-        return count * [Peak(np.append(weights, log_sigma), covariance)]
+        return [Peak(np.append(weights, log_sigma), covariance)]
 
     def inside(self, q: np.ndarray) -> bool:
         return bool(np.all((q[:-1] >= 0) & (q[:-1] <= 1)))
@@ -205,7 +208,7 @@ class DirichletPosterior(AbstractGlobalPosterior):
     def peaks(self, count: int, rng: np.random.Generator) -> list[Peak]:
         start = self._first()
         if self.few:
-            return count * [Peak(start, np.eye(self.size()))]
+            return [Peak(start, np.eye(self.size()))]
         scatter = 0.3 * np.sqrt(np.arange(count))[:, None]  # the first search is not random
         bounds = [(-_REACH, _REACH)] * (self.size() - 1) + [(start[-1] - _FAR, start[-1] + _FAR)]
         starts = start + scatter * rng.standard_normal((count, self.size()))

@@ -11,9 +11,11 @@ they are drawn afterwards, given those (`likelihood.site_weights`). With constan
 normal noise lambda_i is 1; Student's t has lambda_i ~ Gamma(nu / 2, nu / 2).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import cycle, islice
 from math import prod
+from typing import Self
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +28,7 @@ from dirimix.estimators.latent.noise import NoiseModel
 from dirimix.estimators.latent.tails import GammaTails
 from dirimix.laws import dirichlet
 from dirimix.likelihood.density import Likelihood
-from dirimix.sampling.peaks import around, find_peaks
+from dirimix.sampling.peaks import Peak, around, between, find_peaks
 from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
@@ -34,6 +36,7 @@ from dirimix.table.table import Table
 
 _DENSE = 100  # so many latents, without a field of normals, get all their covariances learnt
 _SEARCHED = 20  # from so many on chains start at modes: a warm-up takes long to come there
+_SEARCHES = 16  # for its modes: one that has a quarter of the mass ends few of them
 _REACH, _DIFFERENCE = 12.0, 1e-4  # how far modes are searched, and apart slopes for a curvature
 _LENGTH_SPEED = 2.0  # of length scales, which mix slowest: narrow valleys given the field
 _EQUAL = 0.1  # a model of this weight starts at a log concentration of 0
@@ -50,6 +53,7 @@ class LocalPosterior:
         noise: The noise, in the unit of y.
         sigma: Noise level of the best constant mixture, in the unit of y.
         weights: Its weights, (K,).
+        peaks: Its largest peaks, as a search has found them; none before one.
     """
 
     table: Table
@@ -57,6 +61,7 @@ class LocalPosterior:
     noise: NoiseModel
     sigma: float
     weights: np.ndarray
+    peaks: tuple[Peak, ...] = ()
 
     @cached_property
     def likelihood(self) -> Likelihood:
@@ -137,6 +142,7 @@ class LocalPosterior:
     def target(self) -> Target:
         """What the sampler needs."""
         standard = self._of(*self._standard()) == 1
+        exchanges = [self.exchange] if self.field.n_models > 1 else []
         return Target(
             log_density=self.log_posterior,
             force=self.force,
@@ -147,7 +153,7 @@ class LocalPosterior:
             monitor="hyper",
             speed=1 + (_LENGTH_SPEED - 1) * self._of("length"),
             dense=self.dense,
-            jump=self.exchange if self.field.n_models > 1 else None,
+            jumps=[*exchanges, *between(self.peaks)],
         )
 
     @property
@@ -164,17 +170,18 @@ class LocalPosterior:
         """1 at the latents of these names, 0 elsewhere, (size,)."""
         return self.ravel({n: np.full(s, float(n in names)) for n, s in self.shapes().items()})
 
-    def exchange(self, key: Array, q: Array) -> Array:
+    def exchange(self, key: Array, q: Array) -> tuple[Array, float]:
         """The latents with those of two models, drawn at random, exchanged.
 
         Two models that nearly agree may bear each other's weight: the posterior then has a mode
-        for each, and no trajectory passes from one to the other.
+        for each, and no trajectory passes from one to the other. The second number is the log of
+        how the move stretches volumes.
         """
         p, count = self.unravel(q), self.field.n_models
         first, second = jax.random.choice(key, count, (2,), replace=False)
         order = jnp.arange(count).at[first].set(second).at[second].set(first)
         exchanged = p | {name: p[name][order] for name in self.field.of_models()}
-        return jnp.concatenate([jnp.ravel(exchanged[name]) for name in self.shapes()])
+        return jnp.concatenate([jnp.ravel(exchanged[name]) for name in self.shapes()]), 0.0
 
     def _collect(self, q: Array) -> dict[str, Array]:
         p = self.unravel(q)
@@ -191,21 +198,28 @@ class LocalPosterior:
             "log_likelihood": self.site_log_likelihood(p, log_alpha),
         }
 
-    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
-        """Start positions, (chains, size), scattered around a constant mixture that fits.
+    def start(self, chains: int, rng: np.random.Generator) -> tuple[Self, np.ndarray]:
+        """Itself and start positions, (chains, size), around a constant mixture that fits.
 
-        Where there are many latents, and few enough to look for a mode, around that.
+        Where there are many latents, and few enough to look for modes, around these.
         """
-        q = 0.3 * rng.standard_normal((chains, self.size()))
+        if self.dense and self.size() > _SEARCHED:
+            return self._around_modes(chains, rng)
+        return self, self._scattered(chains, rng)
+
+    def _scattered(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Positions around the constant mixture, (count, size)."""
+        q = 0.3 * rng.standard_normal((count, self.size()))
         places = self._places()
         q[:, places["log_sigma"]] += np.log(self.sigma)
         if "amplitude" in places:
             q[:, places["amplitude"]] += 1
             q[:, places["gamma"]] += np.log(_EQUAL + self.weights) - np.log(2 * _EQUAL)
-        return self._around_modes(q, rng) if self.dense and self.size() > _SEARCHED else q
+        return q
 
-    def _around_modes(self, q: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Start positions, (chains, size), around the modes that searches from `q` find."""
+    def _around_modes(self, chains: int, rng: np.random.Generator) -> tuple[Self, np.ndarray]:
+        """Itself, with the peaks that searches find, and start positions around these."""
+        starts = self._scattered(_SEARCHES, rng)
         compiled = quick_jit(jax.value_and_grad(self.log_posterior))
 
         def slope(q: np.ndarray) -> tuple[float, np.ndarray]:
@@ -217,10 +231,12 @@ class LocalPosterior:
             rows = [slope(q + s)[1] - slope(q - s)[1] for s in _DIFFERENCE * np.eye(len(q))]
             return (np.array(rows) + np.array(rows).T) / (4 * _DIFFERENCE)
 
-        bounds = [(v - _REACH, v + _REACH) for v in q.mean(axis=0)]
+        bounds = [(v - _REACH, v + _REACH) for v in starts.mean(axis=0)]
         with on_device():
-            peaks = find_peaks(slope, curvature, q, bounds)
-            return np.stack([around(peak, lambda at: -slope(at)[0], rng) for peak in peaks])
+            peaks = find_peaks(slope, curvature, starts, bounds)
+            turns = islice(cycle(peaks), chains)
+            start = np.stack([around(peak, lambda at: -slope(at)[0], rng) for peak in turns])
+        return replace(self, peaks=tuple(peaks)), start
 
     def _places(self) -> dict[str, slice]:
         """Where each latent lies in the flat vector."""

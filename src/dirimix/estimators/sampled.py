@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import xarray as xr
@@ -27,8 +27,8 @@ Draws = Mapping[str, np.ndarray]
 class Posterior(Sampleable, Protocol):
     """A log joint density with start positions for its chains."""
 
-    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
-        """Start positions, (chains, d)."""
+    def start(self, chains: int, rng: np.random.Generator) -> tuple[Self, np.ndarray]:
+        """Itself, with what a search for start positions has found, and these, (chains, d)."""
         ...
 
 
@@ -126,9 +126,10 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
         refuse_answers(table)
         self.priors_ = {**self._priors(), **noise_words(self._noise(), self.scale_)}
         settings = self._settings()
+        model, start = model.start(self.chains, self._generator("start"))
         sample = sampler.sample(
             model,
-            model.start(self.chains, self._generator("start")),
+            start,
             settings,
             lambda draws: posterior.diagnose(self._checked(draws, table)),
             self.progress,

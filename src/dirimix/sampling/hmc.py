@@ -24,7 +24,7 @@ from jaxtyping import Array
 from dirimix._cores import on_device, process_of_jax
 from dirimix.errors import NotConverged
 from dirimix.sampling.quick_jit import quick_jit
-from dirimix.sampling.target import FIRST_STEP, Chain, Chunk, Search, Settings, Target, Tuning
+from dirimix.sampling.target import FIRST_STEP, Chain, Chunk, Jump, Search, Settings, Target, Tuning
 from dirimix.sampling.trajectories import make_move
 
 CHUNK = 20  # iterations from one report of progress to the next
@@ -153,8 +153,9 @@ def _loop(target: Target, settings: Settings) -> Callable:
             key, key_iterate, key_jump = jax.random.split(key, 3)
             step = jnp.where(warmup, jnp.exp(search.log_step), tuning.step)
             state, info, steps = iterate(key_iterate, state, tuning._replace(step=step))
-            if target.jump is not None and not walks:
-                state = _jump(key_jump, state, target.jump, density, gradient)
+            for number, jump in enumerate(() if walks else target.jumps):
+                own = jax.random.fold_in(key_jump, number)
+                state = _jump(own, state, jump, density, gradient)
             search = _search(search, info.acceptance_rate, aim)
             found = keep(state, info, steps)
             kept = jax.tree.map(lambda buffer, v: buffer.at[i].set(v), kept, cast(Any, found))
@@ -190,13 +191,14 @@ def _random_walk(key: Array, state: HMCState, tuning: Tuning, density: Callable)
 
 
 def _jump(
-    key: Array, state: HMCState, jump: Callable, density: Callable, gradient: Callable
+    key: Array, state: HMCState, jump: Jump, density: Callable, gradient: Callable
 ) -> HMCState:
-    """A Metropolis step with a symmetric proposal."""
+    """A Metropolis step with a proposal that is its own way back."""
     key_jump, key_accept = jax.random.split(key)
-    position = jump(key_jump, state.position)
+    position, stretch = jump(key_jump, cast(Array, state.position))
     log_density = density(position)
-    accepted = jnp.log(jax.random.uniform(key_accept)) < log_density - state.logdensity
+    rate = log_density - state.logdensity + stretch
+    accepted = jnp.log(jax.random.uniform(key_accept)) < rate
     return jax.lax.cond(
         accepted,
         lambda: HMCState(position, log_density, gradient(position)),

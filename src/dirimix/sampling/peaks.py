@@ -1,14 +1,19 @@
-"""Modes of a log density, and where chains start around them."""
+"""Modes of a log density, where chains start around them, and how they pass between them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 from scipy.optimize import minimize
 
 from dirimix._arrays import Floats
+from dirimix.sampling.target import Jump
 
 _NEGLIGIBLE = 7.0  # nats: a mode of a thousandth of the mass
+_SAME = 1.0  # standard deviations: modes that are no further apart are one
 _HALVINGS = 40  # of the way from a mode to a start
 _BELOW_MODE, _BELOW_A_LATENT = 10.0, 3.0  # nats: how far below a mode chains may start
 
@@ -26,7 +31,7 @@ def find_peaks(
     starts: Iterable[Floats],
     bounds: Sequence[tuple[float, float]],
 ) -> list[Peak]:
-    """A peak for every start: where its search ends, or the largest where that has no mass.
+    """The peaks where searches end, those left out that have next to no mass.
 
     Masses are those of Laplace's approximation. Of searches that end on plateaus, as of useless
     weights, or in hollows of the landscape no chain should begin, for it would not come away.
@@ -38,15 +43,23 @@ def find_peaks(
         bounds: Of every latent.
 
     Returns:
-        The peaks, the largest first.
+        Peaks that are apart, that of the largest mass first.
     """
     found = [minimize(slope, q, jac=True, method="L-BFGS-B", bounds=bounds) for q in starts]
-    peaks = [Peak(r.x, _inverse(curvature(r.x))) for r in found]
-    mass = [
-        -r.fun + np.linalg.slogdet(p.covariance)[1] / 2 for r, p in zip(found, peaks, strict=True)
-    ]
-    order = np.argsort(mass)[::-1]
-    return [peaks[i if mass[i] > max(mass) - _NEGLIGIBLE else order[0]] for i in order]
+    peaks: list[Peak] = []
+    masses: list[float] = []
+    for end in sorted(found, key=lambda r: r.fun):
+        if all(_distance(end.x, peak) > _SAME for peak in peaks):
+            peaks.append(Peak(end.x, _inverse(curvature(end.x))))
+            masses.append(-end.fun + np.linalg.slogdet(peaks[-1].covariance)[1] / 2)
+    order = np.argsort(masses)[::-1]
+    return [peaks[i] for i in order if masses[i] > max(masses) - _NEGLIGIBLE]
+
+
+def _distance(q: Floats, peak: Peak) -> float:
+    """Standard deviations from a mode."""
+    away = q - peak.mode
+    return float(np.sqrt(away @ np.linalg.solve(peak.covariance, away)))
 
 
 def around(
@@ -74,6 +87,31 @@ def around(
             return peak.mode + step
         step = step / 2
     return peak.mode
+
+
+def between(peaks: Sequence[Peak]) -> list[Jump]:
+    """A move from one of several peaks to another; none where there is but one.
+
+    As many standard deviations of the one away as before of the other, peak and direction drawn at
+    random: trajectories hardly cross what lies between two peaks, and the chains' shares of them
+    would be those of their starts.
+
+    Args:
+        peaks: Peaks that are apart.
+    """
+    if len(peaks) < 2:
+        return []
+    tops = jnp.asarray([p.mode for p in peaks])
+    roots = jnp.linalg.cholesky(jnp.asarray([p.covariance for p in peaks]))
+    inverses = jnp.linalg.inv(roots)
+    volumes = jnp.log(jnp.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+
+    def jump(key: Array, q: Array) -> tuple[Array, Array]:
+        here, there = jax.random.choice(key, len(peaks), (2,), replace=False)
+        moved = tops[there] + roots[there] @ (inverses[here] @ (q - tops[here]))
+        return moved, volumes[there] - volumes[here]
+
+    return [jump]
 
 
 def _below(size: int) -> float:

@@ -1,6 +1,6 @@
 """What the sampler is asked for and hands back: settings, target, chains, chunks of draws."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -10,6 +10,7 @@ from jaxtyping import Array
 from dirimix._arguments import check_choice, check_positive, check_whole
 from dirimix.errors import InputError
 
+Jump = Callable[[Array, Array], tuple[Array, Any]]
 KERNELS = ("hmc", "nuts", "metropolis")
 FIRST_STEP = 0.04  # where the search of the step size begins
 
@@ -77,8 +78,9 @@ class Target:
         speed: How much faster than by its scale a coordinate moves, (d,); None for 1.
         dense: Learn all covariances, not only the scales; for few coordinates, all of them in
             `adapt`.
-        jump: From a random key and a position another position, as likely as the way back;
-            proposed after every trajectory. None for no such move.
+        jumps: From a random key and a position another position, drawn as the way back would be,
+            and the log of how much that map stretches volumes; each is proposed after every
+            trajectory.
         walls: Lowest and highest value of every coordinate, (d, 2), both infinite where it has
             none; not together with `gaussian` coordinates. None for no walls.
     """
@@ -92,7 +94,7 @@ class Target:
     monitor: str
     speed: np.ndarray | None = None
     dense: bool = False
-    jump: Callable[[Array, Array], Array] | None = None
+    jumps: Sequence[Jump] = ()
     walls: np.ndarray | None = None
     fused: bool = False
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -158,19 +158,18 @@ class LatentPosterior:
         fit = jnp.sum(self.site_log_likelihood(p, rough=rough))
         return self.log_prior_hyper(p) + normal + fit
 
-    def exchange(self, key: Array, q: Array) -> Array:
+    def exchange(self, key: Array, q: Array) -> tuple[Array, float]:
         """The latents with those of two models, drawn at random, exchanged: as likely a priori.
 
         Models that nearly agree may bear each other's weight; no trajectory passes from one of
-        these modes to the other.
+        these modes to the other. The second number is the log of how it stretches volumes.
         """
         p, count = self.unravel(q), self.n_weights
         first, second = jax.random.choice(key, count, (2,), replace=False)
         order = jnp.arange(count).at[first].set(second).at[second].set(first)
         moved = {n for g in self.groups if g.count == count for n in g.of_models()}
-        return jnp.concatenate(
-            [jnp.ravel(p[n][order] if n in moved else p[n]) for n in self.shapes()]
-        )
+        exchanged = [jnp.ravel(p[n][order] if n in moved else p[n]) for n in self.shapes()]
+        return jnp.concatenate(exchanged), 0.0
 
     def unravel(self, q: Array, shapes: dict[str, tuple[int, ...]] | None = None) -> Params:
         """Latents by name from one flat vector: all, or those of `shapes`."""
@@ -232,7 +231,7 @@ class LatentPosterior:
             monitor="hyper",
             speed=1 + (_LENGTH_SPEED - 1) * self._of(lengths),
             # fields that are no model's own cannot be exchanged
-            jump=self.exchange if self.n_weights == len(self.table.models) else None,
+            jumps=[self.exchange] if self.n_weights == len(self.table.models) else [],
             fused=self.table.f.size >= _FUSED,
         )
 
@@ -256,12 +255,12 @@ class LatentPosterior:
         parts["log_sigma"] += np.log(self.sigma)
         return np.concatenate([np.ravel(parts[n]) for n in self.hyper_shapes()])
 
-    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
-        """Start positions, (chains, size), scattered around those."""
+    def start(self, chains: int, rng: np.random.Generator) -> tuple[Self, np.ndarray]:
+        """Itself and start positions, (chains, size), scattered around those."""
         q = 0.3 * rng.standard_normal((chains, self.size()))
         hyper = self.start_hyper()
         q[:, : len(hyper)] += hyper
-        return q
+        return self, q
 
 
 def factors(along: str, ensemble: Ensemble) -> np.ndarray:
