@@ -12,6 +12,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import kstest
 
 from dirimix import LocalDirichletMixture
+from dirimix.estimators.fields import product_basis
 from dirimix.estimators.fields.choice import make_field
 from dirimix.estimators.fields.gaussian_process import DenseField
 from dirimix.estimators.fields.hilbert import make_hilbert_field
@@ -35,9 +36,21 @@ FORMS = {
 }
 
 
+RHO3 = np.array([2.5, 4.0, 1.5])
+GRID = np.stack(np.meshgrid(np.arange(3) * 3.0, [0.0, 1.0, 4.0, 9.0], np.arange(9)), axis=-1)
+GRID = RNG.permutation(GRID.reshape(-1, 3))[:90]  # the values of a grid, a few places empty
+
+
+def on_grid(x: np.ndarray = GRID):
+    bounds = [(1.5, 5.0), (2.0, 6.0), (1.0, 3.0)]
+    space = Space(("day", "horizon", "place"))
+    return make_field(x, 1, space, field="gp", form="auto", length_scale=bounds)
+
+
 def latents(field, z: np.ndarray) -> dict[str, np.ndarray]:
     """Draws that differ in z alone, (s, 1, nodes)."""
-    length = (np.log(RHO) - PRIOR.location) / PRIOR.spread
+    rho = RHO if len(field.axis_of) == 2 else RHO3
+    length = (np.log(rho) - field.length_prior.location) / field.length_prior.spread
     count = len(z)
     return {
         "length": np.tile(length, (count, 1)),
@@ -54,7 +67,8 @@ def basis(field, x_new: np.ndarray) -> np.ndarray:
 
 
 def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.exp(-0.5 * cdist(a / RHO, b / RHO, "sqeuclidean"))
+    rho = RHO if a.shape[1] == 2 else RHO3
+    return np.exp(-0.5 * cdist(a / rho, b / rho, "sqeuclidean"))
 
 
 @pytest.mark.parametrize("name", list(FORMS))
@@ -153,6 +167,39 @@ def test_three_coordinates_are_served_exactly_at_the_sites():
         mixture.fit(frame, frame["3"] + rng.normal(0, 0.1, 25))
     assert "exact at the 25 sites" in mixture.priors_["log alpha"]
     assert mixture.predict_weights(frame).shape == (25, 2)
+
+
+def test_on_a_grid_of_three_coordinates_the_process_is_exact(monkeypatch):
+    field, rng = on_grid(), np.random.default_rng(4)
+    assert field.form() == "on 3 x 4 x 9 nodes"
+    here = basis(field, GRID)
+    np.testing.assert_allclose(here @ here.T, kernel(GRID, GRID), atol=1e-6)
+    p = latents(field, rng.normal(size=(1, here.shape[1])))
+    with jax.enable_x64(True):
+        one = {n: jnp.asarray(v[0]) for n, v in p.items()}
+        sampled, rough = field.unit_field(one), field.rough_unit_field(one)
+        covariance = field.gram(one["length"])
+        monkeypatch.setattr(product_basis, "_PLANE", 0)  # site by site
+        apart = field.unit_field(one)
+    # a series in the length scale stands for the basis
+    np.testing.assert_allclose(sampled, field.unit_field_at(p, GRID)[0][0], atol=1e-5)
+    np.testing.assert_allclose(apart, sampled, atol=1e-12)
+    np.testing.assert_allclose(rough, sampled, atol=1e-3)
+    np.testing.assert_allclose(covariance, kernel(GRID, GRID), atol=1e-5)
+    # between the nodes and beyond
+    new = np.vstack([GRID[:5], GRID[5:9] + [1.4, 0.3, 0.5], [[20.0, -9.0, 4.0]]])
+    draws = field.extend(latents(field, rng.normal(size=(1500, here.shape[1]))), new, 3)[:, :, 0]
+    assert largest_z(draws, kernel(new, new)) < LIMIT
+    assert largest_z(draws, kernel(new, new) ** 3) > 2 * LIMIT  # the control
+    x = np.vstack([new, rng.uniform(0, 9, (600, 3))])
+    few = latents(field, rng.normal(size=(3, here.shape[1])))
+    whole = field.extend(few, x, 4)
+    for some in ([0], [12], [600], [20, 3, 3], np.arange(len(x))[::-1], np.arange(500, 530)):
+        np.testing.assert_array_equal(field.extend(few, x[some], 4), whole[:, some])
+
+
+def test_scattered_sites_of_three_coordinates_have_no_lattice():
+    assert isinstance(on_grid(np.random.default_rng(1).uniform(0, 9, (90, 3))), DenseField)
 
 
 def test_the_points_are_those_of_a_factorisation_with_pivots():

@@ -54,9 +54,9 @@ class LocalDirichletMixture(AbstractSampledMixture):
         coords: Names of the q coordinate columns.
         models: Names of the K model columns.
         field: 'linear' or 'gp'.
-        form: Of the process: 'lattice' or 'hilbert' (one or two coordinates on lines), 'inducing'
-            (any, given few of the sites), 'dense' (exact at the sites, for few of them), or
-            'auto', which chooses. `priors_` says which.
+        form: Of the process: 'lattice' (one or two coordinates on lines, or more on a grid),
+            'hilbert' (one or two), 'inducing' (any, given few of the sites), 'dense' (exact at the
+            sites, for few of them), or 'auto', which chooses. `priors_` says which.
         length_scale: (low, high) for each coordinate (one for both of geo, in degrees of arc),
             between which 98 % of the prior mass of its length scale lies, with field='gp'; by
             default from the sites' spacing and extent.

@@ -1,6 +1,7 @@
 """Which field a local mixture asks for, by name."""
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 import numpy as np
 
@@ -11,13 +12,14 @@ from dirimix.estimators.fields.gaussian_process import DenseField
 from dirimix.estimators.fields.hilbert import make_hilbert_field
 from dirimix.estimators.fields.inducing import make_inducing_field
 from dirimix.estimators.fields.labelled import LabelledField
-from dirimix.estimators.fields.lattice import make_lattice_field
+from dirimix.estimators.fields.lattice import lattice_axes, make_lattice_field
 from dirimix.estimators.fields.length_scale import LengthScalePrior
 from dirimix.estimators.fields.linear import LinearField
 from dirimix.table.space import Space, refuse_categories
 
 _DENSE_SITES = 1000  # that a dense process serves
 _FEW_SITES = 250  # for which it is also the quickest
+_NODES_A_SITE, _MOST_NODES = 2, 2000  # that a lattice of three and more coordinates may have
 Bounds = Sequence[Sequence[float]]
 _PRODUCTS = {"lattice": make_lattice_field, "hilbert": make_hilbert_field}
 
@@ -101,7 +103,9 @@ def _maker(
         return lambda: LabelledField(x, k, line, labels) if labels else line
     refuse_categories(space, "a Gaussian process (field='gp')")
     n, q = len(x), len(space.coords)
-    prior, on_axes = _length_prior(x, space, length_scale), space.is_flat and q <= 2
+    prior = _length_prior(x, space, length_scale)
+    few_nodes = q <= 2 or _nodes(x, prior) <= min(_NODES_A_SITE * n, _MOST_NODES)
+    on_axes = space.is_flat and few_nodes
     several = "dense" if n <= _FEW_SITES else "inducing"
     chosen = ("lattice" if on_axes else several) if form == "auto" else form
     if chosen == "dense" and n <= _DENSE_SITES:
@@ -109,13 +113,18 @@ def _maker(
     if chosen == "inducing":
         asked = length_scale is not None
         return lambda: make_inducing_field(x, k, prior, space.axis_of, asked=asked)
-    if chosen in _PRODUCTS and on_axes:
+    if on_axes and (chosen == "lattice" or (chosen == "hilbert" and q <= 2)):
         return lambda: _PRODUCTS[chosen](x, k, prior)
     raise InputError(
-        f"form is 'auto', 'lattice' or 'hilbert' (one or two coordinates on lines), 'inducing', or "
-        f"'dense' (up to {_DENSE_SITES} sites); {form!r} does not serve {n} sites of "
-        f"{', '.join(space.names)}"
+        f"form is 'auto', 'lattice' (one or two coordinates on lines, or more whose values repeat "
+        f"as on a grid), 'hilbert' (one or two), 'inducing', or 'dense' (up to {_DENSE_SITES} "
+        f"sites); {form!r} does not serve {n} sites of {', '.join(space.names)}"
     )
+
+
+def _nodes(x: np.ndarray, prior: LengthScalePrior) -> int:
+    """How many a lattice over these sites would have."""
+    return prod(len(axis) for axis in lattice_axes(x, prior))
 
 
 def _length_prior(x: np.ndarray, space: Space, length_scale: Bounds | None) -> LengthScalePrior:

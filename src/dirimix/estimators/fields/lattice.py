@@ -18,7 +18,7 @@ _ROUGH_TERMS = 14  # in single precision: what they leave out is below 1e-4
 
 @dataclass(frozen=True)
 class LatticeField(AbstractTensor):
-    """The process on a regular lattice of nodes (one axis a coordinate, q = 1 or 2).
+    """The process on a lattice of nodes, one axis a coordinate.
 
     There the kernel is a Kronecker product; at the sites the field is the exact conditional mean
     given the nodes. What that leaves out is the conditional variance, `deficit`, which vanishes
@@ -106,10 +106,12 @@ def make_lattice_field(x: np.ndarray, n_models: int, prior: LengthScalePrior) ->
 
 
 def lattice_axes(x: np.ndarray, prior: LengthScalePrior) -> tuple[np.ndarray, ...]:
-    """Its nodes along each coordinate, q arrays."""
+    """Its nodes along each coordinate, q arrays: the sites' own values where these are as few."""
     # the Nyquist frequency of the nodes is pi / step
     step = np.pi / CUTOFF * prior.quantile(0.05)
-    return tuple(_axis(column, h) for column, h in zip(x.T, step, strict=True))
+    even = [_axis(column, h) for column, h in zip(x.T, step, strict=True)]
+    own = [np.unique(column) for column in x.T]
+    return tuple(a if len(a) <= len(b) else b for a, b in zip(own, even, strict=True))
 
 
 def _axis(values: np.ndarray, step: float) -> np.ndarray:

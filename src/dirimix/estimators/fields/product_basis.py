@@ -1,8 +1,9 @@
 """Processes whose basis functions are products, one factor a coordinate: sums axis by axis."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Sequence
+from functools import cached_property, lru_cache, reduce
+from math import prod
 from typing import Any
 
 import jax.numpy as jnp
@@ -21,7 +22,7 @@ _PLANE = 20  # so many times the sites, a plane of all their distinct values is 
 
 
 class AbstractTensor(AbstractProcess):
-    """A process sum_g z_g prod_j phi_jg(x_j), z independent standard normals (q = 1 or 2)."""
+    """A process sum_g z_g prod_j phi_jg(x_j), z independent standard normals."""
 
     @abstractmethod
     def bases(self, length: Float[Array, " q"]) -> list[Array]:
@@ -70,12 +71,12 @@ class AbstractTensor(AbstractProcess):
     def unit_field(self, p: Params) -> Float[Array, "n K"]:
         # all in the latents' precision, whatever that of the forms' constants
         bases = [basis.astype(p["z"].dtype) for basis in self.bases(p["length"])]
-        return _contract(jnp.einsum, p["z"], bases, [index for _, index in self.columns])
+        return _contract(jnp, p["z"], bases, [index for _, index in self.columns])
 
     def gram(self, length: Float[Array, " q"]) -> Float[Array, "n n"]:
         factors = zip(self.bases(length), self.columns, strict=True)
         parts = [(basis @ basis.T)[index][:, index] for basis, (_, index) in factors]
-        return parts[0] if len(parts) == 1 else parts[0] * parts[1]
+        return prod(parts[1:], start=parts[0])
 
     def rough_log_alpha(self, p: Params) -> Float[Array, "n K"]:
         """`log_alpha` in single precision: half the cost of the sums."""
@@ -92,7 +93,7 @@ class AbstractTensor(AbstractProcess):
         fields, shares = [], []
         for z, length in zip(p["z"], self.lengths(p), strict=True):
             bases = [self.basis_at(j, values, length[j]) for j, (values, _) in enumerate(columns)]
-            fields.append(_contract(np.einsum, z, bases, indices))
+            fields.append(_contract(np, z, bases, indices))
             parts = [np.sum(b**2, axis=1)[i] for b, i in zip(bases, indices, strict=True)]
             shares.append(np.prod(parts, axis=0))
         return np.stack(fields), np.stack(shares)
@@ -131,9 +132,10 @@ class AbstractTensor(AbstractProcess):
         ]
         k, first = len(weights), places[0][1]
         sums = row_product(rows[0], np.moveaxis(weights, 1, 0).reshape(len(weights[0]), -1))
-        if len(rows) == 1:
-            return sums[first]
-        return np.einsum("nkb,nb->nk", sums.reshape(len(sums), k, -1)[first], rows[1][places[1][1]])
+        at_sites = sums.reshape(len(sums), k, *weights.shape[2:])[first]
+        for row, (_, index) in zip(rows[1:], places[1:], strict=True):
+            at_sites = np.einsum("nkb...,nb->nk...", at_sites, row[index])
+        return at_sites
 
 
 def gram(a: np.ndarray, b: np.ndarray, length: float) -> np.ndarray:
@@ -149,15 +151,15 @@ def spectrum(nodes: bytes, length: float, noise: float) -> tuple[np.ndarray, np.
 
 
 def _outer(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """The outer product of one or two vectors."""
-    return parts[0] if len(parts) == 1 else np.multiply.outer(*parts)
+    """The outer product of vectors."""
+    return reduce(np.multiply.outer, parts)
 
 
 def along(matrices: Sequence[np.ndarray], values: np.ndarray) -> np.ndarray:
-    """Values (K, a) or (K, a, b) with each axis but the first multiplied by a matrix."""
-    if len(matrices) == 1:
-        return values @ matrices[0].T
-    return matrices[0] @ values @ matrices[1].T
+    """Values (K, a, b, ...) with each axis but the first multiplied by a matrix."""
+    for matrix in matrices:  # the axis comes out last, and all in their order in the end
+        values = np.tensordot(values, matrix, axes=(1, 1))
+    return values
 
 
 def distinct(x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -165,21 +167,21 @@ def distinct(x: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     return [np.unique(column, return_inverse=True) for column in x.T]
 
 
-def _contract(einsum: Callable, z: Any, bases: Sequence[Any], indices: list) -> Any:
+def _contract(library: Any, z: Any, bases: Sequence[Any], indices: list) -> Any:
     """Sum over nodes of z times the basis functions, axis by axis (sum factorisation), (n, K).
 
     Args:
-        einsum: That of NumPy or of JAX.
+        library: NumPy or JAX's.
         z: (K, nodes of each axis).
         bases: The factors at distinct values, (u, g) for each axis.
         indices: Which of them each site has, (n,) for each axis.
     """
-    if len(bases) == 1:
-        return (bases[0] @ z.T)[indices[0]]
-    first, second = bases
-    i, j = indices
-    if len(first) * len(second) <= _PLANE * len(i):
-        plane = einsum("ua,kab,vb->uvk", first, z, second, optimize="optimal")
-        return plane[i, j]
-    rows = einsum("na,kab->nkb", first[i], z, optimize="optimal")
-    return einsum("nkb,nb->nk", rows, second[j])
+    if prod(len(basis) for basis in bases) <= _PLANE * len(indices[0]):
+        plane = z
+        for basis in bases:  # from the nodes to the values of an axis, which comes out last
+            plane = library.tensordot(plane, basis, axes=(1, 1))
+        return plane[:, *indices].T
+    rows = library.tensordot(bases[0][indices[0]], z, axes=(1, 1))
+    for basis, index in zip(bases[1:], indices[1:], strict=True):
+        rows = library.einsum("nkb...,nb->nk...", rows, basis[index])
+    return rows
