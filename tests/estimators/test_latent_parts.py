@@ -476,3 +476,11 @@ def test_laplace_recovers_constant_weights_and_says_its_k():
     w = softmax(1.5 * u, axis=1).mean(0)
     assert w == pytest.approx(np.full(3, 1 / 3), abs=0.2)
     assert found.k < 0.7
+    even = replace(found, weights=np.full(1000, 1e-3), k=0.6)
+    assert even.verdict().converged
+    (reason,) = replace(even, k=0.8).verdict().reasons
+    assert reason.startswith("Pareto k of Laplace's approximation is 0.80 (limit 0.7): it is not")
+    # most of the weight on ten draws, whatever k says
+    few = np.where(np.arange(1000) < 10, 0.09, 0.1 / 990)
+    (reason,) = replace(even, weights=few).verdict().reasons
+    assert reason.startswith("its draws are worth 12 of the posterior (limit 400): it is not close")

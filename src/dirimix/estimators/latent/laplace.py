@@ -20,7 +20,7 @@ from scipy.optimize import minimize
 
 from dirimix.estimators.latent.conditional import UNSEEN, Conditional
 from dirimix.estimators.latent.posterior import Data, LatentPosterior
-from dirimix.sampling.convergence import Fault, Verdict
+from dirimix.sampling.convergence import MIN_ESS, Fault, Verdict
 from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.sampler import Sample
 
@@ -67,13 +67,22 @@ class Approximation:
         if self.at_mode:
             words = "hyperparameters and noise are at their mode, as if they were known"
             return Verdict((Fault("approximation", words),))
-        if self.k <= MAX_K:
+        faults = []
+        if self.k > MAX_K:
+            faults.append(f"Pareto k of Laplace's approximation is {self.k:.2f} (limit {MAX_K})")
+        if self.ess < MIN_ESS:
+            faults.append(
+                f"its draws are worth {self.ess:.0f} of the posterior (limit {MIN_ESS:.0f})"
+            )
+        if not faults:
             return Verdict(())
-        words = (
-            f"Pareto k of Laplace's approximation is {self.k:.2f} (limit {MAX_K}): it is not close "
-            "enough to the posterior to be an answer"
-        )
+        words = f"{' and '.join(faults)}: it is not close enough to the posterior to be an answer"
         return Verdict((Fault("approximation", words),))
+
+    @property
+    def ess(self) -> float:
+        """Draws of the posterior itself that the weighted ones are worth."""
+        return float(1 / np.sum(self.weights**2))
 
     def record(self) -> dict[str, object]:
         """The row of sampling.csv."""
