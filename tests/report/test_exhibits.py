@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from scipy.stats import dirichlet
 
+from cells import edges_round
 from dirimix.cli.main import main
 from dirimix.errors import InputError
 from dirimix.report.exhibits.content import markdown
@@ -208,7 +209,7 @@ def test_weight_maps_have_means_and_spreads(output, tmp_path):
              for k, m in enumerate("abc")]  # fmt: skip
     pd.concat(parts).to_csv(tmp_path / "weights.csv", index=False)
     figure = made(replace(output, folder=tmp_path), "weight-maps").figure
-    maps = {a.get_title(): a.collections[0] for a in figure.axes if a.get_title()}
+    maps = {a.get_title(): a.images[0] for a in figure.axes if a.get_title()}
     assert list(maps) == ["a", "b", "c", "a, sd", "b, sd", "c, sd"]
     assert maps["b"].get_clim() == (0, 4 * 2 / 30)
     assert maps["b, sd"].get_clim() == (0.01, 0.04)
@@ -295,7 +296,7 @@ def test_the_reach_of_each_weight_is_drawn(lattice):
     assert [a.get_title() for a in axes] == [
         "a: 1.0 lengths", "b: 2.0 lengths", "c: beyond the map"
     ]  # fmt: skip
-    edges = [len(a.collections[2].get_segments()) for a in axes]
+    edges = [edges_round(a.lines[1]) for a in axes]
     # the farther the map knows, the longer the line round it; the last holds the whole chart
     assert edges[0] < edges[1] < edges[2] == 2 * (6 + 8)
 

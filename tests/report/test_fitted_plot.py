@@ -1,9 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from dirimix import EqualWeights, LocalDirichletMixture, SimplexLeastSquares, plot
-from dirimix.errors import ConvergenceWarning, InputError
+from dirimix.errors import InputError
 from dirimix.estimators.fit_report import FitReport
 from dirimix.report.fitted_plot import _name_of
 from dirimix.report.look import panels
@@ -81,17 +82,28 @@ def test_a_mixture_in_a_notebook_shows_its_state_and_its_weights():
     assert "SimplexLeastSquares" in bundle["text/plain"]
 
 
+class Sampled(EqualWeights):
+    """A mixture with draws of weights as local ones keep them, by chain, draw, row and model."""
+
+    def fit_report(self):
+        dims = ("chain", "draw", "point", "model")
+        draws = np.random.default_rng(0).dirichlet(np.ones(3), (2, 5, 40)) ** np.arange(1, 4)
+        posterior = xr.Dataset({"sigma": ("chain", [1.0, 2.0]), "field_weight": (dims, draws)})
+        return FitReport(
+            posterior=xr.DataTree.from_dict({"posterior": posterior}), reasons=("rhat above 1.01",)
+        )
+
+
 def test_the_weights_of_a_sampled_mixture_are_means_over_its_draws_and_rows():
     table = train_frame()
-    mixture = LocalDirichletMixture(
-        ("x", "z"), MODELS, field="linear", chains=2, draws=20, warmup=30, min_ess=0
-    )
-    with pytest.warns(ConvergenceWarning):
-        mixture.fit(table, table["y"], table["u"])
+    mixture = Sampled(("x", "z"), MODELS).fit(table, table["y"], table["u"])
     shown = mixture._repr_html_()
     assert "not converged" in shown
-    for weight in mixture.predict_weights(table).mean():
+    means = mixture.fit_report().posterior["posterior"]["field_weight"].mean(("chain", "draw"))
+    for weight in means.to_numpy().mean(axis=0):
         assert f"<td>{weight:.3f}</td>" in shown
+    for weight in mixture.weights_:
+        assert f"<td>{weight:.3f}</td>" not in shown
 
 
 def test_a_mixture_of_many_models_stays_small():

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cells import edges_round
 from dirimix.methods import METHODS
 from dirimix.report import plots
 from dirimix.report.look import ColumnLabels, method_look, panels
@@ -97,12 +98,14 @@ def lattice():
 def test_weight_maps_have_scales_of_their_own_and_outline_the_training_sites():
     grid = plots.weight_maps(weights(lattice()), ["x", "z"], ["a", "b"], NAMES)
     for ax, value in zip(grid.flat, (0.2, 0.8), strict=True):
-        cells, outline = ax.collections
+        (cells,), (outline,) = ax.images, ax.lines
         np.testing.assert_allclose(cells.get_clim(), (value - 0.01, value + 0.01))
-        np.testing.assert_array_equal(cells.get_array(), value)
-        assert len(cells.get_paths()) == 20
-        # four cells in a row: 2 * 4 + 2 outer edges, the 3 inner ones are shared
-        assert len(outline.get_segments()) == 10
+        np.testing.assert_array_equal(cells.get_array(), np.full((5, 4), value))
+        assert cells.get_extent() == [-1, 7, -0.5, 4.5]
+        # four cells in a row, one ring round all
+        ring = np.array([[-1, -0.5], [-1, 0.5], [7, 0.5], [7, -0.5]])
+        assert {*map(tuple, outline.get_xydata()[:-1])} == {*map(tuple, ring)}
+        assert edges_round(outline, 2.0) == 10
     assert (grid[0, 0].get_xlabel(), grid[0, 0].get_ylabel()) == ("x (km)", "z")
     assert drawn(grid[0, 0].figure)
 
@@ -112,14 +115,30 @@ def test_the_outline_is_of_the_training_region_only():
     twice = pd.concat([everywhere, everywhere])  # sites that were measured twice
     for table in (everywhere, twice):
         grid = plots.weight_maps(table, ["x", "z"], ["a", "b"], NAMES)
-        assert len(grid[0, 0].collections[1].get_segments()) == 2 * (4 + 5)
+        assert edges_round(grid[0, 0].lines[0], 2.0) == 2 * (4 + 5)
+
+
+def test_an_outline_goes_round_every_hole_and_island():
+    x, z = (v.ravel() for v in np.meshgrid(np.arange(5.0), np.arange(5.0)))
+    # a ring of cells round an empty one, which touches a single cell at a corner
+    seen = (x < 3) & (z < 3) & ~((x == 1) & (z == 1)) | (x == 3) & (z == 3)
+    table = weights({"x": x, "z": z}).assign(split=np.tile(np.where(seen, "train", "test"), 2))
+    axes = plots.weight_maps(table, ["x", "z"], ["a", "b"], NAMES)[0, 0]
+    assert edges_round(axes.lines[0]) == 12 + 4 + 4
+
+
+def test_cells_with_steps_of_several_sizes_have_their_places():
+    x, z = (v.ravel() for v in np.meshgrid([0.0, 1, 2.3, 4], [0.0, 1, 2]))
+    axes = plots.weight_maps(weights({"x": x, "z": z}), ["x", "z"], ["a", "b"], NAMES)[0, 0]
+    middles = [path.vertices[:4].mean(axis=0) for path in axes.collections[0].get_paths()]
+    np.testing.assert_allclose(middles, np.stack([x, z], axis=1))
 
 
 def test_lines_for_reference_stand_where_there_are_sites():
     names = replace(NAMES, lines={"x": (2.0, 99.0), "z": (1.5,)})
     axes = plots.weight_maps(weights(lattice()), ["x", "z"], ["a"], names)[0, 0]
-    assert [line.get_xdata()[0] for line in axes.lines[:1]] == [2.0]
-    assert [line.get_ydata()[0] for line in axes.lines[1:]] == [1.5]
+    _, up, across = axes.lines
+    assert (up.get_xdata()[0], across.get_ydata()[0]) == (2.0, 1.5)
 
 
 def test_bars_of_many_models_stand_in_rows():
@@ -129,7 +148,7 @@ def test_bars_of_many_models_stand_in_rows():
     )
     rows = pd.concat([rows, rows.assign(method="simplex-ls")])
     grid = plots.weight_bars(rows, models, NAMES)
-    assert grid.shape == (3, 8)
+    assert grid.shape == (3, 7)
     assert [ax.get_title() for ax in grid.flat[:19]] == models
     for line in grid:
         assert [t.get_text() for t in line[0].get_yticklabels()] == ["equal", "simplex-ls"]
@@ -142,8 +161,18 @@ def test_several_methods_have_a_line_of_maps_each():
     grid = plots.weight_maps(both, ["x", "z"], ["a", "b"], NAMES)
     titles = [[ax.get_title() for ax in line] for line in grid]
     assert titles == [["lbmm-gpd: Model A", "lbmm-gpd: b"], ["lbmm-gld: Model A", "lbmm-gld: b"]]
-    np.testing.assert_array_equal(grid[1, 0].collections[0].get_array(), 0.5)
+    np.testing.assert_array_equal(grid[1, 0].images[0].get_array(), 0.5)
     assert drawn(grid[0, 0].figure)
+
+
+def test_only_outer_maps_are_labelled():
+    grid = plots.weight_maps(weights(lattice()), ["x", "z"], ["a", "b"], NAMES)
+    assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in grid[0]] == [
+        ("x (km)", "z"),
+        ("x (km)", ""),
+    ]
+    assert len(grid[0, 0].get_yticks()) > 2
+    assert len(grid[0, 1].get_yticks()) == 0
 
 
 def test_maps_of_three_coordinates_are_of_the_first_two():

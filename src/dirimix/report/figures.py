@@ -8,7 +8,7 @@ import pandas as pd
 from dirimix.report import law_plots, plots
 from dirimix.report.exhibits import curves
 from dirimix.report.exhibits.content import ExhibitContent
-from dirimix.report.look import panels, places
+from dirimix.report.look import outer_labels, panels, places, rows_of
 from dirimix.report.output import Output
 from dirimix.report.picture import Picture, make_picture
 from dirimix.sampling.posterior import scalars
@@ -183,23 +183,20 @@ def residuals(output: Output) -> Picture | None:
     methods = list(dict.fromkeys(mixed["method"]))
     if not methods:
         return None
-    columns = min(3, len(methods))
-    grid = panels(-(-len(methods) // columns), columns, 3.4, 2.3)
+    row = rows_of(len(methods), 3, 3.4, 2.3)
     target = output.numbers["data"]["target"]
-    for i, (axes, method) in enumerate(zip(grid.flat, methods, strict=False)):
+    for axes, method in zip(row, methods, strict=True):
         plots.residuals(mixed.loc[mixed["method"] == method], target, output.names, axes)
-        axes.sharey(grid.flat[0])
-        if i + columns < len(methods):
-            axes.set_xlabel("")
-        if i % columns:
-            axes.set_ylabel("")
-    for axes in grid.flat[len(methods) :]:
-        axes.set_axis_off()
+    limits = np.array([[axes.get_xlim(), axes.get_ylim()] for axes in row])
+    low, high = limits.min(axis=(0, 2)), limits.max(axis=(0, 2))
+    for axes in row:
+        axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    outer_labels(row[0].figure)
     caption = (
         "Observed minus predicted. Grey: training rows. Colour: test rows with 90 % intervals, "
         "which include the noise."
     )
-    return make_picture(grid.flat[0].figure, caption)
+    return make_picture(row[0].figure, caption)
 
 
 def ranks(output: Output) -> dict[str, Picture]:

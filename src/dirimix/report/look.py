@@ -13,7 +13,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedFormatter, FuncFormatter, MaxNLocator
 
 from dirimix.methods import AVERAGING, GLOBAL, LOCAL, METHODS, SIMPLE, SINGLE
 from dirimix.table.coordinates import as_numbers
@@ -153,15 +153,28 @@ def style_axes(axes: Axes) -> Axes:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FOREGROUND)
     axes.tick_params(colors=FOREGROUND, labelsize=8, length=3)
-    texts = [axes.xaxis.label, axes.yaxis.label, axes.title]
-    for text in texts:
+    for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
         text.set_color(FOREGROUND)
         text.set_fontsize(9)
-    legend = axes.get_legend()
-    ticks = [*axes.xaxis.get_major_ticks(), *axes.yaxis.get_major_ticks()]
-    set_plain(texts + [t.label1 for t in ticks] + (legend.get_texts() if legend else []))
+    set_plain(names_in(axes))
     axes.patch.set_alpha(0)
     return axes
+
+
+def names_in(axes: Axes) -> list[Text]:
+    """All texts that may hold a name; what ticks count is left out, as making it is slow."""
+    legend = axes.get_legend()
+    named = [
+        a for a in (axes.xaxis, axes.yaxis) if isinstance(a.get_major_formatter(), FixedFormatter)
+    ]
+    return [
+        axes.title,
+        axes.xaxis.label,
+        axes.yaxis.label,
+        *axes.texts,
+        *(legend.get_texts() if legend else ()),
+        *(tick.label1 for axis in named for tick in axis.get_major_ticks()),
+    ]
 
 
 def set_plain(texts: Iterable[Text]) -> None:
@@ -177,6 +190,15 @@ def panels(rows: int, columns: int, width: float, height: float) -> np.ndarray:
     return figure.subplots(rows, columns, squeeze=False)
 
 
+def rows_of(count: int, most: int, width: float, height: float) -> np.ndarray:
+    """A number of Axes on a new figure, (count,), in equal rows of at most so many."""
+    rows = -(-count // most)
+    grid = panels(rows, -(-count // rows), width, height).ravel()
+    for axes in grid[count:]:
+        axes.set_axis_off()
+    return grid[:count]
+
+
 def blocks(count: int, size: int, width: float, height: float) -> np.ndarray:
     """Axes in blocks of three columns side by side on a new figure, (count, size)."""
     columns = min(3, size)
@@ -187,13 +209,46 @@ def blocks(count: int, size: int, width: float, height: float) -> np.ndarray:
     return parts[:, :size]
 
 
+def outer_labels(figure: Figure) -> None:
+    """Leave names and ticks to the first panel of a line and the last one of a column.
+
+    For panels that have the same limits, when all is drawn.
+    """
+    places = {
+        (s.rowspan.start, s.colspan.start): a for a in figure.axes if (s := a.get_subplotspec())
+    }
+    shown = {place: axes for place, axes in places.items() if axes.axison}
+    for (line, column), axes in shown.items():
+        if (line + 1, column) in shown:
+            _unlabelled(axes.xaxis)
+        if (line, column - 1) in shown:
+            _unlabelled(axes.yaxis)
+            # nothing is left that a title would have to give way to
+            axes.set_title(axes.get_title(), y=1.0, fontsize=axes.title.get_fontsize())
+
+
+def _unlabelled(axis: Axis) -> None:
+    axis.set_label_text("")
+    axis.set_ticks([])
+
+
+def settle(figure: Figure) -> None:
+    """Find the places of all parts of a figure once, which else every drawing of it does again."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    figure.set_layout_engine(None)
+
+
 def colour_bar(drawn: Collection | AxesImage, label: str, axes: Axes | None = None) -> None:
     """The scale of coloured values, beside some Axes or beside all of the figure."""
     place = axes or drawn.axes
     assert place is not None, "drawn before its scale"
-    bar = place.figure.colorbar(
-        drawn, ax=place.figure.axes if axes is None else axes, shrink=0.6, aspect=30
-    )
+    if axes is None:
+        bar = place.figure.colorbar(drawn, ax=place.figure.axes, shrink=0.6, aspect=30)
+    else:
+        # what is part of its Axes is found its place with them, at a third of the time
+        bar = place.figure.colorbar(drawn, cax=axes.inset_axes((1.03, 0.2, 0.025, 0.6)))
     bar.set_label(label, color=FOREGROUND, fontsize=9)
     set_plain([bar.ax.yaxis.label])
     bar.ax.tick_params(which="both", colors=FOREGROUND, labelsize=8)

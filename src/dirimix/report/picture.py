@@ -11,9 +11,9 @@ import matplotlib
 from markupsafe import Markup
 from matplotlib import font_manager
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from dirimix.report.compact.svg import slim
+from dirimix.report.look import names_in, settle
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def any_script(figure: Figure) -> Generator[None]:
     """Draw names in every script: in a font that has its signs if one is installed, else boxes."""
     there = set(font_manager.get_font_names()) & set(_MORE_FONTS)
     families = ["sans-serif", *(name for name in _MORE_FONTS if name in there)]
-    for text in figure.findobj(Text):
-        if isinstance(text, Text) and not text.get_text().isascii():
+    for text in (text for axes in figure.axes for text in names_in(axes)):
+        if not text.get_text().isascii():
             text.set_fontfamily(families)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing")
@@ -67,6 +67,7 @@ def make_picture(figure: Figure, caption: str, finding: str = "") -> Picture:
         any_script(figure),
         matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dirimix"}),
     ):
+        settle(figure)
         figure.savefig(stream, format="svg", dpi=_DPI, metadata={"Date": None})
     content, box = slim(stream.getvalue(), f"p{crc32(caption.encode()):x}-")
     width = figure.get_figwidth() * 96

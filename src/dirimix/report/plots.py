@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import Collection
 from scipy.stats import rankdata
 
 from dirimix.report.look import (
@@ -22,11 +21,12 @@ from dirimix.report.look import (
     colour_bar,
     method_look,
     name_places,
+    outer_labels,
     panels,
     places,
     style_axes,
 )
-from dirimix.report.site_map import draw_map, label_map
+from dirimix.report.site_map import Drawn, draw_map, label_map
 
 PANEL = 2.9, 2.35  # inches of a small map
 _MOST_BARS = 8  # panels side by side
@@ -97,8 +97,9 @@ def weight_bars(summary: pd.DataFrame, models: Sequence[str], names: ColumnLabel
         Axes, (rows, columns), of one row where there are few models.
     """
     methods = list(dict.fromkeys(summary["method"]))
-    columns = min(_MOST_BARS, len(models))
-    grid = panels(-(-len(models) // columns), columns, 1.45, 0.26 * len(methods) + 0.9)
+    lines = -(-len(models) // _MOST_BARS)
+    columns = -(-len(models) // lines)
+    grid = panels(lines, columns, 1.45, 0.26 * len(methods) + 0.9)
     heights = np.arange(len(methods))[::-1]
     outside = (summary["mean"] < -_ROUNDING) | (summary["mean"] > 1 + _ROUNDING)
     free = {m: bool(outside[summary["method"] == m].any()) for m in methods}
@@ -147,9 +148,10 @@ def weight_maps(
     """
     methods = list(dict.fromkeys(weights["method"]))
     grid = blocks(len(methods) * len(columns), len(models), *PANEL)
+    parts = dict(iter(weights.groupby(["method", "model"], sort=False)))
     places = ((m, c, k) for m in methods for c in columns for k in models)
     for axes, (method, column, model) in zip(grid.flat, places, strict=True):
-        rows = weights.loc[(weights["method"] == method) & (weights["model"] == model)]
+        rows = parts[method, model]
         named = f"{method}: " if len(methods) > 1 else ""
         spread = ", sd" if column == "sd" else ""
         axes.set_title("\n".join(textwrap.wrap(f"{named}{names.short(model)}{spread}", 32)))
@@ -157,6 +159,7 @@ def weight_maps(
             _weight_line(rows, coords[0], names, method_look(method).colour, axes)
         else:
             colour_bar(_weight_map(rows, coords, names, column, axes), "", axes)
+    outer_labels(grid[0, 0].figure)
     return grid
 
 
@@ -177,7 +180,7 @@ def _weight_line(
 
 def _weight_map(
     rows: pd.DataFrame, coords: Sequence[str], names: ColumnLabels, column: str, axes: Axes
-) -> Collection:
+) -> Drawn:
     sites = places(rows, coords[:2], names)
     trained = sites[(rows["split"] == "train").to_numpy()]
     values = rows[column].to_numpy()
@@ -251,6 +254,8 @@ def ranks(draws: Mapping[str, np.ndarray], bins: int = 12) -> np.ndarray:
         for tint, chain in zip(np.resize(PALETTE, len(chains)), order, strict=True):
             share = np.histogram(chain, bins, range=(0, 1))[0] * bins / len(chain)
             axes.stairs(share, np.linspace(0, 1, bins + 1), color=str(tint), lw=1)
+        axes.axhline(1, color=MUTED, lw=0.7, ls=":")
         axes.set(ylim=(0, 2), xlim=(0, 1), title=name)
         style_axes(axes)
+    outer_labels(grid[0].figure)
     return grid

@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import Collection, LineCollection, PolyCollection
+from matplotlib.collections import Collection, PolyCollection
+from matplotlib.image import AxesImage
 
 from dirimix.report.look import FOREGROUND, ColumnLabels, name_places, reference_lines, style_axes
 
+Drawn = Collection | AxesImage
 _SPARSE = 20  # places of the smallest lattice a site, above which sites are no lattice
 
 
 def draw_map(
     axes: Axes, sites: np.ndarray, values: np.ndarray, trained: np.ndarray, **scale: Any
-) -> Collection:
+) -> Drawn:
     """Colour every site by its value, with the training sites outlined in white.
 
     Args:
@@ -31,7 +33,7 @@ def draw_map(
         What `colour_bar` needs.
     """
     drawn = draw_values(axes, sites, values, **{"cmap": "viridis", **scale})
-    draw_outline(axes, trained, half_steps(sites), colors="white", lw=0.6, alpha=0.8)
+    draw_outline(axes, trained, half_steps(sites), color="white", lw=0.6, alpha=0.8)
     return drawn
 
 
@@ -45,7 +47,7 @@ def label_map(axes: Axes, coords: Sequence[str], names: ColumnLabels) -> None:
     style_axes(axes)
 
 
-def draw_values(axes: Axes, sites: np.ndarray, values: np.ndarray, **scale: Any) -> Collection:
+def draw_values(axes: Axes, sites: np.ndarray, values: np.ndarray, **scale: Any) -> Drawn:
     """Colour every site by its value; returns what a colour bar needs.
 
     Args:
@@ -59,12 +61,39 @@ def draw_values(axes: Axes, sites: np.ndarray, values: np.ndarray, **scale: Any)
         return axes.scatter(
             sites[:, 0], sites[:, 1], c=values, s=14, lw=0, rasterized=True, **_for_scatter(scale)
         )
-    cells = PolyCollection(
-        list(_corners(sites, half)), array=np.asarray(values), lw=0, rasterized=True, **scale
-    )
-    axes.add_collection(cells)
+    places = _lattice(sites, half)
+    if places is None:
+        corners = list(_corners(sites, half))
+        cells = PolyCollection(
+            corners, array=np.asarray(values, dtype=float), lw=0, rasterized=True, **scale
+        )
+        axes.add_collection(cells)
+    else:
+        cells = _image(axes, sites, values, places, half, **scale)
     axes.autoscale_view()
     return cells
+
+
+def _image(
+    axes: Axes,
+    sites: np.ndarray,
+    values: np.ndarray,
+    places: np.ndarray,
+    half: np.ndarray,
+    **scale: Any,
+) -> AxesImage:
+    """A pixel a cell, which stays sharp at any size and takes few letters."""
+    pixels = np.full(places.max(axis=0)[::-1] + 1, np.nan)
+    pixels[places[:, 1], places[:, 0]] = values
+    first = sites.min(axis=0) - half
+    last = first + 2 * half * pixels.shape[::-1]
+    image = axes.imshow(
+        np.ma.masked_invalid(pixels), origin="lower", interpolation="none", aspect="auto",
+        extent=(first[0], last[0], first[1], last[1]), **scale,
+    )  # fmt: skip
+    for ends in (image.sticky_edges.x, image.sticky_edges.y):
+        ends.clear()
+    return image
 
 
 def draw_outline(axes: Axes, sites: np.ndarray, half: np.ndarray | None, **line: Any) -> None:
@@ -75,9 +104,7 @@ def draw_outline(axes: Axes, sites: np.ndarray, half: np.ndarray | None, **line:
     if half is None:
         axes.plot(sites[:, 0], sites[:, 1], "o", mfc="none", mec=FOREGROUND, ms=4, mew=0.8)
         return
-    edges = list(_edges(_corners(sites, half)))
-    axes.add_collection(LineCollection(edges, rasterized=True, **line))
-    axes.autoscale_view()
+    axes.plot(*_rings(_edges(_corners(sites, half))).T, **line)
 
 
 def half_steps(sites: np.ndarray) -> np.ndarray | None:
@@ -86,6 +113,15 @@ def half_steps(sites: np.ndarray) -> np.ndarray | None:
     if len(columns) * len(lines) > _SPARSE * len(sites) or min(len(columns), len(lines)) < 2:
         return None
     return np.array([np.diff(columns).min(), np.diff(lines).min()]) / 2
+
+
+def _lattice(sites: np.ndarray, half: np.ndarray) -> np.ndarray | None:
+    """The column and the line of every site, (m, 2); None where steps are of several sizes."""
+    steps = (sites - sites.min(axis=0)) / (2 * half)
+    places = steps.round()
+    whole = np.allclose(steps, places, rtol=0, atol=0.01)
+    cells = np.prod(places.max(axis=0) + 1)
+    return places.astype(int) if whole and cells <= _SPARSE * len(sites) else None
 
 
 def _corners(sites: np.ndarray, half: np.ndarray) -> np.ndarray:
@@ -104,6 +140,29 @@ def _edges(cells: np.ndarray) -> np.ndarray:
         alike.view(float).reshape(-1, 4), axis=0, return_index=True, return_counts=True
     )
     return edges[first[counts == 1]]
+
+
+def _rings(edges: np.ndarray) -> np.ndarray:
+    """Edges (e, 2, 2) one after the other, with NaN between closed rings, corners only."""
+    size = np.abs(edges[:, 1] - edges[:, 0]).max(axis=0)
+    keys = [tuple(map(tuple, edge)) for edge in (edges / size).round(3).tolist()]
+    onward: dict[tuple[float, ...], list[int]] = {}
+    for k, (start, _) in enumerate(keys):
+        onward.setdefault(start, []).append(k)
+    points, left = list[np.ndarray](), set(range(len(edges)))
+    while left:
+        k = min(left)
+        ring = list[int]()
+        while k is not None:
+            ring.append(k)
+            left.discard(k)
+            k = next((n for n in onward[keys[k][1]] if n in left), None)
+        starts = edges[ring, 0]
+        steps = np.sign(edges[ring, 1] - starts)
+        turns = (steps != np.roll(steps, 1, axis=0)).any(axis=1)
+        corners = starts[turns]
+        points += [corners, corners[:1], np.full((1, 2), np.nan)]
+    return np.concatenate(points)
 
 
 def _for_scatter(scale: dict[str, Any]) -> dict[str, Any]:

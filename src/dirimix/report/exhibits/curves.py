@@ -16,13 +16,16 @@ from dirimix.report.look import (
     MUTED,
     PALETTE,
     colour_bar,
+    outer_labels,
     panels,
+    rows_of,
     style_axes,
 )
 from dirimix.report.output import Output
 from dirimix.sampling.posterior import scalars
 
 _STEPS = 80  # of the simplex along a side
+_PAGE = 13.0  # inches, beyond which a page makes a figure smaller
 _MOST = 6  # parameters of a trace plot
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
 
@@ -129,15 +132,15 @@ def sensitivity(output: Output, options: Options) -> ExhibitContent | None:
         return None
     table = table.loc[table["method"].isin(methods)]
     longest = max(table.loc[table["method"] == m, "parameter"].nunique() for m in methods)
-    grid = panels(1, len(methods), 4.2, 0.16 * longest + 1.0)
-    for axes, method in zip(grid[0], methods, strict=True):
+    row = rows_of(len(methods), 3, 4.2, 0.16 * longest + 1.0)
+    for axes, method in zip(row, methods, strict=True):
         _sensitivity_dots(axes, table.loc[table["method"] == method])
         axes.set_title(method)
     caption = (
         "Sensitivity of each marginal posterior to the power of each prior. Beyond the line at "
         "0.05 the prior matters."
     )
-    return ExhibitContent(caption, table, grid[0, 0].figure)
+    return ExhibitContent(caption, table, row[0].figure)
 
 
 def _sensitivity_dots(axes: Axes, table: pd.DataFrame) -> None:
@@ -164,20 +167,22 @@ def correlations(output: Output, options: Options) -> ExhibitContent | None:
         return None
     names = [output.names.short(m) for m in output.models]
     side, room = 0.32 * len(names), 0.07 * max(map(len, names))  # inches of cells and of labels
-    grid = panels(1, len(methods), side + 1 + room / len(methods), side + 0.6 + room)
-    for axes, method in zip(grid[0], methods, strict=True):
+    most = max(1, int(_PAGE / (side + 1)))
+    row = rows_of(len(methods), most, side + 1 + room / min(most, len(methods)), side + 0.6 + room)
+    for axes, method in zip(row, methods, strict=True):
         square = _square(table.loc[table["method"] == method], output.models)
         drawn = axes.imshow(square, cmap="RdBu", clim=(-1, 1))
         axes.set_xticks(range(len(names)), names, rotation=90)
-        axes.set_yticks(range(len(names)), names if method == methods[0] else [""] * len(names))
+        axes.set_yticks(range(len(names)), names)
         axes.set_title(method)
         style_axes(axes)
+    outer_labels(row[0].figure)
     colour_bar(drawn, "posterior correlation")
     caption = (
         "Posterior correlation of the weights of two models at a site, the mean over the training "
         "sites. Red: the more of one, the less of the other."
     )
-    return ExhibitContent(caption, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
+    return ExhibitContent(caption, table.loc[table["method"].isin(methods)], row[0].figure)
 
 
 def _square(table: pd.DataFrame, models: Sequence[str]) -> np.ndarray:

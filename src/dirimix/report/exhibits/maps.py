@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import Collection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
@@ -14,7 +13,14 @@ from dirimix.report import plots
 from dirimix.report.exhibits.content import ExhibitContent, Maker, Options, chosen_methods
 from dirimix.report.look import FOREGROUND, MUTED, PALETTE, blocks, colour_bar, panels, places
 from dirimix.report.output import Output
-from dirimix.report.site_map import draw_map, draw_outline, draw_values, half_steps, label_map
+from dirimix.report.site_map import (
+    Drawn,
+    draw_map,
+    draw_outline,
+    draw_values,
+    half_steps,
+    label_map,
+)
 
 _SPLITS = {"landscape": "#d5d9e0", "train": "#3568c9", "test": "#e0752c"}
 _SMALL = 4.4, 3.2  # inches of a map
@@ -105,13 +111,13 @@ def reversion_map(output: Output, options: Options) -> ExhibitContent | None:
 
 def _reversion(
     axes: Axes, rows: pd.DataFrame, distance: float, output: Output, top: float
-) -> Collection:
+) -> Drawn:
     sites = _sites(rows, output)
     away = rows["distance"].to_numpy()
     gap = (rows["weight"] - rows["far_field"]).to_numpy()
     drawn = draw_map(axes, sites, gap, sites[away == 0], cmap="RdBu", clim=(-top, top))
     within = away <= (np.inf if np.isnan(distance) else distance)
-    draw_outline(axes, sites[within], half_steps(sites), colors=_SPLITS["test"], lw=0.9)
+    draw_outline(axes, sites[within], half_steps(sites), color=_SPLITS["test"], lw=0.9)
     label_map(axes, output.axes, output.names)
     return drawn
 

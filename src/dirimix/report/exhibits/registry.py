@@ -13,6 +13,7 @@ import matplotlib
 
 from dirimix.report.exhibits import curves, maps, sizes, tables
 from dirimix.report.exhibits.content import ExhibitContent, markdown
+from dirimix.report.look import settle
 from dirimix.report.output import Output
 from dirimix.report.picture import Picture, any_script, make_picture
 from dirimix.study.folder import FIGURE_FOLDER, write_csv
@@ -77,6 +78,7 @@ def _write(content: ExhibitContent, files: Sequence[Path]) -> None:
         return
     # ids and dates must not differ from run to run
     with any_script(content.figure), matplotlib.rc_context({"svg.hashsalt": "dirimix"}):
+        settle(content.figure)
         for path in others:
             fixed = {"Date": None} if path.suffix == ".svg" else {"Software": None}
             content.figure.savefig(path, dpi=_DPI, metadata=fixed, facecolor="white")
