@@ -49,9 +49,9 @@ def cells(axes):
     """The middles across the page of the cells that a static map colours, least first."""
     (image,) = axes.images
     west, east, _, _ = image.get_extent()
-    seen = ~np.ma.getmaskarray(image.get_array()).all(axis=0)
-    edges = np.linspace(west, east, len(seen) + 1)
-    return np.round((edges[1:] + edges[:-1])[seen] / 2, 6)
+    seen = np.asarray(np.ma.filled(image.get_array(), np.nan))
+    edges = np.linspace(west, east, seen.shape[1] + 1)
+    return np.round((edges[1:] + edges[:-1])[np.isfinite(seen).any(axis=0)] / 2, 6)
 
 
 def test_degrees_are_printed_as_on_maps():

@@ -203,6 +203,12 @@ def test_what_is_saved_is_what_the_folder_has(page, folder):
         page.locator("#map-panel button.save").click()
     assert found.value.path().read_text().startswith("<svg")
     with page.expect_download() as found:
+        page.locator("#worst-panel button.save").click()
+    lines = list(csv.reader(io.StringIO(found.value.path().read_text())))
+    assert lines[0] == ["site", "rows", "observed", "predicted", "z"]
+    assert len(lines) == 16
+    assert max(float(line[-1]) for line in lines[1:]) > 0
+    with page.expect_download() as found:
         page.locator("#scores button.save").first.click()
     lines = list(csv.reader(io.StringIO(found.value.path().read_text())))
     assert lines[0][:2] == ["method", "rank"]

@@ -101,7 +101,7 @@ def _thirds(name: str, values: Floats, cut: Round | None, *, dates: bool) -> Ite
     order = values if cut is None else cut.drawn(values)
     for rows in _cut(order):
         low, high = (float(values[rows[end(order[rows])]]) for end in (np.argmin, np.argmax))
-        words = [_day(v) if dates else f"{v:.5g}" for v in (low, high)]
+        words = [_day(v) if dates else _five_digits(v) for v in (low, high)]
         yield Part(name, " to ".join(dict.fromkeys(words)), rows)
 
 
@@ -114,6 +114,15 @@ def _cut(values: Floats) -> list[Indices]:
     ends = np.quantile(values, np.arange(1, _THIRDS) / _THIRDS, method="inverted_cdf")
     place = np.searchsorted(ends, values, side="left")
     return [np.flatnonzero(place == k) for k in range(_THIRDS) if np.any(place == k)]
+
+
+def _five_digits(value: float) -> str:
+    """A number without an exponent where that takes no more than nine digits.
+
+    >>> _five_digits(103641.7), _five_digits(0.303463), _five_digits(2.5e12)
+    ('103642', '0.30346', '2.5e+12')
+    """
+    return f"{value:.0f}" if 1e5 <= abs(value) < 1e9 else f"{value:.5g}"
 
 
 def _day(value: float) -> str:

@@ -115,10 +115,11 @@ function drawWorst() {
   const rows = worst.map((i) => element("tr", {},
     element("th", { scope: "row" },
       element("button", { type: "button", class: "link", onclick: () => set({ site: i }) }, siteText(i))),
-    element("td", {}, splitOf(i)), element("td", {}, number(observed(i))),
+    element("td", { class: "less" }, splitOf(i)), element("td", {}, number(observed(i))),
     element("td", {}, number(law(state.method, "mean", i))),
     element("td", {}, number(deviations(state.method, i), 2))));
-  const heads = ["site", "rows", "observed", "predicted", "z"].map((h) => element("th", { scope: "col" }, h));
+  const heads = ["site", "rows", "observed", "predicted", "z"].map((h) =>
+    element("th", { scope: "col", class: h === "rows" ? "less" : "" }, h));
   box.replaceChildren(
     element("p", { class: "panel-title" }, `The ${worst.length} observations farthest from their prediction`),
     element("table", { class: "small" }, element("thead", {}, element("tr", {}, ...heads)),

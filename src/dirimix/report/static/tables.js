@@ -130,10 +130,12 @@ function addDownloads() {
       onclick: () => saveFigure(svg, name) }, "SVG"));
   }
   for (const panel of document.querySelectorAll("#explorer .panel[data-name], #calibration-live")) {
-    panel.prepend(element("button", { type: "button", class: "save corner", onclick: () => {
-      panel.querySelectorAll("svg[role=img]").forEach((svg, k) =>
-        saveFigure(svg, `${panel.dataset.name}${k ? `-${k + 1}` : ""}`));
-    } }, "SVG"));
+    const saveFigures = () => panel.querySelectorAll("svg[role=img]").forEach((svg, k) =>
+      saveFigure(svg, `${panel.dataset.name}${k ? `-${k + 1}` : ""}`));
+    const saveTable = () =>
+      save(`${panel.dataset.name}.csv`, csv(tableRows(panel.querySelector("table"))), "text/csv");
+    const [onclick, kind] = panel.id === "worst-panel" ? [saveTable, "CSV"] : [saveFigures, "SVG"];
+    panel.prepend(element("button", { type: "button", class: "save corner", onclick }, kind));
   }
   addDataDownloads();
 }
