@@ -24,7 +24,7 @@ ARROWS = arrows(MODULES)
 # a room imports from earlier lines only, so rooms of one line do not know each other
 ORDER = (
     {"_version", "_arrays", "errors"},
-    {"_arguments", "_cores"},
+    {"_arguments", "_cores", "compiled"},
     {"methods", "table", "laws", "likelihood", "sampling", "datasets"},
     {"scores"},
     {"estimators"},

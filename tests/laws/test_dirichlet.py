@@ -90,6 +90,13 @@ def test_means_need_no_draws_and_do_not_overflow():
     np.testing.assert_array_equal(dirichlet.mean(log_alpha), [0, 0.5, 0.5])
 
 
+def test_means_over_draws_are_those_of_all_at_once():
+    log_alpha = np.random.default_rng(2).normal(0, 3, (41, 5, 4))
+    log_alpha[:, 2, 1] = -np.inf
+    expected = dirichlet.mean(log_alpha).mean(axis=0)
+    np.testing.assert_array_equal(dirichlet.mean_over_draws(log_alpha), expected)
+
+
 def test_saturated_concentrations_keep_their_ratios():
     rng = np.random.default_rng(4)
     log_alpha = rng.normal(0, 1, (2000, 4)) * 10 ** rng.uniform(-1, 3, (2000, 1))

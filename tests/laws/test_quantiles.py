@@ -7,6 +7,7 @@ from scipy.special import ndtr
 
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.quantiles import evaluate
+from dirimix.laws.quantiles.loops import evaluate_rows
 
 LEVELS = (1e-9, 2e-4, 0.025, 0.5, 0.95, 1 - 1e-5)
 
@@ -53,7 +54,7 @@ def test_a_site_has_its_quantiles_in_any_call():
 def test_many_components_are_evaluated_as_few_are():
     law = mixture(1500, 11, 4, of_sites=True)
     parts = law.loc, law.scale, law.weight
-    plain, compiled = evaluate._plain(*parts), evaluate._in_pieces(*parts)
+    plain, compiled = evaluate._plain(*parts), evaluate._quick(*parts)
     rounding = len(law.loc) * np.finfo(float).eps / 2  # of a sum of so many terms that make up 1
     for t in (law.mean(), law.mean() + 2 * law.std(), law.mean() - 9 * law.std()):
         everywhere = np.ones(11, dtype=bool)
@@ -63,9 +64,20 @@ def test_many_components_are_evaluated_as_few_are():
     assert not np.any(compiled(law.mean(), np.zeros(11, dtype=bool)))  # nothing was asked for
 
 
+def test_one_normal_is_evaluated_to_rounding():
+    z = np.linspace(-12, 12, 4001)
+    one = np.ones((1, 1))
+    below, density = evaluate_rows(0 * one, one, one, z, np.ones(len(z), dtype=bool))
+    np.testing.assert_allclose(below, ndtr(z), rtol=0, atol=4e-16)
+    exact = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+    np.testing.assert_allclose(density, exact, rtol=0, atol=2e-15)
+    near = np.abs(z) < 5
+    np.testing.assert_allclose(density[near], exact[near], rtol=1e-11)
+
+
 def test_which_loop_is_taken_depends_on_components_and_level(monkeypatch):
     taken = []
-    for name in ("_plain", "_in_pieces"):
+    for name in ("_plain", "_quick"):
         own = getattr(evaluate, name)
 
         def note(*parts, name=name, own=own):
@@ -75,7 +87,7 @@ def test_which_loop_is_taken_depends_on_components_and_level(monkeypatch):
         monkeypatch.setattr(evaluate, name, note)
     many, few = np.ones((1500, 2)), np.ones((15, 2))
     list(evaluate.evaluators(many, many, many, (0.5, 0.9)))
-    assert taken == ["_plain", "_in_pieces"]
+    assert taken == ["_plain", "_quick"]
     taken.clear()
     list(evaluate.evaluators(many, many, many, (1e-5,)))
     list(evaluate.evaluators(few, few, few, (0.5,)))

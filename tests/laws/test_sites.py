@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dirimix.laws.sites import by_rows, row_product, site_normals, streams
+from dirimix.laws.sites import by_rows, quick_streams, row_product, site_normals, streams
 
 SITES = [bytes(f"site {i}", "ascii") for i in range(2000)]
 
@@ -21,6 +21,13 @@ def test_a_stream_belongs_to_its_site():
     assert not np.array_equal(np.random.default_rng(1).standard_normal((3, 40))[:, order], shared)
 
 
+def test_a_quick_stream_belongs_to_its_site():
+    whole = quick_normals(SITES[:9], 3, 1, "weights")
+    np.testing.assert_array_equal(quick_normals(SITES[8:2:-1], 3, 1, "weights"), whole[:, 8:2:-1])
+    for other in ((2, "weights"), (1, "noise")):
+        assert np.all(quick_normals(SITES[:9], 3, *other) != whole)
+
+
 @pytest.mark.parametrize("other", [(2, "noise"), (1, "weights"), (12, "noise"), (1, "2 noise")])
 def test_seeds_and_purposes_have_streams_of_their_own(other: tuple[int, str]):
     seed, purpose = other
@@ -30,8 +37,15 @@ def test_seeds_and_purposes_have_streams_of_their_own(other: tuple[int, str]):
     assert np.all(found != different)
 
 
-def test_numbers_of_all_sites_are_standard_normal_and_independent():
-    found = site_normals(SITES, 50, 3, "noise")
+def quick_normals(sites: list[bytes], count: int, seed: int, purpose: str) -> np.ndarray:
+    """As `site_normals`, from the quicker streams."""
+    own = quick_streams(sites, seed, purpose)
+    return np.stack([rng.standard_normal(count) for rng in own], axis=1)
+
+
+@pytest.mark.parametrize("draw", [site_normals, quick_normals])
+def test_numbers_of_all_sites_are_standard_normal_and_independent(draw):
+    found = draw(SITES, 50, 3, "noise")
     assert len(np.unique(found)) == found.size
     assert stats.kstest(found.ravel(), "norm").pvalue > 1e-3
     assert stats.kstest(1.05 * found.ravel(), "norm").pvalue < 1e-3  # the control

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::dirimix.errors.DroppedRowsWarni
 NO_PLAIN_FILE = re.compile(r"^(pickle|cPickle|dill|shelve|marshal|cloudpickle)$")
 # processes of one run hand each other functions, in memory or in a private folder
 AMONG_PROCESSES = {"dirimix/sampling/workers.py", "dirimix/sampling/chains.py"}
-NAMES_AN_ERROR = {"dirimix/likelihood/inlining.py"}  # of Numba, where its private cache is damaged
+NAMES_AN_ERROR = {"dirimix/compiled/inlining.py"}  # of Numba, where its private cache is damaged
 
 
 def split_table(labels: bool = False) -> SplitTable:

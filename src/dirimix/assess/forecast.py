@@ -49,10 +49,11 @@ def _of_member(fitted: FittedMethod, model: str, frame: pd.DataFrame) -> pd.Data
         )
     frame = frame.loc[known].reset_index(drop=True)
     member, prepared = fitted.members[model], fitted.prepared(frame)
-    parts = [pd.DataFrame(summarise_law(law)) for law in member.laws(prepared)]
+    names = [f"w_{name}" for name in member.models]
+    parts = list[pd.DataFrame]()
+    for law, weights in member.laws_and_weights(prepared):
+        shares = {} if model else dict(zip(names, weights.T, strict=True))
+        parts.append(pd.DataFrame({**summarise_law(law), **shares}))
     columns = pd.concat(parts, ignore_index=True)
     table = pd.concat([frame.loc[:, list(fitted.coords)], columns], axis=1)
-    if model:
-        return located(table, model=model)
-    weights = member.predict_weights(prepared)
-    return pd.concat([table, weights.add_prefix("w_")], axis=1)
+    return located(table, model=model) if model else table

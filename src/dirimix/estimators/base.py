@@ -15,17 +15,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import AcceptsSeed, check_room, check_seed, check_share, check_whole
 from dirimix.errors import ExtrapolationWarning, TableWarning, no_attribute
-from dirimix.estimators.correction_overlap import RECORD, warn_if_overlapping
+from dirimix.estimators.correction_overlap import alike_errors, warn_if_overlapping
 from dirimix.estimators.fit_report import FitReport, InNotebooks
-from dirimix.estimators.pooling import in_blocks
+from dirimix.estimators.pooling import in_blocks, mean_by_pattern
 from dirimix.estimators.transforms.choice import checked_name, choose_transform
 from dirimix.estimators.transforms.domain import refuse_outside
-from dirimix.estimators.transforms.scaled import of_new_observations, to_scale
+from dirimix.estimators.transforms.scaled import observed_law, to_scale
 from dirimix.laws.noise_scale import NoiseScale, check_scale, noise_scale
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.sites import site_normals
 from dirimix.laws.transformed_mixture import PredictiveLaw
-from dirimix.laws.transforms import AbstractTransform, Identity
+from dirimix.laws.transforms import AbstractTransform
 from dirimix.sampling.progress import Listener
 from dirimix.table.selection import complete_rows, observed, suspicions
 from dirimix.table.sites import Reach, check_repeats, copies, pool_repeats
@@ -156,12 +156,10 @@ class AbstractMixture(InNotebooks, RegressorMixin, AbstractEstimator):
         Args:
             X: Frame with the coordinate and model columns, n rows.
             y: Observations, (n,).
-            y_err: Standard deviations of their measurement errors, (n,) or a scalar, in the unit
-                of y.
+            y_err: Their measurement errors' standard deviations, (n,) or a scalar, in y's unit.
 
         Raises:
-            InputError: If the table is not usable, with the column, row and value at fault, or a
-                parameter is not.
+            InputError: If the table, with the column, row and value, or a parameter is not usable.
         """
         table = self._training_table(X, y, y_err, self._min_models)
         if self._min_models > 1 and isinstance(X, pd.DataFrame):
@@ -193,12 +191,11 @@ class AbstractMixture(InNotebooks, RegressorMixin, AbstractEstimator):
             complete_rows(table)
 
     def predictive(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> PredictiveLaw:
-        """The predictive law of an observation at each of the m rows of X, noise included.
+        """The law of an observation at each of the m rows of X, noise and its error included.
 
         Args:
             X: Frame with the coordinate and model columns, m rows.
-            y_err: Standard deviations of its measurement errors, (m,) or a scalar, in the unit
-                of y; they add to the noise.
+            y_err: Its measurement errors' standard deviations, (m,) or a scalar, in y's unit.
 
         Raises:
             InputError: If the table is not usable.
@@ -208,17 +205,29 @@ class AbstractMixture(InNotebooks, RegressorMixin, AbstractEstimator):
 
     def _law(self, table: Table) -> PredictiveLaw:
         """The predictive law at the sites of a table in the scale of the fit."""
-        if isinstance(self.transform_, Identity):
-            return self._predictive(table)
-        latent = self._predictive(replace(table, y_err=np.zeros_like(table.y_err)))
-        return of_new_observations(latent, table.y_err, self.transform_)
+        return observed_law(self._predictive, table, self.transform_)
+
+    def _law_and_weights(self, table: Table) -> tuple[PredictiveLaw, np.ndarray]:
+        """The predictive law at a table's sites and their mean field weights, (m, K)."""
+        return self._law(table), self._mean_weights(table)
 
     def laws(self, X: pd.DataFrame) -> Iterator[PredictiveLaw]:
         """The laws of `predictive`, block by block of the rows: memory does not grow with these."""
+        return (self._law(block) for block in self._blocks(self._table_to_predict(X)))
+
+    def laws_and_weights(self, X: pd.DataFrame) -> Iterator[tuple[PredictiveLaw, np.ndarray]]:
+        """Block by block of the rows: the laws of `laws`, and mean field weights, (m, K)."""
+        return (self._law_and_weights(block) for block in self._blocks(self._table_to_predict(X)))
+
+    def _blocks(self, table: Table) -> Iterator[Table]:
+        """A table in blocks of sites, as large as memory has room for."""
         check_is_fitted(self)
-        table = self._table_to_predict(X)
-        components = self._predictive(table.rows(np.arange(1))).loc.size
-        return (self._law(block) for block in in_blocks(table, components))
+        return in_blocks(table, self._numbers_of_site(table.rows(np.arange(1))))
+
+    def _numbers_of_site(self, table: Table) -> int:
+        """How many numbers its predictions take at a site, given one."""
+        components = self._predictive(table).loc.size
+        return max(components, self._weight_draws(table).size) if self.uses_places else components
 
     def predict(
         self, X: pd.DataFrame, return_std: bool = False
@@ -252,19 +261,16 @@ class AbstractMixture(InNotebooks, RegressorMixin, AbstractEstimator):
     ) -> np.ndarray:
         """Draws of new observations, (m, n_samples); each is one joint draw over the sites.
 
-        What is drawn at a site is a function of the seed and the site, its coordinates (without
-        any, its model values), whatever other rows and however many draws are asked for. Rows at
-        one site are one observation.
+        What is drawn at a site is a function of the seed and the site, its coordinates (else its
+        model values), whatever else is asked for. Rows at one site are one observation.
 
         Args:
             X: Frame with the coordinate and model columns, m rows.
-            n_samples: Number of draws.
-            random_state: Seed of the draws, by default that of the estimator: the same at every
-                call.
+            n_samples: Number of draws, 1 or more.
+            random_state: Seed of the draws, 0 or more; by default that of the estimator.
 
         Raises:
-            InputError: If `random_state` is not a whole number of 0 or more, or `n_samples` not
-                one of 1 or more, or they are more draws than memory holds.
+            InputError: If `random_state` or `n_samples` are no such whole numbers, or too many.
         """
         check_whole(n_samples, "n_samples", 1)
         if random_state is not None:
@@ -285,25 +291,20 @@ class AbstractMixture(InNotebooks, RegressorMixin, AbstractEstimator):
 
     def _alike(self, X: pd.DataFrame, count: int, seed: int) -> np.ndarray | None:
         """Standard normals for that by which sites are off together, (count, m)."""
-        record = getattr(X, "attrs", {}).get(RECORD)
-        if record is None:
-            return None
-        from dirimix.estimators.residuals.joint import joint_errors  # with it comes JAX
-
-        return joint_errors(X, record, self.models, count, seed)
+        return alike_errors(X, self.models, count, seed)
 
     def predict_weights(self, X: pd.DataFrame) -> pd.DataFrame:
         """Posterior mean of the field weights, one column a model, the index of X."""
         check_is_fitted(self)
         index = X.index if isinstance(X, pd.DataFrame) else None
-        table, own = self._new_table(X), slice(None)
-        if not self.uses_places:
-            # the same at all sites that have the same models
-            _, first, own = np.unique(table.known, axis=0, return_index=True, return_inverse=True)
-            table, own = table.rows(first), own.ravel()
-        numbers = self._weight_draws(table.rows(np.arange(1))).size
-        means = [self._weight_draws(block).mean(axis=0) for block in in_blocks(table, numbers)]
-        return pd.DataFrame(np.concatenate(means)[own], index, list(self.models))
+        means = [self._mean_weights(block) for block in self._blocks(self._new_table(X))]
+        return pd.DataFrame(np.concatenate(means), index, list(self.models))
+
+    def _mean_weights(self, table: Table) -> np.ndarray:
+        """Posterior mean of the field weights at a table's sites, (m, K)."""
+        if self.uses_places:
+            return self._weight_draws(table).mean(axis=0)
+        return mean_by_pattern(self._weight_draws, table)
 
     def draw_weights(self, X: pd.DataFrame) -> np.ndarray:
         """Posterior draws of the field weights, (s, m, K)."""

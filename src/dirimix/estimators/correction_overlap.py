@@ -1,6 +1,8 @@
-"""Whether corrected models are mixed on the very rows that trained their correction."""
+"""What a table remembers of its models' correction: rows that trained it, errors in common."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,3 +44,20 @@ def warn_if_overlapping(frame: pd.DataFrame, table: Table) -> None:
         CorrectionOverlapWarning,
         stacklevel=3,
     )
+
+
+def alike_errors(frame: Any, models: Sequence[str], count: int, seed: int) -> np.ndarray | None:
+    """Standard normals for that by which sites are off together, (count, m); None without record.
+
+    Args:
+        frame: m rows, corrected or not.
+        models: Names of the mixed models.
+        count: Number of draws.
+        seed: Theirs.
+    """
+    record = getattr(frame, "attrs", {}).get(RECORD)
+    if record is None:
+        return None
+    from dirimix.estimators.residuals.joint import joint_errors  # with it comes JAX
+
+    return joint_errors(frame, record, models, count, seed)

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -19,14 +20,16 @@ from dirimix.estimators.latent.noise import SLOPE_SD
 from dirimix.estimators.latent.noise_kind import check_device
 from dirimix.estimators.latent.weights import Ensemble
 from dirimix.estimators.local_posterior import LocalPosterior
-from dirimix.estimators.pooling import pool, thin
+from dirimix.estimators.pooling import pool, thin, with_noise
 from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
+from dirimix.estimators.transforms.scaled import observed_law
 from dirimix.laws import dirichlet
 from dirimix.laws.noise import maximum_likelihood_sigma
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.simplex import simplex_least_squares
-from dirimix.laws.sites import streams
+from dirimix.laws.sites import quick_streams
 from dirimix.laws.transformed_mixture import PredictiveLaw, predictive_law
+from dirimix.likelihood.dirichlet_sums import dirichlet_sums
 from dirimix.likelihood.site_weights import sample_site_weights
 from dirimix.sampling.posterior import Quantity
 from dirimix.table.selection import observed
@@ -238,26 +241,49 @@ class LocalDirichletMixture(AbstractSampledMixture):
     def _log_alpha(self, table: Table) -> np.ndarray:
         """Draws at m sites, (s, m, K); -inf where a model has no value."""
         log_alpha = self.field_.extend(self.latents_, self._sites(table), self.random_state)
-        return dirichlet.saturated(np.where(table.known, log_alpha, -np.inf))
+        log_alpha[:, ~table.known] = -np.inf
+        return dirichlet.saturated(log_alpha)
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         return dirichlet.mean(self._log_alpha(table))
 
     def _predictive(self, table: Table) -> NormalMixture:
-        log_alpha, noise = self._log_alpha(table), self._noise_draws(table)
+        return self._law_given(table, self._log_alpha(table))
 
-        def laws(rows: np.ndarray) -> list[NormalMixture]:
+    def _law_and_weights(self, table: Table) -> tuple[PredictiveLaw, np.ndarray]:
+        log_alpha = self._log_alpha(table)  # once for both
+        given = partial(self._law_given, log_alpha=log_alpha)
+        law = observed_law(given, table, self.transform_)
+        return law, dirichlet.mean_over_draws(log_alpha)
+
+    def _mean_weights(self, table: Table) -> np.ndarray:
+        return dirichlet.mean_over_draws(self._log_alpha(table))
+
+    def _numbers_of_site(self, table: Table) -> int:
+        del table  # known without a prediction
+        return len(self.sigma_draws_) * max(_REPEATS, len(self.models))
+
+    def _law_given(self, table: Table, log_alpha: np.ndarray) -> NormalMixture:
+        """The law at a table's sites from draws of their log concentrations, (s, m, K)."""
+        values = np.stack([np.where(table.known, table.f, 0.0), table.f_sd], axis=1)
+        if not (corrected := bool(np.any(table.f_sd))):
+            values = values[:, :1]
+        sums = np.empty((len(table.f), values.shape[1], len(log_alpha) * _REPEATS))
+
+        def draw(rows: np.ndarray) -> None:
             # given the field the weights of sites are independent: a stream for each
-            keys = table.rows(rows).site_keys
-            own = streams(keys, self.random_state, "weights")
-            return [
-                self._site_law(table, i, log_alpha[:, i], noise[:, [i]], r)
-                for i, r in zip(rows, own, strict=True)
-            ]
+            own = quick_streams(table.rows(rows).site_keys, self.random_state, "weights")
+            for i, a, rng in zip(rows, log_alpha[:, rows].swapaxes(0, 1), own, strict=True):
+                known = table.known[i]
+                sums[i] = dirichlet_sums(a[:, known], values[i][:, known], _REPEATS, rng)
 
         parts = np.array_split(np.arange(len(table.f)), min(_PARTS, len(table.f)))
         with ThreadPoolExecutor(min(len(cores()), len(parts))) as threads:
-            return NormalMixture.joined([law for part in threads.map(laws, parts) for law in part])
+            list(threads.map(draw, parts))  # raises what one raised
+        noise = np.repeat(self._noise_draws(table), _REPEATS, axis=0)
+        tails = self.noise_.precisions(table.site_keys, len(noise), self.random_state)
+        correction = sums[:, 1].T if corrected else None
+        return with_noise(table, sums[:, 0].T, correction, noise, tails)
 
     def _noise_draws(self, table: Table) -> np.ndarray:
         """Draws of the noise at a table's sites, measurement errors apart, (s, m)."""
@@ -269,21 +295,6 @@ class LocalDirichletMixture(AbstractSampledMixture):
         return self.y_scale_ * self.noise_.sigma_at(
             self.noise_latents_, x, spread, self.random_state
         )
-
-    def _site_law(
-        self,
-        table: Table,
-        row: int,
-        log_alpha: np.ndarray,
-        noise: np.ndarray,
-        rng: np.random.Generator,
-    ) -> NormalMixture:
-        """The law at one site, from draws of its log concentrations (s, K) and noise (s, 1)."""
-        repeated = np.repeat(log_alpha, _REPEATS, axis=0)
-        site = table.rows(np.array([row]))
-        weights = dirichlet.sample(repeated, rng, table.known[row])
-        tails = self.noise_.precisions(site.site_keys, len(repeated), self.random_state)
-        return pool(site, weights[:, None], np.repeat(noise, _REPEATS, axis=0), tails)
 
     def site_predictive(self) -> PredictiveLaw:
         """The law of a repeated observation at each training site, site weights given y there.

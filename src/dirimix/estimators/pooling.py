@@ -20,6 +20,14 @@ def in_blocks(table: Table, numbers: int) -> Iterator[Table]:
     return (table.rows(rows[at : at + size]) for at in range(0, len(rows), size))
 
 
+def mean_by_pattern(draws: Callable[[Table], np.ndarray], table: Table) -> np.ndarray:
+    """Means of draws (s, m, K) that are the same at all sites where the same models are known."""
+    _, first, own = np.unique(table.known, axis=0, return_index=True, return_inverse=True)
+    numbers = draws(table.rows(first[:1])).size
+    blocks = in_blocks(table.rows(first), numbers)
+    return np.concatenate([draws(block).mean(axis=0) for block in blocks])[own.ravel()]
+
+
 def thin(n: int, most: int) -> np.ndarray:
     """Indices of at most so many of n draws, equally spaced."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).astype(int))
@@ -58,15 +66,36 @@ def pool(
         sigma: Noise standard deviations, (s,) or (s, m).
         precision: What the variance of noise and measurement error is divided by, (s, m).
     """
-    # corrections learnt from the same residuals err together: their deviations add
     mean = _weighted(weights, np.where(table.known, table.f, 0.0), table.known)
-    variance, correction = (sigma if sigma.ndim == 2 else sigma[:, None]) ** 2, None
+    correction = None
+    if np.any(table.f_sd):
+        correction = _weighted(weights, table.f_sd, table.known, np.abs)
+    return with_noise(table, mean, correction, sigma, precision)
+
+
+def with_noise(
+    table: Table,
+    mean: np.ndarray,
+    correction: np.ndarray | None,
+    sigma: np.ndarray,
+    precision: np.ndarray | None = None,
+) -> NormalMixture:
+    """The law of draws of the mixed models, (s, m), with noise.
+
+    Args:
+        table: m sites.
+        mean: Weighted sums of the models.
+        correction: Weighted sums of the deviations of the models' corrections: those learnt from
+            the same residuals err together, so their deviations add. None where there are none.
+        sigma: Noise standard deviations, (s,) or (s, m).
+        precision: What the variance of noise and measurement error is divided by, (s, m).
+    """
+    variance = (sigma if sigma.ndim == 2 else sigma[:, None]) ** 2
     if np.any(table.y_err):
         variance = variance + table.y_err**2
     if isinstance(precision, np.ndarray):
         variance = variance / precision
-    if np.any(table.f_sd):
-        correction = _weighted(weights, table.f_sd, table.known, np.abs)
+    if correction is not None:
         variance = variance + correction**2
     return NormalMixture.of_draws(mean, np.sqrt(variance), correction)
 

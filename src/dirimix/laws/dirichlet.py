@@ -13,6 +13,7 @@ import numpy as np
 from dirimix._arrays import Floats, Mask
 
 LOG_ALPHA_BOUND = 15.0  # the largest concentration of a site lies within exp(+-15)
+_DRAWS = 16  # whose weights are held at once
 _LEAST = -690.0  # log concentrations below this are as good as this: exp(690) is near the largest
 
 
@@ -52,7 +53,21 @@ def saturated(log_alpha: Any, xp: Any = np) -> Any:
     """
     top = xp.max(log_alpha, axis=-1, keepdims=True)
     over = xp.maximum(top - LOG_ALPHA_BOUND, 0.0) + xp.minimum(top + LOG_ALPHA_BOUND, 0.0)
+    if xp is np and not over.any():
+        return log_alpha
     return log_alpha - over
+
+
+def mean_over_draws(log_alpha: Floats) -> Floats:
+    """Means (m, K) over the draws of mean weights, from log concentrations (s, m, K).
+
+    Those of `mean(log_alpha).mean(axis=0)`, by few draws at a time, which stay in the cache.
+    """
+    total = np.zeros(log_alpha.shape[1:])
+    for at in range(0, len(log_alpha), _DRAWS):
+        for weights in mean(log_alpha[at : at + _DRAWS]):
+            total += weights
+    return total / len(log_alpha)
 
 
 def mean(log_alpha: Floats) -> Floats:

@@ -1,8 +1,9 @@
 """Numbers that belong to a site, whatever else is asked for in the same call.
 
 Random numbers come from a stream of their own for each site: Philox (Salmon et al. 2011,
-doi 10.1145/2063384.2063405), keyed with a hash of seed, purpose and site. Products of matrices are
-taken in blocks of one shape, because a product's rounding changes with its shape.
+doi 10.1145/2063384.2063405), keyed with a hash of seed, purpose and site, or, for many numbers at a
+site, SFC64 (Doty-Humphrey's PractRand), three times as quick, whose state is such a hash. Products
+of matrices are taken in blocks of one shape, because a product's rounding changes with its shape.
 """
 
 # pyright: strict, reportMissingTypeStubs=false
@@ -26,15 +27,37 @@ def streams(sites: Sequence[bytes], seed: int, purpose: str) -> Iterator[np.rand
     >>> [int(g.integers(100)) for g in streams([b"a", b"b", b"a"], 0, "noise")]
     [46, 25, 46]
     """
-    source: Any = np.random.Philox(0)
-    generator = np.random.Generator(source)
-    fresh = dict(source.state)
+    zeros = np.zeros(4, dtype=np.uint64)
+    states = ({"counter": zeros, "key": key} for key in _hashes(sites, seed, purpose, 2))
+    return _in_states(np.random.Philox(0), states)
+
+
+def quick_streams(sites: Sequence[bytes], seed: int, purpose: str) -> Iterator[np.random.Generator]:
+    """The same for tens of thousands of numbers at a site, from SFC64.
+
+    >>> [int(g.integers(100)) for g in quick_streams([b"a", b"b", b"a"], 0, "weights")]
+    [10, 14, 10]
+    """
+    counted = np.ones(1, dtype=np.uint64)  # the last word counts the numbers
+    hashes = _hashes(sites, seed, purpose, 3)
+    states = ({"state": np.concatenate([words, counted])} for words in hashes)
+    return _in_states(np.random.SFC64(0), states)
+
+
+def _hashes(sites: Sequence[bytes], seed: int, purpose: str, words: int) -> Iterator[Any]:
+    """So many words of 64 bits for each site."""
     secret = hashlib.blake2b(f"{seed} {purpose}".encode()).digest()
     for site in sites:
-        digest = hashlib.blake2b(site, digest_size=16, key=secret).digest()
-        key = np.frombuffer(digest, dtype="<u8").astype(np.uint64)
-        fresh["state"] = {"counter": np.zeros(4, dtype=np.uint64), "key": key}
-        source.state = fresh
+        digest = hashlib.blake2b(site, digest_size=8 * words, key=secret).digest()
+        yield np.frombuffer(digest, dtype="<u8").astype(np.uint64)
+
+
+def _in_states(source: Any, states: Iterator[dict[str, Any]]) -> Iterator[np.random.Generator]:
+    """One generator, set to one state after the other."""
+    generator = np.random.Generator(source)
+    fresh = dict(source.state)
+    for state in states:
+        source.state = fresh | {"state": state}
         yield generator
 
 

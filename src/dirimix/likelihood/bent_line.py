@@ -26,8 +26,8 @@ from math import exp, lgamma, log, pi, sqrt
 
 import numpy as np
 
-from dirimix.likelihood.elementary import SUMS, digamma, exp_polar, log_polar, log_row
-from dirimix.likelihood.inlining import inlined
+from dirimix.compiled.inlining import SUMS, inlined
+from dirimix.likelihood.elementary import digamma, exp_polar, log_polar, log_row
 
 NODES = 24  # taken at a time, until there is nothing left
 ROOM = 12  # rows of them

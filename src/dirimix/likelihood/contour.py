@@ -4,9 +4,9 @@ from math import ceil, exp, lgamma, log, pi, sqrt
 
 import numpy as np
 
+from dirimix.compiled.inlining import SUMS, inlined
 from dirimix.likelihood.contour_nodes import HEIGHT, MOST, SLOPE, piece
-from dirimix.likelihood.elementary import SUMS, exp_polar, subtract_logs
-from dirimix.likelihood.inlining import inlined
+from dirimix.likelihood.elementary import exp_polar, subtract_logs
 
 
 @inlined(fastmath=SUMS)

@@ -29,7 +29,7 @@ from numpy.polynomial.chebyshev import chebpts1, chebvander
 from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
-from dirimix.likelihood.inlining import inlined
+from dirimix.compiled.inlining import inlined
 
 Complex = NDArray[np.complexfloating]
 

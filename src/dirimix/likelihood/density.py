@@ -24,9 +24,9 @@ from jaxtyping import Array, Float
 from numba import njit
 
 from dirimix._cores import on_device
+from dirimix.compiled.inlining import inlined
 from dirimix.likelihood.bent_line import NODES, ROOM
 from dirimix.likelihood.contour_nodes import PIECES, TERMS, Path, make_path, single_path
-from dirimix.likelihood.inlining import inlined
 from dirimix.likelihood.routes import (
     COARSE,
     FINE,

@@ -17,13 +17,9 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from dirimix.likelihood.inlining import inlined
+from dirimix.compiled.inlining import PLAIN, SUMS, inlined
 
-# sums may be taken in any order, which vectors need; nothing else about them is assumed
-SUMS = {"reassoc", "contract", "nsz"}
-# no other order where two parts of a sum are far from each other in size
-_PLAIN = {"contract", "nsz"}
-_IN_PLAIN: Any = inlined.keywords | {"fastmath": _PLAIN}
+_IN_PLAIN: Any = inlined.keywords | {"fastmath": PLAIN}
 _HALF_LOG_TWO_PI = 0.5 * log(2 * pi)
 
 
@@ -79,7 +75,7 @@ _DOUBLE = _Precision(np.float64, np.uint64, 21, 9, 7, 8, 11, -700.0)
 _SINGLE = _Precision(np.float32, np.uint32, 6, 2, 3, 4, 5, -80.0)
 
 
-@inlined(fastmath=_PLAIN)
+@inlined(fastmath=PLAIN)
 def _polynomial(series, v):
     """Sum of series[n] v^n by Horner's rule."""
     total = series[-1]
@@ -104,7 +100,7 @@ def _log_in(kind: _Precision) -> Callable:
     )
     one, ln2 = real(1), real(log(2))
 
-    @inlined(fastmath=_PLAIN)
+    @inlined(fastmath=PLAIN)
     def log_of(x):
         shifted = bits(real(x).view(bits) + offset)
         power = bits((shifted >> exponent) | integer).view(real) - integer_value
@@ -212,7 +208,7 @@ def log_polar(re, im, count):
     _log_polar(re, im, count)
 
 
-@inlined(fastmath=_PLAIN)
+@inlined(fastmath=PLAIN)
 def log_row(x):
     """Put log(x) in place of the numbers of a row, of double precision, to 1e-14.
 

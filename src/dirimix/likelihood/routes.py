@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dirimix.compiled.inlining import inlined
 from dirimix.likelihood.bent_line import line_density
 from dirimix.likelihood.contour import contour_density
-from dirimix.likelihood.inlining import inlined
 
 SADDLE_FROM = 9.0  # total concentration from where the saddle point may serve
 _LINE_FROM = 5.0  # and from where the line does

@@ -18,8 +18,8 @@ from math import pi, sqrt
 import numpy as np
 from numba import njit
 
-from dirimix.likelihood.elementary import SUMS, digamma_beyond, log_gamma_beyond, log_row
-from dirimix.likelihood.inlining import Kept, inlined
+from dirimix.compiled.inlining import SUMS, Kept, inlined
+from dirimix.likelihood.elementary import digamma_beyond, log_gamma_beyond, log_row
 
 LANES = 32  # a constant, so that LLVM knows the rows of a block apart
 _NEWTON_STEPS = 30

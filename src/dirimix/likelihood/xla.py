@@ -15,7 +15,7 @@ from numba import carray, cfunc, types  # pyright: ignore[reportPrivateImportUsa
 from numba.core.base import BaseContext
 from numba.extending import intrinsic
 
-from dirimix.likelihood.inlining import inlined, with_cache
+from dirimix.compiled.inlining import inlined, with_cache
 
 _EXTENSION, _ARGUMENTS, _RESULTS = 1, 9, 14  # words of the frame
 _DATA, _RANK, _DIMENSIONS = 3, 4, 5  # words of a buffer

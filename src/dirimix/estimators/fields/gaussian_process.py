@@ -113,8 +113,11 @@ class AbstractProcess(AbstractField):
         return p["gamma"] + p["amplitude"] ** 2 * self.unit_field(p)
 
     def extend(self, p: Params, x_new: np.ndarray, seed: int) -> np.ndarray:
-        unit = self.unit_paths(p, x_new, [seed])
-        return p["gamma"][:, None, :] + p["amplitude"][:, None, :] ** 2 * unit
+        fields = self.unit_paths(p, x_new, [seed])
+        for field, far, amplitude in zip(fields, p["gamma"], p["amplitude"], strict=True):
+            field *= amplitude**2
+            field += far
+        return fields
 
     def unit_paths(self, p: Params, x_new: np.ndarray, seed: list[int]) -> np.ndarray:
         """Draws of the unit process at sites `x_new`, (m, q), (s, m, K).

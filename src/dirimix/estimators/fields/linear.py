@@ -47,10 +47,12 @@ class LinearField(AbstractField):
     def extend(self, p: Params, x_new: np.ndarray, seed: int) -> np.ndarray:
         del seed  # the line is known everywhere once beta is
         # term by term, in one order whatever the number of sites
-        line = np.zeros((len(p["beta"]), len(x_new), self.n_models))
-        for j, s in enumerate(self.design(x_new).T):
-            line += s[:, None] * p["beta"][:, None, :, j]
-        return self.scale * line
+        beta, design = self.scale * p["beta"], self.design(x_new).T
+        line = np.zeros((len(beta), len(x_new), self.n_models))
+        for own, slopes in zip(line, beta, strict=True):  # a draw's sums stay in the cache
+            for s, slope in zip(design, slopes.T, strict=True):
+                own += s[:, None] * slope
+        return line
 
     def hyperparameters(self, p: Params) -> dict[str, np.ndarray]:
         return {"beta": self.scale * p["beta"]}

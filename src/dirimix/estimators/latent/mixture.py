@@ -261,6 +261,9 @@ class LatentMixture(AbstractSampledMixture):
         u = np.broadcast_to(u, (len(self.latents_["log_sigma"]), *u.shape[1:]))
         return self.model_.rule.weights(u, ensemble, np)
 
+    def _numbers_of_site(self, table: Table) -> int:
+        return len(self.latents_["log_sigma"]) * len(table.models)
+
     def _discrepancy_draws(self, table: Table) -> np.ndarray:
         """Draws of the discrepancy at a table's sites, (s, m)."""
         if self.discrepancy == "none":

@@ -260,8 +260,10 @@ class StackedMixture(AbstractMixture):
 
     def _predictive(self, table: Table) -> NormalMixture:
         laws = [m._predictive(_own(m, table)) for m in self.members_.values()]
-        weights = list(self.weights_.values())
-        return _pooled(laws, weights)
+        return _pooled(laws, list(self.weights_.values()))
+
+    def _numbers_of_site(self, table: Table) -> int:
+        return sum(m._numbers_of_site(_own(m, table)) for m in self.members_.values())
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         parts = []
@@ -275,9 +277,8 @@ class StackedMixture(AbstractMixture):
         return np.concatenate(parts)
 
     def fit_report(self) -> FitReport:
-        own = FitReport(y_scale=self.scale_)
-        if len(self.members_) == 1:
-            own = next(iter(self.members_.values())).fit_report()
+        lone = next(iter(self.members_.values())) if len(self.members_) == 1 else None
+        own = FitReport(y_scale=self.scale_) if lone is None else lone.fit_report()
         return replace(
             own,
             priors=self.priors_,

@@ -47,6 +47,22 @@ def _mapped(
     return replace(table, **changed)
 
 
+def observed_law(
+    predictive: Callable[[Table], NormalMixture], table: Table, transform: AbstractTransform
+) -> PredictiveLaw:
+    """The law in the unit of y, from what gives it in the scale of the fit.
+
+    Args:
+        predictive: The law at the sites of a table in that scale, its y_err added to the noise.
+        table: In that scale, but for y_err.
+        transform: Its transform.
+    """
+    if isinstance(transform, Identity):
+        return predictive(table)
+    latent = predictive(replace(table, y_err=np.zeros_like(table.y_err)))
+    return of_new_observations(latent, table.y_err, transform)
+
+
 def of_new_observations(
     latent: NormalMixture, y_err: np.ndarray, transform: AbstractTransform
 ) -> PredictiveLaw:

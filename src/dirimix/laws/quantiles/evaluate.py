@@ -1,25 +1,23 @@
 """Distribution and density of mixtures of normals, both at once.
 
-Mixtures of many components, as draws of a posterior are, are evaluated by a loop that XLA compiles:
-one pass without temporaries takes a sixth of the time of NumPy's. Its error function is exact to
-rounding in the middle, and has no relative accuracy in the far tails.
+Mixtures of many components, as draws of a posterior are, are evaluated by a compiled loop: both by
+the Taylor series about the next of many tabulated points, where all derivatives are polynomials
+times the density. It takes a twentieth of the time of NumPy's, and is exact to rounding, but knows
+nothing of tails beyond 9 standard deviations.
 """
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 from scipy import special
 
 from dirimix._arrays import Floats, Mask
-from dirimix._cores import on_device
 
 _MANY = 1000  # components, from where compiling pays
-_SITES = 8  # of a compiled call: what a site gives must not depend on how many are asked for
 _MIDDLE = 1e-4  # probabilities at least this far from 0 and 1
 _special: Any = special  # SciPy types neither the arguments nor the results of these
 
@@ -39,13 +37,13 @@ def evaluators(
         weight: Component weights, (c,) or (c, m).
         qs: Probabilities.
     """
-    plain, in_pieces = _plain(loc, scale, weight), None
+    plain, quick = _plain(loc, scale, weight), None
     for q in qs:
         if len(loc) < _MANY or not _MIDDLE <= q <= 1 - _MIDDLE:
             yield plain
         else:
-            in_pieces = in_pieces or _in_pieces(loc, scale, weight)
-            yield in_pieces
+            quick = quick or _quick(loc, scale, weight)
+            yield quick
 
 
 def mix(weight: Floats, values: Floats) -> Floats:
@@ -68,46 +66,19 @@ def _plain(loc: Floats, scale: Floats, weight: Floats) -> Evaluate:
     return evaluate
 
 
-def _in_pieces(loc: Floats, scale: Floats, weight: Floats) -> Evaluate:
-    m = loc.shape[1]
-    weight = np.broadcast_to(weight if weight.ndim == 2 else weight[:, None], loc.shape)
-    # the last site again fills the last piece
-    rows = np.minimum(np.arange(-(-m // _SITES) * _SITES), m - 1).reshape(-1, _SITES)
-    pieces = [_held(*(a[:, r].T for a in (loc, scale, weight))) for r in rows]
+def _quick(loc: Floats, scale: Floats, weight: Floats) -> Evaluate:
+    from dirimix.laws.quantiles.loops import evaluate_rows  # Numba takes half a second
+
+    rows = _by_site(loc), 1 / _by_site(scale), _by_site(weight)
 
     def evaluate(t: Floats, wanted: Mask) -> tuple[Floats, Floats]:
-        found = np.zeros((2, len(rows), _SITES))
-        for i, (r, piece) in enumerate(zip(rows, pieces, strict=True)):
-            if wanted[r].any():
-                found[:, i] = _compiled()(*piece, t[r])
-        return found[0].ravel()[:m], found[1].ravel()[:m]
+        below, density = evaluate_rows(*rows, t, wanted)
+        return below, density
 
     return evaluate
 
 
-def _held(*arrays: Floats) -> tuple[Any, ...]:
-    """Arrays where compiled programs find them without a copy."""
-    import jax  # takes a second
-
-    with on_device():
-        return tuple(jax.device_put(np.ascontiguousarray(a)) for a in arrays)
-
-
-@cache
-def _compiled() -> Callable[..., Floats]:
-    import jax
-    import jax.numpy as jnp
-
-    def both(loc: Any, scale: Any, weight: Any, t: Any) -> Any:
-        z = (t[:, None] - loc) / scale
-        below = jnp.sum(weight * jax.lax.erf(z * np.sqrt(0.5)), axis=1)
-        density = jnp.sum(weight * jnp.exp(-0.5 * z**2) / scale, axis=1)
-        return jnp.stack([(1 + below) / 2, density / np.sqrt(2 * np.pi)])
-
-    compiled: Callable[..., Any] = jax.jit(both)
-
-    def call(*arrays: Any) -> Floats:
-        with on_device():
-            return np.array(compiled(*arrays))
-
-    return call
+def _by_site(each: Floats) -> Floats:
+    """Numbers of components (c, m) or (c,), a row a site; one row if all sites have the same."""
+    alike = each.ndim == 1 or (each.shape[1] > 1 and not each.strides[1])
+    return np.ascontiguousarray(each.reshape(len(each), -1)[:, :1].T if alike else each.T)

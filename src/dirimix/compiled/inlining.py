@@ -8,7 +8,7 @@ compilation of a copy that nobody calls.
 """
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial, update_wrapper
 from typing import Any, TypeVar
 
@@ -30,6 +30,11 @@ _NO_CACHE = (
     MemoryError,
 )
 
+# sums may be taken in any order, which vectors need; nothing else about them is assumed
+SUMS = {"reassoc", "contract", "nsz"}
+# no other order where two parts of a sum are far from each other in size
+PLAIN = {"contract", "nsz"}
+
 inlined = partial(njit, forceinline=True, error_model="numpy")
 
 
@@ -46,11 +51,16 @@ def with_cache(make: Callable[[bool], _Compiled]) -> _Compiled:
 
 
 class Kept:
-    """A function that Numba compiles when it is first called, and keeps in its cache if it can."""
+    """A function that Numba compiles when it is first called, and keeps in its cache if it can.
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    Args:
+        function: Gets arrays, numbers and NumPy's generators.
+        fastmath: What its arithmetic may be changed by: `SUMS`, `PLAIN`, or nothing.
+    """
+
+    def __init__(self, function: Callable[..., Any], fastmath: Iterable[str] = ()) -> None:
         update_wrapper(self, function)
-        self._function = function
+        self._function, self._fastmath = function, set(fastmath)
         self._compiled: Callable[..., Any] | None = None
 
     def __call__(self, *arguments: Any) -> Any:
@@ -59,7 +69,8 @@ class Kept:
             return self._compiled(*arguments)
 
         def call(cache: bool) -> Any:
-            compiled = njit(cache=cache, nogil=True, error_model="numpy")(self._function)
+            options = {"nogil": True, "error_model": "numpy", "fastmath": self._fastmath}
+            compiled = njit(cache=cache, **options)(self._function)
             found = compiled(*arguments)
             self._compiled = compiled
             return found

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import pytest
 
-from dirimix.likelihood.inlining import Kept, with_cache
+from dirimix.compiled.inlining import Kept, with_cache
 
 
 def double(x):

@@ -1,0 +1,1 @@
+"""Functions that Numba compiles: into their callers, and with a cache that may be unusable."""
