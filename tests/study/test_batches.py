@@ -1,5 +1,8 @@
 """Many rows are predicted batch by batch: the same numbers, and every row looked at first."""
 
+import threading
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from dirimix.assess.forecast import forecast
 from dirimix.cli.console import ConsoleReporter, RowProgress
 from dirimix.cli.main import main
+from dirimix.errors import InputError
 from dirimix.study import batches
 from dirimix.study.run import load_fitted
 from dirimix.table.files import read_frame, read_parquet_batches, write_frame
@@ -121,3 +125,38 @@ def test_progress_is_said_now_and_then(capsys):
     said = capsys.readouterr().err
     assert said.startswith("50 of 200 rows  ")
     assert said.count("\n") == 1
+
+
+def test_batches_are_predicted_side_by_side_and_come_in_order(monkeypatch):
+    monkeypatch.setattr(batches, "cores", lambda: [0, 1, 2])
+    together, begun = threading.Barrier(2, timeout=20), list[int]()
+
+    def predict(batch: pd.DataFrame) -> pd.DataFrame:
+        number = int(batch.iloc[0, 0])
+        begun.append(number)
+        if number in (1, 2):
+            together.wait()  # nobody comes past here alone
+            time.sleep(0.2 * (number == 1))
+        return 10 * batch
+
+    parts = (pd.DataFrame({"x": [i]}) for i in range(9))
+    found = batches._side_by_side(predict, parts)
+    assert [int(next(found).iloc[0, 0]) for _ in range(3)] == [0, 10, 20]
+    assert len(begun) < 9  # few ahead of what is written
+    assert [int(part.iloc[0, 0]) for part in found] == [30, 40, 50, 60, 70, 80]
+    assert list(batches._side_by_side(predict, iter(()))) == []
+
+
+def test_no_batch_is_begun_after_one_that_fails(monkeypatch):
+    monkeypatch.setattr(batches, "cores", lambda: [0])
+    begun = list[int]()
+
+    def predict(batch: pd.DataFrame) -> pd.DataFrame:
+        begun.append(int(batch.iloc[0, 0]))
+        if begun[-1] == 3:
+            raise InputError("no")
+        return batch
+
+    with pytest.raises(InputError, match="no"):
+        list(batches._side_by_side(predict, (pd.DataFrame({"x": [i]}) for i in range(99))))
+    assert len(begun) < 10

@@ -1,13 +1,16 @@
 """Predictions at the rows of a table, batch by batch, so that memory has room for any number.
 
-A Parquet file is read, and written, as it is needed; other files are read at once.
+A Parquet file is read, and written, as it is needed; other files are read at once. Batches are
+predicted side by side, one on each core that the process may use.
 """
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
@@ -15,7 +18,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
+from dirimix._cores import cores
 from dirimix.assess.forecast import forecast
 from dirimix.errors import ExtrapolationWarning, InputError
 from dirimix.estimators.fitted import FittedMethod
@@ -29,7 +34,7 @@ from dirimix.table.files import read_parquet_batches, write_frames
 from dirimix.table.frames import FILE_ROW
 from dirimix.table.split import DATASET
 
-_ROWS = 8192  # of a batch
+_ROWS = 2048  # of a batch
 Progress = Callable[[int, int], None]
 Each = Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]]
 
@@ -84,8 +89,9 @@ def predict_rows(
         InputError: If a column is missing or a value has no place, or the file cannot be written.
     """
     _check(fitted, rows)
-    each = each or partial(map, partial(_forecast, fitted))
-    write_frames(_predicted(each, rows, progress), out)
+    each = each or partial(_side_by_side, partial(forecast, fitted))
+    with _extrapolation_said():
+        write_frames(_predicted(each, rows, progress), out)
 
 
 def forecast_of_folder(folder: str, checksum: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -96,7 +102,8 @@ def forecast_of_folder(folder: str, checksum: str, frame: pd.DataFrame) -> pd.Da
         checksum: That of its manifest.
         frame: Rows that can be predicted.
     """
-    return _forecast(_loaded(folder, checksum), frame)
+    with _extrapolation_said():
+        return forecast(_loaded(folder, checksum), frame)
 
 
 @lru_cache(maxsize=1)
@@ -108,10 +115,35 @@ def _loaded(folder: str, checksum: str) -> FittedMethod:
     return load_fitted(Path(folder))
 
 
-def _forecast(fitted: FittedMethod, frame: pd.DataFrame) -> pd.DataFrame:
+@contextmanager
+def _extrapolation_said() -> Generator[None]:
+    """Batches say nothing of rows outside the training sites: that is said of all rows at once."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExtrapolationWarning)  # said of all rows at once
-        return forecast(fitted, frame)
+        warnings.simplefilter("ignore", ExtrapolationWarning)
+        yield
+
+
+def _side_by_side(
+    predict: Callable[[pd.DataFrame], pd.DataFrame], frames: Iterator[pd.DataFrame]
+) -> Iterator[pd.DataFrame]:
+    """Predictions of batches in their order, by threads that share a fitted method."""
+    first = next(frames, None)
+    if first is None:
+        return
+    yield predict(first)  # alone: what all share is made once, such as compiled loops
+    at_once, running = len(cores()), deque[Future[pd.DataFrame]]()
+    threads = ThreadPoolExecutor(at_once)
+    try:
+        # the products of matrices inside are small: more threads in each would be in the way
+        with threadpool_limits(1, user_api="blas"):
+            for frame in frames:
+                running.append(threads.submit(predict, frame))
+                if len(running) > at_once:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def _predicted(each: Each, rows: Source, progress: Progress) -> Iterator[pd.DataFrame]:
