@@ -316,6 +316,26 @@ def test_exchanged_models_are_the_posterior_of_a_table_with_exchanged_columns(we
     assert value != pytest.approx(float(density(moved)), abs=1e-3)
 
 
+@pytest.mark.parametrize("weights", ["simplex", "simplex-linear", "simplex-gp"])
+def test_two_smooth_weights_may_be_borne_by_either_field(weights):
+    posterior = made(Parts(weights, "local", "student", "contrast"), table_of(count=2, gaps=True))
+    q = jnp.asarray(rough_latents(posterior))
+    ends = [posterior.mirror(jax.random.key(k), q)[0] for k in range(8)]
+    moved = [end for end in ends if bool(jnp.any(end != q))]
+    assert 0 < len(moved) < 8  # or it stays
+    density = jax.jit(posterior.log_posterior)
+    first, second = (
+        posterior.rule.weights(posterior.fields(posterior.unravel(v))[:, :2], posterior.ensemble)
+        for v in (q, moved[0])
+    )
+    assert float(density(moved[0])) == pytest.approx(float(density(q)), rel=1e-12)
+    assert np.asarray(second) == pytest.approx(np.asarray(first))
+    exchanged, _ = posterior.exchange(jax.random.key(0), q)  # the control: not turned round
+    assert float(density(exchanged)) != pytest.approx(float(density(q)), abs=1e-3)
+    three = made(Parts(weights, "local", "student", "contrast"), table_of())
+    assert len(posterior.target().jumps) == len(three.target().jumps) + 1
+
+
 @pytest.mark.parametrize("discrepancy", ["none", "delta"])
 def test_copies_of_a_model_count_as_that_model(discrepancy):
     """Weights of equal models add up; a mixture of copies of one model is that single model."""

@@ -20,9 +20,9 @@ from jaxtyping import Array, Float
 from dirimix.estimators.fields.field import Params
 from dirimix.estimators.latent.group import Amplitude, FieldGroup
 from dirimix.estimators.latent.noise import NoiseModel
-from dirimix.estimators.latent.weights import AbstractWeights, Ensemble
+from dirimix.estimators.latent.weights import AbstractWeights, Ensemble, SimplexWeights
 from dirimix.sampling.posterior import Quantity
-from dirimix.sampling.target import Target
+from dirimix.sampling.target import Jump, Target
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
@@ -171,6 +171,26 @@ class LatentPosterior:
         exchanged = [jnp.ravel(p[n][order] if n in moved else p[n]) for n in self.shapes()]
         return jnp.concatenate(exchanged), 0.0
 
+    def mirror(self, key: Array, q: Array) -> tuple[Array, float]:
+        """The latents of two smooth weights exchanged and turned round, every other time.
+
+        Weights are a matter of the difference of the two fields, which either may bear: so there
+        are two modes of the same weights, and no trajectory passes from one to the other. The
+        second number is as that of `exchange`.
+        """
+        p, fields = self.unravel(q), self.groups[0]
+        turned = {n: -p[n][::-1] for n in fields.normal_shapes()}
+        turned |= {n: p[n][::-1] for n in fields.of_models() if n not in turned}
+        flat = jnp.concatenate([jnp.ravel((p | turned)[n]) for n in self.shapes()])
+        return jnp.where(jax.random.bernoulli(key), flat, q), 0.0
+
+    @property
+    def _jumps(self) -> list[Jump]:
+        # fields that are no model's own cannot be exchanged
+        found: list[Jump] = [self.exchange] if self.n_weights == len(self.table.models) else []
+        pair = isinstance(self.rule, SimplexWeights) and self.n_weights == 2
+        return [*found, self.mirror] if pair else found
+
     def unravel(self, q: Array, shapes: dict[str, tuple[int, ...]] | None = None) -> Params:
         """Latents by name from one flat vector: all, or those of `shapes`."""
         parts, at = {}, 0
@@ -230,8 +250,7 @@ class LatentPosterior:
             gaussian=standard,
             monitor="hyper",
             speed=1 + (_LENGTH_SPEED - 1) * self._of(lengths),
-            # fields that are no model's own cannot be exchanged
-            jumps=[self.exchange] if self.n_weights == len(self.table.models) else [],
+            jumps=self._jumps,
             fused=self.table.f.size >= _FUSED,
         )
 
