@@ -16,6 +16,7 @@ from numba.core.base import BaseContext
 from numba.extending import intrinsic
 
 from dirimix.compiled.inlining import inlined, with_cache
+from dirimix.compiled.turns import one_at_a_time
 
 _EXTENSION, _ARGUMENTS, _RESULTS = 1, 9, 14  # words of the frame
 _DATA, _RANK, _DIMENSIONS = 3, 4, 5  # words of a buffer
@@ -34,7 +35,10 @@ def register(function: Callable[[Any], int], name: str) -> str:
         function: Of the call frame's address; returns 0.
         name: Name of the foreign function.
     """
-    compiled = with_cache(lambda keep: cfunc(_SIGNATURE, cache=keep, error_model="numpy")(function))
+    with one_at_a_time():
+        compiled = with_cache(
+            lambda keep: cfunc(_SIGNATURE, cache=keep, error_model="numpy")(function)
+        )
     jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(compiled.ctypes), platform="cpu")
     return name
 
