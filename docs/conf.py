@@ -36,6 +36,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_execution_show_tb = True
 nb_merge_streams = True
+nb_output_stderr = "remove"  # warnings there name the folders of the machine that builds
 
 autodoc_typehints = "none"  # the docstrings say shapes and units, which the types do not
 autodoc_member_order = "bysource"
