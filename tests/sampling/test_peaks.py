@@ -1,5 +1,7 @@
 """Chains start at peaks that have mass, near their tops."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -61,3 +63,17 @@ def test_there_is_a_move_where_there_are_several_peaks():
     peaks = [Peak(np.full(3, at), np.eye(3)) for at in (0.0, 5.0)]
     assert between([]) == between(peaks[:1]) == []
     assert len(between(peaks)) == 1
+
+
+def test_a_move_and_its_way_back_end_where_they_began():
+    rng = np.random.default_rng(2)
+    roots = [np.linalg.qr(rng.normal(size=(4, 4)))[0] * 10.0 ** rng.uniform(-3, 0, 4) for _ in "ab"]
+    (move,) = between([Peak(rng.normal(size=4), root @ root.T) for root in roots])
+    q = rng.normal(size=4)
+    with jax.enable_x64(True):
+        there, stretch = move(jax.random.key(0), jnp.asarray(q))
+        keys = [jax.random.key(k) for k in range(8)]  # half of them lead the other way
+        back = [move(key, there) for key in keys]
+    least = min(np.abs(np.asarray(end) - q).max() for end, _ in back)
+    assert least < 1e-10
+    assert min(abs(float(stretch + other)) for _, other in back) < 1e-12 < abs(float(stretch))

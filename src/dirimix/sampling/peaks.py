@@ -101,12 +101,14 @@ def between(peaks: Sequence[Peak]) -> list[Jump]:
     """
     if len(peaks) < 2:
         return []
-    tops = jnp.asarray([p.mode for p in peaks])
-    roots = jnp.linalg.cholesky(jnp.asarray([p.covariance for p in peaks]))
-    inverses = jnp.linalg.inv(roots)
-    volumes = jnp.log(jnp.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+    # in double precision wherever it is called
+    modes = np.array([p.mode for p in peaks])
+    factors = np.linalg.cholesky(np.array([p.covariance for p in peaks]))
+    sizes = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    whitening = np.linalg.inv(factors)
 
     def jump(key: Array, q: Array) -> tuple[Array, Array]:
+        tops, roots, inverses, volumes = map(jnp.asarray, (modes, factors, whitening, sizes))
         here, there = jax.random.choice(key, len(peaks), (2,), replace=False)
         moved = tops[there] + roots[there] @ (inverses[here] @ (q - tops[here]))
         return moved, volumes[there] - volumes[here]
