@@ -149,8 +149,8 @@ class Sampler:
         self.force = jax.grad(lambda q: coarse(q).log_density.sum())
         self.at = jax.jit(posterior(model, routes.FINE._replace(line=0.17), *FINE))
         self.travel = jax.jit(self._travel)
-        assert self.target.jump is not None
-        self.jump = jax.jit(jax.vmap(self.target.jump))
+        (exchange,) = self.target.jumps
+        self.jump = jax.jit(jax.vmap(lambda key, q: exchange(key, q)[0]))
         self.keep = jax.jit(self._keep)
         self.guess = np.asarray(self.target.scale, dtype=float) ** 2
         self.start = jnp.asarray(model.start(chains, np.random.default_rng(chains))[1])
