@@ -238,3 +238,9 @@ def test_a_difference_of_a_score_that_is_0_everywhere_has_a_band():
     squares = np.stack([np.zeros(8), np.arange(8.0)], axis=1)
     found = difference_of(squares, root, slope_of_root, Bootstrap(0))
     assert found.lo < found.mean < found.hi < 0
+
+
+def test_clusters_that_agree_count_as_their_rows():
+    hits = np.tile([True, False], 20)
+    in_pairs, of_rows = share_band(hits, np.repeat(np.arange(20), 2)), share_band(hits)
+    assert (in_pairs.lo, in_pairs.hi) == (of_rows.lo, of_rows.hi)

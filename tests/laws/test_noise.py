@@ -35,6 +35,8 @@ def test_gamma_precision_is_scipys_gamma_of_the_precision():
     sigma = np.array([0.05, 0.4, 2.0])
     expected = stats.gamma.logpdf(sigma**-2, 0.252, scale=1 / 0.03) + np.log(2 * sigma**-3)
     np.testing.assert_allclose(GammaPrecision().log_density(sigma), expected)
+    of_three = GammaPrecision().scaled(3.0).log_density(3 * sigma)
+    np.testing.assert_allclose(of_three, expected - np.log(3))
 
 
 def test_paper_prior_has_the_stated_moments():

@@ -9,7 +9,7 @@ from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.quantiles import evaluate
 from dirimix.laws.quantiles.loops import evaluate_rows
 
-LEVELS = (1e-9, 2e-4, 0.025, 0.5, 0.95, 1 - 1e-5)
+LEVELS = (1e-9, 2e-4, 0.025, 0.5, 0.7, 0.95, 1 - 1e-5)
 
 
 def mixture(c: int, m: int, seed: int = 0, *, of_sites: bool = False) -> NormalMixture:

@@ -69,3 +69,22 @@ def test_only_a_zero_that_has_a_place_is_an_atom():
         assert transform.log_jacobian(y)[0] == 0
     for transform in (Identity(), Log(), BoxCox(0.0, 1.0)):
         assert not transform.is_atom(y).any()
+
+
+EXACT = [Log(), BoxCox(0.0, 3.0), BoxCox(0.4, 3.0), BoxCox(1.0, 5.0)]
+
+
+@pytest.mark.parametrize("transform", [*EXACT, LogOnePlus(), SquareRoot()], ids=repr)
+@pytest.mark.parametrize(("loc", "scale"), [(1.0, 0.3), (2.0, 1.5), (4.0, 0.05)])
+def test_the_reach_is_where_the_square_of_y_has_most_of_its_mean(transform, loc, scale):
+    z = np.linspace(max(loc - 4 * scale, 0.01), loc + 20 * scale, 200_001)
+    log_mass = 2 * np.log(transform.back(z)) - 0.5 * ((z - loc) / scale) ** 2
+    exact = (z[np.argmax(log_mass)] - loc) / scale
+    found = float(transform.reach(np.array([loc]), np.array([scale]))[0])
+    assert found > 0.6 * exact
+    if transform in EXACT:
+        assert found == pytest.approx(exact, rel=0.01, abs=2e-3)
+
+
+def test_box_cox_takes_a_zero_for_the_least_share_of_its_unit():
+    np.testing.assert_allclose(BoxCox(0.3, 50.0).allowed(np.array([0.0, 2.0])), [5e-8, 2.0])
