@@ -111,6 +111,12 @@ def test_what_is_no_scale_is_refused(given):
         noise_scale(given, *data())
 
 
+@pytest.mark.parametrize("given", [1e308, 1e160, 1e-160, 5e-324])
+def test_a_scale_whose_squares_are_no_numbers_is_refused(given):
+    with pytest.raises(InputError, match="y_scale is .*, and the values of the training rows are"):
+        noise_scale(given, *data())
+
+
 @pytest.mark.parametrize(("given", "words"), [(4.0, "too large"), (0.003, "too small")])
 def test_a_scale_that_is_far_off_is_warned_about(given, words):
     with pytest.warns(ScaleWarning, match=f"y_scale is {given:g}, .* about 0.1.*{words}"):

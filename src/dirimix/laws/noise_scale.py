@@ -16,6 +16,7 @@ _SIGMAS = 1.4826  # median absolute residuals in a standard deviation of a norma
 _HUBER = 1.345  # standard deviations beyond which a residual counts by its size, not its square
 _ROUNDS = 30  # of reweighting; far fewer do but for gross outliers
 _EXACT = 1e-10  # residuals, over those of the best single model, that are rounding errors
+_BEYOND = 1e100  # times the values, or a part of them: squares would no longer be numbers
 _DISAGREE = 30.0  # times too large or too small, from which a given scale is warned about
 
 
@@ -68,7 +69,7 @@ def noise_scale(given: float | NoiseScale | None, f: Floats, y: Floats) -> Noise
         y: Observations, (n,).
 
     Raises:
-        InputError: If the given scale is no positive number.
+        InputError: If the given scale is no positive number, or nowhere near the values.
 
     >>> models = np.array([[0.0, 2.0], [1.0, 3.0], [2.0, 4.0]])
     >>> print(noise_scale(None, models, np.array([1.1, 1.9, 3.1])))
@@ -79,6 +80,12 @@ def noise_scale(given: float | NoiseScale | None, f: Floats, y: Floats) -> Noise
     if given is None:
         return NoiseScale(_usable_scale(residual_spread(f, y), y), found=True)
     check_scale(given)
+    size = float(max(np.nanmax(np.abs(f), initial=0), np.max(np.abs(y), initial=0)))
+    if size > 0 and not 1 / _BEYOND < float(given) / size < _BEYOND:
+        raise InputError(
+            f"y_scale is {given:g}, and the values of the training rows are at most {size:.3g}; "
+            "give it in the unit of y"
+        )
     _warn_if_far(float(given), residual_spread(f, y))
     return NoiseScale(float(given), found=False)
 
