@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import cycle, islice
 from typing import Self
 
 import jax
@@ -24,7 +23,7 @@ from dirimix._cores import on_device
 from dirimix.laws.half_normal_dirichlet import HalfNormalDirichlet
 from dirimix.laws.noise_prior import AbstractNoisePrior
 from dirimix.laws.simplex import simplex_least_squares
-from dirimix.sampling.peaks import Peak, around, find_peaks
+from dirimix.sampling.peaks import Peak, find_peaks, starts_around
 from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
@@ -123,8 +122,7 @@ class AbstractGlobalPosterior(ABC):
                 return float(compiled(jnp.asarray(q)))
 
             peaks = self.peaks(chains, rng)
-            turns = islice(cycle(peaks), chains)
-            return self, np.stack([around(peak, density, rng, self.inside) for peak in turns])
+            return self, starts_around(peaks, chains, density, rng, self.inside)
 
     def inside(self, q: np.ndarray) -> bool:
         """Whether the latents are between the walls of the target."""

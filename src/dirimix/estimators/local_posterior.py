@@ -13,7 +13,6 @@ normal noise lambda_i is 1; Student's t has lambda_i ~ Gamma(nu / 2, nu / 2).
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import cycle, islice
 from math import prod
 from typing import Self
 
@@ -28,7 +27,7 @@ from dirimix.estimators.latent.noise import NoiseModel
 from dirimix.estimators.latent.tails import GammaTails
 from dirimix.laws import dirichlet
 from dirimix.likelihood.density import Likelihood
-from dirimix.sampling.peaks import Peak, around, between, find_peaks
+from dirimix.sampling.peaks import Peak, between, find_peaks, starts_around
 from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
@@ -234,8 +233,7 @@ class LocalPosterior:
         bounds = [(v - _REACH, v + _REACH) for v in starts.mean(axis=0)]
         with on_device():
             peaks = find_peaks(slope, curvature, starts, bounds)
-            turns = islice(cycle(peaks), chains)
-            start = np.stack([around(peak, lambda at: -slope(at)[0], rng) for peak in turns])
+            start = starts_around(peaks, chains, lambda at: -slope(at)[0], rng)
         return replace(self, peaks=tuple(peaks)), start
 
     def _places(self) -> dict[str, slice]:

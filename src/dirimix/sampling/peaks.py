@@ -1,6 +1,7 @@
 """Modes of a log density, where chains start around them, and how they pass between them."""
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import cycle, islice
 from typing import NamedTuple
 
 import jax
@@ -60,6 +61,17 @@ def _distance(q: Floats, peak: Peak) -> float:
     """Standard deviations from a mode."""
     away = q - peak.mode
     return float(np.sqrt(away @ np.linalg.solve(peak.covariance, away)))
+
+
+def starts_around(
+    peaks: Sequence[Peak],
+    count: int,
+    density: Callable[[Floats], float],
+    rng: np.random.Generator,
+    inside: Callable[[Floats], bool] = lambda _: True,
+) -> Floats:
+    """Start positions, (count, d), around the peaks in turn; arguments as those of `around`."""
+    return np.stack([around(p, density, rng, inside) for p in islice(cycle(peaks), count)])
 
 
 def around(
