@@ -1,6 +1,7 @@
 """The sampler's kernels: they draw from the target whatever the force, and jumps join modes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +13,16 @@ from dirimix.sampling.peaks import Peak, between
 from dirimix.sampling.sampler import sample
 from dirimix.sampling.target import Settings, Target
 from monte_carlo import LIMIT, Law
+
+
+def plain(log_density, size: int, **others: Any) -> Target:
+    """A target whose coordinates all have their scales learnt, and which keeps its positions."""
+    usual: dict[str, Any] = {"force": None, "scale": np.ones(size), "monitor": "q"}
+    masks: dict[str, Any] = {
+        "adapt": np.ones(size, dtype=bool),
+        "gaussian": np.zeros(size, dtype=bool),
+    }
+    return Target(log_density, collect=lambda q: {"q": q}, **usual | masks | others)
 
 
 @dataclass(frozen=True)
@@ -42,16 +53,11 @@ class TwoModes:
     jumps: bool
 
     def target(self) -> Target:
-        return Target(
+        return plain(
             log_density=lambda q: jnp.logaddexp(
                 -0.5 * jnp.sum((q - 6) ** 2), np.log(3) - 0.5 * jnp.sum((q + 6) ** 2)
             ),
-            force=None,
-            collect=lambda q: {"q": q},
-            scale=np.ones(1),
-            adapt=np.ones(1, dtype=bool),
-            gaussian=np.zeros(1, dtype=bool),
-            monitor="q",
+            size=1,
             jumps=[lambda _, q: (-q, 0.0)] if self.jumps else [],
         )
 
@@ -77,16 +83,11 @@ class TwoPeaks:
             log_volume = 0.5 * np.linalg.slogdet(peak.covariance)[1]
             return -0.5 * away @ np.linalg.inv(peak.covariance) @ away - log_volume
 
-        return Target(
+        return plain(
             log_density=lambda q: jnp.logaddexp(
                 np.log(3) + log_normal(q, peaks[0]), log_normal(q, peaks[1])
             ),
-            force=None,
-            collect=lambda q: {"q": q},
-            scale=np.ones(4),
-            adapt=np.ones(4, dtype=bool),
-            gaussian=np.zeros(4, dtype=bool),
-            monitor="q",
+            size=4,
             jumps=[move if self.stretched else careless],
         )
 
@@ -102,14 +103,10 @@ class Walled:
 
     def target(self) -> Target:
         precision = np.linalg.inv(COVARIANCE)
-        return Target(
+        return plain(
             log_density=lambda q: -0.5 * (q - CENTRE) @ precision @ (q - CENTRE),
-            force=None,
-            collect=lambda q: {"q": q},
+            size=2,
             scale=COVARIANCE,
-            adapt=np.ones(2, dtype=bool),
-            gaussian=np.zeros(2, dtype=bool),
-            monitor="q",
             dense=True,
             walls=np.array([[0.0, 1.0], [0.0, 1.0]]) if self.bounce else None,
         )
@@ -181,14 +178,10 @@ class Correlated:
         rng = np.random.default_rng(5)
         basis, _ = np.linalg.qr(rng.normal(size=(self.size, self.size)))
         precision = (basis * np.logspace(-2, 2, self.size)) @ basis.T
-        return Target(
+        return plain(
             log_density=lambda q: -0.5 * q @ precision @ q,
-            force=None,
-            collect=lambda q: {"q": q},
+            size=self.size,
             scale=np.full(self.size, 0.3),
-            adapt=np.ones(self.size, dtype=bool),
-            gaussian=np.zeros(self.size, dtype=bool),
-            monitor="q",
             dense=True,
         )
 
