@@ -2,8 +2,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 # with uv where it is there
-install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/python -e '.[$(1)]'; \
-	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(1)]'; fi
+install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/python -e '.$(1)'; \
+	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.$(1)'; fi
 
 .PHONY: demo docs test lint test-fits test-rest test-oldest paper verify bench release scan coverage \
 	fresh clean
@@ -11,8 +11,13 @@ install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/pytho
 .venv.ok: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirimix needs Python >= 3.11")'
 	if command -v uv >/dev/null; then uv venv --allow-existing --python $(PYTHON) .venv; else $(PYTHON) -m venv .venv; fi
-	$(call install,test)
+	$(call install)
 	touch .venv.ok
+
+# what the tests and long proofs need besides
+.venv-test.ok: .venv.ok
+	$(call install,[test])
+	touch .venv-test.ok
 
 # The report is written even where something has not converged; make fails all the same. The loops of
 # local mixtures are compiled once on a machine, here beside the methods that need none.
@@ -20,26 +25,26 @@ demo: .venv.ok
 	$(BIN)/python -c 'from dirimix.likelihood.density import compile_loops; compile_loops()' & \
 	$(BIN)/dirimix run studies/demo.toml --out runs/demo; status=$$?; wait; exit $$status
 
-lint: .venv.ok
+lint: .venv-test.ok
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
 # the site, in docs/_build/html: what is only a warning elsewhere ends it
 docs: .venv.ok
-	$(call install,docs)
+	$(call install,[docs])
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 # two at a time: the fits take as long as all the rest
 FITS := tests/estimators tests/sampling tests/likelihood
-test: .venv.ok
+test: .venv-test.ok
 	$(MAKE) --jobs 2 --output-sync=target lint test-fits test-rest
 
-test-fits: .venv.ok
+test-fits: .venv-test.ok
 	$(BIN)/pytest -m 'not slow' $(FITS)
 
-test-rest: .venv.ok
+test-rest: .venv-test.ok
 	$(BIN)/pytest -m 'not slow' $(addprefix --ignore=,$(FITS))
 
 # what the paper found and what it asked for, from the data sets of studies/*.toml: hours
@@ -48,7 +53,7 @@ paper: .venv.ok
 	$(BIN)/dirimix run studies/$$study.toml --resume || exit; done
 	$(BIN)/python studies/paper.py runs/nuclear-s2n docs/paper.md runs/nuclear-long runs/nuclear-s2p
 
-verify: .venv.ok
+verify: .venv-test.ok
 	$(BIN)/python verification/density.py
 	$(BIN)/python verification/second_sampler.py
 	$(BIN)/python verification/forms.py
@@ -60,9 +65,9 @@ verify: .venv.ok
 	$(BIN)/pytest -m slow
 	$(MAKE) paper
 
-bench: .venv.ok
+bench: .venv-test.ok
 	$(BIN)/python benchmarks/growth.py
-	$(call install,bench)
+	$(call install,[bench])
 	$(BIN)/python benchmarks/run.py
 
 # the quick tests with the oldest versions that pyproject.toml allows, in an environment of its own;
@@ -75,7 +80,7 @@ test-oldest:
 	.venv-oldest/bin/pytest -W ignore::DeprecationWarning -m 'not slow' tests/table tests/laws \
 	tests/likelihood tests/sampling tests/study
 
-coverage: .venv.ok
+coverage: .venv-test.ok
 	$(BIN)/pytest -m 'not slow' --cov=dirimix --cov-branch --cov-report=term-missing:skip-covered
 
 # wheel and sources, all dependencies with their sha256, and a bill of materials
@@ -97,4 +102,4 @@ fresh:
 	find src -name "*.nb?" -delete
 
 clean: fresh
-	rm -rf .venv .venv-oldest .venv-scan .venv.ok dist build
+	rm -rf .venv .venv-oldest .venv-scan .venv.ok .venv-test.ok dist build
