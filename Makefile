@@ -102,4 +102,4 @@ fresh:
 	find src -name "*.nb?" -delete
 
 clean: fresh
-	rm -rf .venv .venv-oldest .venv-scan .venv.ok .venv-test.ok dist build
+	rm -rf .venv* dist build
