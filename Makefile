@@ -1,9 +1,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# with uv where it is there
+# with uv where it is there; all cores compile what was installed, but for packages' own tests
 install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/python -e '.$(1)'; \
-	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.$(1)'; fi
+	else $(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -e '.$(1)'; fi; \
+	status=$$?; $(BIN)/python -m compileall -qq -j 0 -x /tests/ .venv/lib || true; exit $$status
 
 .PHONY: demo docs test lint test-fits test-rest test-oldest paper verify bench release scan coverage \
 	fresh clean
@@ -22,7 +23,7 @@ install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/pytho
 # The report is written even where something has not converged; make fails all the same. The loops of
 # local mixtures are compiled once on a machine, here beside the methods that need none.
 demo: .venv.ok
-	$(BIN)/python -c 'from dirimix.likelihood.density import compile_loops; compile_loops()' & \
+	$(BIN)/python -m dirimix.likelihood.ahead & \
 	$(BIN)/dirimix run studies/demo.toml --out runs/demo; status=$$?; wait; exit $$status
 
 lint: .venv-test.ok
