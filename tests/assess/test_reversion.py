@@ -32,12 +32,13 @@ class Forgetting(Reporting):
         self.posterior_ = xr.DataTree.from_dict({"posterior": xr.Dataset(draws)})
         self.s = s
 
-    def draw_weights(self, frame):
+    def predict_weights(self, frame):
         x = frame[["z", "x"]].to_numpy()
         seen = np.exp(-0.5 * nearest(x, np.asarray(self.train), RHO) ** 2)[:, None]
         free = self.spread * np.sqrt(1 - seen**2)
         noise = self.rng.standard_normal((self.s, len(x), 3))
-        return softmax(GAMMA + self.bump * seen * [0, 0, 1] + free * noise, axis=-1)
+        weights = softmax(GAMMA + self.bump * seen * [0, 0, 1] + free * noise, axis=-1)
+        return pd.DataFrame(weights.mean(axis=0), frame.index, list(MODELS))
 
 
 def data():

@@ -19,7 +19,7 @@ from scipy.special import softmax
 
 from dirimix._arrays import Floats, Mask
 from dirimix.assess.options import Reversion
-from dirimix.assess.weight_tables import by_model, summarise
+from dirimix.assess.weight_tables import by_model
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.table.coordinates import NUMBER, as_numbers, as_written
@@ -45,7 +45,7 @@ def reversion_tables(
     x = as_numbers(frame, data.coords)
     scales = {"distance": rho, "standardised": train.std(0)}
     distances = {name: nearest(x, train, scale) for name, scale in scales.items()}
-    weight = summarise(member, frame).mean
+    weight = member.predict_weights(frame).to_numpy()
     far = far_field(member, frame, train, data)
     gone = np.abs(weight - far) <= wanted.tolerance
     gamma = tree["posterior"]["gamma"].to_numpy().reshape(-1, len(data.models))
@@ -84,7 +84,7 @@ def far_field(
         {c: as_written(beyond[:, k], kinds[k]) for k, c in enumerate(data.coords)}
     )
     known = frame.loc[:, list(data.models)].iloc[[0] * _COPIES].reset_index(drop=True)
-    return summarise(member, pd.concat([places, known], axis=1)).mean.mean(axis=0)
+    return member.predict_weights(pd.concat([places, known], axis=1)).to_numpy().mean(axis=0)
 
 
 def known_within(distance: Floats, gone: Mask, share: float) -> float:

@@ -26,6 +26,7 @@ _EMPTY = frozenset(
     + ("#N/A", "#NA", "#DIV/0!", "#VALUE!", "1.#QNAN", "1.#IND", "-1.#IND", "-1.#QNAN")
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what formulas of spreadsheets begin with
+_MARKS = {*_FORMULA, "'"}  # what words begin with that need a look
 _WHOLE = re.compile(r"[+-]?\d+")
 CODE = re.compile(r"0\d+")  # digits that are a name: a number would lose the zero
 _POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
@@ -248,5 +249,5 @@ def _like_a_formula(text: str) -> bool:
 def _guarded_words(column: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column
-    words = [guarded(v) if isinstance(v, str) else v for v in column]
+    words = [guarded(v) if isinstance(v, str) and v[:1] in _MARKS else v for v in column.tolist()]
     return pd.Series(words, column.index, dtype=object)
