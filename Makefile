@@ -85,13 +85,16 @@ coverage: .venv-test.ok
 	$(BIN)/pytest -m 'not slow' --cov=dirimix --cov-branch --cov-report=term-missing:skip-covered
 
 # wheel and sources, all dependencies with their sha256, and a bill of materials
-release: .venv.ok
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check build pip-tools cyclonedx-bom
+release:
+	$(PYTHON) -m venv .venv-release
+	.venv-release/bin/pip install --quiet --disable-pip-version-check build cyclonedx-bom
 	rm -rf dist
-	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --output-file dist/requirements.txt \
-	pyproject.toml
-	$(BIN)/cyclonedx-py requirements dist/requirements.txt --output-file dist/sbom.json
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) .venv-release/bin/python -m build
+	.venv-release/bin/python scripts/pin_dependencies.py dist/*.whl --out dist/requirements.txt
+	sed "s/^dynamic = .*/version = \"$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' src/dirimix/_version.py)\"/" \
+	pyproject.toml > .venv-release/pyproject.toml
+	.venv-release/bin/cyclonedx-py requirements --pyproject .venv-release/pyproject.toml \
+	--mc-type library --output-reproducible --output-file dist/sbom.json dist/requirements.txt
 
 # the dependencies' known faults
 scan:
