@@ -96,11 +96,14 @@ release:
 	.venv-release/bin/cyclonedx-py requirements --pyproject .venv-release/pyproject.toml \
 	--mc-type library --output-reproducible --output-file dist/sbom.json dist/requirements.txt
 
-# the dependencies' known faults
+# the dependencies' known faults; one that cannot be looked up fails, too
 scan:
-	$(PYTHON) -m venv .venv-scan
-	.venv-scan/bin/pip install --quiet --disable-pip-version-check pip-audit .
-	.venv-scan/bin/pip-audit --progress-spinner off --skip-editable
+	$(PYTHON) -m venv --clear .venv-scan
+	.venv-scan/bin/pip install --quiet --disable-pip-version-check .
+	.venv-scan/bin/pip freeze --exclude dirimix > .venv-scan/requirements.txt
+	.venv-scan/bin/pip install --quiet --disable-pip-version-check pip-audit
+	.venv-scan/bin/pip-audit --strict --progress-spinner off --no-deps --disable-pip \
+	--requirement .venv-scan/requirements.txt
 
 fresh:
 	find src -name "*.nb?" -delete

@@ -206,5 +206,6 @@ def test_targets_that_do_not_fit_the_grid_are_refused(y, message):
 def test_names_that_are_no_list_and_numbers_beyond_all_floats_are_refused():
     with pytest.raises(InputError, match="coords must be a list of column names, not None"):
         make_table(frame(), None, MODELS)  # pyright: ignore[reportArgumentType]
+    huge = pd.Series([-(10**400)] * 12, dtype=object)
     with pytest.raises(InputError, match="model 'a' must be finite or empty, and is -inf at row 1"):
-        make_table(frame().assign(a=[-(10**400)] * 12), COORDS, MODELS)
+        make_table(frame().assign(a=huge), COORDS, MODELS)
