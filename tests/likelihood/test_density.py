@@ -11,7 +11,6 @@ import pytest
 from scipy.stats import norm
 
 from direct import log_expectation
-from dirimix.laws import dirichlet
 from dirimix.likelihood.density import Likelihood
 from dirimix.likelihood.routes import COARSE, FINE, Accuracy
 from dirimix.likelihood.saddle import saddle_log_densities, saddle_points
@@ -165,7 +164,7 @@ def test_nine_models_agree_with_monte_carlo():
     rng = np.random.default_rng(4)
     d, log_alpha = rng.normal(0, 0.5, (40, 9)), rng.normal(-0.5, 1.2, (40, 9))
     found = np.exp(evaluate(d, np.exp(log_alpha), 0.2))
-    w = dirichlet.sample(np.repeat(log_alpha[None], 40_000, axis=0), rng)
+    w = np.stack([rng.dirichlet(alpha, 40_000) for alpha in np.exp(log_alpha)], axis=1)
     density = norm.pdf(np.einsum("snk,nk->sn", w, d), 0, 0.2)
     error = density.std(axis=0) / np.sqrt(len(density))
     z = (found - density.mean(axis=0)) / error

@@ -1,8 +1,4 @@
-"""Dirichlet weights and their means from log concentrations, however small those are.
-
-A Gamma(a) variable is a Gamma(a + 1) variable times U^(1/a) (Stuart 1962), and weights are the
-softmax of the logarithms of Gamma variables: nothing underflows.
-"""
+"""Means of Dirichlet weights from log concentrations, however small those are."""
 
 # pyright: strict, reportMissingTypeStubs=false
 
@@ -10,31 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from dirimix._arrays import Floats, Mask
+from dirimix._arrays import Floats
 
 LOG_ALPHA_BOUND = 15.0  # the largest concentration of a site lies within exp(+-15)
 _DRAWS = 16  # whose weights are held at once
-_LEAST = -690.0  # log concentrations below this are as good as this: exp(690) is near the largest
-
-
-def sample(log_alpha: Floats, rng: np.random.Generator, known: Mask | None = None) -> Floats:
-    """Draw Dirichlet(exp(log_alpha)) weights, (..., K), safe for tiny concentrations.
-
-    Args:
-        log_alpha: Log concentrations, (..., K).
-        rng: Generator.
-        known: Which models take part, broadcast to (..., K); the others get 0.
-
-    >>> sample(np.log([[1e-9, 1e-9, 1.0]]), np.random.default_rng(0)).round(3)
-    array([[0., 0., 1.]])
-    """
-    alpha = np.exp(np.maximum(log_alpha, _LEAST))
-    log_g = np.log(rng.standard_gamma(alpha + 1)) - rng.standard_exponential(alpha.shape) / alpha
-    if known is not None:
-        log_g = np.where(known, log_g, -np.inf)
-    log_g -= log_g.max(axis=-1, keepdims=True)
-    g = np.exp(log_g)
-    return g / g.sum(axis=-1, keepdims=True)
 
 
 def saturated(log_alpha: Any, xp: Any = np) -> Any:
