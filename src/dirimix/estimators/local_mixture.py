@@ -21,7 +21,7 @@ from dirimix.estimators.latent.noise_kind import check_device
 from dirimix.estimators.latent.weights import Ensemble
 from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.estimators.pooling import pool, thin, with_noise
-from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
+from dirimix.estimators.sampled import HEAVY, AbstractSampledMixture, Draws, flat
 from dirimix.estimators.transforms.scaled import observed_law
 from dirimix.laws import dirichlet
 from dirimix.laws.noise import maximum_likelihood_sigma
@@ -39,7 +39,6 @@ _KEPT = 1000  # draws of the field that prediction uses
 _REPEATS = 4  # weight draws for each of them
 _KEPT_AT_SITES = 400  # draws of the site weights
 _KEPT_OF_DEFICIT = 100  # draws that the form's deficit is taken over
-_HEAVY = 1000  # sites times models, from where processes pay
 _PARTS = 32  # of the sites, which threads share out
 _MAX_DEFICIT = 0.01  # share of the field's variance that the form may leave out
 
@@ -147,7 +146,7 @@ class LocalDirichletMixture(AbstractSampledMixture):
         unit = table.in_units_of(self.y_scale_)
         self.noise_ = make_noise(self, unit, self.space_, self._noise())
         model = LocalPosterior(unit, self.field_, self.noise_, *_constant_mixture(unit))
-        heavy, options = table.f.size >= _HEAVY, f"(field={self.field!r})"
+        heavy, options = table.f.size >= HEAVY, f"(field={self.field!r})"
         draws = self._sample(model, table, options=options, heavy=heavy)
         chosen = thin(draws["sigma"].size, _KEPT)
         self.latents_ = self._thinned(draws, self.field_.shapes(), chosen)

@@ -22,6 +22,7 @@ from dirimix.table.selection import observed, refuse_answers
 from dirimix.table.table import Table
 
 Draws = Mapping[str, np.ndarray]
+HEAVY = 1000  # sites times models, from where processes pay for fields
 
 
 class Posterior(Sampleable, Protocol):

@@ -26,7 +26,7 @@ from dirimix.estimators.latent.noise_kind import check_device, check_inference
 from dirimix.estimators.latent.posterior import LatentPosterior, factors
 from dirimix.estimators.latent.weights import DirichletWeights, Ensemble
 from dirimix.estimators.pooling import pool, thin
-from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
+from dirimix.estimators.sampled import HEAVY, AbstractSampledMixture, Draws, flat
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.sampling import posterior
 from dirimix.sampling.posterior import Quantity
@@ -35,7 +35,6 @@ from dirimix.table.table import Table
 
 _KEPT = 1000  # draws that prediction uses
 _LEAST_DRAWS = 25  # of an approximation: Pareto's law is fitted to the largest ratios
-_HEAVY = 1000  # sites times models, from where processes pay
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -125,7 +124,7 @@ class LatentMixture(AbstractSampledMixture):
             table = table.rows(complete_rows(table))
         self.model_ = self.make_model(table)
         if self.inference == "hmc":
-            heavy = table.f.size >= _HEAVY
+            heavy = table.f.size >= HEAVY
             draws = self._sample(self.model_, table, options=f"({self._words()})", heavy=heavy)
         else:
             with on_device(self.device):
