@@ -65,6 +65,37 @@ def test_the_saddle_point_alone_would_not_do(of_two):
     assert np.max(np.abs(Likelihood(d, alone).evaluate(alpha, np.ones(len(d)))[0] - exact)) > 0.5
 
 
+@pytest.fixture(scope="module")
+def anywhere():
+    """Sites with all that a search for modes may try, and the best that is possible at each."""
+    rng, cases = np.random.default_rng(1), []
+    for _ in range(16):
+        count, sites = int(rng.integers(2, 12)), 500
+        middle, spread = rng.uniform(-10, 15, (sites, 1)), rng.uniform(0.1, 12)
+        log_alpha = np.clip(middle + spread * rng.standard_normal((sites, count)), -30, 15)
+        d = 10 ** rng.uniform(-2, 8, (sites, 1)) * rng.standard_normal((sites, count))
+        cases.append((d, np.exp(log_alpha), np.array([best(row) for row in d])))
+    return cases
+
+
+def above(anywhere: list, accuracy: Accuracy) -> np.ndarray:
+    """How much higher log densities are than is possible."""
+    found = [
+        Likelihood(d, accuracy).evaluate(alpha, np.ones(len(d)))[0] - most
+        for d, alpha, most in anywhere
+    ]
+    return np.concatenate(found)
+
+
+@pytest.mark.parametrize("accuracy", list(NEAR))
+def test_no_density_is_above_that_of_the_best_weights(anywhere, accuracy):
+    assert np.max(above(anywhere, accuracy)) < NEAR[accuracy]
+
+
+def test_saddle_points_that_were_not_found_would_be_far_above(anywhere):
+    assert np.max(above(anywhere, FINE._replace(doubt=np.inf))) > 1e6
+
+
 @pytest.mark.parametrize(
     ("alpha", "d", "exact"),
     [

@@ -73,7 +73,7 @@ def line_density(step, last, agree, d, alpha, total, start, work, logs, by_alpha
     latest = _BEND * sqrt(total + (place - shift) * (place - shift))
     log_total = log(total)
     constant = lgamma(total) + total - (total - 0.5) * log_total - 0.5 * log(2 * pi) - log(pi)
-    sure = False
+    sure, least = False, _LARGEST
     for attempt in range(_TRIES):
         # where a sum fails: a shorter step, a path that goes straight up as far as it may, one that
         # bends to the other side
@@ -170,12 +170,14 @@ def line_density(step, last, agree, d, alpha, total, start, work, logs, by_alpha
         sure = sure and log(value) + top + constant < _LARGEST
         if sure:
             break
+        # no path gives more than this but for its last digits
+        least = min(least, log(max(value, kept * size)) + top + constant)
     if not value > _DIGITS * size:
         value, by_log_s, by_total = _DIGITS * size, 0.0, 0.0
         by_alpha[:] = 0.0
     found = log(value) + top + constant
     if not sure:
-        found = min(found, _LARGEST)
+        found = min(found, least)
     common = digamma(total) - log_total + by_total / value
     for k in range(count):
         by_alpha[k] = by_alpha[k] / value + common
