@@ -359,6 +359,15 @@ def test_one_coordinate_of_dates_is_one_curve(chromium, tmp_path):
         assert page.locator("#region-size").inner_text() == f"{late} of 50 sites"
 
 
+@pytest.mark.parametrize("decades", [False, True])
+def test_an_axis_is_logarithmic_where_most_values_span_decades(chromium, tmp_path, decades):
+    x = np.geomspace(0.01, 20, 50) if decades else np.append(0.01, np.linspace(1, 20, 49))
+    with opened(chromium, shape(tmp_path, {"x": x})) as page:
+        ticks = page.locator("#section-figure").inner_text().split()
+        assert ("0.1" in ticks) is decades
+        assert ("6" in ticks) is not decades
+
+
 def test_three_coordinates_are_chosen_and_slid(chromium, tmp_path):
     levels = np.array(["</script><i>up</i>", "down"])[np.arange(50) % 2]
     coords = {"p": np.arange(50) % 5, "q": np.arange(50) // 10, "side": levels}

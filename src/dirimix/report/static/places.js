@@ -89,10 +89,19 @@ function axisAcross(c, width, height) {
     x: leans ? { ...axis(c), tickRotate: -40 } : axis(c) };
 }
 
-const isWide = (values) => {
-  const [low, high] = d3.extent(values.filter((v) => v !== null));
-  return low > 0 && high / low > 1000;
-};
+// whether values want a logarithmic axis: four fifths of them span two decades or more
+const isWide = remembered((values) => {
+  const known = d3.sort(values.filter((v) => v !== null));
+  return known[0] > 0 && d3.quantileSorted(known, 0.9) / d3.quantileSorted(known, 0.1) > 100;
+});
+
+function remembered(make) {
+  const made = new WeakMap();
+  return (key) => {
+    if (!made.has(key)) made.set(key, make(key));
+    return made.get(key);
+  };
+}
 
 // years and other whole numbers need no thousands separator
 const plainTicks = (values) => d3.max(values, Math.abs) < 1e5 ? (v) => `${+v.toPrecision(12)}` : undefined;

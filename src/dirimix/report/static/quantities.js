@@ -63,7 +63,7 @@ function colourScale(values) {
     const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
     return { type: "linear", domain: [-most, most], scheme: "PuOr", reverse: true, label, ...NOTHING };
   }
-  const wide = ["mean", "half", "spread"].includes(state.colour) && low > 0 && high / low > 1000;
+  const wide = ["mean", "half", "spread"].includes(state.colour) && isWide(known);
   const domain = low < high ? [low, high] : [low - 0.5, high + 0.5];
   return { type: wide ? "log" : "linear", domain, scheme: "viridis", label, ...NOTHING };
 }
