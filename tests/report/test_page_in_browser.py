@@ -181,6 +181,7 @@ def test_the_address_brings_back_what_was_shown(page, chromium, folder):
     page.select_option("#choose-method", "simplex-ls")
     page.mouse.click(*places(page)[3])
     title = page.locator("#site-title").inner_text()
+    page.wait_for_timeout(200)  # the address follows when all is drawn
     address = page.url.partition("#")[2]
     with opened(chromium, folder / "report.html") as other:
         other.goto(f"{(folder / 'report.html').as_uri()}#{address}")

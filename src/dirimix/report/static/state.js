@@ -11,9 +11,13 @@ function set(changes) {
   Object.assign(state, changes);
   if (changed.length) {
     for (const [keys, draw] of drawers) if (keys.some((key) => changed.includes(key))) draw();
-    remember();
+    // after what was chosen is in sight: browsers take 15 ms for an address
+    clearTimeout(waiting);
+    waiting = setTimeout(remember, 50);
   }
 }
+
+let waiting;
 
 function begin() {
   const across = D.axes[0] ?? 0;
