@@ -162,6 +162,10 @@ def test_the_target_of_a_second_table_names_a_folder():
         ({"methods": {"run": ["equal"], "tolerated": ["ols"]}}, r"tolerated has 'ols', which"),
         ({"data": []}, r"\[data\] is a section with entries of its own, not \[\]"),
         ({"title": 3}, "^title must be text in quotes, and it is 3"),
+        (
+            {"scores": {"n_boot": 10**9}},
+            "n_boot must be a whole number from 2 to 1000000, not 1000",
+        ),
         ({"compare": {"pairs": ["ols"]}}, r"\[compare\] pairs must have two methods, not 'ols'"),
         ({"compare": {"pairs": [["ols", "ols"]]}}, "names something twice"),
         ({"validation": {"v": {}}}, r"\[validation.v\] needs a scheme"),

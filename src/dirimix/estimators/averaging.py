@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import entr, softmax
 
-from dirimix._arguments import check_choice, check_positive, check_whole
+from dirimix._arguments import check_choice, check_positive, check_room, check_whole
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
@@ -132,6 +132,9 @@ class BayesianModelAveraging(SampledWhereRouted, AbstractMixture):
         if not is_plain(self):
             self._check_other_noise()
         check_whole(self.n_monte_carlo, "n_monte_carlo", 2)
+        check_room(
+            4 * self.n_monte_carlo, f"{self.n_monte_carlo} draws; ask for a smaller n_monte_carlo"
+        )
         if self.n_evidence is None:
             return
         check_whole(self.n_evidence, "n_evidence", 2)

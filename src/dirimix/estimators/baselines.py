@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 from sklearn.utils.validation import check_is_fitted
 
-from dirimix._arguments import check_whole
+from dirimix._arguments import check_room, check_whole
 from dirimix.errors import InputError, TableWarning
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport
@@ -248,6 +248,8 @@ class RidgeStacking(AbstractMixture):
         super().check_parameters()
         # so many draws have any mean and covariance
         check_whole(self.n_draws, "n_draws", 2 * len(self.models) + 1)
+        many = f"{self.n_draws} draws of {len(self.models)} weights; ask for a smaller n_draws"
+        check_room(3 * self.n_draws * len(self.models), many)
 
     def _fit(self, table: Table) -> None:
         rows = table.rows(complete_rows(table))
@@ -290,7 +292,8 @@ def _likeliest_ridge(f: np.ndarray, residual: np.ndarray, error: np.ndarray) -> 
     start = max(float(np.sqrt(np.mean(residual**2))), _FLOOR)
     lowest = np.log(_FLOOR)
     bounds = [(lowest, max(np.log(start) + 2, lowest + 1)), (np.log(1e-5), np.log(1e3))]
-    starts = [np.array([np.log(start * r), np.log(t)]) for r in (1.0, 0.3) for t in (0.03, 0.3)]
+    sizes = [max(start * r, _FLOOR) for r in (1.0, 0.3)]
+    starts = [np.log([size, t]) for size in sizes for t in (0.03, 0.3)]
     found = [
         minimize(loss, s, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-8})
         for s in starts

@@ -1,6 +1,7 @@
 """gBMM+L and gBMM+D: sampled weights that are the same everywhere."""
 
 import copy
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from scipy.stats import halfnorm
 from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_positive
+from dirimix.errors import TableWarning
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.global_posterior import (
     AbstractGlobalPosterior,
@@ -26,6 +28,8 @@ from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.sampling.posterior import Quantity
 from dirimix.table.selection import complete_rows
 from dirimix.table.table import Table
+
+_FAR = 3  # standard deviations of the noise by which a projection may move predictions
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -123,6 +127,19 @@ class LinearMixture(AbstractGlobalMixture):
     draws: int = 2000
     _form: ClassVar[str] = "uniform"
     _accept: ClassVar[float] = 0.8  # between walls, that reflect, nearly a normal density
+
+    def _fit(self, table: Table) -> None:
+        super()._fit(table)
+        rows = table.rows(complete_rows(table))
+        moved = rows.f @ (self.weights_ - self.free_draws_.mean(axis=0))
+        if (far := float(np.sqrt(np.mean(moved**2)))) > _FAR * self.sigma_:
+            warnings.warn(
+                f"weights that are made to sum to one move the predictions of gbmm-l by {far:.3g} "
+                f"(rms), and its noise is {self.sigma_:.3g}: intervals do not hold the "
+                "observations; correct the models (+gp), or take gbmm-d",
+                TableWarning,
+                stacklevel=3,
+            )
 
     def _model(self, table: Table) -> LinearPosterior:
         return LinearPosterior(table, self._noise())

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 import xarray as xr
 
+from dirimix._arguments import check_room
 from dirimix._cores import check_process
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
@@ -23,6 +24,7 @@ from dirimix.table.table import Table
 
 Draws = Mapping[str, np.ndarray]
 HEAVY = 1000  # sites times models, from where processes pay for fields
+_MOST_EFFECTIVE = 10  # effective draws of one draw, where draws avoid each other
 
 
 class Posterior(Sampleable, Protocol):
@@ -94,6 +96,7 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
         super()._check_table(table)
         check_places(self, self.space_)
         refuse_answers(table)
+        self._check_room(table)
 
     def _settings(self) -> Settings:
         return Settings(
@@ -107,6 +110,15 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
             min_ess=self.min_ess,
             max_seconds=self.max_seconds,
             device=self.device,
+        )
+
+    def _check_room(self, table: Table) -> None:
+        """Refuse more draws than memory holds: weights, and two numbers a row, of each."""
+        wanted = max(self.chains * self.draws, int((self.min_ess or 0) / _MOST_EFFECTIVE))
+        check_room(
+            wanted * (2 * len(table.f) + len(table.models)),
+            f"{wanted} draws of {len(table.f)} rows; ask for fewer chains or draws, or for a "
+            "smaller min_ess",
         )
 
     def _noise(self) -> AbstractNoisePrior:
@@ -125,6 +137,7 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
         `model` is of the table in units of `y_scale_`, as are its draws of sigma.
         """
         refuse_answers(table)
+        self._check_room(table)
         self.priors_ = {**self._priors(), **noise_words(self._noise(), self.scale_)}
         settings = self._settings()
         model, start = model.start(self.chains, self._generator("start"))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from dirimix._arguments import check_seed, check_share, check_whole
+from dirimix._arguments import check_room, check_seed, check_share, check_whole
 from dirimix._arrays import Floats
 from dirimix.errors import InputError
 
@@ -81,6 +81,7 @@ class Bootstrap:
     def __post_init__(self) -> None:
         check_seed(self.seed, "seed")
         check_whole(self.n_boot, "n_boot", 1)
+        check_room(6 * self.n_boot, f"{self.n_boot} resamples; ask for a smaller n_boot")
 
     def resample(self, values: Floats, clusters: ArrayLike | None = None) -> Resamples:
         """Column means over resamples, all columns resampled together.

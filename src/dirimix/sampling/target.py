@@ -13,6 +13,7 @@ from dirimix.errors import InputError
 Jump = Callable[[Array, Array], tuple[Array, Any]]
 KERNELS = ("hmc", "nuts", "metropolis")
 FIRST_STEP = 0.04  # where the search of the step size begins
+LONGEST = 10_000_000  # warm-up
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,11 @@ class Settings:
         check_choice(self.kernel, "kernel", KERNELS)
         for name, least in (("chains", 1), ("draws", 4), ("warmup", 20)):
             check_whole(getattr(self, name), name, least)
+        if self.warmup > LONGEST:
+            raise InputError(
+                f"warmup must be at most {LONGEST}, not {self.warmup}: chains that have not "
+                "settled by then will not; give y_scale, fewer models or another kernel"
+            )
         check_positive(self.trajectory, "trajectory")
         if self.max_seconds is not None:
             check_positive(self.max_seconds, "max_seconds")

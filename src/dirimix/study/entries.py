@@ -124,7 +124,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "tolerated": Entry(_ANY_NAMES),
     },
     "options": {},  # free: the options of the methods, and a table of them by METHOD
-    "scores": {"n_boot": Entry(values.whole(2))},
+    "scores": {"n_boot": Entry(values.whole(2, 1_000_000))},
     "compare": {"pairs": Entry(_PAIRS)},
     "validation.NAME": {
         "scheme": Entry(values.one_of(*SCHEMES), "a scheme; add scheme = ..."),

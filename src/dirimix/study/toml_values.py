@@ -47,10 +47,12 @@ def list_of(
     return read
 
 
-def whole(least: int) -> Reader:
-    """A reader of whole numbers of at least so much."""
-    says = f"must be a whole number of at least {least}, not"
-    return reader(says, lambda v: type(v) is int and v >= least)
+def whole(least: int, most: int | None = None) -> Reader:
+    """A reader of whole numbers of at least so much, and of at most so much."""
+    where = f"of at least {least}" if most is None else f"from {least} to {most}"
+    end = math.inf if most is None else most
+    says = f"must be a whole number {where}, not"
+    return reader(says, lambda v: type(v) is int and least <= v <= end)
 
 
 def one_of(*known: str) -> Reader:

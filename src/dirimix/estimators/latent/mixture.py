@@ -168,6 +168,7 @@ class LatentMixture(AbstractSampledMixture):
     def _approximate(self, table: Table) -> Draws:
         """Draws by Laplace's approximation, as those of one chain."""
         refuse_answers(table)
+        self._check_room(table)
         self.priors_ = {**self._priors(), **noise_words(self._noise(), self.scale_)}
         found = approximate(
             self.model_, self.draws, self.random_state, at_mode=self.inference == "mode"

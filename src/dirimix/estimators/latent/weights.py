@@ -130,9 +130,13 @@ class PrincipalWeights(AbstractWeights):
         """The first right singular vectors of the models' differences from their average.
 
         Copies of models leave fewer ways to differ than there are models: then those there are.
+        Where all are copies any way is as good, and changes nothing.
         """
         _, values, vectors = np.linalg.svd(ensemble.contrast, full_matrices=False)
-        differ = max(int(np.sum(values > _ROUNDING * values[0])), 1)
+        rounding = ensemble.f.size * np.finfo(float).eps * np.abs(ensemble.f).max(initial=0.0)
+        differ = int(np.sum(values > max(_ROUNDING * values[0], rounding)))
+        if not differ:
+            return cls(np.eye(ensemble.f.shape[1])[:, :1] - 1 / ensemble.f.shape[1])
         return cls(vectors[: min(count, differ)].T)
 
     @property
