@@ -159,7 +159,7 @@ def _filled(values: Any) -> np.ndarray:
     """A masked array without its mask, what was masked missing."""
     if values.dtype.kind in "biu" and np.ma.is_masked(values):
         values = values.astype(float)
-    missing = {"f": np.nan, "c": np.nan, "M": np.datetime64("NaT")}.get(values.dtype.kind)
+    missing = {"f": np.nan, "c": np.nan, "M": np.datetime64("NaT", "ns")}.get(values.dtype.kind)
     if missing is None and np.ma.is_masked(values):
         values = values.astype(object)
     return values.filled(missing) if np.ma.is_masked(values) else np.asarray(values)
