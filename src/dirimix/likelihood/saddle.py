@@ -45,7 +45,7 @@ def saddle_points(d, alpha, s):
     for begin in range(0, n, LANES):
         sites = np.arange(begin, min(begin + LANES, n))
         _gather(d, alpha, s, sites, gaps, weights)
-        at_p, at_tau, _, _ = _minimum(gaps, weights, inverse)
+        at_p, at_tau, _ = _minimum(gaps, weights, inverse)
         p[sites], tau[sites] = at_p[: len(sites)], at_tau[: len(sites)]
     return p, tau
 
@@ -55,9 +55,10 @@ def saddle_log_densities(d, alpha, s, sites, value, by_alpha, by_log_s, doubt, t
     """Log densities in units of 1 / s with the second-order correction.
 
     The doubt, an upper estimate of the error in nat, is the sum of the sizes of the correction's
-    three parts, less that of a single model, 19 / (12 A), and how far Newton's last step went: with
-    models 1e4 noise levels away and more it may not have converged, and the value is meaningless
-    then. The correction itself is no such estimate: it is also small where its parts cancel.
+    three parts, less that of a single model, 19 / (12 A), and the length of Newton's next step in
+    standard deviations: with models 1e4 noise levels away and more it may not have converged, and
+    the value is meaningless then. The correction itself is no such estimate: it is also small where
+    its parts cancel.
 
     Args:
         d: Distances f - y, (n, K), in the unit of s; not a number where a model is not known.
@@ -105,11 +106,8 @@ def _gather(d, alpha, s, sites, gaps, weights):
 
 @inlined(fastmath=SUMS)
 def _minimum(d, alpha, inverse):
-    """p, tau, A, and how far Newton's last step went in standard deviations, of a block.
-
-    All four are (LANES,); `inverse` is room for (K, LANES).
-    """
-    count, p, tau, last = len(d), np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    """p, tau and A of a block, (LANES,) each; `inverse` is room for (K, LANES)."""
+    count, p, tau = len(d), np.empty(LANES), np.empty(LANES)
     total, first, second = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
     for k in range(count):
         for j in range(LANES):
@@ -148,7 +146,7 @@ def _minimum(d, alpha, inverse):
             s_p, s_t = (h_pt * f_t - h_tt * f_p) / det, (h_pt * f_p - h_pp * f_t) / det
             change = s_p * s_p * h_pp + 2 * s_p * s_t * h_pt + s_t * s_t * h_tt
             far += 1 if change >= _CLOSE * total[j] else 0
-            step[0, j], step[1, j], fall[j], last[j] = s_p, s_t, _MOST_FALL, sqrt(abs(change))
+            step[0, j], step[1, j], fall[j] = s_p, s_t, _MOST_FALL
         # stay where every u is positive
         for k in range(count):
             for j in range(LANES):
@@ -159,7 +157,7 @@ def _minimum(d, alpha, inverse):
             tau[j] += length * step[1, j]
         if far == 0:
             break
-    return p, tau, total, last
+    return p, tau, total
 
 
 @inlined(fastmath=SUMS)
@@ -167,20 +165,23 @@ def _around(place, d, alpha, inverse, by_alpha):
     """Log density, its derivative in log s, and the doubt of a block, three rows.
 
     Args:
-        place: p, tau, A and the last step, (LANES,) each.
+        place: p, tau and A, (LANES,) each.
         d: (K, LANES).
         alpha: (K, LANES).
         inverse: Room for (K, LANES).
         by_alpha: Where the derivatives in alpha are put, (K, LANES).
     """
-    count, (p, tau, total, last) = len(d), place
+    count, (p, tau, total) = len(d), place
     h, t = np.zeros((3, LANES)), np.zeros((4, LANES))
-    f, q = np.zeros((5, LANES)), np.zeros((6, LANES))
+    f, q, slope = np.zeros((5, LANES)), np.zeros((6, LANES)), np.zeros((2, LANES))
     for k in range(count):
         for j in range(LANES):
             u, e = p[j] - tau[j] * d[k, j], -d[k, j]
             by_alpha[k, j], inverse[k, j] = u, 1 / u
-            power = alpha[k, j] * inverse[k, j] * inverse[k, j]
+            power = alpha[k, j] * inverse[k, j]
+            slope[0, j] += power
+            slope[1, j] += power * e
+            power *= inverse[k, j]
             third = -2 * inverse[k, j]
             fourth = -3 * inverse[k, j] * third
             fifth = -4 * inverse[k, j] * fourth
@@ -236,8 +237,10 @@ def _around(place, d, alpha, inverse, by_alpha):
         pull[0, j], pull[1, j] = extra_p - 0.5 * bend_p, extra_t - 0.5 * bend_t
         by_log_s = 1 + at * at - c2 + at * (bend_p * c1 + bend_t * c2) - by_d
         found[1, j] = by_log_s + at * (extra_t * (1 - 2 * c2) - 2 * extra_p * c1)
+        f_p, f_t = 1 - slope[0, j], at - slope[1, j]
+        rest = sqrt(abs(f_p * f_p * c0 + 2 * f_p * f_t * c1 + f_t * f_t * c2))
         # Newton's steps may end where rounding leaves no minimum
-        found[2, j] = parts - _SINGLE / a + last[j] if det > 0 else np.inf
+        found[2, j] = parts - _SINGLE / a + rest if det > 0 else np.inf
         found[0, j] += p[j] + 0.5 * at * at
         logs[0, j], logs[1, j] = a, a + 1
         logs[2, j] = factor / (2 * pi * sqrt(det) * a)
