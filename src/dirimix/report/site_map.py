@@ -110,9 +110,11 @@ def draw_outline(axes: Axes, sites: np.ndarray, half: np.ndarray | None, **line:
 def half_steps(sites: np.ndarray) -> np.ndarray | None:
     """Half the lattice's step along the page and up it, (2,); None where there is no lattice."""
     columns, lines = np.unique(sites[:, 0]), np.unique(sites[:, 1])
-    if len(columns) * len(lines) > _SPARSE * len(sites) or min(len(columns), len(lines)) < 2:
+    if min(len(columns), len(lines)) < 2:
         return None
-    return np.array([np.diff(columns).min(), np.diff(lines).min()]) / 2
+    steps = np.array([np.diff(columns).min(), np.diff(lines).min()])
+    cells = np.prod(np.ptp(sites, axis=0) / steps + 1)
+    return steps / 2 if cells <= _SPARSE * len(sites) else None
 
 
 def _lattice(sites: np.ndarray, half: np.ndarray) -> np.ndarray | None:

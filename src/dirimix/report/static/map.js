@@ -7,10 +7,11 @@ const FAR_OFF = 2.5; // residuals in standard deviations that are crossed
 function halfSteps(sites) {
   const places = [state.across, state.up].map((c) =>
     [...new Set(sites.map((i) => D.sites.x[c][i]))].sort((a, b) => a - b));
-  const [columns, lines] = places.map((p) => p.length);
-  if (columns * lines > SPARSE * sites.length || Math.min(columns, lines) < 2) return null;
+  if (places.some((p) => p.length < 2)) return null;
   if ([state.across, state.up].some((c) => axis(c).type === "log")) return null;
-  return places.map((p) => d3.min(d3.pairs(p, (a, b) => b - a)) / 2);
+  const steps = places.map((p) => d3.min(d3.pairs(p, (a, b) => b - a)));
+  const [columns, lines] = places.map((p, n) => (p.at(-1) - p[0]) / steps[n] + 1);
+  return columns * lines > SPARSE * sites.length ? null : steps.map((step) => step / 2);
 }
 
 // where coordinates that are not on the map stand on their sliders
