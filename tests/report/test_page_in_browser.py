@@ -23,6 +23,7 @@ CUT_OFF = """figures => [...document.querySelectorAll(figures)].flatMap(svg => {
     && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3));
   return [...out, ...over].map(([text]) => text);
 })"""
+FOLLOWS = 300  # ms after what was chosen is drawn, until when the address has it
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +114,7 @@ def test_sites_are_chosen_by_click_and_by_key(page, law):
         assert shown(page, name) == pytest.approx(value, abs=6e-4)
     page.locator("#map-figure").focus()
     page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(FOLLOWS)
     chosen = page.evaluate(
         "Number(new URLSearchParams(location.hash.replaceAll(';', '&')).get('site'))"
     )
@@ -181,7 +183,7 @@ def test_the_address_brings_back_what_was_shown(page, chromium, folder):
     page.select_option("#choose-method", "simplex-ls")
     page.mouse.click(*places(page)[3])
     title = page.locator("#site-title").inner_text()
-    page.wait_for_timeout(200)  # the address follows when all is drawn
+    page.wait_for_timeout(FOLLOWS)
     address = page.url.partition("#")[2]
     with opened(chromium, folder / "report.html") as other:
         other.goto(f"{(folder / 'report.html').as_uri()}#{address}")
