@@ -35,15 +35,19 @@ def versions(report: dict[str, Any], wheel: str) -> dict[str, str]:
     """Return the version of every distribution but the wheel's own, by normalised name."""
     own = Path(wheel).name.split("-")[0]
     found = (item["metadata"] for item in report["install"])
-    by_name = {re.sub("[-_.]+", "-", m["name"]).lower(): m["version"] for m in found}
+    by_name = {_normalised(m["name"]): m["version"] for m in found}
     return {name: by_name[name] for name in sorted(by_name) if name != own}
 
 
 def hashes(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the normalised name and the sha256 of every file that pip would install."""
     for item in report["install"]:
-        name = re.sub("[-_.]+", "-", item["metadata"]["name"]).lower()
+        name = _normalised(item["metadata"]["name"])
         yield name, item["download_info"]["archive_info"]["hashes"]["sha256"]
+
+
+def _normalised(name: str) -> str:
+    return re.sub("[-_.]+", "-", name).lower()
 
 
 def requirements(pins: dict[str, str], reports: Iterable[dict[str, Any]]) -> str:
