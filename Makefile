@@ -37,10 +37,11 @@ docs: .venv.ok
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-# two at a time: the fits take as long as all the rest
+# two at a time: the fits take as long as all the rest, and threads of BLAS would wait for each other
+test lint test-fits test-rest: export OPENBLAS_NUM_THREADS = 1
 FITS := tests/estimators tests/sampling tests/likelihood
 test: .venv-test.ok
-	$(MAKE) --jobs 2 --output-sync=target lint test-fits test-rest
+	$(MAKE) --jobs 2 --output-sync=target test-rest test-fits lint
 
 test-fits: .venv-test.ok
 	$(BIN)/pytest -m 'not slow' $(FITS)
