@@ -124,6 +124,7 @@ def state(run: Run) -> str:
     manifest = run.manifest
     rows = ", ".join(f"{n} {split}" for split, n in manifest["data"]["rows"].items())
     unfinished = [name for name, made in manifest["methods"].items() if not made["converged"]]
+    unfinished += run.parts_unconverged
     state = f"not converged: {', '.join(unfinished)}" if unfinished else "every method converged"
     models = len(manifest["data"]["models"])
     return (

@@ -44,6 +44,12 @@ class Run:
         """What was run."""
         return json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
 
+    @cached_property
+    def parts_unconverged(self) -> list[str]:
+        """Fits that have not converged of folds and other targets."""
+        numbers = json.loads((self.folder / "scores.json").read_text(encoding="utf-8"))
+        return list(numbers["unconverged"])
+
     def table(self, name: str) -> pd.DataFrame:
         """One of its tables, '' where there is no model."""
         return read_table(self.folder, name)

@@ -217,15 +217,16 @@ def test_weight_maps_have_means_and_spreads(output, tmp_path):
 
 def test_limits_say_where_the_tables_end(output, tmp_path):
     x, z = (v.ravel() for v in np.meshgrid(np.arange(6.0), np.arange(2.0)))
-    sites = pd.DataFrame({"split": "landscape", "row": 1, "x": x, "z": z})
-    a = sites.assign(model="a", model_value=np.where(x <= 3 + z, 1.0, np.nan))
-    b = sites.assign(model="b", model_value=np.where(x <= 4 + z, 1.0, np.nan))
-    pd.concat([a, b]).to_csv(tmp_path / "model_values.csv", index=False)
-    ends = table_ends(replace(output, folder=tmp_path), "x")
+    sites = pd.DataFrame({"method": "equal", "target": "S", "x": x, "z": z, "probability": 0.5})
+    known = np.where(x <= 3 + z, len(output.models), np.where(x <= 4 + z, 1, 0))
+    others = [sites.assign(models=0, **other) for other in ({"target": "T"}, {"method": "raw"})]
+    table = pd.concat([sites.assign(models=known), *others])
+    table.to_csv(tmp_path / "threshold.csv", index=False)
+    ends = table_ends(replace(output, folder=tmp_path), "S", "x")
     assert ends.to_dict("list") == {"beside": [0, 1], "first": [3, 4], "last": [4, 5]}
     figure = made(output, "limits", methods=["equal"]).figure
     labels = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
-    assert "first table ends, along x" in labels
+    assert labels[-2:] == ["first table ends", "last table ends"]
 
 
 def test_traces_are_the_draws(output):

@@ -82,6 +82,7 @@ def write_run(folder, **changed):
         "methods": {"gbmm-d": {"converged": True}, "lbmm-gpd": {"converged": False}},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "scores.json").write_text('{"unconverged": {"lbmm-gpd of S2p": ["few draws"]}}')
 
 
 def verdicts(scripts, folder):
@@ -188,6 +189,7 @@ def test_the_page_names_its_command_and_what_has_not_converged(scripts, tmp_path
     text = target.read_text()
     assert f"Made by `python studies/paper.py {tmp_path} {target}`" in text
     assert "(lbmm-gpd: not converged)" in text
+    assert "lbmm-gpd of S2p).\n" in text
     claims, _ = text.split("## Differences")
     table = [line for line in claims.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in table} == {7}

@@ -7,7 +7,7 @@ import pytest
 from cells import edges_round
 from dirimix.methods import METHODS
 from dirimix.report import plots
-from dirimix.report.look import ColumnLabels, method_look, panels
+from dirimix.report.look import ColumnLabels, blocks, method_look, panels
 from dirimix.report.picture import make_picture
 
 NAMES = ColumnLabels({"a": "Model A"}, {"y": "m", "x": "km"})
@@ -163,6 +163,19 @@ def test_several_methods_have_a_line_of_maps_each():
     assert titles == [["lbmm-gpd: Model A", "lbmm-gpd: b"], ["lbmm-gld: Model A", "lbmm-gld: b"]]
     np.testing.assert_array_equal(grid[1, 0].images[0].get_array(), 0.5)
     assert drawn(grid[0, 0].figure)
+
+
+@pytest.mark.parametrize(("count", "lines", "columns"), [(1, 2, 3), (2, 2, 6), (3, 4, 6)])
+def test_no_more_than_two_blocks_stand_side_by_side(count, lines, columns):
+    grid = blocks(count, 5, 1.0, 1.0)
+    assert grid.shape == (count, 5)
+    shape = grid[0, 0].get_subplotspec().get_gridspec().get_geometry()
+    assert shape == (lines, columns)
+    shown = [axes for axes in grid[0, 0].figure.axes if axes.axison]
+    assert len(shown) == count * 5
+    places = [axes.get_subplotspec() for axes in grid[-1]]
+    first = 2 * ((count - 1) // 2), 3 * ((count - 1) % 2)
+    assert (places[0].rowspan.start, places[0].colspan.start) == first
 
 
 def test_only_outer_maps_are_labelled():

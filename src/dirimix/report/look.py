@@ -200,13 +200,15 @@ def rows_of(count: int, most: int, width: float, height: float) -> np.ndarray:
 
 
 def blocks(count: int, size: int, width: float, height: float) -> np.ndarray:
-    """Axes in blocks of three columns side by side on a new figure, (count, size)."""
-    columns = min(3, size)
-    grid = panels(-(-size // columns), count * columns, width, height)
-    parts = np.stack([part.ravel() for part in np.split(grid, count, axis=1)])
-    for axes in parts[:, size:].flat:
+    """Axes in blocks of three columns on a new figure, two blocks side by side, (count, size)."""
+    columns, beside = min(3, size), min(2, count)
+    rows, below = -(-size // columns), -(-count // beside)
+    grid = panels(below * rows, beside * columns, width, height)
+    halves = grid.reshape(below, rows, beside, columns).swapaxes(1, 2)
+    parts = halves.reshape(below * beside, rows * columns)
+    for axes in [*parts[:count, size:].flat, *parts[count:].flat]:
         axes.set_axis_off()
-    return parts[:, :size]
+    return parts[:count, :size]
 
 
 def outer_labels(figure: Figure) -> None:

@@ -23,6 +23,7 @@ from dirimix.report.site_map import (
 )
 
 _SPLITS = {"landscape": "#d5d9e0", "train": "#3568c9", "test": "#e0752c"}
+_ENDS = {"first": "--", "last": "-"}  # lines where tables of models end
 _SMALL = 4.4, 3.2  # inches of a map
 _LARGE = 7.0, 4.4
 
@@ -191,8 +192,10 @@ def limits(output: Output, options: Options) -> ExhibitContent | None:
         rows = table.loc[table["method"] == method]
         for tint, (target, found) in zip(PALETTE, rows.groupby("target", sort=False), strict=False):
             _limit_line(axes, found, output, tint, f"last {target} above")
-        for along in rows["along"].unique():
-            _table_ends(axes, output, str(along))
+        for target, found in rows.groupby("target", sort=False):
+            _table_ends(axes, output, str(target), str(found["along"].iloc[0]))
+        for name, style in _ENDS.items():
+            axes.plot([], [], color=MUTED, ls=style, lw=0.9, label=f"{name} table ends")
         axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
         axes.set_title(method)
         label_map(axes, output.axes, output.names)
@@ -200,7 +203,7 @@ def limits(output: Output, options: Options) -> ExhibitContent | None:
         "Median and 90 % interval of the last site above the threshold on every line, from draws "
         "that are coherent over the map. Hollow: in over 5 % of the draws the last site of the "
         "line is still above, so that the limit may lie beyond it. Grey: the training sites. The "
-        "dotted line is where the first model's table ends and the thin line where the last one's "
+        "dashed line is where the first model's table ends and the thin line where the last one's "
         "does: a limit there is the end of a table and not of what the table is about."
     )
     return ExhibitContent(caption, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
@@ -229,38 +232,35 @@ def _limit_line(axes: Axes, rows: pd.DataFrame, output: Output, tint: str, label
         axes.plot(x, y, "o", ms=3, color=tint, markerfacecolor=face, label=name)
 
 
-def _table_ends(axes: Axes, output: Output, along: str) -> None:
+def _table_ends(axes: Axes, output: Output, target: str, along: str) -> None:
     """Where, on every line, the first of the models has no more values, and where the last."""
-    ends = table_ends(output, along)
-    for column, style, label in (
-        ("first", ":", "first table ends"),
-        ("last", "-", "last table ends"),
-    ):
-        line = (ends[column], ends["beside"])
+    ends = table_ends(output, target, along)
+    for name, style in _ENDS.items():
+        line = (ends[name], ends["beside"])
         line = line if along == output.axes[0] else line[::-1]
-        axes.plot(*line, color=MUTED, ls=style, lw=0.9, label=f"{label}, along {along}")
+        axes.plot(*line, color=MUTED, ls=style, lw=0.9)
 
 
-def table_ends(output: Output, along: str) -> pd.DataFrame:
-    """By line of sites along one of two coordinates, the last place with a value.
+def table_ends(output: Output, target: str, along: str) -> pd.DataFrame:
+    """By line of sites along one of two coordinates, the last place with a value of a target.
 
     Returns:
         Frame with beside, the other coordinate; first, the last place where all models have a
         value; last, the last place where any has.
     """
-    values = output.table("model_values")
+    table = output.table("threshold")
+    rows = table.loc[(table["target"] == target) & (table["method"] == table["method"].iloc[0])]
     beside = next(c for c in output.coords if c != along)
-    table = pd.DataFrame(
+    sites = pd.DataFrame(
         {
-            "beside": places(values, [beside], output.names)[:, 0],
-            "place": places(values, [along], output.names)[:, 0],
-            "known": values["model_value"].notna(),
+            "beside": places(rows, [beside], output.names)[:, 0],
+            "place": places(rows, [along], output.names)[:, 0],
         }
     )
-    known = table.groupby(["beside", "place"])["known"].agg(["all", "any"]).reset_index()
+    models = rows["models"].to_numpy()
     ends = {
-        name: known.loc[known[kind]].groupby("beside")["place"].max()
-        for name, kind in (("first", "all"), ("last", "any"))
+        name: sites.loc[known].groupby("beside")["place"].max()
+        for name, known in (("first", models == len(output.models)), ("last", models > 0))
     }
     return pd.DataFrame(ends).rename_axis("beside").reset_index()
 
