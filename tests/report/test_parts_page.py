@@ -43,6 +43,7 @@ def test_the_page_has_the_numbers_of_the_test_rows_and_says_what_has_not_converg
         "methods": {"lbmm-lgp": {"converged": True}, "signed-gp": {"converged": False}},
     }  # fmt: skip
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    (tmp_path / "scores.json").write_text('{"unconverged": {}}')
     target = tmp_path / "parts.md"
     assert parts.main([str(tmp_path), str(target)]) == 0
     text = target.read_text()
