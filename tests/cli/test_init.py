@@ -110,3 +110,20 @@ def test_a_table_without_coordinates_becomes_a_study_that_is_valid(table):
     assert main(["init", "none.csv", "--quiet"]) == 0
     assert read_study(table / "none.toml").data.coords == ()
     assert main(["check", "none.toml", "--quiet"]) == 0
+
+
+def test_what_a_netcdf_file_says_of_its_target_is_in_the_study(table):
+    frame = pd.read_csv("a b.csv").set_index("x")
+    for group in (None, "run/one"):
+        grid = frame.to_xarray()
+        grid["y"].attrs = {"long_name": '2 m "air" temperature', "units": "K"}
+        grid["late"].attrs = {"units": "K"}
+        grid.to_netcdf("grid.nc", group=group, engine="h5netcdf")
+        assert main(["init", "grid.nc", "--target", "y", "--out", "study.toml", "--quiet"]) == 0
+        data = read_study(table / "study.toml").data
+        assert (data.label, data.unit) == ('2 m "air" temperature', "K")
+        (table / "study.toml").unlink()
+    frame.to_xarray().to_netcdf("plain.nc", engine="h5netcdf")
+    assert main(["init", "plain.nc", "--target", "y", "--quiet"]) == 0
+    data = read_study(table / "plain.toml").data
+    assert (data.label, data.unit) == (None, None)

@@ -3,7 +3,7 @@
 # pyright: strict
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dirimix.table.guess import Guess
 
@@ -11,13 +11,19 @@ _WIDTH = 88  # of a line
 _FEW = 30  # observations below which none are set aside for a test
 
 
-def study_text(found: Guess, table: str, reading: Sequence[str] = ()) -> str:
+def study_text(
+    found: Guess,
+    table: str,
+    reading: Sequence[str] = (),
+    said: Mapping[str, str] | None = None,
+) -> str:
     """A commented study file for the columns that were guessed.
 
     Args:
         found: What the columns are.
         table: Path of the table as the study names it.
         reading: Entries of [data] that say how it is read.
+        said: What the table says of its target: its label, its unit.
     """
     local = ["lbmm-gld"] + (["lbmm-gpd"] if len(found.coords) <= 2 else [])
     placed = ["bma-closed-form", "gbmm-d", *local] if found.coords else ["gbmm-d"]
@@ -31,6 +37,7 @@ def study_text(found: Guess, table: str, reading: Sequence[str] = ()) -> str:
         f"table = {quoted(table)}",
         *reading,
         f"target = {quoted(found.target)} # the observations",
+        *(f"{key} = {quoted(words)}" for key, words in (said or {}).items()),
         f"coords = {_listed(found.coords)} # "
         + (
             "where they were made"

@@ -46,7 +46,8 @@ def _init(arguments: argparse.Namespace) -> bool:
         error=arguments.error,
     )
     with whole_file(out) as path:
-        path.write_text(study_text(found, _place(table, out), reading), encoding="utf-8")
+        text = study_text(found, _place(table, out), reading, _said_of(found.target, frame))
+        path.write_text(text, encoding="utf-8")
     if not arguments.quiet:
         for line in found.words():
             sys.stdout.write(line + "\n")
@@ -77,6 +78,12 @@ def _as_read(arguments: argparse.Namespace, out: Path) -> tuple["pd.DataFrame", 
         frame = with_observations(frame, other, target, error)
         lines.append(f"observations = {quoted(_place(Path(arguments.observations), out))}")
     return frame, lines
+
+
+def _said_of(target: str, frame: "pd.DataFrame") -> dict[str, str]:
+    """Entries of [data] by what the table itself says of the target."""
+    said = {key: frame.attrs.get(f"{key}s", {}).get(target) for key in ("label", "unit")}
+    return {key: words for key, words in said.items() if words}
 
 
 def _place(file: Path, study: Path) -> str:

@@ -25,6 +25,7 @@ _DEFAULT_FILL = {
     "f4": np.float32(9.9692099683868690e36), "f8": 9.9692099683868690e36,
 }  # fmt: skip
 
+LABELS, UNITS = "labels", "units"  # of columns, among a frame's `attrs`
 _ABOUT = 8192  # bytes that HDF5 keeps of a variable or a group beside its values, at most
 _BOUNDS = ("bounds", "climatology")  # attributes that name where cells begin and end
 # `decode_cf=False` says the same, and groups do not heed it
@@ -39,6 +40,9 @@ def read_netcdf(path: Path) -> pd.DataFrame:
 
     Variables of groups go by their own names, or as GROUP/NAME where several have one name.
 
+    Returns:
+        The rows; `attrs[LABELS]` and `attrs[UNITS]` have what the file says of its variables.
+
     Raises:
         InputError: If variables lie on grids that do not belong together.
     """
@@ -46,14 +50,22 @@ def read_netcdf(path: Path) -> pd.DataFrame:
         classic = stream.read(3) == b"CDF"
     if classic:
         with xr.open_dataset(path, engine="scipy", **_RAW) as dataset:
-            return flat(_decoded(dataset.load()), repr(str(path)))
-    groups = xr.open_groups(path, engine="h5netcdf", **_RAW)
-    try:
-        groups = {name: dataset.load() for name, dataset in groups.items()}
-    finally:
-        for dataset in groups.values():
-            dataset.close()
-    return flat(_joined(groups, path), repr(str(path)))
+            joined = _decoded(dataset.load())
+    else:
+        groups = xr.open_groups(path, engine="h5netcdf", **_RAW)
+        try:
+            groups = {name: dataset.load() for name, dataset in groups.items()}
+        finally:
+            for dataset in groups.values():
+                dataset.close()
+        joined = _joined(groups, path)
+    frame = flat(joined, repr(str(path)))
+    for kept, attribute in ((LABELS, "long_name"), (UNITS, "units")):
+        said = {
+            str(n): str(v.attrs.get(attribute, "")).strip() for n, v in joined.variables.items()
+        }
+        frame.attrs[kept] = {name: words for name, words in said.items() if words}
+    return frame
 
 
 def write_netcdf(
@@ -94,7 +106,7 @@ def _joined(groups: dict[str, xr.Dataset], path: Path) -> xr.Dataset:
         again = {v: f"{place}/{v}" for v in dataset.data_vars if counts[str(v)] > 1 and place}
         parts.append(_decoded(dataset).rename_vars(again))
     try:
-        return xr.merge(parts, join="exact", compat="no_conflicts", combine_attrs="drop")
+        return xr.merge(parts, join="exact", compat="no_conflicts", combine_attrs="drop_conflicts")
     except ValueError as error:
         named = Counter(str(d) for part in parts for d in part.dims)
         shared = ", ".join(repr(d) for d, count in named.items() if count > 1)
