@@ -82,8 +82,10 @@ def _as_read(arguments: argparse.Namespace, out: Path) -> tuple["pd.DataFrame", 
 
 def _said_of(target: str, frame: "pd.DataFrame") -> dict[str, str]:
     """Entries of [data] by what the table itself says of the target."""
-    said = {key: frame.attrs.get(f"{key}s", {}).get(target) for key in ("label", "unit")}
-    return {key: words for key, words in said.items() if words}
+    from dirimix.table.frames import LABELS, UNITS
+
+    said = (("label", frame.attrs.get(LABELS, {})), ("unit", frame.attrs.get(UNITS, {})))
+    return {entry: words[target] for entry, words in said if target in words}
 
 
 def _place(file: Path, study: Path) -> str:

@@ -14,6 +14,7 @@ from dirimix.errors import InputError, did_you_mean
 from dirimix.table.grids import beside, flat, variables
 
 FILE_ROW = "row of the file"  # an index with this name numbers rows for messages
+LABELS, UNITS = "labels", "units"  # of columns, where a file says them, in `attrs`
 _ACCEPTED = "a frame of pandas, polars, pyarrow or xarray, a dict of columns, or an array"
 
 

@@ -16,6 +16,7 @@ import xarray as xr
 
 from dirimix._arrays import Mask
 from dirimix.errors import InputError, TableWarning
+from dirimix.table.frames import LABELS, UNITS
 from dirimix.table.grids import flat
 
 # what the netCDF library writes where nothing was written, by type (netcdf.h, NC_FILL_...)
@@ -25,7 +26,6 @@ _DEFAULT_FILL = {
     "f4": np.float32(9.9692099683868690e36), "f8": 9.9692099683868690e36,
 }  # fmt: skip
 
-LABELS, UNITS = "labels", "units"  # of columns, among a frame's `attrs`
 _ABOUT = 8192  # bytes that HDF5 keeps of a variable or a group beside its values, at most
 _BOUNDS = ("bounds", "climatology")  # attributes that name where cells begin and end
 # `decode_cf=False` says the same, and groups do not heed it
