@@ -61,6 +61,7 @@ import os, signal, sys
 from pathlib import Path
 from dirimix.cli.main import main
 from dirimix.sampling import blocks
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background ignores
 blocks.SECONDS = 0.1
 at, rename, renames = os.environ.get("KILL_AT_RENAME"), Path.replace, [0]
 def replace(self, target):
