@@ -41,7 +41,7 @@ docs: .venv.ok
 test lint test-fits test-rest: export OPENBLAS_NUM_THREADS = 1
 FITS := tests/estimators tests/sampling tests/likelihood
 test: .venv-test.ok
-	$(MAKE) --jobs 2 --output-sync=target lint test-fits test-rest
+	$(MAKE) --jobs 2 --output-sync=target test-rest test-fits lint
 
 test-fits: .venv-test.ok
 	$(BIN)/pytest -m 'not slow' $(FITS)
