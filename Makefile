@@ -38,7 +38,7 @@ docs: .venv.ok
 	@echo "docs/_build/html/index.html"
 
 # two at a time: the fits take as long as all the rest, and threads of BLAS would wait for each other
-test lint test-fits test-rest: export OPENBLAS_NUM_THREADS = 1
+test: export OPENBLAS_NUM_THREADS = 1
 FITS := tests/estimators tests/sampling tests/likelihood
 test: .venv-test.ok
 	$(MAKE) --jobs 2 --output-sync=target test-rest test-fits lint

@@ -129,6 +129,12 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
         """Draws of sigma in the unit of y, (chains, draws)."""
         return draws["sigma"] * self.y_scale_
 
+    def _begin(self, table: Table) -> None:
+        """Refuse what has no posterior that can be kept, and note the priors."""
+        refuse_answers(table)
+        self._check_room(table)
+        self.priors_ = {**self._priors(), **noise_words(self._noise(), self.scale_)}
+
     def _sample(
         self, model: Posterior, table: Table, *, options: str = "", heavy: bool = False
     ) -> Draws:
@@ -136,9 +142,7 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
 
         `model` is of the table in units of `y_scale_`, as are its draws of sigma.
         """
-        refuse_answers(table)
-        self._check_room(table)
-        self.priors_ = {**self._priors(), **noise_words(self._noise(), self.scale_)}
+        self._begin(table)
         settings = self._settings()
         model, start = model.start(self.chains, self._generator("start"))
         sample = sampler.sample(

@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_whole
 from dirimix._cores import on_device
-from dirimix.estimators.fit_report import noise_words
 from dirimix.estimators.latent.build import (
     COMPLETE,
     Parts,
@@ -167,9 +166,7 @@ class LatentMixture(AbstractSampledMixture):
 
     def _approximate(self, table: Table) -> Draws:
         """Draws by Laplace's approximation, as those of one chain."""
-        refuse_answers(table)
-        self._check_room(table)
-        self.priors_ = {**self._priors(), **noise_words(self._noise(), self.scale_)}
+        self._begin(table)
         found = approximate(
             self.model_, self.draws, self.random_state, at_mode=self.inference == "mode"
         )

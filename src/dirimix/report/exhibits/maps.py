@@ -184,6 +184,11 @@ def limits(output: Output, options: Options) -> ExhibitContent | None:
     methods = chosen_methods(output, options, table)
     if not methods:
         return None
+    along_of = table.groupby("target", sort=False)["along"].first()
+    ends = [
+        (str(along), table_ends(output, str(target), str(along)))
+        for target, along in along_of.items()
+    ]
     grid = panels(len(methods), 1, *_LARGE)
     trained = _training_sites(output.table("predictions"), output)
     for axes, method in zip(grid[:, 0], methods, strict=True):
@@ -192,8 +197,8 @@ def limits(output: Output, options: Options) -> ExhibitContent | None:
         rows = table.loc[table["method"] == method]
         for tint, (target, found) in zip(PALETTE, rows.groupby("target", sort=False), strict=False):
             _limit_line(axes, found, output, tint, f"last {target} above")
-        for target, found in rows.groupby("target", sort=False):
-            _table_ends(axes, output, str(target), str(found["along"].iloc[0]))
+        for along, found in ends:
+            _table_ends(axes, found, is_x=along == output.axes[0])
         for name, style in _ENDS.items():
             axes.plot([], [], color=MUTED, ls=style, lw=0.9, label=f"{name} table ends")
         axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
@@ -232,13 +237,11 @@ def _limit_line(axes: Axes, rows: pd.DataFrame, output: Output, tint: str, label
         axes.plot(x, y, "o", ms=3, color=tint, markerfacecolor=face, label=name)
 
 
-def _table_ends(axes: Axes, output: Output, target: str, along: str) -> None:
+def _table_ends(axes: Axes, ends: pd.DataFrame, *, is_x: bool) -> None:
     """Where, on every line, the first of the models has no more values, and where the last."""
-    ends = table_ends(output, target, along)
     for name, style in _ENDS.items():
         line = (ends[name], ends["beside"])
-        line = line if along == output.axes[0] else line[::-1]
-        axes.plot(*line, color=MUTED, ls=style, lw=0.9)
+        axes.plot(*(line if is_x else line[::-1]), color=MUTED, ls=style, lw=0.9)
 
 
 def table_ends(output: Output, target: str, along: str) -> pd.DataFrame:
@@ -249,7 +252,8 @@ def table_ends(output: Output, target: str, along: str) -> pd.DataFrame:
         value; last, the last place where any has.
     """
     table = output.table("threshold")
-    rows = table.loc[(table["target"] == target) & (table["method"] == table["method"].iloc[0])]
+    # every method has the same sites
+    rows = table.loc[table["target"] == target].drop_duplicates(output.coords)
     beside = next(c for c in output.coords if c != along)
     sites = pd.DataFrame(
         {
