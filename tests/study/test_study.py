@@ -454,7 +454,7 @@ def test_rows_without_an_observation_are_predicted_in_fit_as_in_run(tmp_path, ca
     said = capsys.readouterr().err
     assert "y holds a mark of missing values at 1 rows" in said
     assert "27 train, 3 landscape rows" in said
-    found = pd.read_csv(tmp_path / "out/predictions.csv", engine="python")  # every digit
+    found = pd.read_csv(tmp_path / "out/predictions.csv", converters={"x": float})  # every digit
     unseen = found[found["split"] == "landscape"]
     assert list(unseen["x"]) == list(table["x"].iloc[[4, 7, 9]])
     assert unseen["observed"].isna().all()
@@ -497,7 +497,8 @@ def test_sites_that_agree_in_ten_digits_stay_apart(tmp_path):
     argv = ["fit", str(tmp_path / "table.csv"), "--target", "y", "--coords", "x,z", "--quiet"]
     argv += ["--models", "a,b,c", "--method", "equal", "--out", str(tmp_path / "out")]
     assert main(argv) == 0
-    found = pd.read_csv(tmp_path / "out/predictions.csv", engine="python")  # every digit
+    digits = {"x": float, "observed": float}
+    found = pd.read_csv(tmp_path / "out/predictions.csv", converters=digits)
     assert list(found["x"]) == list(table["x"])
     assert list(found["observed"]) == list(table["y"])
     mean = table[["a", "b", "c"]].sub(shift).mean(axis=1)
