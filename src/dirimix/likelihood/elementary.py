@@ -14,7 +14,7 @@ from math import log, pi
 from typing import Any
 
 import numpy as np
-from numba import types
+from numba import from_dtype, types  # pyright: ignore[reportPrivateImportUsage]
 from numba.extending import overload
 
 from dirimix.compiled.inlining import PLAIN, SUMS, inlined
@@ -174,16 +174,18 @@ def _exp_polar_in(kind: _Precision) -> Callable:
 _log_double = _log_in(_DOUBLE)
 
 
+_LOG_POLAR = {types.float64: _log_polar_in(_DOUBLE), types.float32: _log_polar_in(_SINGLE)}
+_EXP_POLAR = {types.float64: _exp_polar_in(_DOUBLE), types.float32: _exp_polar_in(_SINGLE)}
+
+
 def _log_polar(re, im, count):
-    """Replaced by the loop in the precision of the rows."""
+    """The loop in the precision of the rows, chosen when it is compiled."""
+    _LOG_POLAR[from_dtype(re.dtype)](re, im, count)
 
 
 def _exp_polar(re, im, count) -> Any:
-    """Replaced by the loop in the precision of the rows."""
-
-
-_LOG_POLAR = {types.float64: _log_polar_in(_DOUBLE), types.float32: _log_polar_in(_SINGLE)}
-_EXP_POLAR = {types.float64: _exp_polar_in(_DOUBLE), types.float32: _exp_polar_in(_SINGLE)}
+    """The loop in the precision of the rows, chosen when it is compiled."""
+    return _EXP_POLAR[from_dtype(re.dtype)](re, im, count)
 
 
 @overload(_log_polar, jit_options=_IN_PLAIN)
