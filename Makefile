@@ -83,7 +83,7 @@ test-oldest:
 	tests/likelihood tests/sampling tests/study
 
 coverage: .venv-test.ok
-	$(BIN)/pytest -m 'not slow' --cov=dirimix --cov-branch --cov-report=term-missing:skip-covered
+	$(BIN)/pytest -m 'not slow' --cov --cov-report=term-missing:skip-covered
 
 # wheel and sources, all dependencies with their sha256, and a bill of materials
 release:
