@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from itertools import count
+from math import inf
 from typing import Protocol
 
 import numpy as np
@@ -95,6 +96,8 @@ class Keeper:
         earlier = 0.0 if self._journal is None else self._journal.seconds
         self._written = time.perf_counter()
         self.begun = self._written - earlier  # as if there had been no interruption
+        limit = settings.max_seconds
+        self.until = inf if limit is None else self.begun + limit
 
     def stage(self, chains: Sequence[Chain], tuning: Tuning) -> "Stage":
         """The next stage of the sampling, which begins so."""

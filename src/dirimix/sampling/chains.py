@@ -11,7 +11,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
+from math import inf
 from multiprocessing import current_process
+from time import perf_counter
 
 from dirimix._cores import cores
 from dirimix.sampling import compile_cache
@@ -38,7 +40,14 @@ class ChainPool:
     together: bool = False
 
     def run(
-        self, chains: list[Chain], tuning: Tuning, count: int, on_chunk: OnChunk, *, warmup: bool
+        self,
+        chains: list[Chain],
+        tuning: Tuning,
+        count: int,
+        on_chunk: OnChunk,
+        *,
+        warmup: bool,
+        until: float = inf,
     ) -> list[tuple[Chain, list[Chunk]]]:
         """Advance every chain by `count` iterations, some of which may be kept already.
 
@@ -49,6 +58,8 @@ class ChainPool:
             on_chunk: Called with the number of a chain, a finished chunk of it, and whether that
                 was kept by an earlier process.
             warmup: Whether the chains search their step sizes.
+            until: Reading of `time.perf_counter` after which a chain begins no more chunks but its
+                first.
 
         Returns:
             Where each chain is afterwards, and its chunks; of the warm-up only the positions.
@@ -69,6 +80,8 @@ class ChainPool:
         running: dict[Future, Sequence[int]] = {}
 
         def submit(group: Sequence[int]) -> None:
+            if perf_counter() > until and all(chunks[n] for n in group):
+                return
             sizes = [min(CHUNK, left[n]) for n in group]
             for n, size in zip(group, sizes, strict=True):
                 left[n] -= size

@@ -95,11 +95,13 @@ def sample(
         while ended is None:
             progress.extend(count)
             chains = [chain for chain, _ in results]
-            more = pool.run(chains, tuning, count, progress.on_chunk, warmup=False)
+            more = pool.run(
+                chains, tuning, count, progress.on_chunk, warmup=False, until=keeper.until
+            )
             results = [(end, old + new) for (_, old), (end, new) in zip(results, more, strict=True)]
             draws, stats = _stacked(results)
             summary = diagnose(draws)
-            ended = _ended(summary, settings, stats["lp"].shape[1], keeper.begun)
+            ended = _ended(summary, settings, stats["lp"].shape[1], keeper.until)
             count = ceil((_ADDED_ALONE if settings.min_ess is None else _ADDED) * settings.draws)
     del draws["position"]
     gradients += int(stats["n_steps"].sum())
@@ -107,10 +109,10 @@ def sample(
     return Sample(draws, stats, float(tuning.step), gradients, seconds, ended, summary)
 
 
-def _ended(summary: pd.DataFrame, settings: Settings, drawn: int, begun: float) -> str | None:
+def _ended(summary: pd.DataFrame, settings: Settings, drawn: int, until: float) -> str | None:
     """What ends the sampling after so many draws, None to go on."""
     if settings.min_ess == 0:
-        return "draws"
+        return "draws" if drawn >= settings.draws else "time"
     min_ess = convergence.MIN_ESS if settings.min_ess is None else settings.min_ess
     # more draws mend no others
     mendable = ("size", "mixing")
@@ -118,8 +120,7 @@ def _ended(summary: pd.DataFrame, settings: Settings, drawn: int, begun: float) 
         return "ess"
     if settings.min_ess is None and drawn >= _AT_MOST * settings.draws:
         return "draws"
-    spent = time.perf_counter() - begun
-    return "time" if settings.max_seconds is not None and spent > settings.max_seconds else None
+    return "time" if time.perf_counter() > until else None
 
 
 def _warm_up(
@@ -165,14 +166,15 @@ def _counts(settings: Settings, target: Target) -> list[int]:
 def _stacked(
     results: list[tuple[Chain, list[Chunk]]],
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Draws and statistics of all chains, each (chains, iterations, ...)."""
+    """Draws and statistics of all chains, as many as each has, (chains, iterations, ...) each."""
+    shortest = min(sum(len(c.stats["lp"]) for c in chunks) for _, chunks in results)
 
     def stack(part: int) -> dict[str, np.ndarray]:
+        def joined(name: str, chunks: list[Chunk]) -> np.ndarray:
+            return np.concatenate([c[part][name] for c in chunks])[:shortest]
+
         names = results[0][1][0][part]
-        return {
-            n: np.stack([np.concatenate([c[part][n] for c in chunks]) for _, chunks in results])
-            for n in names
-        }
+        return {n: np.stack([joined(n, chunks) for _, chunks in results]) for n in names}
 
     return stack(0), stack(1)
 
