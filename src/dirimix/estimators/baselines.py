@@ -21,9 +21,14 @@ from dirimix.laws.simplex import ridge_posterior, simplex_least_squares
 from dirimix.table.selection import complete_rows, observed
 from dirimix.table.table import Table
 
-_FLOOR = (
-    1e-6  # smallest sigma in units of the noise scale: an exact fit leaves a law with some width
-)
+# smallest sigma in units of the noise scale, or of the observations' spread where all models are
+# far from them: an exact fit leaves a law with some width
+_FLOOR = 1e-6
+
+
+def _floor(y: np.ndarray) -> float:
+    """The smallest sigma of observations, (n,), all in units of the noise scale."""
+    return _FLOOR * (min(float(np.std(y)), 1.0) or 1.0)
 
 
 class _FixedWeights(AbstractMixture):
@@ -53,8 +58,9 @@ class _FixedWeights(AbstractMixture):
 
     def _noise(self, table: Table, weights: np.ndarray) -> float:
         unit = table.in_units_of(self.y_scale_)
-        residual = observed(unit) - unit.f @ weights
-        return maximum_likelihood_sigma(residual, unit.y_err, _FLOOR) * self.y_scale_
+        y = observed(unit)
+        found = maximum_likelihood_sigma(y - unit.f @ weights, unit.y_err, _floor(y))
+        return found * self.y_scale_
 
     def _predictive(self, table: Table) -> NormalMixture:
         return pool(table, self.weights_[None], np.array([self.sigma_]))
@@ -255,8 +261,9 @@ class RidgeStacking(AbstractMixture):
         rows = table.rows(complete_rows(table))
         unit = rows.in_units_of(self.y_scale_)
         k = len(unit.models)
-        residual = observed(unit) - unit.f.mean(axis=1)
-        sigma, self.tau_ = _likeliest_ridge(unit.f, residual, unit.y_err)
+        y = observed(unit)
+        residual = y - unit.f.mean(axis=1)
+        sigma, self.tau_ = _likeliest_ridge(unit.f, residual, unit.y_err, _floor(y))
         evidence, shift, root = ridge_posterior(unit.f, residual, unit.y_err, sigma, self.tau_)
         self.sigma_ = sigma * self.y_scale_
         # a density of y, whatever the scale and the unit it is taken in
@@ -279,20 +286,22 @@ class RidgeStacking(AbstractMixture):
         return FitReport(priors=self.priors_, sigma=self.sigma_, y_scale=self.scale_)
 
 
-def _likeliest_ridge(f: np.ndarray, residual: np.ndarray, error: np.ndarray) -> tuple[float, float]:
-    """Noise and weight scale of the largest marginal likelihood, from a grid of starts.
+def _likeliest_ridge(
+    f: np.ndarray, residual: np.ndarray, error: np.ndarray, floor: float
+) -> tuple[float, float]:
+    """Noise, at least `floor`, and weight scale of the largest marginal likelihood.
 
-    All in units of the noise scale.
+    From a grid of starts; all in units of the noise scale.
     """
 
     def loss(log_parameters: np.ndarray) -> float:
         sigma, tau = np.exp(log_parameters)
         return -ridge_posterior(f, residual, error, sigma, tau)[0]
 
-    start = max(float(np.sqrt(np.mean(residual**2))), _FLOOR)
-    lowest = np.log(_FLOOR)
+    start = max(float(np.sqrt(np.mean(residual**2))), floor)
+    lowest = np.log(floor)
     bounds = [(lowest, max(np.log(start) + 2, lowest + 1)), (np.log(1e-5), np.log(1e3))]
-    sizes = [max(start * r, _FLOOR) for r in (1.0, 0.3)]
+    sizes = [max(start * r, floor) for r in (1.0, 0.3)]
     starts = [np.log([size, t]) for size in sizes for t in (0.03, 0.3)]
     found = [
         minimize(loss, s, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-8})
