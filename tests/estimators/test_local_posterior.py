@@ -246,5 +246,9 @@ def test_many_coefficients_start_where_the_density_is_high(monkeypatch):
         highest = -minimize(slope, np.zeros(model.size()), jac=True, method="BFGS").fun
     allowed = 10 + 3 * model.size()  # starts are scattered more widely than draws
     assert highest - lowest() < allowed
+    monkeypatch.setattr(local_posterior, "_SEARCH_ROWS", 30)  # searches look at half of the rows
+    assert highest - lowest() < allowed
+    peaks = model.start(4, np.random.default_rng(0))[0].peaks
+    assert posterior(model, np.array([p.mode for p in peaks])).max() > highest - 1
     monkeypatch.setattr(local_posterior, "_SEARCHED", model.size())
     assert highest - lowest() > allowed  # the control: around the constant mixture

@@ -48,6 +48,19 @@ def test_a_start_is_given_to_peaks_that_have_mass(depth, tops):
     assert [round(p.mode[0]) for p in peaks] == tops
 
 
+def test_peaks_of_what_is_about_right_are_moved_to_those_of_what_is():
+    slope, curvature = landscape(1.0)
+    moved = np.array([0.05, -0.2])  # half a width and a quarter
+    starts = np.array([[3.1, 2.95], [-2.5, -2.0], [-3.5, -3.0]])
+    options = (slope, curvature, starts, [(-9, 9)] * 2)
+    about = find_peaks(*options)
+    peaks = find_peaks(*options, exact=lambda q: slope(q - moved))
+    assert len(peaks) == len(about) == 2
+    for peak, near in zip(peaks, about, strict=True):
+        np.testing.assert_allclose(peak.mode, near.mode + moved, atol=1e-3)
+        np.testing.assert_array_equal(peak.covariance, near.covariance)
+
+
 def test_chains_start_about_their_peak_and_not_far_below_it():
     slope, _ = landscape(10.0)
     peak = Peak(np.array([3.0, 3.0]), 100 * np.eye(2))  # far too wide

@@ -11,8 +11,9 @@ they are drawn afterwards, given those (`likelihood.site_weights`). With constan
 normal noise lambda_i is 1; Student's t has lambda_i ~ Gamma(nu / 2, nu / 2).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from typing import Self
 
@@ -27,7 +28,7 @@ from dirimix.estimators.latent.noise import NoiseModel
 from dirimix.estimators.latent.tails import GammaTails
 from dirimix.laws import dirichlet
 from dirimix.likelihood.density import Likelihood
-from dirimix.sampling.peaks import Peak, between, find_peaks, starts_around
+from dirimix.sampling.peaks import Peak, Slope, between, find_peaks, starts_around
 from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
@@ -36,6 +37,7 @@ from dirimix.table.table import Table
 _DENSE = 100  # so many latents, without a field of normals, get all their covariances learnt
 _SEARCHED = 20  # from so many on chains start at modes: a warm-up takes long to come there
 _SEARCHES = 16  # for its modes: one that has a quarter of the mass ends few of them
+_SEARCH_ROWS = 300  # rows that searches look at where there are twice as many
 _REACH, _DIFFERENCE = 12.0, 1e-4  # how far modes are searched, and apart slopes for a curvature
 _LENGTH_SPEED = 2.0  # of length scales, which mix slowest: narrow valleys given the field
 _EQUAL = 0.1  # a model of this weight starts at a log concentration of 0
@@ -114,10 +116,11 @@ class LocalPosterior:
         return jax.grad(rough)(q)
 
     def _joint(self, p: Params, log_alpha: Array, likelihood: Likelihood) -> Float[Array, ""]:
+        return self._log_prior(p) + jnp.sum(likelihood(jnp.exp(log_alpha), self.site_noise(p)))
+
+    def _log_prior(self, p: Params) -> Float[Array, ""]:
         prior = self.field.log_prior(p) + self.noise.log_prior(p)
-        if self.tails is not None:
-            prior = prior + jnp.sum(self.tails.log_density(p["tail"]))
-        return prior + jnp.sum(likelihood(jnp.exp(log_alpha), self.site_noise(p)))
+        return prior if self.tails is None else prior + jnp.sum(self.tails.log_density(p["tail"]))
 
     def site_noise(self, p: Params) -> Float[Array, " n"]:
         """Standard deviation of every observation given the latents, its precision among them."""
@@ -219,12 +222,10 @@ class LocalPosterior:
     def _around_modes(self, chains: int, rng: np.random.Generator) -> tuple[Self, np.ndarray]:
         """Itself, with the peaks that searches find, and start positions around these."""
         starts = self._scattered(_SEARCHES, rng)
-        compiled = quick_jit(jax.value_and_grad(self.log_posterior))
-
-        def slope(q: np.ndarray) -> tuple[float, np.ndarray]:
-            value, gradient = compiled(jnp.asarray(q))
-            finite = np.isfinite(value) and np.isfinite(gradient).all()
-            return (-float(value), -np.asarray(gradient)) if finite else (np.inf, np.zeros(len(q)))
+        slope, exact = _slope(self.log_posterior), None
+        if len(self.table.x) >= 2 * _SEARCH_ROWS:
+            some = rng.choice(len(self.table.x), _SEARCH_ROWS, replace=False)
+            slope, exact = _slope(partial(self._by_some, rows=np.sort(some))), slope
 
         def curvature(q: np.ndarray) -> np.ndarray:
             rows = [slope(q + s)[1] - slope(q - s)[1] for s in _DIFFERENCE * np.eye(len(q))]
@@ -232,9 +233,15 @@ class LocalPosterior:
 
         bounds = [(v - _REACH, v + _REACH) for v in starts.mean(axis=0)]
         with on_device():
-            peaks = find_peaks(slope, curvature, starts, bounds)
-            start = starts_around(peaks, chains, lambda at: -slope(at)[0], rng)
+            peaks = find_peaks(slope, curvature, starts, bounds, exact)
+            start = starts_around(peaks, chains, lambda at: -(exact or slope)(at)[0], rng)
         return replace(self, peaks=tuple(peaks)), start
+
+    def _by_some(self, q: Array, rows: np.ndarray) -> Float[Array, ""]:
+        """About `log_posterior`: some rows stand for all."""
+        p, likelihood = self.unravel(q), Likelihood(self.likelihood.d[rows])
+        seen = likelihood(jnp.exp(self.log_alpha(p)[rows]), self.site_noise(p)[rows])
+        return self._log_prior(p) + len(self.table.x) / len(rows) * jnp.sum(seen)
 
     def _places(self) -> dict[str, slice]:
         """Where each latent lies in the flat vector."""
@@ -246,3 +253,15 @@ class LocalPosterior:
         """Within bounds that the likelihood serves, the models' ratios kept."""
         known = jnp.where(self.table.known, log_alpha, -jnp.inf)
         return jnp.maximum(dirichlet.saturated(known, jnp), _LEAST)
+
+
+def _slope(log_density: Callable[[Array], Array]) -> Slope:
+    """Minus a log density with its gradient, infinite and flat where it is not finite."""
+    compiled = quick_jit(jax.value_and_grad(log_density))
+
+    def slope(q: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = compiled(jnp.asarray(q))
+        finite = np.isfinite(value) and np.isfinite(gradient).all()
+        return (-float(value), -np.asarray(gradient)) if finite else (np.inf, np.zeros(len(q)))
+
+    return slope

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle, islice
+from operator import itemgetter
 from typing import NamedTuple
 
 import jax
@@ -15,8 +16,13 @@ from dirimix.sampling.target import Jump
 
 _NEGLIGIBLE = 7.0  # nats: a mode of a thousandth of the mass
 _SAME = 1.0  # standard deviations: modes that are no further apart are one
+_CLOSE = {"ftol": 1e-6}  # a search ends where a step gains less than this part of the log density
 _HALVINGS = 40  # of the way from a mode to a start
 _BELOW_MODE, _BELOW_A_LATENT = 10.0, 3.0  # nats: how far below a mode chains may start
+
+
+# minus the log density of latents, (d,), and its gradient
+Slope = Callable[[Floats], tuple[float, Floats]]
 
 
 class Peak(NamedTuple):
@@ -27,10 +33,11 @@ class Peak(NamedTuple):
 
 
 def find_peaks(
-    slope: Callable[[Floats], tuple[float, Floats]],
+    slope: Slope,
     curvature: Callable[[Floats], Floats],
     starts: Iterable[Floats],
     bounds: Sequence[tuple[float, float]],
+    exact: Slope | None = None,
 ) -> list[Peak]:
     """The peaks where searches end, those left out that have next to no mass.
 
@@ -42,19 +49,43 @@ def find_peaks(
         curvature: Its second derivatives, (d, d).
         starts: Where the searches begin, (d,) each.
         bounds: Of every latent.
+        exact: Where `slope` is quicker and only about right, what it stands for: the peaks are
+            moved to the modes of this, with the covariances that they have.
 
     Returns:
         Peaks that are apart, that of the largest mass first.
     """
-    found = [minimize(slope, q, jac=True, method="L-BFGS-B", bounds=bounds) for q in starts]
-    peaks: list[Peak] = []
-    masses: list[float] = []
-    for end in sorted(found, key=lambda r: r.fun):
-        if all(_distance(end.x, peak) > _SAME for peak in peaks):
-            peaks.append(Peak(end.x, _inverse(curvature(end.x))))
-            masses.append(-end.fun + np.linalg.slogdet(peaks[-1].covariance)[1] / 2)
+    how = {"jac": True, "method": "L-BFGS-B", "options": {} if exact is None else _CLOSE}
+    found = [minimize(slope, q, bounds=bounds, **how) for q in starts]
+    ends = _apart((r.fun, r.x, lambda r=r: _inverse(curvature(r.x))) for r in found)
+    if exact is not None:
+        ends = _apart(_moved(peak, exact) for _, peak in ends)
+    masses = [np.linalg.slogdet(peak.covariance)[1] / 2 - value for value, peak in ends]
     order = np.argsort(masses)[::-1]
-    return [peaks[i] for i in order if masses[i] > max(masses) - _NEGLIGIBLE]
+    return [ends[i][1] for i in order if masses[i] > max(masses) - _NEGLIGIBLE]
+
+
+def _apart(
+    ends: Iterable[tuple[float, Floats, Callable[[], Floats]]],
+) -> list[tuple[float, Peak]]:
+    """Ends of searches as value, place and covariance, without those that are the same."""
+    kept: list[tuple[float, Peak]] = []
+    for value, place, covariance in sorted(ends, key=itemgetter(0)):
+        if all(_distance(place, peak) > _SAME for _, peak in kept):
+            kept.append((value, Peak(place, covariance())))
+    return kept
+
+
+def _moved(peak: Peak, slope: Slope) -> tuple[float, Floats, Callable[[], Floats]]:
+    """The end of a search from a peak, in directions in which it is about round."""
+    root = np.linalg.cholesky(peak.covariance)
+
+    def along(z: Floats) -> tuple[float, Floats]:
+        value, gradient = slope(peak.mode + root @ z)
+        return value, root.T @ gradient
+
+    end = minimize(along, np.zeros(len(root)), jac=True, method="L-BFGS-B", options=_CLOSE)
+    return end.fun, peak.mode + root @ end.x, lambda: peak.covariance
 
 
 def _distance(q: Floats, peak: Peak) -> float:
