@@ -1,7 +1,10 @@
 """netCDF as instruments and models write it, against values that were put in by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import xarray as xr
 
@@ -180,3 +183,21 @@ def test_groups_that_differ_are_refused(tmp_path):
     xr.DataTree.from_dict(groups).to_netcdf(tmp_path / "g.nc", engine="h5netcdf")
     with pytest.raises(InputError, match="the groups of .* differ along 'x'; put what belongs"):
         read_frame(tmp_path / "g.nc")
+
+
+@pytest.mark.parametrize("kind", ["NETCDF3_CLASSIC", "NETCDF4"])
+@pytest.mark.parametrize("part", [1, 2])
+def test_no_file_is_left_open_whole_or_cut_short(tmp_path, kind, part):
+    path = tmp_path / "table.nc"
+    with netCDF4.Dataset(path, "w", format=kind) as data:
+        data.createDimension("row", 500)
+        variable(data, "a", "f8", np.arange(500.0))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // part])
+    if part == 1:
+        frame = read_frame(path)
+    else:
+        with pytest.raises(InputError, match="cannot be read as netCDF"):
+            read_frame(path)
+    assert path not in {Path(file.path) for file in psutil.Process().open_files()}
+    assert str(path) not in {area.path for area in psutil.Process().memory_maps()}
+    assert part == 2 or frame["a"].tolist() == list(range(500))

@@ -3,6 +3,7 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import io
 import os
 import warnings
 from collections import Counter
@@ -49,7 +50,9 @@ def read_netcdf(path: Path) -> pd.DataFrame:
     with path.open("rb") as stream:
         classic = stream.read(3) == b"CDF"
     if classic:
-        with xr.open_dataset(path, engine="scipy", **_RAW) as dataset:
+        # from a path SciPy maps the file into memory, and leaves it open where it is damaged
+        content = io.BytesIO(path.read_bytes())
+        with xr.open_dataset(content, engine="scipy", **_RAW) as dataset:
             joined = _decoded(dataset.load())
     else:
         groups = xr.open_groups(path, engine="h5netcdf", **_RAW)
