@@ -1,5 +1,6 @@
 """Whatever ends a command, it says so in one sentence and with an exit code of its own."""
 
+import csv
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -204,22 +206,25 @@ def test_warnings_of_libraries_are_said_once_and_without_their_source(capsys):
     assert not capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("more", "told"),
-    [
-        # what is refused is that two options exclude each other: 0 is taken
-        (("--min-ess", "0", "--max-seconds", "9"), "min_ess is 0: draws alone"),
-        (("--min-ess", "-1"), "--min-ess must be positive, not -1"),
-        (("--draws", "0"), "--draws must be positive, not 0"),
-    ],
-)
-def test_draws_alone_are_taken_where_no_ess_is_wanted(more, told, tmp_path, capsys):
+def argv_of_fit(folder: Path) -> list[str]:
+    """A fit of two models to twelve rows."""
     rows = "".join(f"{x},{x % 3},{x % 2},{x % 5}\n" for x in range(12))
-    (tmp_path / "t.csv").write_text("x,a,b,y\n" + rows)
-    argv = ["fit", str(tmp_path / "t.csv"), "--target", "y", "--models", "a,b"]
-    argv += ["--method", "gbmm-l", "--out", str(tmp_path / "out"), *more]
-    assert main(argv) == 2
-    assert told in capsys.readouterr().err
+    (folder / "t.csv").write_text("x,a,b,y\n" + rows)
+    argv = ["fit", str(folder / "t.csv"), "--target", "y", "--models", "a,b"]
+    return [*argv, "--method", "gbmm-l", "--out", str(folder / "out")]
+
+
+def test_draws_alone_are_taken_where_no_ess_is_wanted(tmp_path):
+    more = ["--min-ess", "0", "--max-seconds", "60"]
+    assert main([*argv_of_fit(tmp_path), *more, "--allow-unconverged"]) == 0
+    with (tmp_path / "out" / "sampling.csv").open() as file:
+        assert [row["ended"] for row in csv.DictReader(file)] == ["draws"]
+
+
+@pytest.mark.parametrize("more", [("--min-ess", "-1"), ("--draws", "0"), ("--max-seconds", "0")])
+def test_sizes_of_samples_are_positive(more, tmp_path, capsys):
+    assert main([*argv_of_fit(tmp_path), *more]) == 2
+    assert f"{more[0]} must be positive, not {float(more[1]):g}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
