@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 
 from dirimix import DirichletMixture
 from short_fits import SHORT
@@ -15,6 +16,12 @@ def fitted_mean(frame: pd.DataFrame, y: np.ndarray, seed: int) -> np.ndarray:
     """The predictions of a short fit."""
     options: dict[str, Any] = {**SHORT, "random_state": seed}
     return DirichletMixture(["x"], ["a", "b"], **options).fit(frame, y).predict(frame)
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_outlives_the_test():
+    yield
+    get_reusable_executor().shutdown(wait=True)
 
 
 @pytest.mark.filterwarnings("ignore::dirimix.errors.ConvergenceWarning")
