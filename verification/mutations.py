@@ -26,7 +26,6 @@ from pathlib import Path
 
 FOLDER, ROOT = Path(__file__).parent, Path(__file__).parents[1]
 PACKAGE = Path("src/dirimix")
-COLUMNS = ("group", "module", "before", "after", "outcome", "survivor")
 # the modules of a group, and the tests run against its mutants, the quickest first
 GROUPS = {
     "laws": (["laws"], ["src/dirimix/laws", "tests/laws"]),

@@ -40,15 +40,15 @@ def numbers() -> dict[str, np.ndarray]:
 
 def likelihood(d: np.ndarray, alpha: np.ndarray, s: np.ndarray, accuracy: Accuracy) -> np.ndarray:
     """Log densities and their derivatives, (K + 2, n)."""
-    if not config.DISABLE_JIT:
+    if config.DISABLE_JIT:
+        # Python has no way into the foreign function, whose frame holds addresses
+        value, by_alpha, by_s = np.empty(len(s)), np.empty(d.shape), np.empty(len(s))
+        exact = make_path(accuracy.step), make_path(LAST_STEP, TERMS)
+        density._evaluate(
+            single_path(accuracy.step), exact, accuracy, d, alpha.copy(), s, value, by_alpha, by_s
+        )
+    else:
         value, by_alpha, by_s = density.Likelihood(d, accuracy).evaluate(alpha, s)
-        return np.vstack([value, by_alpha.T, by_s])
-    # Python has no way into the foreign function, whose frame holds addresses
-    value, by_alpha, by_s = np.empty(len(s)), np.empty(d.shape), np.empty(len(s))
-    exact = make_path(accuracy.step), make_path(LAST_STEP, TERMS)
-    density._evaluate(
-        single_path(accuracy.step), exact, accuracy, d, alpha.copy(), s, value, by_alpha, by_s
-    )
     return np.vstack([value, by_alpha.T, by_s])
 
 
