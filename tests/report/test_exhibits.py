@@ -23,7 +23,8 @@ from exhibit_study import SECTIONS
 from outline import Outline
 from stand_ins import STUDY, register, run_study, write_study
 
-EMPTY = {"sensitivity", "correlations", "reversion", "loo"}  # the stand-in has no such posterior
+# the stand-in has no such posterior, and no other noise
+EMPTY = {"sensitivity", "correlations", "reversion", "loo", "parts"}
 
 TABLES = {"table-1", "global-weights", "priors", "evidence-sets", "ranking", "variants"}
 

@@ -19,7 +19,7 @@ from dirimix.assess.size import size_rows, size_warning
 from dirimix.assess.threshold import threshold_tables
 from dirimix.assess.weight_tables import located, weight_tables
 from dirimix.errors import SizeWarning
-from dirimix.estimators.fitted import FittedMethod, View, views
+from dirimix.estimators.fitted import FittedMethod, View, predicted_rows, views
 from dirimix.laws.bands import nominal_band
 from dirimix.laws.bootstrap import Bootstrap
 from dirimix.laws.transformed_mixture import PredictiveLaw
@@ -48,7 +48,7 @@ def method_tables(
     said = size_warning(fitted, data, found)
     if said:
         warnings.warn(said, SizeWarning, stacklevel=2)
-    found |= weight_tables(fitted, data) | loo_tables(fitted, data)
+    found |= weight_tables(fitted, data) | _part_tables(fitted, data) | loo_tables(fitted, data)
     found |= reversion_tables(fitted, data, reversion or Reversion()) | sensitivity_tables(fitted)
     if threshold is not None:
         found |= threshold_tables(fitted, data, threshold, along)
@@ -140,3 +140,18 @@ def _predictions(view: View, data: SplitTable, split: str) -> pd.DataFrame:
     observed = np.full(len(view.rows), np.nan) if rows.y is None else rows.y[view.rows]
     table = coords.assign(observed=observed, **summarise_law(view.law))
     return located(table, model=view.model, split=split)
+
+
+def _part_tables(fitted: FittedMethod, data: SplitTable) -> Tables:
+    """What predictions are made of, by the members of a method that can say it."""
+    found: list[pd.DataFrame] = []
+    for split, rows in data.parts.items():
+        frame = fitted.prepared(rows.frame)
+        for model, member in fitted.members.items():
+            parts, index = member.fit_report().parts, predicted_rows(model, rows.frame)
+            if parts is None or not len(index):
+                continue
+            sites = frame.iloc[index].reset_index(drop=True)
+            table = pd.concat([sites[list(data.coords)], parts(sites)], axis=1)
+            found.append(located(table, model=model, split=split))
+    return {"parts": pd.concat(found, ignore_index=True)} if found else {}

@@ -73,6 +73,10 @@ TABLES = {
     ),
     "weights": Table("field weights", "split * model mean sd q05 q95"),
     "effective": Table("how many models the mean weights amount to", "split * effective q05 q95"),
+    "parts": Table(
+        "what predictions are made of, where noise or a discrepancy follow the map",
+        "model split * mixture mixture_sd discrepancy discrepancy_sd correlation noise noise_sd",
+    ),
     "correlations": Table("how the weights of two models trade", "model_a model_b of_mean at_site"),
     "loo": Table(
         "leave-one-out log scores", "n elpd se p_loo elpd_mean high_k share_high_k max_k note"

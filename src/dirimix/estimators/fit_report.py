@@ -40,6 +40,8 @@ class FitReport:
         siblings: The same fit with other weights, made when asked for, by the name of these.
         candidates: Frame of the methods that were compared on held-out regions, one line each.
         site_law: The law of a repeated observation at every training site.
+        parts: What predictions at the rows of a frame are made of, where noise or a discrepancy
+            follow the map: `predict_parts`.
     """
 
     priors: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class FitReport:
     siblings: Mapping[str, Callable[[], "AbstractMixture"]] = field(default_factory=dict)
     candidates: pd.DataFrame | None = None
     site_law: Callable[[], PredictiveLaw] | None = None
+    parts: Callable[[pd.DataFrame], pd.DataFrame] | None = None
 
     def lines(self) -> dict[str, str]:
         """Whether it converged, the noise, the priors: what a notebook shows."""

@@ -231,16 +231,21 @@ def _correction(
     )
 
 
-def views(fitted: FittedMethod, data: SplitTable, split: str) -> Iterator[View]:
-    """Every law that a fitted method offers at the rows of a split.
+def predicted_rows(model: str, frame: pd.DataFrame) -> np.ndarray:
+    """Indices of the rows of a frame that a single model predicts, those where it has a value.
 
-    A single model predicts the rows where it has a value; a mixture predicts all.
+    A mixture, '' for its model, predicts all.
     """
+    known = frame[model].notna() if model else np.ones(len(frame), dtype=bool)
+    return np.flatnonzero(known)
+
+
+def views(fitted: FittedMethod, data: SplitTable, split: str) -> Iterator[View]:
+    """Every law that a fitted method offers at the rows of a split."""
     rows = data.parts[split]
     frame = fitted.prepared(rows.frame)
     for model, member in fitted.members.items():
-        known = rows.frame[model].notna().to_numpy() if model else np.ones(len(frame), dtype=bool)
-        index = np.flatnonzero(known)
+        index = predicted_rows(model, rows.frame)
         if not len(index):
             continue
         y_err = None if rows.y_err is None else rows.y_err[index]

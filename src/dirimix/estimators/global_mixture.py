@@ -21,7 +21,7 @@ from dirimix.estimators.global_posterior import (
 )
 from dirimix.estimators.latent.noise_kind import RoutedOptions, check_device, check_inference
 from dirimix.estimators.latent.routed import fit_routed, routed
-from dirimix.estimators.pooling import pool, renormalise
+from dirimix.estimators.pooling import PartDraws, mixed, pool, renormalise
 from dirimix.estimators.sampled import AbstractSampledMixture, Draws, flat
 from dirimix.laws.half_normal_dirichlet import HalfNormalDirichlet
 from dirimix.laws.normal_mixture import NormalMixture
@@ -84,6 +84,12 @@ class AbstractGlobalMixture(RoutedOptions, AbstractSampledMixture):
         if self.parts_ is None:
             return pool(table, self.weight_draws_, self.sigma_draws_)
         return pool(table, self.weight_draws_, *self.parts_.noise_draws(table))
+
+    def _part_draws(self, table: Table) -> PartDraws:
+        mixture = mixed(table, self.weight_draws_)
+        if self.parts_ is not None:
+            return PartDraws(mixture, self.parts_.noise_draws(table)[0])
+        return PartDraws(mixture, np.broadcast_to(self.sigma_draws_[:, None], mixture.shape))
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         return renormalise(self.weight_draws_, table.known)

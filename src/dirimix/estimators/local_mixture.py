@@ -20,7 +20,7 @@ from dirimix.estimators.latent.noise import SLOPE_SD
 from dirimix.estimators.latent.noise_kind import check_device
 from dirimix.estimators.latent.weights import Ensemble
 from dirimix.estimators.local_posterior import LocalPosterior
-from dirimix.estimators.pooling import pool, thin, with_noise
+from dirimix.estimators.pooling import PartDraws, mixed, pool, thin, with_noise
 from dirimix.estimators.sampled import HEAVY, AbstractSampledMixture, Draws, flat
 from dirimix.estimators.transforms.scaled import observed_law
 from dirimix.laws import dirichlet
@@ -283,6 +283,9 @@ class LocalDirichletMixture(AbstractSampledMixture):
         tails = self.noise_.precisions(table.site_keys, len(noise), self.random_state)
         correction = sums[:, 1].T if corrected else None
         return with_noise(table, sums[:, 0].T, correction, noise, tails)
+
+    def _part_draws(self, table: Table) -> PartDraws:
+        return PartDraws(mixed(table, self._weight_draws(table)), self._noise_draws(table))
 
     def _noise_draws(self, table: Table) -> np.ndarray:
         """Draws of the noise at a table's sites, measurement errors apart, (s, m)."""

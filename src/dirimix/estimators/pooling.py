@@ -1,6 +1,7 @@
 """Weighted models with noise as one predictive law, also where some models are not known."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -66,11 +67,15 @@ def pool(
         sigma: Noise standard deviations, (s,) or (s, m).
         precision: What the variance of noise and measurement error is divided by, (s, m).
     """
-    mean = _weighted(weights, np.where(table.known, table.f, 0.0), table.known)
-    correction = None
+    mean, correction = mixed(table, weights), None
     if np.any(table.f_sd):
         correction = _weighted(weights, table.f_sd, table.known, np.abs)
     return with_noise(table, mean, correction, sigma, precision)
+
+
+def mixed(table: Table, weights: np.ndarray) -> np.ndarray:
+    """Weighted sums of the models' values, (s, m), of weights as `pool` takes them."""
+    return _weighted(weights, np.where(table.known, table.f, 0.0), table.known)
 
 
 def with_noise(
@@ -120,3 +125,34 @@ def _weighted(
         shared = of(renormalise(weights, pattern[None])[:, 0])
         sums[:, rows] = row_product(values[rows], shared.T).T
     return sums
+
+
+@dataclass(frozen=True)
+class PartDraws:
+    """Posterior draws of what predictions at m sites are made of, in the scale of the fit.
+
+    Attributes:
+        mixture: Weighted models, (s, m).
+        noise: Scale of the noise, measurement errors apart, (s, m).
+        discrepancy: What is added to the mixture, (s, m); None where there is nothing of the kind.
+    """
+
+    mixture: np.ndarray
+    noise: np.ndarray
+    discrepancy: np.ndarray | None = None
+
+    def summary(self) -> dict[str, np.ndarray]:
+        """Means and standard deviations, and how mixture and discrepancy correlate, (m,) each."""
+        added = np.zeros_like(self.mixture) if self.discrepancy is None else self.discrepancy
+        columns: dict[str, np.ndarray] = {}
+        apart: dict[str, np.ndarray] = {}  # from the mean, exactly 0 for what never varies
+        for name, of in (("mixture", self.mixture), ("discrepancy", added), ("noise", self.noise)):
+            shift = of - of[:1]
+            mean = shift.mean(axis=0)
+            apart[name] = shift - mean
+            columns |= {name: of[0] + mean, f"{name}_sd": shift.std(axis=0)}
+        scale = columns["mixture_sd"] * columns["discrepancy_sd"]
+        with np.errstate(invalid="ignore"):
+            product = np.mean(apart["mixture"] * apart["discrepancy"], axis=0)
+            columns["correlation"] = product / scale
+        return columns

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_room
 from dirimix._cores import check_process
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
 from dirimix.estimators.latent.noise_kind import NoiseOptions, check_noise, check_places
+from dirimix.estimators.pooling import PartDraws
 from dirimix.estimators.transforms.scaled import from_scale
 from dirimix.laws.noise_prior import NOISE_PRIORS, AbstractNoisePrior, PriorName, chosen_prior
 from dirimix.sampling import convergence, modes, posterior, sampler
@@ -83,7 +86,34 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
             diagnostics=self.diagnostics_,
             sampling=self.sampling_,
             reasons=self.reasons_,
+            parts=self.predict_parts if self._has_parts() else None,
         )
+
+    def predict_parts(self, X: pd.DataFrame) -> pd.DataFrame:
+        """What predictions are made of, one row a site, the index of X.
+
+        Columns: `mixture`, the models by their field weights, and `discrepancy`, which is added,
+        and the scale of the `noise`, measurement errors apart: posterior means, each with its
+        standard deviation (`_sd`). `correlation` is that of mixture and discrepancy: near -1 only
+        their sum is known, and what the one takes the other gives. All are in the scale of the
+        fit, the unit of y without a transform.
+
+        Raises:
+            InputError: If the table is not usable.
+        """
+        check_is_fitted(self)
+        blocks = self._blocks(self._table_to_predict(X))
+        found = [pd.DataFrame(self._part_draws(block).summary()) for block in blocks]
+        table = pd.concat(found, ignore_index=True)
+        return table if (index := getattr(X, "index", None)) is None else table.set_axis(index)
+
+    def _has_parts(self) -> bool:
+        """Whether more than the weights follows the map."""
+        return self.noise == "local"
+
+    @abstractmethod
+    def _part_draws(self, table: Table) -> PartDraws:
+        """What predictions at a table's sites are made of."""
 
     def check_parameters(self) -> None:
         super().check_parameters()

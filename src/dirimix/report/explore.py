@@ -25,6 +25,7 @@ _DECIMALS = 4  # of weights, which lie between 0 and 1
 _MODEL_COLOURS = (*PALETTE, "#882255", "#999933", "#7a5fd0", "#8a8f98")
 _LAW = ("mean", "sd", *QUANTILES)
 _WEIGHTS = ("mean", "sd", "q05", "q95")
+_PARTS = ("discrepancy", "discrepancy_sd", "noise", "noise_sd")
 Json = dict[str, Any]
 
 
@@ -50,6 +51,7 @@ def explorer(output: Output) -> Json | None:
         "values": _values(output, len(sites)),
         "laws": {law.key: _law(output.predictions(law)) for law in output.laws},
         "weights": _weights(output, len(sites)),
+        "parts": _parts(output),
         "pareto": _pareto(output, sites),
     }
 
@@ -105,6 +107,7 @@ def _method(law: Law, known: Mapping[str, Any], models: Sequence[str]) -> Json:
         "words": known["words"],
         "colour": method_look(law.method).colour if own is None else tints[own % len(tints)],
         "converged": known["converged"],
+        "transformed": "transform" in known["priors"],
     }
 
 
@@ -140,6 +143,18 @@ def _weights(output: Output, n: int) -> Mapping[str, Json]:
             name: [_shares(column) for column in kept[name].to_numpy().reshape(-1, count).T]
             for name in _WEIGHTS
         }
+    return found
+
+
+def _parts(output: Output) -> Mapping[str, Json]:
+    """By what the page draws, discrepancy and noise at every site, of what has either."""
+    found, table = {}, output.table("parts")
+    for law in output.laws:
+        rows = output.by_site(table, law)
+        columns = {c: rows[c].to_numpy(dtype=float) for c in _PARTS}
+        if np.isfinite(columns["noise"]).any():
+            kept = {c: v for c, v in columns.items() if np.nan_to_num(v).any()}
+            found[law.key] = {c: numbers(v) for c, v in kept.items()}
     return found
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix.report import law_plots, plots
-from dirimix.report.exhibits import curves
+from dirimix.report.exhibits import curves, parts
 from dirimix.report.exhibits.content import ExhibitContent
 from dirimix.report.look import outer_labels, panels, places, rows_of
 from dirimix.report.output import Output
@@ -163,6 +163,13 @@ def _weight_picture(
 def correlations(output: Output) -> Picture | None:
     """How the weights of two models trade against each other."""
     return _of_exhibit(curves.correlations(output, {}))
+
+
+def part_maps(output: Output) -> list[Picture]:
+    """Discrepancy and noise over the sites, of what the page draws."""
+    methods = dict.fromkeys(law.method for law in output.laws)
+    found = (_of_exhibit(parts.part_maps(output, {"methods": [m]})) for m in methods)
+    return [picture for picture in found if picture]
 
 
 def sensitivity(output: Output) -> Picture | None:

@@ -99,6 +99,10 @@ class Output:
         return self.table("predictions")
 
     @cached_property
+    def _sites(self) -> pd.DataFrame:
+        return self.table("sites")
+
+    @cached_property
     def laws(self) -> list[Law]:
         """Mixtures that predict sites; where nothing is mixed, the models by themselves."""
         table = self._predicted[["method", "model"]].drop_duplicates()
@@ -127,16 +131,24 @@ class Output:
 
     def predictions(self, law: Law) -> pd.DataFrame:
         """Its predictions, a row a site; numbers are missing where a single model has no value."""
-        table, sites = self._predicted, self.table("sites")
+        return self.by_site(self._predicted, law).assign(method=law.label, model=law.model)
+
+    def by_site(self, table: pd.DataFrame, law: Law) -> pd.DataFrame:
+        """The rows of a table that are of a law, a row a site, in the order of the sites.
+
+        Numbers are missing where a single model has no value, and where the table has no rows.
+        """
+        sites = self._sites
         own = table.loc[(table["method"] == law.method) & (table["model"] == law.model)]
-        if not law.model:
-            return own.reset_index(drop=True).assign(method=law.label)
-        values = self.table("model_values")
-        given = values.loc[values["model"] == law.model, "model_value"].notna().to_numpy()
+        given = np.ones(len(sites), dtype=bool)
+        if law.model:
+            values = self.table("model_values")
+            given = values.loc[values["model"] == law.model, "model_value"].notna().to_numpy()
         known = ["split", "observed", *self.coords]
         columns = [c for c in own if c not in known]
-        own = own[columns].set_axis(np.flatnonzero(given)).reindex(range(len(sites)))
-        return sites[known].join(own).assign(method=law.label, model=law.model)
+        if len(own):
+            own = own.set_axis(np.flatnonzero(given))
+        return sites[known].join(own[columns].reindex(range(len(sites))))
 
     @cached_property
     def _rounds(self) -> dict[str, Round]:

@@ -26,7 +26,7 @@ from dirimix.report.look import (
     places,
     style_axes,
 )
-from dirimix.report.site_map import Drawn, draw_map, label_map
+from dirimix.report.site_map import draw_map, label_map
 
 PANEL = 2.9, 2.35  # inches of a small map
 _MOST_BARS = 8  # panels side by side
@@ -156,41 +156,65 @@ def weight_maps(
         spread = ", sd" if column == "sd" else ""
         axes.set_title("\n".join(textwrap.wrap(f"{named}{names.short(model)}{spread}", 32)))
         if len(coords) == 1:
-            _weight_line(rows, coords[0], names, method_look(method).colour, axes)
+            field_line(rows, coords[0], names, method_look(method).colour, "weight", axes)
+            axes.set_ylim(0, 1)
         else:
-            colour_bar(_weight_map(rows, coords, names, column, axes), "", axes)
+            field_map(rows, coords, names, column, axes)
     outer_labels(grid[0, 0].figure)
     return grid
 
 
-def _weight_line(
-    rows: pd.DataFrame, coord: str, names: ColumnLabels, tint: str, axes: Axes
-) -> None:
+def field_line(
+    rows: pd.DataFrame, coord: str, names: ColumnLabels, tint: str, label: str, axes: Axes
+) -> Axes:
+    """A quantity along one coordinate with its 90 % band, the training sites marked.
+
+    Args:
+        rows: A line a site. Columns: split, the coordinate, mean, q05, q95.
+        coord: Column of the coordinate.
+        names: What to call it.
+        tint: Colour.
+        label: What the quantity is called.
+        axes: Where to draw.
+    """
     place = places(rows, [coord], names)[:, 0]
     order = np.argsort(place)
     rows, place = rows.iloc[order], place[order]
     axes.fill_between(place, rows["q05"], rows["q95"], color=tint, alpha=0.25, lw=0)
     axes.plot(place, rows["mean"], color=tint)
+    axes.margins(y=0.02)
     seen = place[(rows["split"] == "train").to_numpy()]
-    axes.plot(seen, np.zeros(len(seen)), "|", color=FOREGROUND, ms=4, clip_on=False)
-    axes.set(xlabel=names.axis(coord), ylabel="weight", ylim=(0, 1))
+    at_foot = axes.get_xaxis_transform()
+    axes.plot(
+        seen, np.zeros(len(seen)), "|", color=FOREGROUND, ms=4, clip_on=False, transform=at_foot
+    )
+    axes.set(xlabel=names.axis(coord), ylabel=label)
     name_places(axes.xaxis, coord, names)
-    style_axes(axes)
+    return style_axes(axes)
 
 
-def _weight_map(
+def field_map(
     rows: pd.DataFrame, coords: Sequence[str], names: ColumnLabels, column: str, axes: Axes
-) -> Drawn:
+) -> Axes:
+    """A map of a quantity on a scale of its own, the training sites outlined.
+
+    Args:
+        rows: A line a site. Columns: split, the coordinates, `column`.
+        coords: Columns of the coordinates, those across and up the map first.
+        names: What to call them.
+        column: What is shown; of one called sd, or *_sd, in other colours.
+        axes: Where to draw.
+    """
     sites = places(rows, coords[:2], names)
     trained = sites[(rows["split"] == "train").to_numpy()]
     values = rows[column].to_numpy()
     least, most = values.min(), values.max()
-    # a weight that is the same everywhere is in the middle of its scale
+    # what is the same everywhere is in the middle of its scale
     clim = (least, most) if most > least else (least - 0.01, most + 0.01)
-    cmap = "cividis" if column == "sd" else "viridis"
-    drawn = draw_map(axes, sites, values, trained, clim=clim, cmap=cmap)
+    cmap = "cividis" if column.endswith("sd") else "viridis"
+    colour_bar(draw_map(axes, sites, values, trained, clim=clim, cmap=cmap), "", axes)
     label_map(axes, coords, names)
-    return drawn
+    return axes
 
 
 def residuals(predictions: pd.DataFrame, target: str, names: ColumnLabels, axes: Axes) -> Axes:

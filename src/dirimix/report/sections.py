@@ -9,6 +9,7 @@ from dirimix.assess.schema import SCORE_WORDS, row_label
 from dirimix.methods import parse_method
 from dirimix.report import figures
 from dirimix.report.compact.columns import coded
+from dirimix.report.exhibits.parts import part_rows
 from dirimix.report.exhibits.registry import Exhibit
 from dirimix.report.explore import as_text, explorer
 from dirimix.report.look import GROUP_COLOURS
@@ -43,6 +44,7 @@ def sections(output: Output, exhibits: Iterable[Exhibit]) -> list[Section]:
         Section("scores", "Scores", scores(output)),
         Section("calibration", "Calibration", calibration(output)),
         Section("weights", "Weights", weights(output)),
+        Section("parts", "Discrepancy and noise", parts(output)),
         Section("above", "Above the threshold", numbers["above"]),
         Section("exhibits", "Tables and figures", list(exhibits)),
         Section("checks", "Checks", checks(output)),
@@ -166,6 +168,12 @@ def weights(output: Output) -> dict[str, Any] | None:
         "correlations": figures.correlations(output),
         "redundancy": redundancy(numbers),
     }
+
+
+def parts(output: Output) -> dict[str, Any] | None:
+    """How large discrepancy and noise are where they follow the map, and where."""
+    rows = part_rows(output)
+    return {"rows": rows, "maps": figures.part_maps(output)} if rows else None
 
 
 def redundancy(numbers: Row) -> dict[str, list[Row]] | None:

@@ -40,6 +40,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "domains": (),
     "weight-maps": ("methods",),
     "effective-map": ("methods",),
+    "part-maps": ("methods",),
     "reversion-map": ("methods",),
     "leave-one-out-map": ("methods",),
     "threshold-map": ("methods",),

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import halfnorm
-from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_whole
 from dirimix._cores import on_device
@@ -24,7 +23,7 @@ from dirimix.estimators.latent.laplace import approximate, as_sample
 from dirimix.estimators.latent.noise_kind import check_device, check_inference
 from dirimix.estimators.latent.posterior import LatentPosterior, factors
 from dirimix.estimators.latent.weights import DirichletWeights, Ensemble
-from dirimix.estimators.pooling import pool, thin
+from dirimix.estimators.pooling import PartDraws, mixed, pool, thin
 from dirimix.estimators.sampled import HEAVY, AbstractSampledMixture, Draws, flat
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.sampling import posterior
@@ -291,26 +290,13 @@ class LatentMixture(AbstractSampledMixture):
         shift = np.broadcast_to(self._discrepancy_draws(table), mixed.loc.shape)
         return replace(mixed, loc=mixed.loc + shift)
 
-    def predict_parts(self, X: pd.DataFrame) -> pd.DataFrame:
-        """What predictions are made of, one row a site, the index of X.
+    def _has_parts(self) -> bool:
+        return super()._has_parts() or self.discrepancy != "none"
 
-        Columns: `mixture` and `discrepancy`, posterior means that add to the prediction, each
-        with its standard deviation (`_sd`), and `noise`, the posterior mean of the noise's scale,
-        with `noise_sd`. All are in the scale of the fit, the unit of y without a transform.
-
-        Raises:
-            InputError: If the table is not usable.
-        """
-        check_is_fitted(self)
-        table = self._table_to_predict(X)
+    def _part_draws(self, table: Table) -> PartDraws:
         refuse_gaps(table, self.weights)
-        f = np.where(table.known, table.f, 0.0)
-        draws: dict[str, Any] = {
-            "mixture": np.sum(self._weight_draws(table) * f, axis=-1),
-            "discrepancy": self._discrepancy_draws(table),
-            "noise": self._noise_scale(table),
-        }
-        columns = {}
-        for name, values in draws.items():
-            columns |= {name: values.mean(axis=0), f"{name}_sd": values.std(axis=0)}
-        return pd.DataFrame(columns, getattr(X, "index", None))
+        mixture = mixed(table, self._weight_draws(table))
+        added = None
+        if self.discrepancy != "none":
+            added = np.broadcast_to(self._discrepancy_draws(table), mixture.shape)
+        return PartDraws(mixture, self._noise_scale(table), added)

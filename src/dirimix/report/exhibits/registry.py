@@ -11,7 +11,7 @@ from typing import Any
 
 import matplotlib
 
-from dirimix.report.exhibits import curves, maps, sizes, tables
+from dirimix.report.exhibits import curves, maps, parts, sizes, tables
 from dirimix.report.exhibits.content import ExhibitContent, markdown
 from dirimix.report.look import settle
 from dirimix.report.output import Output
@@ -19,7 +19,7 @@ from dirimix.report.picture import Picture, any_script, make_picture
 from dirimix.study.folder import FIGURE_FOLDER, write_csv
 from dirimix.study.spec import ExhibitChoice
 
-MAKERS = tables.MAKERS | curves.MAKERS | sizes.MAKERS | maps.MAKERS
+MAKERS = tables.MAKERS | curves.MAKERS | sizes.MAKERS | maps.MAKERS | parts.MAKERS
 _DPI = 200
 
 

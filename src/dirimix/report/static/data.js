@@ -69,6 +69,9 @@ function weight(method, k, i, name = "mean") {
 // weights of a method, if it has any; single models have none
 const weighs = (method = state.method) => method in D.weights;
 
+// discrepancy and noise of a method that has them
+const partAt = (method, part, i) => D.parts[method]?.[part]?.[i] ?? null;
+
 const residual = (method, i) => observed(i) === null || !hasLaw(method, i) ? null
   : observed(i) - law(method, "mean", i);
 

@@ -1,4 +1,11 @@
 // What a map may be coloured by.
+const PARTS = {
+  discrepancy: "Discrepancy, added to the mixture",
+  discrepancy_sd: "Standard deviation of the discrepancy",
+  noise: "Scale of the noise",
+  noise_sd: "Standard deviation of the noise's scale",
+};
+
 function quantities() {
   const weights = weighs(state.method ?? D.main);
   const several = D.coords.length > 0;
@@ -13,6 +20,7 @@ function quantities() {
       ["weight_sd", "Standard deviation of that weight"],
       ["effective", "Effective number of models"],
     ] : []),
+    ...Object.keys(D.parts[state.method ?? D.main] ?? {}).map((part) => [part, PARTS[part]]),
     ...(several ? [["distance", "Distance from the training sites, in their sd"]] : []),
     ["spread", "Largest minus smallest model"],
     ...(D.pareto[state.method ?? D.main] ? [["pareto", "Pareto k of leave-one-out (trust it below 0.7)"]] : []),
@@ -33,6 +41,8 @@ function quantity(i) {
     case "weight": return weight(method, model, i);
     case "weight_sd": return weight(method, model, i, "sd");
     case "effective": return effective(method, i);
+    case "discrepancy": case "discrepancy_sd": case "noise": case "noise_sd":
+      return partAt(method, state.colour, i);
     case "distance": return D.sites.distance[i];
     case "pareto": return D.pareto[method]?.[i] ?? null;
     case "spread": return modelRange(i);
@@ -43,6 +53,7 @@ function quantity(i) {
 const quantityLabel = () => {
   const [, words] = quantities().find(([key]) => key === state.colour) ?? quantities()[0];
   const model = D.models[state.model].label;
+  if (state.colour in PARTS && methodOf(state.method).transformed) return `${words}, in the scale of the fit`;
   if (state.colour === "weight") return `Weight of ${model}`;
   if (state.colour === "weight_sd") return `Standard deviation of the weight of ${model}`;
   return words;
@@ -59,11 +70,11 @@ function colourScale(values) {
   }
   const known = values.filter((v) => v !== null);
   const [low, high] = known.length ? d3.extent(known) : [0, 1];
-  if (state.colour === "residual" || state.colour === "z") {
+  if (["residual", "z", "discrepancy"].includes(state.colour)) {
     const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
     return { type: "linear", domain: [-most, most], scheme: "PuOr", reverse: true, label, ...NOTHING };
   }
-  const wide = ["mean", "half", "spread"].includes(state.colour) && isWide(known);
+  const wide = ["mean", "half", "spread", "noise"].includes(state.colour) && isWide(known);
   const domain = low < high ? [low, high] : [low - 0.5, high + 0.5];
   return { type: wide ? "log" : "linear", domain, scheme: "viridis", label, ...NOTHING };
 }

@@ -14,8 +14,10 @@ function stepsAt(method, site) {
   const others = order.slice(few.length);
   const steps = [...few, ...(others.length ? [{ label: `${others.length} other models`,
     colour: "var(--soft)", by: d3.sum(others, (s) => s.by) }] : [])];
-  const rest = end - start - d3.sum(all, (s) => s.by);
-  const size = d3.max([Math.abs(end - start), ...all.map((s) => Math.abs(s.by))]);
+  const added = addedAt(method, site);
+  if (added !== null) steps.push({ label: "discrepancy", colour: "var(--soft)", by: added });
+  const rest = end - start - d3.sum(steps, (s) => s.by);
+  const size = d3.max([Math.abs(end - start), ...steps.map((s) => Math.abs(s.by))]);
   // numbers travel with five digits
   const digits = 4e-5 * d3.max(known, (k) => Math.abs(D.values[k][site]));
   if (size <= digits) return null;
@@ -25,11 +27,16 @@ function stepsAt(method, site) {
   return { start, end, steps: steps.map((s) => ({ ...s, from: at, to: (at += s.by) })) };
 }
 
+// a discrepancy in another scale than the models' values is part of all else
+const addedAt = (method, site) =>
+  methodOf(method).transformed ? null : partAt(method, "discrepancy", site);
+
 function waterfall(method, site, width) {
   const found = stepsAt(method, site);
   if (!found) return null;
   const { start, end, steps } = found;
-  const [first, last] = ["equal weights", "the mixture"];
+  const made = addedAt(method, site) === null ? "the mixture" : "the prediction";
+  const [first, last] = ["equal weights", made];
   const rows = [first, ...steps.map((s) => s.label), last];
   const says = steps.map((s) => `${s.label} ${s.by < 0 ? "" : "+"}${number(s.by)}`).join(", ");
   const svg = drawn({
@@ -49,7 +56,7 @@ function waterfall(method, site, width) {
   });
   const seen = observed(site) === null ? "" : " Dashed: the observation.";
   return element("details", { open: true },
-    element("summary", {}, "From equal weights to the mixture"),
+    element("summary", {}, `From equal weights to ${made}`),
     element("p", { class: "hint" }, `A bar is what moving a model's weight from 1/${D.models.length} to its own does to the prediction.${seen}`),
     svg);
 }

@@ -41,6 +41,12 @@ function siteLines(method, i) {
     withUnit(`${number(law(method, "q05", i))} to ${number(law(method, "q95", i))}`)]);
   const z = deviations(method, i);
   if (z !== null) lines.push(["residual", `${number(residual(method, i))}, ${number(z, 2)} sd`]);
+  for (const part of ["discrepancy", "noise"]) {
+    const [size, sd] = [part, `${part}_sd`].map((name) => partAt(method, name, i));
+    const scale = methodOf(method).transformed ? ", in the scale of the fit" : "";
+    const about = sd === null ? "" : ` ± ${number(sd)}`;
+    if (size !== null) lines.push([part, `${number(size)}${about}${scale}`]);
+  }
   return lines;
 }
 

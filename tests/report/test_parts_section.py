@@ -1,0 +1,125 @@
+"""Discrepancy and noise, from the fit to what a reader sees of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from browser import opened
+from dirimix.cli.main import main
+from dirimix.report.exhibits.parts import part_maps, part_rows
+from dirimix.report.explore import explorer
+from dirimix.report.output import read_output
+from outline import Outline
+from stand_ins import STUDY, frame, write_study
+
+TITLE = "Discrepancy and noise"
+METHODS = ["raw+delta", "lbmm-lgp+delta", "gbmm-d@noise"]
+TEXT = STUDY.replace(STUDY[STUDY.index("run = ") : STUDY.index("[scores]")], f"""run = {METHODS}
+[options]
+inference = "mode"
+draws = 60
+noise = "constant"
+[options."gbmm-d@noise"]
+noise = "local"
+""").split("[compare]")[0]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A run whose model b has no value at three sites."""
+    folder = tmp_path_factory.mktemp("parts")
+    study, out = write_study(folder, TEXT), folder / "out"
+    table = frame()
+    table.loc[[0, 33, 45], "b"] = np.nan
+    table.to_csv(folder / "table.csv", index=False)
+    command = ["run", str(study), "--out", str(out), "--quiet", "--allow-unconverged"]
+    assert main(command) == 0
+    return out
+
+
+@pytest.fixture
+def output(folder):
+    return read_output(folder)
+
+
+def test_every_row_has_its_parts(folder, output):
+    parts = pd.read_csv(folder / "parts.csv", keep_default_na=False)
+    counts = parts.groupby(["method", "model"], sort=False).size().to_dict()
+    # a single model predicts where it has a value, constant weights where all have
+    assert counts == {
+        ("raw+delta", "a"): 50, ("raw+delta", "b"): 47, ("raw+delta", "c"): 50,
+        ("lbmm-lgp+delta", ""): 50, ("gbmm-d@noise", ""): 50,
+    }  # fmt: skip
+    law = output.table("predictions")
+    found = output.table("parts")
+    for key, rows in found.groupby(["method", "model"], sort=False):
+        own = law.loc[(law["method"] == key[0]) & (law["model"] == key[1])]
+        total = (rows["mixture"] + rows["discrepancy"]).to_numpy()
+        np.testing.assert_allclose(total, own["mean"], atol=1e-9)
+        assert rows["split"].to_list() == own["split"].to_list()
+
+
+def test_the_explorer_has_them_at_every_site(output):
+    found = explorer(output)
+    assert found is not None
+    assert {law: set(own) for law, own in found["parts"].items()} == {
+        "lbmm-lgp+delta": {"discrepancy", "discrepancy_sd", "noise"},  # of one level, at its mode
+        "gbmm-d@noise": {"noise", "noise_sd"},
+    }
+    table = output.table("parts")
+    own = table.loc[table["method"] == "lbmm-lgp+delta", "discrepancy"]
+    np.testing.assert_allclose(found["parts"]["lbmm-lgp+delta"]["discrepancy"], own, rtol=6e-5)
+
+
+def test_the_section_says_how_large_they_are(folder, output):
+    rows = {(r["method"], r["model"]): r for r in part_rows(output)["test"]}
+    own = output.table("parts").query("split == 'test' and method == 'lbmm-lgp+delta'")
+    line = rows["lbmm-lgp+delta", ""]
+    assert line["size"] == pytest.approx(np.sqrt(np.mean(own["discrepancy"] ** 2)))
+    assert line["correlation"] == pytest.approx(own["correlation"].median())
+    beyond = own["discrepancy"].abs() > 1.645 * own["discrepancy_sd"]
+    assert line["beside_0"] == pytest.approx(beyond.mean())
+    assert rows["gbmm-d@noise", ""]["size"] is None
+    assert TITLE in Outline((folder / "report.html").read_text()).texts["h2"]
+
+
+def test_there_is_nothing_to_show_of_constant_noise_without_discrepancy(tmp_path):
+    study = write_study(tmp_path)
+    assert (
+        main(["run", str(study), "--out", str(tmp_path / "out"), "--quiet", "--only", "ols"]) == 0
+    )
+    plain = read_output(tmp_path / "out")
+    assert part_rows(plain) == {}
+    assert part_maps(plain, {}) is None
+    assert TITLE not in Outline((plain.folder / "report.html").read_text()).texts["h2"]
+
+
+def test_maps_have_means_and_spreads(output):
+    content = part_maps(output, {"methods": ["lbmm-lgp+delta", "gbmm-d@noise"]})
+    assert content is not None
+    assert content.figure is not None
+    titles = [axes.get_title() for axes in content.figure.axes if axes.get_title()]
+    assert titles == [
+        f"{method}: {part}{of}"
+        for method, part in (
+            ("lbmm-lgp+delta", "discrepancy"),
+            ("lbmm-lgp+delta", "scale of the noise"),
+            ("gbmm-d@noise", "scale of the noise"),
+        )
+        for of in ("", ", sd")
+    ]
+
+
+def test_a_map_is_coloured_by_the_discrepancy_and_a_site_says_its_own(chromium, folder, output):
+    table = output.table("parts").query("method == 'lbmm-lgp+delta'").reset_index(drop=True)
+    with opened(chromium, folder / "report.html") as page:
+        page.select_option("#choose-method", "gbmm-d@noise")
+        assert page.locator("#choose-colour option[value=discrepancy]").count() == 0
+        page.select_option("#choose-method", "lbmm-lgp+delta")
+        page.select_option("#choose-colour", "discrepancy")
+        site = explorer(output)["start"]
+        said = page.locator("#site-figure dd[data-of='discrepancy']").inner_text()
+        mean, spread = (float(t.replace("−", "-")) for t in said.split(" ± "))
+        assert mean == pytest.approx(table["discrepancy"][site], abs=6e-4)
+        assert spread == pytest.approx(table["discrepancy_sd"][site], abs=6e-4)
+        assert "discrepancy" in page.locator("#site-figure details").first.inner_text()
