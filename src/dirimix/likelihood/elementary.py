@@ -6,7 +6,7 @@ logarithm, 16 ns for an exponential on one core. These are polynomials and opera
 the time or less. The precision is that of the rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -75,13 +75,19 @@ _DOUBLE = _Precision(np.float64, np.uint64, 21, 9, 7, 8, 11, -700.0)
 _SINGLE = _Precision(np.float32, np.uint32, 6, 2, 3, 4, 5, -80.0)
 
 
-@inlined(fastmath=PLAIN)
-def _polynomial(series, v):
-    """Sum of series[n] v^n by Horner's rule."""
-    total = series[-1]
-    for n in range(len(series) - 2, -1, -1):
-        total = series[n] + v * total
-    return total
+def _polynomial(series: Sequence[Any]) -> Callable:
+    """The function sum of series[n] v^n by Horner's rule, every step of it written out.
+
+    A loop over the coefficients would be a choice among constants at every step, which LLVM 22 does
+    not turn into vectors.
+    """
+    names = [f"c{n}" for n in range(len(series))]
+    total = names[-1]
+    for name in names[-2::-1]:
+        total = f"{name} + v * ({total})"
+    scope: dict[str, Any] = dict(zip(names, series, strict=True))
+    exec(f"def polynomial(v):\n    return {total}\n", scope)
+    return inlined(fastmath=PLAIN)(scope["polynomial"])
 
 
 @cache
@@ -95,8 +101,8 @@ def _log_in(kind: _Precision) -> Callable:
     # an integer or'ed to the bits of 2^digits is their sum
     integer = bits(kind.as_bits(2.0 ** kind.digits()))
     integer_value = real(2.0 ** kind.digits() + 1 - np.finfo(real).minexp)
-    log_series = kind.series(
-        lambda x: 2 * np.arctanh(x) / x, (np.sqrt(2) - 1) ** 4 * 1.001, kind.log
+    of_square = _polynomial(
+        kind.series(lambda x: 2 * np.arctanh(x) / x, (np.sqrt(2) - 1) ** 4 * 1.001, kind.log)
     )
     one, ln2 = real(1), real(log(2))
 
@@ -106,14 +112,14 @@ def _log_in(kind: _Precision) -> Callable:
         power = bits((shifted >> exponent) | integer).view(real) - integer_value
         mantissa = bits((shifted & fraction) + half).view(real)
         s = (mantissa - one) / (mantissa + one)
-        return power * ln2 + s * _polynomial(log_series, s * s)
+        return power * ln2 + s * of_square(s * s)
 
     return log_of
 
 
 def _log_polar_in(kind: _Precision) -> Callable:
     real, log_of = kind.real, _log_in(kind)
-    arctan = kind.series(lambda x: np.arctan(x) / x, 1.0, kind.arctan)
+    arctan = _polynomial(kind.series(lambda x: np.arctan(x) / x, 1.0, kind.arctan))
     none, one_half = real(0), real(0.5)
     quarter_turn, half_turn = real(pi / 2), real(pi)
 
@@ -123,7 +129,7 @@ def _log_polar_in(kind: _Precision) -> Callable:
             re[j] = one_half * log_of(a * a + b * b)
             width, height = abs(a), abs(b)
             t = min(width, height) / max(width, height)
-            angle = t * _polynomial(arctan, t * t)
+            angle = t * arctan(t * t)
             angle = angle if width > height else quarter_turn - angle
             angle = half_turn - angle if a < none else angle
             im[j] = -angle if b < none else angle
@@ -137,9 +143,9 @@ def _exp_polar_in(kind: _Precision) -> Callable:
     rounding = real(1.5 * 2.0 ** kind.digits())  # added and taken away again it rounds
     (ln2, ln2_low), (turn, turn_low) = kind.in_two(log(2)), kind.in_two(pi / 2)
     by_ln2, by_turn = real(1 / log(2)), real(2 / pi)
-    exp_series = tuple(real(1 / np.prod(np.arange(1.0, n + 1))) for n in range(kind.exp + 1))
-    sine = kind.series(lambda x: np.sin(x) / x, (np.pi / 4) ** 2, kind.sine)
-    cosine = kind.series(np.cos, (np.pi / 4) ** 2, kind.cosine)
+    exp = _polynomial([real(1 / np.prod(np.arange(1.0, n + 1))) for n in range(kind.exp + 1)])
+    sine = _polynomial(kind.series(lambda x: np.sin(x) / x, (np.pi / 4) ** 2, kind.sine))
+    cosine = _polynomial(kind.series(np.cos, (np.pi / 4) ** 2, kind.cosine))
     one_half, least = real(0.5), real(kind.least_exponent)
     one, two, three = bits(1), bits(2), bits(3)
 
@@ -153,14 +159,14 @@ def _exp_polar_in(kind: _Precision) -> Callable:
             n = shifted - rounding
             half = one_half * ((x - n * ln2) - n * ln2_low)
             power = bits(bits(real(shifted).view(bits) + bias) << exponent).view(real)
-            root = _polynomial(exp_series, half)
+            root = exp(half)
             size = power * root * root
             y = im[j]
             shifted = y * by_turn + rounding
             n = shifted - rounding
             r = (y - n * turn) - n * turn_low
             v = r * r
-            sin, cos = r * _polynomial(sine, v), _polynomial(cosine, v)
+            sin, cos = r * sine(v), cosine(v)
             quadrant = bits(real(shifted).view(bits) & three)
             odd = bits(quadrant & one)
             of_sine, of_cosine = (cos, sin) if odd else (sin, cos)
