@@ -5,7 +5,8 @@ import xarray as xr
 from scipy.special import softmax
 
 from dirimix.assess.options import Reversion
-from dirimix.assess.reversion import known_within, nearest, reversion_tables
+from dirimix.assess.reversion import known_within, reversion_tables
+from dirimix.assess.site_tables import nearest
 from dirimix.errors import InputError
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.study.entries import read_entries
@@ -28,6 +29,7 @@ class Forgetting(Reporting):
         draws = {
             "rho": (("chain", "draw", "coordinate"), np.tile(RHO, (2, s // 2, 1))),
             "gamma": (("chain", "draw", "model"), np.tile(GAMMA, (2, s // 2, 1))),
+            "eta": (("chain", "draw", "model"), np.full((2, s // 2, 3), spread)),
         }
         self.posterior_ = xr.DataTree.from_dict({"posterior": xr.Dataset(draws)})
         self.s = s
@@ -114,6 +116,39 @@ def test_sites_without_some_model_count_and_every_site_has_a_line():
     train = sites.query("z < 8 and x < 12")
     assert (train["distance"] == 0).all()
     assert (train["standardised"] == 0).all()
+
+
+def on_the_globe():
+    """Sites round the equator, seen on both sides of the date line."""
+    lon = np.arange(-180.0, 180.0, 4)
+    frame = pd.DataFrame({"lon": lon, "lat": 0.0, "a": 1.0, "b": 2.0, "c": 3.0})
+    seen = np.abs(lon) > 170
+    train = Part(frame.loc[seen].reset_index(drop=True), np.zeros(seen.sum()), None)
+    coords = ("lon", "lat")
+    return SplitTable(
+        *("t", coords, MODELS, "y", None, {"train": train}), everywhere=frame, geo=coords
+    )
+
+
+def test_distances_are_those_on_the_globe_and_far_fields_ask_for_no_place_beyond_it():
+    whole = on_the_globe()
+    places = whole.space.embed(whole.everywhere[["lon", "lat"]].to_numpy())
+    near = whole.space.embed(whole.parts["train"].frame[["lon", "lat"]].to_numpy())
+
+    class Round(Forgetting):
+        def predict_weights(self, frame):
+            assert frame["lon"].between(-360, 360).all()
+            return pd.DataFrame(np.full((len(frame), 3), 1 / 3), frame.index, list(MODELS))
+
+    member = Round()
+    dataset = member.posterior_["posterior"].to_dataset().isel(coordinate=[0])
+    member.posterior_ = xr.DataTree.from_dict({"posterior": dataset})
+    fitted = FittedMethod("lbmm-gpd", ("lon", "lat"), MODELS, "y", None, member)
+    sites = reversion_tables(fitted, whole, Reversion())["reversion_sites"].query("model == 'a'")
+    gap = np.linalg.norm(places[:, None] - near[None], axis=-1).min(axis=1)
+    np.testing.assert_allclose(sites["distance"], gap / RHO[0])
+    # 176 degrees east is next to the sites across the date line
+    assert sites.set_index("lon").loc[168.0, "distance"] < 4.1 / RHO[0]
 
 
 def test_other_methods_have_no_reversion():

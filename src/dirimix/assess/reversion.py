@@ -2,11 +2,12 @@
 
 A Gaussian-process field forgets its data over a few length scales. From there on the mean weight
 of a model is its far-field value: the mean of alpha_k / alpha_0 with every log alpha_k at its mean
-gamma_k and its own prior deviation about it. (With log alpha at gamma exactly, `at_gamma`, the
-weights are a little more unequal, because the mean of a softmax is not the softmax of a mean.)
+gamma_k and its own prior deviation about it, eta_k. (With log alpha at gamma exactly, `at_gamma`,
+the weights are a little more unequal: the mean of a softmax is not the softmax of a mean.)
 
 Distances are from a site to the nearest training site: in length scales, each coordinate over the
-posterior mean of its rho, or standardised, each over the standard deviation of the training sites.
+posterior mean of its rho, or standardised, each over the standard deviation of the training sites;
+along the globe or round the circle where a coordinate is one.
 """
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
@@ -14,19 +15,17 @@ posterior mean of its rho, or standardised, each over the standard deviation of 
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import KDTree
 from scipy.special import softmax
 
 from dirimix._arrays import Floats, Mask
 from dirimix.assess.options import Reversion
+from dirimix.assess.site_tables import nearest, standard_lengths
 from dirimix.assess.weight_tables import by_model
-from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.table.coordinates import NUMBER, as_numbers, as_written
+from dirimix.table.coordinates import as_numbers
 from dirimix.table.split import SplitTable
 
-_FAR = 1e4  # extents of the data away
-_COPIES = 16  # far sites, to average their own prior deviations
+_COPIES = 16  # prior deviations of each draw
 _STRETCH = 20  # sites, next to one another in distance, that are judged together
 
 
@@ -38,17 +37,18 @@ def reversion_tables(
     tree = None if member is None else member.fit_report().posterior
     if member is None or tree is None or "rho" not in tree["posterior"]:
         return {}
-    rho = tree["posterior"]["rho"].mean(("chain", "draw")).to_numpy()
+    draws = tree["posterior"]
+    gamma, eta = (draws[name].to_numpy().reshape(-1, len(data.models)) for name in ("gamma", "eta"))
     # a site where some model has no value is as far from the data as any
     frame = fitted.prepared(data.everywhere.fillna(dict.fromkeys(data.models, 1.0)))
-    train = as_numbers(data.parts["train"].frame, data.coords)
-    x = as_numbers(frame, data.coords)
-    scales = {"distance": rho, "standardised": train.std(0)}
+    space, train = data.space, data.parts["train"].frame
+    train, x = (space.embed(as_numbers(f, data.coords)) for f in (train, frame))
+    rho = draws["rho"].mean(("chain", "draw")).to_numpy()[list(space.axis_of)]
+    scales = {"distance": rho, "standardised": standard_lengths(space, train)}
     distances = {name: nearest(x, train, scale) for name, scale in scales.items()}
     weight = member.predict_weights(frame).to_numpy()
-    far = far_field(member, frame, train, data)
+    far = far_field(gamma, eta)
     gone = np.abs(weight - far) <= wanted.tolerance
-    gamma = tree["posterior"]["gamma"].to_numpy().reshape(-1, len(data.models))
     at_gamma = softmax(gamma, axis=1).mean(axis=0)
     within = {k: [known_within(d, g, wanted.share) for g in gone.T] for k, d in distances.items()}
     models = pd.DataFrame({"model": data.models, "far_field": far, "at_gamma": at_gamma})
@@ -60,31 +60,16 @@ def reversion_tables(
     return {"reversion": models, "reversion_sites": long}
 
 
-def nearest(x: Floats, train: Floats, scale: Floats) -> Floats:
-    """Distance of every site (m, q) to the nearest of train (n, q), coordinates over a scale, (m,).
+def far_field(gamma: Floats, eta: Floats) -> Floats:
+    """Mean weights (K,) where the field has forgotten the data, from draws (s, K).
 
-    >>> nearest(np.array([[4.0, 0.0]]), np.array([[0.0, 0.0], [0.0, 9.0]]), np.array([2.0, 3.0]))
-    array([2.])
+    Args:
+        gamma: Where log alpha goes.
+        eta: Its prior standard deviation about that.
     """
-    return np.asarray(KDTree(train / scale).query(x / scale)[0])
-
-
-def far_field(
-    member: AbstractMixture, frame: pd.DataFrame, train: Floats, data: SplitTable
-) -> Floats:
-    """Mean weights (K,) at sites far from the training sites (n, q) and from one another.
-
-    The first row of the frame says which models are known there.
-    """
-    extent = np.ptp(train, axis=0)
-    steps = _FAR * (1 + np.arange(_COPIES))[:, None]
-    beyond = train.max(axis=0) + steps * extent
-    kinds = [data.kinds.get(c, NUMBER) for c in data.coords]
-    places = pd.DataFrame(
-        {c: as_written(beyond[:, k], kinds[k]) for k, c in enumerate(data.coords)}
-    )
-    known = frame.loc[:, list(data.models)].iloc[[0] * _COPIES].reset_index(drop=True)
-    return member.predict_weights(pd.concat([places, known], axis=1)).to_numpy().mean(axis=0)
+    rng = np.random.default_rng(0)
+    free = gamma + eta * rng.standard_normal((_COPIES, *gamma.shape))
+    return softmax(free, axis=-1).mean(axis=(0, 1))
 
 
 def known_within(distance: Floats, gone: Mask, share: float) -> float:

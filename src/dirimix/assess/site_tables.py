@@ -9,8 +9,8 @@ from scipy.spatial import KDTree
 
 from dirimix._arrays import Floats
 from dirimix.assess.weight_tables import by_model, located
-from dirimix.table.coordinates import CATEGORY, NUMBER, as_numbers
-from dirimix.table.space import make_space
+from dirimix.table.coordinates import as_numbers
+from dirimix.table.space import Space
 from dirimix.table.split import SplitTable
 
 
@@ -43,14 +43,26 @@ def nearest_training(data: SplitTable) -> dict[str, Floats]:
     Each coordinate counts in standard deviations of the training sites, along the globe or round
     the circle where it is one; labels do not count. NaN where no coordinate counts.
     """
-    levels = {c: data.levels[c] for c in data.coords if data.kinds.get(c, NUMBER) == CATEGORY}
-    space = make_space(data.coords, data.geo, data.periodic, levels)
+    space = data.space
     if not space.axes:
         return {split: np.full(len(part.frame), np.nan) for split, part in data.parts.items()}
     places = {s: space.embed(as_numbers(p.frame, data.coords)) for s, p in data.parts.items()}
     train = places["train"]
+    scale = standard_lengths(data.space, train)
+    return {split: nearest(x, train, scale) for split, x in places.items()}
+
+
+def standard_lengths(space: Space, train: Floats) -> Floats:
+    """Standard deviation of training sites (n, p) along each straight coordinate's axis, (p,)."""
     spread = space.spread(train)
-    # training sites that agree in a coordinate say nothing of its scale
-    scale = np.where(spread > 0, spread, 1.0)
-    tree = KDTree(train / scale)
-    return {split: np.asarray(tree.query(x / scale)[0]) for split, x in places.items()}
+    # sites that agree in a coordinate say nothing of its scale
+    return np.where(spread > 0, spread, 1.0)
+
+
+def nearest(x: Floats, train: Floats, scale: Floats) -> Floats:
+    """Distance of every site (m, p) to the nearest of train (n, p), coordinates over a scale, (m,).
+
+    >>> nearest(np.array([[4.0, 0.0]]), np.array([[0.0, 0.0], [0.0, 9.0]]), np.array([2.0, 3.0]))
+    array([2.])
+    """
+    return np.asarray(KDTree(train / scale).query(x / scale)[0])

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from dirimix._arrays import Floats, Mask
-from dirimix.table.coordinates import as_numbers
-from dirimix.table.space import Round, make_space
+from dirimix.table.coordinates import CATEGORY, NUMBER, as_numbers
+from dirimix.table.space import Round, Space, make_space
 
 SPLITS = ("train", "test", "landscape")
 
@@ -95,12 +95,19 @@ class SplitTable:
         return {"geo": self.geo, "periodic": self.periodic}
 
     @cached_property
+    def space(self) -> Space:
+        """How far apart sites are."""
+        labelled = [c for c in self.coords if self.kinds.get(c, NUMBER) == CATEGORY]
+        levels = {c: self.levels[c] for c in labelled}
+        return make_space(self.coords, self.geo, self.periodic, levels)
+
+    @cached_property
     def rounds(self) -> dict[str, Round]:
         """Coordinates that come round and are cut open elsewhere, as maps of all sites do."""
         if not self.geo and not self.periodic:
             return {}
         frames = [as_numbers(part.frame, self.coords) for part in self.parts.values()]
-        return make_space(self.coords, self.geo, self.periodic).rounds(np.concatenate(frames))
+        return self.space.rounds(np.concatenate(frames))
 
     def training_only(self) -> "SplitTable":
         """The same with its training rows alone, and a note that says so.
