@@ -26,6 +26,11 @@ def polars_frame(table: pd.DataFrame):
     return polars.DataFrame(table.to_dict("list"))
 
 
+def dask_frame(table: pd.DataFrame):
+    dask = pytest.importorskip("dask.dataframe", reason="Dask is not installed")
+    return dask.from_pandas(table, npartitions=2)
+
+
 LIBRARIES = {
     "pandas": lambda t: t,
     "pandas, nullable": lambda t: t.convert_dtypes(),
@@ -33,6 +38,7 @@ LIBRARIES = {
     "polars, lazy": lambda t: polars_frame(t).lazy(),
     "pyarrow": lambda t: pa.Table.from_pandas(t, preserve_index=False),
     "pyarrow batch": lambda t: pa.RecordBatch.from_pandas(t, preserve_index=False),
+    "Dask": dask_frame,
     "dict": lambda t: t.to_dict("list"),
     "dict of masked arrays": lambda t: {k: np.ma.masked_invalid(v) for k, v in t.items()},
     "structured array": lambda t: t.to_records(index=False),
@@ -73,6 +79,7 @@ TARGETS = {
     "pyarrow": lambda y: pa.array(y),
     "pyarrow, chunked": lambda y: pa.chunked_array([y[:5], y[5:]]),
     "xarray": lambda y: xr.DataArray(y, dims="row"),
+    "Dask": lambda y: dask_frame(pd.DataFrame({"y": y}))["y"],
 }
 
 
@@ -146,6 +153,30 @@ def test_a_target_whose_labels_are_in_another_order_is_refused():
         make_table(table, COORDS, MODELS, shuffled)
     other_labels = pd.Series(np.arange(12.0), index=np.arange(12) + 100)
     assert make_table(table, COORDS, MODELS, other_labels).y is not None
+
+
+def test_a_target_of_dask_is_held_against_the_labels_of_its_table():
+    table = dask_frame(frame())
+    shuffled = pd.Series(np.arange(12.0)).sample(frac=1, random_state=0)
+    with pytest.raises(InputError, match="the target bears the labels of the table's rows in"):
+        make_table(table, COORDS, MODELS, shuffled)
+
+
+class UnknownFrame:
+    """A table of some library, its columns in another order than they are asked for."""
+
+    columns = ("b", "z", "x", "a")
+
+    def __array__(self, dtype=None, copy=None):
+        return np.arange(12.0, dtype=dtype or float).reshape(3, 4)
+
+
+def test_a_table_whose_names_cannot_be_read_is_not_read_by_the_order_of_its_columns():
+    with pytest.raises(InputError, match="UnknownFrame of .* whose names cannot be read; give a"):
+        make_table(UnknownFrame(), COORDS, MODELS)
+    rows = list(frame()[["b", "z", "x", "a"]].itertuples(index=False))
+    with pytest.raises(InputError, match="named tuples would be read by the order of their values"):
+        make_table(rows, COORDS, MODELS)
 
 
 @pytest.mark.parametrize(

@@ -15,19 +15,20 @@ from dirimix.table.grids import beside, flat, variables
 
 FILE_ROW = "row of the file"  # an index with this name numbers rows for messages
 LABELS, UNITS = "labels", "units"  # of columns, where a file says them, in `attrs`
-_ACCEPTED = "a frame of pandas, polars, pyarrow or xarray, a dict of columns, or an array"
+_ACCEPTED = "a frame of pandas, polars, pyarrow, Dask or xarray, a dict of columns, or an array"
 
 
 def as_frame(data: object, columns: Sequence[str]) -> pd.DataFrame:
     """Anything tabular as a pandas frame that has every one of the columns.
 
-    Whatever has names is read by its names: frames of pandas, polars and pyarrow, an xarray
+    Whatever has names is read by its names: frames of pandas, polars, pyarrow and Dask, an xarray
     Dataset (one row a cell of its grid), an xarray DataArray with the names along one of its
     dimensions, a dict of columns, a structured array. An array without names has the columns in
     order, and its masked values are missing.
 
     Raises:
-        InputError: If it is no table, or a column is missing or there twice.
+        InputError: If it is no table, or one whose names cannot be read, or a column is missing or
+            there twice.
 
     >>> masked = np.ma.masked_equal([[0.0, 1.0], [1.0, -9999.0]], -9999.0)
     >>> as_frame(masked, ["x", "a"])["a"].tolist()
@@ -67,6 +68,7 @@ def as_column(
             f"the {what} needs one value a row, and is the text {values!r}; give the values, such "
             f"as table[{values!r}]"
         )
+    values, rows = _computed(values), _computed(rows)
     library = _library(values)
     if library == "xarray" and hasattr(values, "data_vars"):
         raise InputError(
@@ -102,7 +104,12 @@ def _refuse_other_order(given: object, own: object, what: str) -> None:
 
 
 def _named(data: Any, columns: Sequence[str]) -> pd.DataFrame | None:
-    """A table that has names; None if it has none."""
+    """A table that has names; None if it has none.
+
+    Raises:
+        InputError: If it has names that cannot be read.
+    """
+    data = _computed(data)
     if isinstance(data, pd.DataFrame):
         return data
     library = _library(data)
@@ -122,7 +129,21 @@ def _named(data: Any, columns: Sequence[str]) -> pd.DataFrame | None:
         import pyarrow
 
         return pyarrow.table(data).to_pandas()
+    if hasattr(data, "columns"):
+        raise InputError(
+            f"a {type(data).__name__} of {_library(data)} is a table whose names cannot be read; "
+            f"give {_ACCEPTED}"
+        )
+    if isinstance(data, list | tuple) and any(hasattr(row, "_fields") for row in data):
+        raise InputError(
+            "named tuples would be read by the order of their values; give pandas.DataFrame(rows)"
+        )
     return None
+
+
+def _computed(data: Any) -> Any:
+    """A frame or a column of Dask as one of pandas, anything else as it is."""
+    return data.compute() if _library(data) == "dask" else data
 
 
 def _of_columns(columns: Mapping[Any, Any]) -> pd.DataFrame:
