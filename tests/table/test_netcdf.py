@@ -85,6 +85,49 @@ def test_packed_numbers_are_unpacked_and_their_range_is_that_of_the_file(tmp_pat
     np.testing.assert_array_equal(frame["limited"], [2, nan, 400, 254])
 
 
+def test_limits_of_the_type_of_the_scale_factor_are_those_of_unpacked_values(tmp_path):
+    """NetCDF User's Guide, attribute conventions: valid_range."""
+    single, double = np.float32, np.float64
+    limits = np.array([10.0, 90.0], dtype=single)
+
+    def fill(data):
+        packed, hundredths = [999, 1000, 9000, 9001], {"scale_factor": single(0.01)}
+        variable(data, "meant", "i2", packed, valid_range=limits, **hundredths)
+        least = {"valid_min": single(10), "valid_max": single(90), "add_offset": single(0)}
+        variable(data, "parts", "i4", packed, **least, **hundredths)
+        turned = {"scale_factor": single(-0.01), "add_offset": single(273.15)}
+        warm = np.array([183.15, 263.15], dtype=single)
+        variable(data, "turned", "i2", packed, valid_range=warm, **turned)
+        # in double precision beside a scale in single they are limits of the packed values
+        variable(data, "held", "i2", packed, valid_range=double([1000, 9000]), **hundredths)
+
+    frame = read_frame(write(tmp_path / "t.nc", fill))
+    for name in frame.columns:
+        assert frame[name].isna().tolist() == [True, False, False, True], name
+    np.testing.assert_allclose(frame["meant"][1:3], [10, 90], rtol=1e-6)
+
+
+def test_limits_and_marks_of_another_precision_take_nothing_from_their_edge(tmp_path):
+    values = [0.1, 0.7, 0.9, -9999.9]
+
+    def fill(data):
+        limits = np.array([0.1, 0.7])
+        variable(data, "single", "f4", values, valid_range=limits)
+        variable(data, "double", "f8", values, valid_range=limits.astype("f4"))
+        variable(data, "marked", "f4", values, missing_value=-9999.9)
+
+    frame = read_frame(write(tmp_path / "t.nc", fill))
+    assert frame["single"].isna().tolist() == [False, False, True, True]
+    assert frame["double"].isna().tolist() == [False, False, True, True]
+    assert frame["marked"].isna().tolist() == [False, False, False, True]
+
+    def poles(data):
+        variable(data, "row", "f4", [-89.9, -10, 10, 89.9], valid_min=-89.9, valid_max=89.9)
+        variable(data, "v", "f8", [1, 2, 3, 4])
+
+    assert len(read_frame(write(tmp_path / "poles.nc", poles))) == 4
+
+
 @pytest.mark.parametrize(
     ("units", "calendar", "numbers"),
     [

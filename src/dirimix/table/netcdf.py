@@ -28,6 +28,7 @@ _DEFAULT_FILL = {
 }  # fmt: skip
 
 _ABOUT = 8192  # bytes that HDF5 keeps of a variable or a group beside its values, at most
+_PACKING = {"scale_factor": 1.0, "add_offset": 0.0}  # attributes and what is meant without them
 _BOUNDS = ("bounds", "climatology")  # attributes that name where cells begin and end
 # `decode_cf=False` says the same, and groups do not heed it
 _RAW: dict[str, Any] = dict.fromkeys(
@@ -158,7 +159,7 @@ def _decoded(raw: xr.Dataset) -> xr.Dataset:
 def _not_valid(raw: xr.Variable) -> Mask | None:
     """Where a variable, as the file holds it, is empty by default or outside its valid range.
 
-    `_FillValue` and `missing_value` are xarray's to know.
+    `_FillValue` and `missing_value` are xarray's to know, but for those of another precision.
     """
     values = np.asarray(raw.values)
     if values.dtype.kind not in "iuf":
@@ -168,15 +169,17 @@ def _not_valid(raw: xr.Variable) -> Mask | None:
     bad = np.zeros(values.shape, dtype=bool)
     if fill is not None and "_FillValue" not in attrs:
         bad |= values == np.asarray(fill, dtype=values.dtype)
+    if values.dtype.kind == "f":
+        for name in {"_FillValue", "missing_value"} & set(attrs):
+            bad |= np.isin(*_in_one_precision(values, np.asarray(attrs[name])))
     low, high = _valid(attrs)
     if str(attrs.get("_Unsigned", "")).lower() == "true" and values.dtype.kind == "i":
         unsigned = np.dtype(f"u{values.dtype.itemsize}")
         values = values.view(unsigned)
         low, high = (None if v is None else _same_bits(v, unsigned) for v in (low, high))
-    if low is not None:
-        bad |= values < low
-    if high is not None:
-        bad |= values > high
+    for limit, beyond in ((low, np.less), (high, np.greater)):
+        if limit is not None:
+            bad |= beyond(*_in_units_of(np.asarray(limit), values, attrs))
     return bad
 
 
@@ -186,6 +189,38 @@ def _valid(attrs: dict[Any, Any]) -> tuple[Any, Any]:
         low, high = np.ravel(attrs["valid_range"])
         return low, high
     return attrs.get("valid_min"), attrs.get("valid_max")
+
+
+def _in_units_of(
+    limit: "np.ndarray[Any, Any]", values: "np.ndarray[Any, Any]", attrs: dict[Any, Any]
+) -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
+    """Values as a file holds them and a limit of theirs, as what can be compared.
+
+    A limit of packed values is one of what they stand for if it has the type of the scale factor
+    and that is wider than the values' own (NetCDF User's Guide, attribute conventions).
+    """
+    packing = {name: np.asarray(attrs[name]) for name in _PACKING if name in attrs}
+    wider = limit.dtype.kind == "f" and (
+        values.dtype.kind in "iu" or limit.dtype.itemsize > values.dtype.itemsize
+    )
+    if not packing or not wider or limit.dtype.str[1:] != np.result_type(*packing.values()).str[1:]:
+        return _in_one_precision(values, limit)
+    scale, offset = (packing.get(name, np.asarray(d)).item() for name, d in _PACKING.items())
+    meant = values * float(scale) + float(offset)
+    # the scale and the limit are rounded: what that may have moved beyond the limit is at it
+    rounding = np.finfo(limit.dtype).eps * (np.abs(limit) + abs(offset))
+    return np.where(np.abs(meant - limit) <= rounding, limit, meant), limit
+
+
+def _in_one_precision(
+    values: "np.ndarray[Any, Any]", other: "np.ndarray[Any, Any]"
+) -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
+    """Both as they are or, where both are floats, with the digits of the shorter ones."""
+    if not values.dtype.kind == other.dtype.kind == "f":
+        return values, other
+    shorter = min(values.dtype, other.dtype, key=lambda kind: kind.itemsize)
+    with np.errstate(over="ignore"):
+        return values.astype(shorter), other.astype(shorter)
 
 
 def _same_bits(value: Any, unsigned: "np.dtype[Any]") -> Any:
