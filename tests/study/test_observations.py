@@ -65,3 +65,27 @@ def test_a_fit_takes_them(folder, capsys):
     assert len(pd.read_csv(folder / "out/predictions.csv")) == 40
     assert main([*words.split(), "--observations", "none.csv", "--out", "other"]) == 2
     assert "there is no file 'none.csv'" in capsys.readouterr().err
+
+
+def test_an_observation_on_some_models_rows_is_that_of_the_site(folder, capsys):
+    """A table written by a join that kept the observation with one model's rows."""
+    long, truth = pd.read_csv("forecasts.csv", dtype=str), pd.read_parquet("truth.parquet")
+    long["value"] = long["value"].astype(float)
+    both = long.merge(truth.assign(end=truth["end"].astype(str)), on=["end", "state"], how="left")
+    both["part"] = np.where(both["end"] < "2024-02-01", "train", "test")
+    one = both.copy()
+    one.loc[one["model_id"] == "b", ["admissions", "part"]] = None
+    for name, table in (("both", both), ("one", one)):
+        table.sample(frac=1, random_state=0).sort_values("end").to_csv(f"{name}.csv", index=False)
+        study = STUDY.replace("forecasts", name).replace('observations = "truth.parquet"\n', "")
+        study = study.replace("test_fraction = 0.2", 'split = "part"')
+        (folder / f"{name}.toml").write_text(study)
+        assert main(["run", "--no-report", f"{name}.toml", "--out", name]) == 0
+        assert "80 rows, one a model, are 40 rows, one a site" in capsys.readouterr().err
+    tables = [pd.read_csv(folder / d / "predictions.csv") for d in ("both", "one")]
+    pd.testing.assert_frame_equal(*tables)
+    other = both.copy()
+    other.loc[3, "admissions"] = 9.0
+    other.to_csv("one.csv", index=False)
+    assert main(["check", "one.toml"]) == 2
+    assert "two values of 'admissions' at the same site" in capsys.readouterr().err

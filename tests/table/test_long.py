@@ -84,6 +84,59 @@ def test_columns_of_other_names_and_those_that_only_describe_a_model():
     assert found.to_dict("list") == {"day": [1, 2], "a": [1.0, 3.0], "b": [2.0, 4.0]}
 
 
+OBSERVED = {"day": [1, 1, 1, 2, 2, 2], "model": list("abcabc"), "value": np.arange(6.0)}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"keys": ["day", "obs"]}, {"keys": ["day"], "carried": ["obs"]}, {"carried": ["obs"]}],
+)
+@pytest.mark.parametrize("obs", [[5, None, 5, None, None, None], [None, 5, 5, None, 6, None]])
+def test_an_observation_on_some_rows_of_a_site_is_that_of_the_site(options, obs):
+    found = pivot_long(OBSERVED | {"obs": obs}, **options)
+    assert found["day"].tolist() == [1, 2]
+    np.testing.assert_array_equal(found["obs"], [5, obs[4] or np.nan])
+    np.testing.assert_array_equal(found[["a", "b", "c"]], [[0, 1, 2], [3, 4, 5]])
+
+
+def test_repeated_observations_tell_their_rows_apart():
+    rows = {
+        "day": [1, 1, 1, 1, 2, 2],
+        "model": list("ababab"),
+        "value": np.arange(6.0),
+        "obs": [5, 5, 6, 6, 7, None],
+        "part": ["train", "train", "test", "test", "", "train"],
+    }
+    found = pivot_long(rows, ["day"], carried=["obs", "part"])
+    assert found.to_dict("list") == {
+        "day": [1, 1, 2],
+        "obs": [5.0, 6.0, 7.0],
+        "part": ["train", "test", "train"],
+        "a": [0.0, 2.0, 4.0],
+        "b": [1.0, 3.0, 5.0],
+    }
+
+
+def test_a_number_that_some_rows_lack_tells_sites_apart_where_it_differs():
+    """A station without a number is a place beside the numbered ones of the same day."""
+    place = pd.Series([None, None, None, 3.0, 3.0, 3.0])
+    rows = pd.DataFrame(OBSERVED | {"day": 1, "place": place})
+    assert pivot_long(rows)["a"].tolist() == [0.0, 3.0]
+    apart = pd.DataFrame(OBSERVED | {"obs": [5, 5.5, None, 6, 6, 6]})
+    assert len(pivot_long(apart)) == 4
+    with pytest.raises(InputError, match=r"two values of 'obs' .* 5\.0 at row 1 and 5\.5 at row 2"):
+        pivot_long(apart, ["day"], carried=["obs"])
+
+
+def test_a_model_may_have_the_name_of_a_parameter_of_pandas():
+    found = pivot_long(
+        {"self": list("abab"), "value": [1, 2, 3, 4], "t": [1, 1, 2, 2]}, model="self"
+    )
+    assert found.to_dict("list") == {"t": [1, 2], "a": [1, 3], "b": [2, 4]}
+    found = pivot_long({"model": ["self", "b"], "value": [1, 2], "t": [1, 1]})
+    assert found.to_dict("list") == {"t": [1], "self": [1], "b": [2]}
+
+
 @pytest.mark.parametrize(
     ("columns", "options", "message"),
     [

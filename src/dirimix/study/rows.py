@@ -42,9 +42,12 @@ def as_meant(
     if choice.long is not None:
         own = {*OWN, *vars(choice.long).values()}
         given = [] if observations is None else list(map(str, observations.columns))
+        # what stands in the other file may have the name of the models' values here
+        roles = [c for c in (choice.target, choice.error, choice.split) if c in frame.columns]
+        carried = [c for c in roles if c is not None and not (c in given and c in own)]
         shared = [c for c in given if c not in own]
-        keys = [c for c in (*used, choice.split, *shared) if c is not None and c in frame.columns]
-        wide = pivot_long(frame, list(dict.fromkeys(keys)), **vars(choice.long))
+        keys = [c for c in (*used, *shared) if c in frame.columns and c not in roles]
+        wide = pivot_long(frame, list(dict.fromkeys(keys)), carried=carried, **vars(choice.long))
         forecasts = cast("dict[str, str]", wide.attrs["forecasts"])
         which = ", ".join(f"the {f} of {m}" for m, f in forecasts.items() if m in used)
         notes.append(

@@ -13,7 +13,15 @@ from dirimix._arrays import Floats
 from dirimix.errors import InputError
 from dirimix.table.csv_text import CODE
 from dirimix.table.dates import as_dates, day_text, days, standard_dates
-from dirimix.table.values import is_text, number_text, numbers, parsed, refuse
+from dirimix.table.values import (
+    is_text,
+    mostly_numbers,
+    number_text,
+    numbers,
+    parsed,
+    refuse,
+    strays,
+)
 
 NUMBER, DATE, CATEGORY = "number", "date", "category"
 _WORDS = {NUMBER: "numbers", DATE: "dates", CATEGORY: "labels of a category"}
@@ -95,6 +103,18 @@ def as_numbers(frame: pd.DataFrame, names: Sequence[str]) -> Floats:
     """Columns that `as_written` made as numbers, dates in days and labels as positions, (n, q)."""
     columns = [_number_column(pd.Series(frame[c]), c) for c in names]
     return np.column_stack([np.empty((len(frame), 0)), *columns])
+
+
+def comparable(frame: pd.DataFrame, other: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Series]:
+    """A column of two tables as dates, numbers or text, whichever can be compared."""
+    pair = pd.Series(frame[name]), pd.Series(other[name])
+    dates = [days(column, f"column {name!r}") for column in pair]
+    if dates[0] is not None and dates[1] is not None:
+        return pd.Series(dates[0]), pd.Series(dates[1])
+    numbers = [mostly_numbers(column) for column in pair]
+    if all(n is not None and not strays(c, name) for n, c in zip(numbers, pair, strict=True)):
+        return pd.Series(numbers[0]), pd.Series(numbers[1])
+    return pair[0].astype(str), pair[1].astype(str)
 
 
 def _number_column(column: pd.Series, name: str) -> Floats:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from dirimix.errors import InputError, did_you_mean
-from dirimix.table.dates import days
+from dirimix.table.coordinates import comparable
 from dirimix.table.frames import as_frame
-from dirimix.table.values import mostly_numbers, strays
+from dirimix.table.values import mostly_numbers, unknown
 
 _MODEL, _VALUE = ("model_id", "model"), ("value",)
 _QUANTILE, _TYPE = ("output_type_id", "quantile"), "output_type"
@@ -25,6 +25,7 @@ def pivot_long(
     frame: object,
     keys: Sequence[str] | None = None,
     *,
+    carried: Sequence[str] = (),
     model: str | None = None,
     value: str | None = None,
     quantile: str | None = None,
@@ -38,17 +39,21 @@ def pivot_long(
     Args:
         frame: Anything tabular.
         keys: Columns that tell the sites apart and stay; by default all others that are the same
-            for every model at a site.
+            for every model at a site. Numbers that some rows lack tell nothing apart.
+        carried: Columns that stay and have one value a site, on some of its rows or on all, such
+            as the observations. Where a model has several rows at a site, as it has where the
+            observation was repeated, they tell these apart.
         model: Column of the models' names; by default model_id or model.
         value: Column of their values; by default value.
         quantile: Column of the quantiles' levels, if any; by default output_type_id or quantile.
 
     Returns:
-        The keys, then a column a model in order of their first rows, NaN where a model has no
-        value; `attrs["forecasts"]` says which rows stand for each model.
+        The keys and what is carried, then a column a model in order of their first rows, NaN where
+        a model has no value; `attrs["forecasts"]` says which rows stand for each model.
 
     Raises:
-        InputError: If a column is missing, or two rows have the same model and site.
+        InputError: If a column is missing, two rows have the same model and site, or a site has two
+            values of what is carried.
 
     >>> rows = {"day": [1, 1, 2], "model": ["a", "b", "a"], "value": [0.5, 0.6, 0.7]}
     >>> pivot_long(rows).to_dict("list")
@@ -63,7 +68,7 @@ def pivot_long(
         _column(frame, quantile, _QUANTILE, "quantile") if quantile else _first(frame, _QUANTILE)
     )
     own = {*found.values(), *((level,) if level else ()), *({_TYPE} & set(frame.columns))}
-    for name in keys or ():
+    for name in (*(keys or ()), *carried):
         if name not in frame:
             known = list(map(str, frame.columns))
             raise InputError(f"the long table has no column {name!r}{did_you_mean(name, known)}")
@@ -76,10 +81,14 @@ def pivot_long(
     if names.isna().any():
         row = int(np.argmax(names.isna())) + 1
         raise InputError(f"the column {found['model']!r} names no model at row {row}; give one")
-    frame = frame.assign(**{found["model"]: names.map(str)})
+    frame[found["model"]] = names.map(str)
     rows, forecasts = _centres(frame, found["model"], level)
     kept = list(keys) if keys is not None else _shared(rows, own, found["model"])
-    return _wide(rows, kept, found["model"], found["value"], forecasts)
+    kept = list(dict.fromkeys([*kept, *carried]))
+    carried = [*_with_gaps(rows, kept, carried, found["model"]), *carried]
+    wide = _wide(rows, kept, carried, found["model"], found["value"])
+    wide.attrs["forecasts"] = forecasts
+    return wide
 
 
 def _centres(
@@ -130,44 +139,96 @@ def _shared(rows: pd.DataFrame, own: set[str], model: str) -> list[str]:
     ]
 
 
+def _with_gaps(
+    rows: pd.DataFrame, kept: list[str], carried: Sequence[str], model: str
+) -> list[str]:
+    """Numbers that some rows lack, and that are one at every site that the others tell apart."""
+    gaps = {
+        c: unknown(cast(pd.Series, rows[c]))
+        for c in kept
+        if c not in carried and mostly_numbers(cast(pd.Series, rows[c])) is not None
+    }
+    some = [c for c, lacking in gaps.items() if lacking.any() and not lacking.all()]
+    keys = [c for c in kept if c not in carried and c not in some]
+    if not some or not keys:
+        return []
+    site = _sites(rows, keys, [*some, *carried], model)
+    return [c for c in some if not _other_values(rows, c, site).any()]
+
+
+def _sites(rows: pd.DataFrame, keys: list[str], carried: Sequence[str], model: str) -> pd.Series:
+    """The number of each row's site, those with one row a model told apart by the keys alone."""
+
+    def numbered(columns: list[str]) -> pd.Series:
+        by = [*columns, np.zeros(len(rows))]  # one group where there are none
+        return rows.groupby(by, sort=False, dropna=False, observed=True).ngroup()
+
+    place = numbered(keys)
+    again = pd.DataFrame({"place": place, "model": rows[model]}).duplicated()
+    apart = numbered([*keys, *carried]).where(place.isin(place[again]), -1)
+    return rows.groupby([place, apart], sort=False).ngroup()
+
+
+def _known(rows: pd.DataFrame, name: str) -> pd.Series:
+    column = cast(pd.Series, rows[name])
+    return column.mask(unknown(column))
+
+
+def _other_values(rows: pd.DataFrame, name: str, site: pd.Series) -> pd.Series:
+    """Which rows have another value than the first that there is at their site."""
+    column = _known(rows, name)
+    return column.notna() & column.ne(site.map(column.groupby(site).first()))
+
+
 def _wide(
-    rows: pd.DataFrame, keys: list[str], model: str, value: str, forecasts: dict[str, str]
+    rows: pd.DataFrame, kept: list[str], carried: Sequence[str], model: str, value: str
 ) -> pd.DataFrame:
     models = list(dict.fromkeys(rows[model]))
-    taken = [m for m in models if m in keys]
+    taken = [m for m in models if m in kept]
     if taken:
         raise InputError(
             f"the long table has a model {taken[0]!r} and a column of that name; rename one"
         )
-    sites = rows[keys].drop_duplicates().reset_index(drop=True) if keys else pd.DataFrame(index=[0])
-    place = rows.groupby(keys, sort=False, dropna=False, observed=True).ngroup() if keys else 0
-    rows = rows.assign(__site=place)
-    twins = rows.duplicated(["__site", model])
-    if twins.any():
-        second = rows.loc[twins].iloc[0]
-        first = rows.loc[(rows["__site"] == second["__site"]) & (rows[model] == second[model])]
-        differ = [
-            c for c in first.columns if c not in (*keys, "__site", value) and first[c].nunique() > 1
+    keys = [c for c in kept if c not in carried]
+    site = _sites(rows, keys, carried, model)
+    cells = pd.DataFrame({"site": site, "model": rows[model], "value": rows[value]})
+    for row in np.flatnonzero(cells.duplicated(["site", "model"]))[:1]:
+        first = rows.loc[
+            (cells[["site", "model"]] == cells[["site", "model"]].iloc[row]).all(axis=1)
         ]
-        why = f"; they differ in {', '.join(map(repr, differ))}, so" if differ else ":"
+        others = [c for c in rows.columns if c not in (*kept, value) and first[c].nunique() > 1]
+        why = f"; they differ in {', '.join(map(repr, others))}, so" if others else ":"
         raise InputError(
-            f"rows {first.index[0] + 1} and {second.name + 1} of the long table are both of model "
-            f"{second[model]!r} at the same site{why} keep one of them, or name more coordinates"
+            f"rows {first.index[0] + 1} and {first.index[1] + 1} of the long table are both of "
+            f"model {cells['model'].iloc[row]!r} at the same site{why} keep one of them, or name "
+            "more coordinates"
         )
-    _check_shared(rows, keys, model)
-    wide = rows.pivot(index="__site", columns=model, values=value)[models]
-    found = sites.assign(**{m: pd.Series(wide[m]).to_numpy() for m in models})
-    found.attrs["forecasts"] = forecasts
-    return found
+    for name in carried:
+        for row in np.flatnonzero(_other_values(rows, name, site))[:1]:
+            known = _known(rows, name)
+            first = int(np.argmax(known.notna() & (site == site.iloc[row])))
+            raise InputError(
+                f"the long table has two values of {name!r} at the same site, {known.iloc[first]} "
+                f"at row {rows.index[first] + 1} and {known.iloc[row]} at row "
+                f"{rows.index[row] + 1}; correct one, or name more coordinates"
+            )
+    _check_shared(rows, site, keys, model)
+    of_site = {
+        c: _known(rows, c).groupby(site).first() if c in carried else rows[c][~site.duplicated()]
+        for c in kept
+    }
+    values = cells.pivot(index="site", columns="model", values="value")
+    of_site |= {m: values[m] for m in models}
+    return pd.DataFrame({c: pd.Series(v).reset_index(drop=True) for c, v in of_site.items()})
 
 
-def _check_shared(rows: pd.DataFrame, keys: list[str], model: str) -> None:
+def _check_shared(rows: pd.DataFrame, site: pd.Series, keys: list[str], model: str) -> None:
     """Some site has several models, if the table has.
 
     Raises:
         InputError: With the column in which the models differ at what else is one site.
     """
-    if not keys or len(set(rows[model])) < 2 or len(rows) > len(set(rows["__site"])):
+    if not keys or len(set(rows[model])) < 2 or len(rows) > site.nunique():
         return
     for key in keys:
         others = [c for c in keys if c != key]
@@ -221,7 +282,7 @@ def with_observations(
             "the table and the file of the observations have no column in common, such as a date "
             "or a place, to tell which rows belong together; rename one"
         )
-    both = [_matched(frame, observations, key) for key in keys]
+    both = [comparable(frame, observations, key) for key in keys]
     sites, of_site = ([column[side] for column in both] for side in (0, 1))
     index = pd.MultiIndex.from_arrays(of_site)
     if not index.is_unique:
@@ -242,18 +303,6 @@ def with_observations(
         values = pd.Series(observations[name].to_numpy()[found], joined.index)
         joined[name] = values.where(found >= 0)
     return joined
-
-
-def _matched(frame: pd.DataFrame, other: pd.DataFrame, name: str) -> tuple[pd.Series, pd.Series]:
-    """A column of two tables in values that can be compared."""
-    pair = pd.Series(frame[name]), pd.Series(other[name])
-    dates = [days(column, f"column {name!r}") for column in pair]
-    if dates[0] is not None and dates[1] is not None:
-        return pd.Series(dates[0]), pd.Series(dates[1])
-    numbers = [mostly_numbers(column) for column in pair]
-    if all(n is not None and not strays(c, name) for n, c in zip(numbers, pair, strict=True)):
-        return pd.Series(numbers[0]), pd.Series(numbers[1])
-    return pair[0].astype(str), pair[1].astype(str)
 
 
 def _column(frame: pd.DataFrame, given: str | None, usual: tuple[str, ...], role: str) -> str:
