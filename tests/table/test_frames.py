@@ -189,6 +189,11 @@ def test_a_table_whose_names_cannot_be_read_is_not_read_by_the_order_of_its_colu
         (None, r"an array needs 4 columns, .* has shape \(\)"),
         ({"x": 1.0, "z": 2.0}, r"a dict of columns needs lists of one length, and 'x' has shape"),
         ({"x": [1.0], "z": [2.0, 3.0]}, r"lists of one length, and 'z' has shape \(2,\)"),
+        (
+            {"x": [1.0, [2.0, 3.0]]},
+            r"the column 'x' has lists of different lengths; give one value",
+        ),
+        ([[1.0, 2.0], [3.0]], r"the array has lists of different lengths"),
         ({}, r"the table has no column 'x'"),
     ],
 )

@@ -143,3 +143,15 @@ def test_dates_that_follow_from_counted_times_are_no_coordinates_beside_them():
         "made",
         "day",
     )
+
+
+@pytest.mark.parametrize("cell", [[1.0, 2.0], np.ones(2), {"mean": 1.0}, (1.0, 2.0)])
+@pytest.mark.parametrize("name", ["ens", "x", "obs"])
+def test_columns_of_lists_are_not_used(cell, name):
+    frame = table().rename(columns={"x": "time"})
+    frame.insert(1, name, pd.Series([cell] * 40))
+    found = guess(frame)
+    assert found.unused == (name,)
+    assert (found.target, found.models) == ("y", ("flat", "line", "late"))
+    with pytest.raises(InputError, match=f"the column '{name}' holds lists and no single values"):
+        guess(frame, coords=[name])

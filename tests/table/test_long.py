@@ -128,6 +128,13 @@ def test_a_number_that_some_rows_lack_tells_sites_apart_where_it_differs():
         pivot_long(apart, ["day"], carried=["obs"])
 
 
+def test_columns_of_lists_stay_out_of_a_wide_table():
+    rows = pd.DataFrame(OBSERVED | {"members": [[1.0, 2.0]] * 6})
+    assert list(pivot_long(rows).columns) == ["day", "a", "b", "c"]
+    with pytest.raises(InputError, match="the long table has no column 'members' of single values"):
+        pivot_long(rows, ["day", "members"])
+
+
 def test_a_model_may_have_the_name_of_a_parameter_of_pandas():
     found = pivot_long(
         {"self": list("abab"), "value": [1, 2, 3, 4], "t": [1, 1, 2, 2]}, model="self"

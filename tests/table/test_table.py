@@ -124,7 +124,7 @@ BAD_FRAMES = [
     (changed("p", 1, "7a"), r"coordinate 'p' has the text '7a' at row 2; numbers are needed"),
     (changed("two", 4, "n/a?"), r"model 'two' has the text 'n/a\?' at row 5; numbers are"),
     (changed("two", 4, "1_0"), r"model 'two' has the text '1_0' at row 5"),
-    (changed("two", 4, True), r"model 'two' has the text True at row 5"),
+    (changed("two", 4, True), r"model 'two' has True at row 5"),
     (good().assign(two=["a"] * 5), r"the text 'a' at row 1 and 4 more; numbers are needed"),
     (good().assign(two=True), r"model 'two' holds bool values and not numbers"),
     (
@@ -236,3 +236,34 @@ def test_a_large_table_is_checked_in_milliseconds():
     start = time.perf_counter()
     make_table(frame, names[:2], names[2:], rng.normal(size=10_000), 0.1, fitting=True)
     assert time.perf_counter() - start < 0.5
+
+
+LISTS = {
+    "arrays": [np.array([1.0, 2.0]), np.array([1.0]), np.array([])],
+    "lists": [[1.0], [1.0, 2.0], []],
+    "structs": [{"a": 1.0}, {"a": 2.0}, None],
+    "one array": [np.array([1.0]), 1.0, ""],
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_lists_in_place_of_values_are_refused_by_name(kind):
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0], "a": 1.0, "b": [2.0, 1.0, 0.0]})
+    frame["ens"] = LISTS[kind]
+    assert make_table(frame, ["x"], ["a", "b"]).x.shape == (3, 1)
+    with pytest.raises(
+        InputError, match=r"model 'ens' has (array|\[|\{).* at row 1.*; numbers are"
+    ):
+        make_table(frame, ["x"], ["a", "ens"])
+    with pytest.raises(InputError, match="coordinate 'ens' holds lists and no single values"):
+        make_table(frame, ["ens"], ["a", "b"])
+
+
+@pytest.mark.parametrize("role", ["target", "error"])
+def test_lists_of_different_lengths_beside_a_table_are_refused(role):
+    frame = pd.DataFrame({"x": [1.0, 2.0], "a": 1.0})
+    given = {"target": (np.ones(2), None), "error": (None, np.ones(2))}
+    assert make_table(frame, ["x"], ["a"], *given[role])
+    bad = {"target": ([1.0, [2.0, 3.0]], None), "error": (None, [1.0, [2.0, 3.0]])}
+    with pytest.raises(InputError, match=f"{role} has lists of different lengths; give one value"):
+        make_table(frame, ["x"], ["a"], *bad[role])

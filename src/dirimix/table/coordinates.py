@@ -14,6 +14,8 @@ from dirimix.errors import InputError
 from dirimix.table.csv_text import CODE
 from dirimix.table.dates import as_dates, day_text, days, standard_dates
 from dirimix.table.values import (
+    holds_lists,
+    is_empty,
     is_text,
     mostly_numbers,
     number_text,
@@ -64,6 +66,8 @@ def read_coordinate(
     ('north', 'south')
     """
     what = f"coordinate {name!r}"
+    if holds_lists(column):
+        raise InputError(f"{what} holds lists and no single values; give one value a row")
     if kind == CATEGORY:
         return _category(column, what, levels)
     column = standard_dates(column)
@@ -133,7 +137,7 @@ def _uncategorised(column: pd.Series, what: str) -> Coordinate | None:
         refuse(np.isnan(dates), dates, what, "a date everywhere", "give it or leave out the row")
         return Coordinate(dates, DATE)
     if is_text(column):
-        given = [v for v in column.astype(object).to_list() if not _is_empty(v)]
+        given = [v for v in column.astype(object).to_list() if not is_empty(v)]
         unread = sum(parsed(v) is None for v in given)
         codes = any(isinstance(v, str) and CODE.fullmatch(v) for v in given)
         # a few texts among numbers are faults, which `numbers` names; among codes they are codes
@@ -145,7 +149,7 @@ def _uncategorised(column: pd.Series, what: str) -> Coordinate | None:
 
 
 def _category(column: pd.Series, what: str, known: Sequence[str]) -> Coordinate:
-    found = [None if _is_empty(v) else _label(v) for v in column.astype(object).to_list()]
+    found = [None if is_empty(v) else _label(v) for v in column.astype(object).to_list()]
     empty = [row for row, label in enumerate(found, start=1) if label is None]
     if empty:
         raise InputError(f"{what} has no label at row {empty[0]}; give it or leave out the row")
@@ -157,10 +161,6 @@ def _category(column: pd.Series, what: str, known: Sequence[str]) -> Coordinate:
     levels = (*known, *new)
     code = {label: float(place) for place, label in enumerate(levels)}
     return Coordinate(np.array([code[str(v)] for v in found]), CATEGORY, levels)
-
-
-def _is_empty(value: Any) -> bool:
-    return value is None or value is pd.NA or value is pd.NaT or value == "" or value != value
 
 
 def _label(value: Any) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from dirimix._arrays import Floats, Mask
 from dirimix.errors import InputError, TableWarning
+from dirimix.table.values import is_empty
 
 _DAY = np.timedelta64(1, "D")
 _ISO = re.compile(
@@ -44,7 +45,7 @@ def days(column: pd.Series, what: str) -> Floats | None:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return None
     values: list[Any] = column.astype(object).to_list()
-    given = [v for v in values if not (v is None or v is pd.NaT or v == "" or v != v)]
+    given = [v for v in values if not is_empty(v)]
     if not given:
         return None
     if all(isinstance(v, datetime.date | np.datetime64) for v in given):

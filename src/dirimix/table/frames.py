@@ -12,6 +12,7 @@ import pandas as pd
 
 from dirimix.errors import InputError, did_you_mean
 from dirimix.table.grids import beside, flat, variables
+from dirimix.table.values import shape_of
 
 FILE_ROW = "row of the file"  # an index with this name numbers rows for messages
 LABELS, UNITS = "labels", "units"  # of columns, where a file says them, in `attrs`
@@ -153,7 +154,7 @@ def _of_columns(columns: Mapping[Any, Any]) -> pd.DataFrame:
         InputError: If they are no columns, or of different lengths.
     """
     found = {name: as_column(values) for name, values in columns.items()}
-    sizes = {name: np.shape(values) for name, values in found.items()}
+    sizes = {name: shape_of(values, f"the column {name!r}") for name, values in found.items()}
     for name, shape in sizes.items():
         if len(shape) != 1 or shape != next(iter(sizes.values())):
             raise InputError(
@@ -168,6 +169,7 @@ def _library(data: object) -> str:
 
 
 def _unnamed(data: Any, columns: Sequence[str]) -> pd.DataFrame:
+    shape_of(data, "the array")
     array = _filled(data) if isinstance(data, np.ma.MaskedArray) else np.asarray(data)
     if array.ndim != 2 or array.shape[1] != len(columns):
         raise InputError(

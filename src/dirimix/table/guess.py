@@ -16,7 +16,7 @@ from dirimix.errors import InputError, did_you_mean
 from dirimix.table.csv_text import counts_rows
 from dirimix.table.dates import is_dated
 from dirimix.table.split import SPLITS
-from dirimix.table.values import mostly_numbers, strays
+from dirimix.table.values import holds_lists, mostly_numbers, strays
 
 _TARGETS = (
     "target", "y", "obs", "observed", "observation", "observations", "truth", "actual", "measured",
@@ -130,12 +130,17 @@ def guess(
     """
     names = [str(c) for c in frame.columns]
     frame = frame.set_axis(names, axis=1)
+    lists = [n for n in names if holds_lists(cast(pd.Series, frame[n]))]
     for name in (target, error, *(coords or ()), *(models or ())):
         if name is not None and name not in names:
             raise InputError(
                 f"there is no column {name!r}{did_you_mean(name, names)}; the table has "
                 f"{', '.join(names)}"
             )
+        if name in lists:
+            raise InputError(f"the column {name!r} holds lists and no single values; name another")
+    frame = frame.drop(columns=lists)
+    names = [n for n in names if n not in lists]
     target = target or find_target(frame)
     split = next((n for n in names if n != target and _is_split(frame, n)), None)
     error = error or find_error(frame, target)
@@ -160,7 +165,7 @@ def guess(
         tuple(models),
         error,
         split,
-        tuple(n for n in names if n not in used),
+        (*(n for n in names if n not in used), *lists),
         len(frame),
         int(cast(Any, frame[target]).notna().sum()),
         int(cast(Any, frame[list(models)]).notna().all(axis=1).sum()),

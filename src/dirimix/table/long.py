@@ -12,7 +12,7 @@ import pandas as pd
 from dirimix.errors import InputError, did_you_mean
 from dirimix.table.coordinates import comparable
 from dirimix.table.frames import as_frame
-from dirimix.table.values import mostly_numbers, unknown
+from dirimix.table.values import holds_lists, mostly_numbers, unknown
 
 _MODEL, _VALUE = ("model_id", "model"), ("value",)
 _QUANTILE, _TYPE = ("output_type_id", "quantile"), "output_type"
@@ -60,6 +60,7 @@ def pivot_long(
     {'day': [1, 2], 'a': [0.5, 0.7], 'b': [0.6, nan]}
     """
     frame = as_frame(frame, ()).reset_index(drop=True)
+    frame = frame.drop(columns=[c for c, v in frame.items() if holds_lists(v)])
     found = {
         "model": _column(frame, model, _MODEL, "model"),
         "value": _column(frame, value, _VALUE, "value"),
@@ -71,7 +72,8 @@ def pivot_long(
     for name in (*(keys or ()), *carried):
         if name not in frame:
             known = list(map(str, frame.columns))
-            raise InputError(f"the long table has no column {name!r}{did_you_mean(name, known)}")
+            wanted = f"{name!r} of single values{did_you_mean(name, known)}"
+            raise InputError(f"the long table has no column {wanted}")
         if name in own:
             raise InputError(
                 f"the column {name!r} of the long table holds the models' names, values or levels "
@@ -85,7 +87,7 @@ def pivot_long(
     rows, forecasts = _centres(frame, found["model"], level)
     kept = list(keys) if keys is not None else _shared(rows, own, found["model"])
     kept = list(dict.fromkeys([*kept, *carried]))
-    carried = [*_with_gaps(rows, kept, carried, found["model"]), *carried]
+    carried = [*_gaps(rows, kept, carried, found["model"]), *carried]
     wide = _wide(rows, kept, carried, found["model"], found["value"])
     wide.attrs["forecasts"] = forecasts
     return wide
@@ -139,9 +141,7 @@ def _shared(rows: pd.DataFrame, own: set[str], model: str) -> list[str]:
     ]
 
 
-def _with_gaps(
-    rows: pd.DataFrame, kept: list[str], carried: Sequence[str], model: str
-) -> list[str]:
+def _gaps(rows: pd.DataFrame, kept: list[str], carried: Sequence[str], model: str) -> list[str]:
     """Numbers that some rows lack, and that are one at every site that the others tell apart."""
     gaps = {
         c: unknown(cast(pd.Series, rows[c]))
@@ -149,8 +149,8 @@ def _with_gaps(
         if c not in carried and mostly_numbers(cast(pd.Series, rows[c])) is not None
     }
     some = [c for c, lacking in gaps.items() if lacking.any() and not lacking.all()]
-    keys = [c for c in kept if c not in carried and c not in some]
-    if not some or not keys:
+    keys = [c for c in kept if c not in (*carried, *some)]
+    if not keys:
         return []
     site = _sites(rows, keys, [*some, *carried], model)
     return [c for c in some if not _other_values(rows, c, site).any()]
@@ -193,15 +193,14 @@ def _wide(
     site = _sites(rows, keys, carried, model)
     cells = pd.DataFrame({"site": site, "model": rows[model], "value": rows[value]})
     for row in np.flatnonzero(cells.duplicated(["site", "model"]))[:1]:
-        first = rows.loc[
-            (cells[["site", "model"]] == cells[["site", "model"]].iloc[row]).all(axis=1)
-        ]
-        others = [c for c in rows.columns if c not in (*kept, value) and first[c].nunique() > 1]
-        why = f"; they differ in {', '.join(map(repr, others))}, so" if others else ":"
+        name = rows[model].iloc[row]
+        both = rows.loc[(site == site.iloc[row]) & (rows[model] == name)]
+        counts = both.drop(columns=[*kept, value]).astype(str).nunique()
+        differ = ", ".join(map(repr, counts.index[counts > 1]))
+        why = f"; they differ in {differ}, so" if differ else ":"
         raise InputError(
-            f"rows {first.index[0] + 1} and {first.index[1] + 1} of the long table are both of "
-            f"model {cells['model'].iloc[row]!r} at the same site{why} keep one of them, or name "
-            "more coordinates"
+            f"rows {both.index[0] + 1} and {both.index[1] + 1} of the long table are both of model "
+            f"{name!r} at the same site{why} keep one of them, or name more coordinates"
         )
     for name in carried:
         for row in np.flatnonzero(_other_values(rows, name, site))[:1]:

@@ -16,7 +16,7 @@ from dirimix.errors import InputError
 from dirimix.table.coordinates import NUMBER, as_written, place_text, read_coordinate
 from dirimix.table.frames import FILE_ROW, as_column, as_frame
 from dirimix.table.grids import SD_SUFFIX
-from dirimix.table.values import lined_up, numbers, refuse
+from dirimix.table.values import lined_up, numbers, refuse, shape_of
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ def _errors(values: ArrayLike | None, n: int) -> Floats:
         return np.zeros(n)
     name = getattr(values, "name", None)
     what = f"error {name!r}" if name else "error"
-    array = lined_up(np.full(n, values) if np.ndim(values) == 0 else values, n, what)
+    array = lined_up(values if shape_of(values, what) else np.full(n, values), n, what)
     bad = ~(np.isfinite(array) & (array >= 0))
     remedy = "give a standard deviation, 0 where it is negligible, or leave out the row"
     refuse(bad, array, what, "finite and not negative", remedy)

@@ -10,6 +10,7 @@ import pandas as pd
 from dirimix._arrays import Floats, Mask
 from dirimix.errors import InputError
 
+_NESTED = (list, tuple, dict, set, np.ndarray)  # what a cell holds that is no single value
 _LARGEST = 1e100  # size of a number whose square, and the sum of many such, is one too
 
 
@@ -40,8 +41,9 @@ def _floats(column: pd.Series, what: str) -> Floats:
     bad = np.flatnonzero([p is None for p in found])
     if len(bad):
         raise InputError(
-            f"{what} has the text {_short(values[bad[0]])} at row {bad[0] + 1}"
-            f"{_others(len(bad))}; numbers are needed: correct it, or leave it empty if unknown"
+            f"{what} has {'the text ' if isinstance(values[bad[0]], str) else ''}"
+            f"{_short(values[bad[0]])} at row {bad[0] + 1}{_others(len(bad))}; numbers are needed: "
+            "correct it, or leave it empty if unknown"
         )
     return found.astype(float)
 
@@ -83,11 +85,27 @@ def is_text(column: pd.Series) -> bool:
     )
 
 
+def is_empty(value: Any) -> bool:
+    """Whether a value stands for none."""
+    if isinstance(value, str):
+        return value == ""
+    if isinstance(value, _NESTED):
+        return False
+    return value is None or value is pd.NA or value is pd.NaT or bool(value != value)
+
+
+def holds_lists(column: pd.Series) -> bool:
+    """Whether a column has lists, arrays or the like in place of single values."""
+    if isinstance(column.dtype, pd.ArrowDtype):
+        return column.dtype.type in _NESTED
+    return column.dtype == object and any(isinstance(v, _NESTED) for v in column.to_list())
+
+
 def parsed(value: Any) -> float | None:
     """The number that a value is or reads as, NaN for an empty one, None for any other."""
-    if value is None or value is pd.NA or value is pd.NaT or value == "":
+    if is_empty(value):
         return np.nan
-    if isinstance(value, bool | np.bool_ | complex):
+    if isinstance(value, (bool, np.bool_, complex, *_NESTED)):
         return None
     if isinstance(value, str) and "_" in value:
         return None  # Python would read 1_000, no other program does
@@ -156,13 +174,27 @@ def refuse(bad: Mask, values: Floats, what: str, wanted: str, remedy: str) -> No
         )
 
 
+def shape_of(values: Any, what: str) -> tuple[int, ...]:
+    """The shape of numbers or nested lists.
+
+    Raises:
+        InputError: If the lists are of different lengths.
+    """
+    try:
+        return np.shape(values)
+    except ValueError as error:
+        raise InputError(
+            f"{what} has lists of different lengths; give one value a row, or lists of one length"
+        ) from error
+
+
 def lined_up(values: Any, n: int, what: str) -> Floats:
     """Values beside a table of n rows, one a row, copied as floats, (n,).
 
     Raises:
         InputError: If there are more or fewer, or some value is no real number.
     """
-    shape = np.shape(values)
+    shape = shape_of(values, what)
     if len(shape) != 1 or shape[0] != n:
         raise InputError(
             f"{what} needs one value a row, shape ({n},), and has shape {shape}; give as many "
