@@ -127,3 +127,33 @@ def test_what_a_netcdf_file_says_of_its_target_is_in_the_study(table):
     assert main(["init", "plain.nc", "--target", "y", "--quiet"]) == 0
     data = read_study(table / "plain.toml").data
     assert (data.label, data.unit) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("place", "placed"),
+    [(list("pqrs") * 15, False), ([True, False] * 30, False), (np.arange(60) % 4, True)],
+)
+def test_a_process_is_proposed_where_coordinates_have_distances(table, place, placed):
+    pd.read_csv("a b.csv").assign(site=place).to_csv("sites.csv", index=False)
+    assert main(["init", "sites.csv", "--coords", "site,x", "--quiet"]) == 0
+    study = read_study(table / "sites.toml")
+    assert {"lbmm-gld"} <= set(study.run)
+    assert ("lbmm-gpd" in study.run) == placed
+    assert main(["check", "sites.toml", "--quiet"]) == 0
+
+
+@pytest.mark.parametrize("error", [[], ["--error", "value_sd"]])
+def test_observations_may_have_the_name_of_the_models_values(table, error):
+    """As the target data of forecast hubs have."""
+    wide = pd.read_csv("a b.csv")
+    long = wide[["x", "flat", "late"]].melt("x", var_name="model")
+    long.to_csv(table / "hub.csv", index=False)
+    truth = wide[["x", "y"]].rename(columns={"y": "value"})
+    (truth.assign(value_sd=0.02) if error else truth).to_csv("truth.csv", index=False)
+    words = ["init", "hub.csv", "--observations", "truth.csv", "--target", "value", *error]
+    assert main([*words, "--quiet"]) == 0
+    assert main(["check", "hub.toml", "--quiet"]) == 0
+    run = ["run", "--no-report", "hub.toml", "--only", "simplex-ls", "--out", "out", "--quiet"]
+    assert main(run) == 0
+    observed = pd.read_csv("out/predictions.csv")["observed"]
+    np.testing.assert_allclose(sorted(observed), sorted(wide["y"]))

@@ -25,7 +25,8 @@ def study_text(
         reading: Entries of [data] that say how it is read.
         said: What the table says of its target: its label, its unit.
     """
-    local = ["lbmm-gld"] + (["lbmm-gpd"] if len(found.coords) <= 2 else [])
+    distances = len(found.coords) <= 2 and not found.labels  # lbmm-gpd needs them
+    local = ["lbmm-gld", *(["lbmm-gpd"] if distances else [])]
     placed = ["bma-closed-form", "gbmm-d", *local] if found.coords else ["gbmm-d"]
     run = ["raw", "equal", "simplex-ls", "ridge-stacking", *placed]
     best = run[-1]

@@ -83,6 +83,14 @@ def read_coordinate(
     return found
 
 
+def is_category(column: pd.Series, name: str) -> bool:
+    """Whether a column is a category, as a coordinate of this name."""
+    try:
+        return _uncategorised(standard_dates(column), name) is None
+    except InputError:
+        return False
+
+
 def place_text(value: float, kind: str = NUMBER, levels: Sequence[str] = ()) -> str:
     """A coordinate's value for labels and messages, no digit lost.
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from dirimix._arrays import Floats
 from dirimix.errors import InputError, did_you_mean
+from dirimix.table.coordinates import is_category
 from dirimix.table.csv_text import counts_rows
 from dirimix.table.dates import is_dated
 from dirimix.table.split import SPLITS
@@ -53,6 +54,7 @@ class Guess:
         observed: Number of rows with an observation.
         whole: Number of rows where every model has a value.
         transform: A scale that suits positive and skewed observations, if they are.
+        labels: Coordinates that hold labels.
         strays: A line on every column of numbers in which some value is none.
     """
 
@@ -66,6 +68,7 @@ class Guess:
     observed: int
     whole: int
     transform: str | None = None
+    labels: tuple[str, ...] = ()
     strays: tuple[str, ...] = ()
 
     @property
@@ -170,6 +173,7 @@ def guess(
         int(cast(Any, frame[target]).notna().sum()),
         int(cast(Any, frame[list(models)]).notna().all(axis=1).sum()),
         _transform(frame, target, models),
+        tuple(n for n in coords if is_category(cast(pd.Series, frame[n]), n)),
         tuple(line for n in names if n in used for line in strays(cast(pd.Series, frame[n]), n)),
     )
 
@@ -240,9 +244,7 @@ def find_error(frame: pd.DataFrame, target: str) -> str | None:
     following = list(frame.columns)[list(frame.columns).index(target) + 1 :][:1]
     for name in following:
         values, y = _numbers(frame, name), _numbers(frame, target)
-        if values is None or y is None or not _is_positive(frame, name):
-            continue
-        if _plain(name) in _COORDS:
+        if values is None or y is None or not _is_positive(frame, name) or _plain(name) in _COORDS:
             continue
         if np.nanmax(values) < _SMALL * np.nanmedian(np.abs(y - np.nanmedian(y))):
             return name
