@@ -126,6 +126,39 @@ def test_it_survives_a_trajectory_that_goes_astray():
     assert np.isfinite(evaluate(d[:1], alpha[:1], 1e-12)).all()  # the control
 
 
+def test_a_model_at_the_observation_with_almost_no_noise_does_not_disturb_other_rows():
+    d, alpha, s = np.array([[0.0, 1e10], [1.0, 1e30]]), np.ones((2, 2)), np.array([1e-300, 1.0])
+    for accuracy in (FINE, COARSE):
+        value, by_alpha, by_s = Likelihood(d, accuracy).evaluate(alpha, s)
+        alone = Likelihood(d[1:], accuracy).evaluate(alpha[1:], s[1:])
+        assert value[0] == -np.inf
+        assert not np.any([*by_alpha[0], by_s[0]])
+        assert np.isfinite(value[1])
+        np.testing.assert_allclose(
+            [value[1], *by_alpha[1], by_s[1]], np.hstack([a.ravel() for a in alone])
+        )
+
+
+def test_a_site_is_the_same_whatever_stands_before_it():
+    rng, n = np.random.default_rng(6), 6000
+    d = rng.normal(0, 1, (n, 3)) * 10 ** rng.uniform(-1, 7, (n, 1))
+    d += rng.choice([0, 1], (n, 1)) * 10 ** rng.uniform(0, 7, (n, 1))
+    alpha, s = 10 ** rng.uniform(-6, 2, (n, 3)), np.ones(n)
+    for accuracy in (FINE, COARSE):
+        there = Likelihood(d, accuracy).evaluate(alpha, s)
+        back = Likelihood(d[::-1].copy(), accuracy).evaluate(alpha[::-1].copy(), s)
+        for one, other in zip(there, back, strict=True):
+            np.testing.assert_allclose(one, other[::-1], rtol=1e-9, atol=1e-9)
+
+
+def test_the_smallest_concentrations_keep_their_digits():
+    steps = 1 + 3e-4 * np.arange(8)
+    alpha = np.column_stack([1e-13 * steps, np.full(8, 1e-3)])
+    # all but the tiny concentration's own term is the same: the density goes as alpha_1
+    value, *_ = Likelihood(np.tile([0.0, 40.0], (8, 1)), FINE).evaluate(alpha, np.ones(8))
+    np.testing.assert_allclose(np.diff(value), np.diff(np.log(steps)), rtol=1e-3)
+
+
 def test_models_too_far_away_for_newtons_steps_give_no_density_above_its_bound():
     rng, n = np.random.default_rng(11), 40_000
     centre = rng.normal(size=(n, 1)) * 10 ** rng.uniform(3, 6.5, (n, 1))

@@ -170,7 +170,7 @@ def _evaluate(single, exact, accuracy, d, alpha, s, value, by_alpha, by_s):
     far = np.flatnonzero((reach > limit) & (reach < np.inf) & (total < np.inf))
     if len(far) > 0:
         d = _drawn_near(d, s, limit, far)
-        reach = np.minimum(reach, limit)
+        reach[far] = limit[far]
     regular = (reach < _FARTHEST) & (total < np.inf)
     large = np.flatnonzero(regular & (total > SADDLE_FROM))
     value[:], by_alpha[:], by_s[:], doubt, tau = -np.inf, 0.0, 0.0, np.full(n, np.inf), np.zeros(n)
@@ -190,7 +190,7 @@ def _evaluate(single, exact, accuracy, d, alpha, s, value, by_alpha, by_s):
             if not np.isnan(d[i, k]):
                 by_alpha[i, k] = slopes[known]
                 known += 1
-    for i in far:
+    for i in far[regular[far]]:
         for k in range(count):
             if abs(whole[i, k]) > abs(d[i, k]):
                 times = log(whole[i, k] / d[i, k])

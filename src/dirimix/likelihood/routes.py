@@ -74,8 +74,9 @@ def site_density(single, exact, accuracy, d, alpha, total, tau, rooms, by_alpha)
     slopes, logs, by_scale = rooms[3][:count], rooms[3][count], rooms[3][count + 1]
     for v in range(0 if total < _FEW and beyond < _OUTSIDE else -1, count):
         own = slopes[max(v, 0), :count]
+        of_vertex = alpha[max(v, 0)]
         if v >= 0:
-            alpha[v] += 1.0
+            alpha[v] = of_vertex + 1.0
         whole = total + 1 if v >= 0 else total
         if whole > _LINE_FROM or beyond > _OUTSIDE:
             found, by_log_s, sure = line_density(
@@ -89,15 +90,15 @@ def site_density(single, exact, accuracy, d, alpha, total, tau, rooms, by_alpha)
             found, by_log_s = _on_the_contour(single, exact, accuracy, d, alpha, whole, rooms, own)
             sure = total >= _RARE or found > _SMALL
         if v >= 0:
-            alpha[v] -= 1.0
+            alpha[v] = of_vertex  # to all of its digits
             logs[v], by_scale[v] = found, by_log_s
         elif sure:
             by_alpha[:] = own
             return found, by_log_s
+    by_alpha[:] = 0.0
     top, whole, by_log_s = np.max(logs[:count]), 0.0, 0.0
     if top == -np.inf:
         return -0.5 * beyond * beyond + log(_FLOOR), 0.0
-    by_alpha[:] = 0.0
     for v in range(count):
         logs[v] = exp(logs[v] - top)
         share = alpha[v] / total * logs[v]
