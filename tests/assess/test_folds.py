@@ -125,3 +125,12 @@ def test_a_split_needs_test_rows():
     with pytest.raises(InputError, match="scores the test rows and the table has none"):
         make_folds(Scheme("t", "split"), alone, 0)
     assert make_folds(Scheme("t", "split"), data, 0) == ()
+
+
+def test_all_rows_of_a_site_are_held_out_together():
+    x = np.array([0.0, 0, 1, 2, 3, 3])
+    frame = pd.DataFrame({"x": x, "a": 0.0, "b": 1.0})
+    data = SplitTable("t", ("x",), ("a", "b"), "y", None, {"train": Part(frame, x, None)})
+    low, high = make_folds(Scheme("e", "edges", along="x", depth=1), data, 0)
+    assert low.held.tolist() == [0, 1]
+    assert sorted(high.held) == [4, 5]

@@ -125,20 +125,28 @@ def _blocks(scheme: Scheme, x: Floats) -> Iterator[tuple[str, Indices]]:
 def _edges(scheme: Scheme, x: Floats, j: int, place: Floats) -> Iterator[tuple[str, Indices]]:
     """The first and the last `depth` sites of every line along the j-th coordinate, a fold each.
 
-    Their `place` along it, (n,), goes on over the date line. A line too short to keep a site is
-    left whole.
+    Their `place` along it, (n,), goes on over the date line. All rows of a site go with it. A line
+    too short to keep a site is left whole.
     """
     lines = _line_of(x, j, scheme.lines)
+    site = np.unique(x, axis=0, return_inverse=True)[1].ravel()
     orders = [np.flatnonzero(lines == line) for line in np.unique(lines)]
     orders = [rows[np.argsort(place[rows], kind="stable")] for rows in orders]
-    long = [rows for rows in orders if len(rows) > 2 * scheme.depth]
+    long = [rows for rows in orders if len(np.unique(site[rows])) > 2 * scheme.depth]
     if not long:
         raise InputError(
             f"[validation.{scheme.name}] finds no line along {scheme.along!r} of more than "
             f"{2 * scheme.depth} sites; lower depth or give lines, the width of a line"
         )
-    yield "low", np.concatenate([rows[: scheme.depth] for rows in long])
-    yield "high", np.concatenate([rows[-scheme.depth :] for rows in long])
+    yield "low", np.concatenate([_first_sites(rows, site, scheme.depth) for rows in long])
+    ends = [_first_sites(rows[::-1], site, scheme.depth)[::-1] for rows in long]
+    yield "high", np.concatenate(ends)
+
+
+def _first_sites(rows: Indices, site: Indices, count: int) -> Indices:
+    """Those of the rows that lie at the first so many of their sites."""
+    found, first = np.unique(site[rows], return_index=True)
+    return rows[np.isin(site[rows], found[np.argsort(first)][:count])]
 
 
 def _line_of(x: Floats, j: int, width: Sequence[float]) -> Indices:

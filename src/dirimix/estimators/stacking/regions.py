@@ -11,8 +11,8 @@ def regions(x: Floats, count: int, seed: int = 0) -> Indices:
     """Which of so many regions each site belongs to, (n,), about equally many sites in each.
 
     The sites are cut in halves across the coordinate along which they spread most, standardised,
-    and each half again: regions are blocks, inside the data and at their ends. Without coordinates
-    rows are dealt out at random.
+    and each half again: regions are blocks, inside the data and at their ends. All rows of a site
+    are in one. Without coordinates rows are dealt out at random.
 
     Args:
         x: Sites in straight coordinates, (n, p).
@@ -21,6 +21,8 @@ def regions(x: Floats, count: int, seed: int = 0) -> Indices:
 
     >>> regions(np.array([[0.0], [1.0], [5.0], [6.0], [7.0], [9.0]]), 2)
     array([0, 0, 0, 1, 1, 1])
+    >>> regions(np.array([[0.0], [1.0], [1.0], [2.0]]), 2)
+    array([0, 0, 0, 1])
     """
     label = np.zeros(len(x), dtype=int)
     if not x.shape[1]:
@@ -39,4 +41,9 @@ def regions(x: Floats, count: int, seed: int = 0) -> Indices:
 def _halves(x: Floats, part: Indices) -> tuple[Indices, Indices]:
     widest = int(np.argmax(np.ptp(x[part], axis=0)))
     order = part[np.argsort(x[part, widest], kind="stable")]
-    return order[: (len(order) + 1) // 2], order[(len(order) + 1) // 2 :]
+    site = np.unique(x[order], axis=0, return_inverse=True)[1].ravel()
+    middle = (len(order) + 1) // 2
+    first = np.isin(site, site[:middle])
+    if first.all():  # the last site of the first half has all the rest
+        first = np.isin(site, np.setdiff1d(site, site[middle:]))
+    return order[first], order[~first]
