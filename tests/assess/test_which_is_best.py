@@ -17,6 +17,9 @@ def test_methods_are_judged_on_the_test_rows_else_by_the_first_scheme():
     assert judged_split(TABLE) == "test"
     assert judged_split(rows(ORDER, "folds")) == "folds"
     assert judged_split([]) is None
+    # leave-one-out has the sampled methods alone, and is no choice of rows left out
+    assert judged_split([*rows(ORDER, "psis-loo"), *rows(ORDER, "folds")]) == "folds"
+    assert judged_split(rows(ORDER, "psis-loo")) is None
     assert [r["method"] for r in in_order(TABLE[::-1])] == ORDER
     assert [r["method"] for r in in_order(TABLE, "rms")] == ORDER[::-1]
 

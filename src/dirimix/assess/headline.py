@@ -12,12 +12,18 @@ from typing import Any
 from dirimix.methods import GLOBAL, LOCAL, SIMPLE, SINGLE, parse_method
 
 Row = Mapping[str, Any]
+LEAVE_ONE_OUT = "psis-loo"  # what scores call it; it has the sampled methods alone
 
 
 def judged_split(ranking: Iterable[Row]) -> str | None:
-    """The rows by which methods are judged: the test rows, else the first validation scheme."""
+    """The rows by which methods are judged: the test rows, else the first validation scheme.
+
+    >>> judged_split([{"split": "psis-loo"}, {"split": "blocks"}])
+    'blocks'
+    """
     splits = [str(row["split"]) for row in ranking]
-    return "test" if "test" in splits else splits[0] if splits else None
+    left_out = [split for split in splits if split != LEAVE_ONE_OUT]
+    return "test" if "test" in splits else next(iter(left_out), None)
 
 
 def in_order(ranking: Iterable[Row], score: str = "log_score") -> list[Row]:

@@ -183,11 +183,14 @@ def _order(compared: Contributions, bootstrap: Bootstrap) -> Iterable[Row]:
 def _ranks(scores: Floats) -> Floats:
     """Ranks from 1 of scores (b, k), of which less is better; equal scores have the better rank.
 
-    >>> _ranks(np.array([[3.0, 1.0, 1.0, 2.0]]))
-    array([[4, 1, 1, 3]])
+    >>> _ranks(np.array([[3.0, 1.0, 1.0, 2.0], [1.0, np.inf, 2.0, np.inf]]))
+    array([[4, 1, 1, 3],
+           [1, 3, 2, 3]])
     """
     ordered = np.sort(scores, axis=1)
-    gap = np.diff(ordered, axis=1) > _SAME * np.abs(ordered[:, 1:])
+    with np.errstate(invalid="ignore"):
+        gap = np.diff(ordered, axis=1) > _SAME * np.abs(ordered[:, 1:])
+    gap |= np.isinf(ordered[:, 1:]) & np.isfinite(ordered[:, :-1])
     place = np.concatenate([np.zeros((len(scores), 1), bool), gap], axis=1)
     count = np.maximum.accumulate(place * np.arange(scores.shape[1]), axis=1) + 1
     ranks = np.empty(scores.shape, dtype=int)

@@ -11,13 +11,14 @@ import pandas as pd
 from dirimix.assess.compared.every_pair import every_pair
 from dirimix.assess.compared.regions import region_rows
 from dirimix.assess.comparison import Row, pair_rows
-from dirimix.assess.headline import headline_pair
+from dirimix.assess.headline import LEAVE_ONE_OUT, headline_pair
 from dirimix.assess.method_tables import Tables
 from dirimix.assess.ranking import ranking, unlike_rows
 from dirimix.assess.schema import TABLES, read_tables
 from dirimix.assess.site_tables import site_tables
 from dirimix.assess.threshold import joint
 from dirimix.laws.bootstrap import Bootstrap
+from dirimix.methods import parse_method
 from dirimix.study.failures import Failure
 from dirimix.study.folder import OTHER_TABLE_FOLDER
 from dirimix.study.jobs import Job, ResolvedStudy
@@ -101,7 +102,7 @@ def _compared(done: Finished, variants: Sequence[Sequence[str]]) -> tuple[Tables
     study, selection = done.setup.study, done.setup.selection
     bootstrap = Bootstrap(study.seed, study.n_boot)
     points, tables = validate(study, done.setup.data, done.jobs)
-    unseen = cast(pd.DataFrame, points.loc[points["split"] != "train"])
+    unseen = _unseen(points)
     tables["ranking"] = ranking(unseen, bootstrap)
     tables["differences"] = every_pair(unseen, bootstrap)
     tables["regions"] = region_rows(points, done.setup.data, study.validation)
@@ -115,6 +116,17 @@ def _compared(done: Finished, variants: Sequence[Sequence[str]]) -> tuple[Tables
     if selection is not None:
         tables["preselection"] = selection.path
     return tables, unlike_rows(unseen)
+
+
+def _unseen(points: pd.DataFrame) -> pd.DataFrame:
+    """Points that say how well rows are predicted that were not seen.
+
+    Leave-one-out of a corrected method is not among them: its correction has seen every row.
+    """
+    names = set(map(str, cast(pd.Series, points["method"])))
+    corrected = [name for name in names if parse_method(name).corrected]
+    by_itself = pd.Series(points["method"].isin(corrected) & (points["split"] == LEAVE_ONE_OUT))
+    return cast(pd.DataFrame, points.loc[~by_itself & (points["split"] != "train")])
 
 
 def _joined(name: str, parts: Iterable[pd.DataFrame | None], coords: Sequence[str]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dirimix.assess.comparison import columns_of, pair_rows, score_rows
 from dirimix.assess.folds import clusters, predicted_part
+from dirimix.assess.headline import LEAVE_ONE_OUT
 from dirimix.assess.options import Scheme
 from dirimix.assess.schema import TABLES, read_tables
 from dirimix.assess.size import size_rows
@@ -19,7 +20,6 @@ from dirimix.study.jobs import Job
 from dirimix.study.spec import Study
 from dirimix.table.split import SplitTable
 
-LEAVE_ONE_OUT = "psis-loo"
 _KEPT = ", kept models"
 _POINTS = (*TABLES["pointwise"].columns(), "cluster")
 
