@@ -10,7 +10,7 @@ import pytest
 from dirimix.assess.forecast import forecast
 from dirimix.cli.console import ConsoleReporter, RowProgress
 from dirimix.cli.main import main
-from dirimix.errors import InputError
+from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.study import batches
 from dirimix.study.run import load_fitted
 from dirimix.table.files import read_frame, read_parquet_batches, write_frame
@@ -31,6 +31,17 @@ def fits(tmp_path_factory):
         more = ["--models", "a,b,c", "--method", method, "--out", str(folder / method), "--quiet"]
         assert main([*argv, *more]) == 0
     return folder
+
+
+def test_a_single_model_without_any_value_is_left_out_with_a_warning(fits):
+    rows = placed(frame(12).rename(columns={"x": "day", "z": "side"}).assign(b=np.nan))
+    raw = load_fitted(fits / "raw")
+    with pytest.warns(DroppedRowsWarning, match="12 of 12 rows are not predicted by 'b'"):
+        found = forecast(raw, rows)
+    assert found["model"].value_counts().to_dict() == {"a": 12, "c": 12}
+    nothing = rows.assign(a=np.nan, c=np.nan)
+    with pytest.raises(InputError, match="no model has a value"):
+        forecast(raw, nothing)
 
 
 def placed(table: pd.DataFrame) -> pd.DataFrame:

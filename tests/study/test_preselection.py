@@ -119,6 +119,33 @@ def test_the_cheapest_model_goes_at_every_step():
     assert [(s.removed, s.kept) for s in steps] == [("", ("a", "b", "c")), ("b", ("a", "c"))]
 
 
+def test_a_model_that_some_row_cannot_do_without_is_never_left_out():
+    steps = eliminate(("a", "b", "c"), lambda kept: np.array([len(kept)]), lambda kept: "c" in kept)
+    assert steps[-1].kept in (("a", "c"), ("b", "c"))
+    steps = eliminate(("a", "b", "c"), lambda _: np.array([0.0]), lambda kept: len(kept) == 3)
+    assert [step.kept for step in steps] == [("a", "b", "c")]
+
+
+@pytest.mark.filterwarnings("ignore::dirimix.errors.DroppedRowsWarning")
+def test_rows_with_one_model_keep_it(tmp_path, capsys):
+    path = write_study(tmp_path, STUDY + SECTION)
+    table = pd.read_csv(tmp_path / "table.csv")
+    table.loc[5, ["a", "b"]] = np.nan
+    table.to_csv(tmp_path / "table.csv", index=False)
+    out = tmp_path / "out"
+    assert run_study(path, out, "--only", "equal,simplex-ls") == 0
+    path_of = pd.read_csv(out / "preselection.csv")
+    assert all("c" in kept.split() for kept in path_of["kept"])
+    table.loc[6, ["b", "c"]] = np.nan
+    table.loc[7, ["a", "c"]] = np.nan
+    table.to_csv(tmp_path / "table.csv", index=False)
+    text = SECTION.replace("[preselection]", "[preselection]\nkeep = 2")
+    write_study(tmp_path, STUDY + text)
+    table.to_csv(tmp_path / "table.csv", index=False)
+    assert run_study(path, tmp_path / "none", "--only", "equal,simplex-ls") == 2
+    assert "without any of a, b, c some training row has no value" in capsys.readouterr().err
+
+
 def test_no_section_no_selection():
     plain = make_study({"data": {"table": "t"}, "methods": {"run": ["equal"]}})
     assert preselect(plain, data()) is None

@@ -5,13 +5,12 @@
 
 import warnings
 
-import numpy as np
 import pandas as pd
 
 from dirimix.assess.method_tables import summarise_law
 from dirimix.assess.weight_tables import located
-from dirimix.errors import DroppedRowsWarning
-from dirimix.estimators.fitted import FittedMethod
+from dirimix.errors import DroppedRowsWarning, InputError
+from dirimix.estimators.fitted import FittedMethod, predicted_rows
 from dirimix.estimators.transforms.domain import refuse_outside
 
 
@@ -29,25 +28,30 @@ def forecast(fitted: FittedMethod, frame: pd.DataFrame) -> pd.DataFrame:
         Coordinates, mean, sd, q025 to q975, w_MODEL a model, converged.
 
     Raises:
-        InputError: If a column is missing or has a bad value.
+        InputError: If a column is missing or has a bad value, or no row can be predicted.
     """
     table = fitted.table(frame)
     refuse_outside(table, fitted.transform)
     rows = table.frame()
-    parts = [_of_member(fitted, model, rows) for model in fitted.members]
+    parts = list[pd.DataFrame]()
+    for model in fitted.members:
+        known = predicted_rows(model, rows)
+        if len(known) < len(rows):
+            warnings.warn(
+                f"{len(rows) - len(known)} of {len(rows)} rows are not predicted by {model!r}, "
+                "which has no value there",
+                DroppedRowsWarning,
+                stacklevel=2,
+            )
+        if len(known):
+            parts.append(_of_member(fitted, model, rows.iloc[known]))
+    if not parts:
+        raise InputError(f"no model has a value at any of the {len(rows)} rows to predict")
     return pd.concat(parts, ignore_index=True).assign(converged=not fitted.reasons())
 
 
 def _of_member(fitted: FittedMethod, model: str, frame: pd.DataFrame) -> pd.DataFrame:
-    known = frame[model].notna() if model else pd.Series(True, index=frame.index)
-    if not np.all(known):
-        warnings.warn(
-            f"{(~known).sum()} of {len(frame)} rows are not predicted by {model!r}, which has no "
-            "value there",
-            DroppedRowsWarning,
-            stacklevel=3,
-        )
-    frame = frame.loc[known].reset_index(drop=True)
+    frame = frame.reset_index(drop=True)
     member, prepared = fitted.members[model], fitted.prepared(frame)
     names = [f"w_{name}" for name in member.models]
     parts = list[pd.DataFrame]()

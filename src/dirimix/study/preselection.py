@@ -15,12 +15,14 @@ Reference: Hastie, Tibshirani, Friedman (2009), doi 10.1007/978-0-387-84858-7, s
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
 from dirimix.assess.folds import clusters, make_folds
 from dirimix.assess.schema import TABLES
+from dirimix.errors import InputError
 from dirimix.estimators.fitted import fit_method
 from dirimix.laws.bootstrap import Bootstrap
 from dirimix.methods import parse_method
@@ -81,7 +83,18 @@ def preselect(study: Study, data: SplitTable) -> Selection | None:
             found[fold.held] = law.logpdf(rows.y)
         return found[held]
 
-    steps = eliminate(data.models, score)
+    rows = data.parts["train"].frame
+
+    def usable(models: Models) -> bool:
+        return bool(cast(pd.DataFrame, rows.loc[:, list(models)]).notna().any(axis=1).all())
+
+    steps = eliminate(data.models, score, usable)
+    if wanted.keep is not None and wanted.keep < len(steps[-1].kept):
+        raise InputError(
+            f"[preselection] keep is {wanted.keep}, but without any of "
+            f"{', '.join(steps[-1].kept)} some training row has no value of a model; keep more, or "
+            'take rows = "complete" in [data]'
+        )
     rows = _path(steps, clusters(scheme, data)[held], study)
     # the row with the asked number of models, or the last within one error of the best
     near = pd.Series(rows["behind_best"] <= rows["behind_best_se"].fillna(0.0) + _ROUNDING)
@@ -91,8 +104,14 @@ def preselect(study: Study, data: SplitTable) -> Selection | None:
     return Selection(rows.reindex(columns=TABLES["preselection"].columns()), steps[chosen].kept)
 
 
-def eliminate(models: Models, score: Callable[[Models], np.ndarray]) -> list[Step]:
+def eliminate(
+    models: Models,
+    score: Callable[[Models], np.ndarray],
+    usable: Callable[[Models], bool] = lambda _: True,
+) -> list[Step]:
     """Remove one model at a time, that without which the mean score is highest, down to two.
+
+    It ends before where no smaller set is usable.
 
     >>> worth = {"a": 1.0, "b": 3.0, "c": 2.0}
     >>> steps = eliminate(("a", "b", "c"), lambda kept: np.array([sum(worth[m] for m in kept)]))
@@ -102,7 +121,9 @@ def eliminate(models: Models, score: Callable[[Models], np.ndarray]) -> list[Ste
     steps = [Step("", models, score(models))]
     while len(steps[-1].kept) > _FEWEST:
         smaller = {m: tuple(k for k in steps[-1].kept if k != m) for m in steps[-1].kept}
-        tried = [Step(m, kept, score(kept)) for m, kept in smaller.items()]
+        tried = [Step(m, kept, score(kept)) for m, kept in smaller.items() if usable(kept)]
+        if not tried:
+            break
         steps.append(max(tried, key=lambda step: step.points.mean()))
     return steps
 
