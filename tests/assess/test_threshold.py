@@ -195,6 +195,18 @@ def test_targets_that_are_all_above_multiply():
     assert found["probability"].iloc[0] == pytest.approx(0.2)
 
 
+def test_several_rows_at_a_site_count_once():
+    table = pd.DataFrame(
+        {
+            "method": "m", "target": ["p", "p", "q", "p", "p"], "z": 0, "x": [1, 1, 1, 2, 2],
+            "probability": [0.5, 0.5, 0.4, 0.5, 0.5],
+        }
+    )  # fmt: skip
+    found = joint(table, ["z", "x"])
+    assert found["x"].to_list() == [1]  # where one target alone has two rows nothing is joint
+    assert found["probability"].iloc[0] == pytest.approx(0.2)
+
+
 def test_a_run_writes_its_tables_of_both_targets(tmp_path):
     text = STUDY + SECTION + '"other.csv" = "z"\n'
     path = write_study(tmp_path, text)
@@ -208,8 +220,15 @@ def test_a_run_writes_its_tables_of_both_targets(tmp_path):
     found = pd.read_csv(out / "threshold.csv")
     assert set(found["method"]) == {"equal", "ols"}
     assert len(found) == 2 * 50 * 2
-    # the second table has the same target column: its rows are told apart by their line
-    assert set(pd.read_csv(out / "limits.csv")["along"]) == {"x", "z"}
+    # the second table has the same target column: it is told apart by the table's name
+    limits = pd.read_csv(out / "limits.csv")
+    assert {tuple(p) for p in limits[["target", "along"]].drop_duplicates().to_numpy()} == {
+        ("y", "x"), ("y of other.csv", "z"),
+    }  # fmt: skip
+    single = found.pivot_table(index=["method", "x", "z"], columns="target", values="probability")
+    joint = pd.read_csv(out / "joint.csv").set_index(["method", "x", "z"])["probability"]
+    np.testing.assert_allclose(single.prod(axis=1).loc[joint.index], joint, atol=1e-9)
+    assert len(joint) == 2 * 50
     assert len(pd.read_csv(out / "above.csv")) == 4
     assert run_study(path, out, *only, "--resume") == 0
     assert run_study(path, tmp_path / "none", "--only", "raw") == 0

@@ -123,6 +123,16 @@ def test_a_line_goes_on_below_the_level_without_leaving_the_scale(out):
     assert read(out, "limits")["mean"].notna().any()
 
 
+def test_a_level_without_a_place_is_refused_before_a_fit(tmp_path, capsys):
+    positive().to_csv(tmp_path / "table.csv", index=False)
+    text = study_text("log", ("equal",)).replace("level = 1.0", "level = 0.0")
+    (tmp_path / "study.toml").write_text(text)
+    assert main(["check", str(tmp_path / "study.toml")]) == 2
+    assert "the level 0 of [threshold] has no place under the transform log" in (
+        capsys.readouterr().err
+    )
+
+
 def test_rows_are_counted_as_in_the_file_and_nothing_is_written(tmp_path, capsys):
     table = positive()
     table.loc[41, "y"] = 0.0  # a test row

@@ -43,11 +43,12 @@ _SHOWN = ("q05", "q25", "q50", "q75", "q95")  # quantiles of the last site
 
 
 def threshold_tables(
-    fitted: FittedMethod, data: SplitTable, wanted: Threshold, along: str
+    fitted: FittedMethod, data: SplitTable, wanted: Threshold, along: str, target: str = ""
 ) -> dict[str, pd.DataFrame]:
     """Tables threshold, limits and above of a mixture, over every row of the table.
 
-    Lines run along the coordinate `along`.
+    Lines run along the coordinate `along`; `target` is what the tables call that of `data`, by
+    default its own name.
 
     Raises:
         InputError: If the method mixes nothing.
@@ -74,7 +75,20 @@ def threshold_tables(
         "limits": limits(above, sites, along, cut),
         "above": pd.DataFrame([count | {"q95": high}]),
     }
-    return {name: located(table, target=data.target) for name, table in found.items()}
+    return {name: located(t, target=target or data.target) for name, t in found.items()}
+
+
+def refuse_level(level: float, transform: AbstractTransform) -> None:
+    """Refuse a level from which no table of a model could go on in the scale of the transform.
+
+    Raises:
+        InputError: If it has no place there.
+    """
+    if no_place(str(transform), np.array([level])).any():
+        raise InputError(
+            f"the level {level:g} of [threshold] has no place under the transform {transform}; "
+            "leave out ended"
+        )
 
 
 def fill_ended(
@@ -89,11 +103,7 @@ def fill_ended(
     Raises:
         InputError: If the level has no place in that scale.
     """
-    if no_place(str(transform), np.array([level])).any():
-        raise InputError(
-            f"the level {level:g} of [threshold] has no place under the transform {transform}; "
-            "leave out ended"
-        )
+    refuse_level(level, transform)
     filled = frame.copy()
     cut = data.rounds.get(along)
     place, top = _places(frame, along, cut), transform.to(np.array(level))
@@ -154,6 +164,7 @@ def joint(table: pd.DataFrame, coords: Sequence[str]) -> pd.DataFrame:
     The targets are fitted apart, so their probabilities in the table `threshold` are multiplied.
     """
     n = table["target"].nunique()
+    table = table.drop_duplicates(["method", "target", *coords])  # of several rows at a site
     groups = table.groupby(["method", *coords], sort=False, observed=True)["probability"]
     found = groups.agg(["size", "prod"]).reset_index()
     both = found.loc[found["size"] == n].rename(columns={"prod": "probability"})

@@ -166,7 +166,10 @@ def _fits(setup: ResolvedStudy) -> Iterator[tuple[Choice, Task, Mapping[str, obj
         confirm = study.preselection.confirm
         yield from ((choice, task, {}) for choice in study.choices() if choice.name in confirm)
     for table, other in setup.others.items():
-        task = _elsewhere(study, table, other)
+        # a target of the study's own name is told apart by its table
+        own = other.target == setup.data.target
+        target = f"{other.target} of {Path(table).name}" if own else other.target
+        task = _elsewhere(study, table, other, target)
         yield from ((choice, task, {}) for choice in study.choices() if choice.name in followed)
 
 
@@ -216,13 +219,14 @@ def _reduced_tables(fitted: FittedMethod, data: SplitTable) -> Tables:
     return of_method(fitted, tables)
 
 
-def _elsewhere(study: Study, table: str, other: SplitTable) -> Task:
+def _elsewhere(study: Study, table: str, other: SplitTable, target: str) -> Task:
     """Another table of the same sites, only to see where its target is above a level."""
     wanted = study.threshold
     assert wanted is not None
-    place, words = f"{OTHER_TABLE_FOLDER}/{other.target}", f" of {other.target}"
+    place, words = f"{OTHER_TABLE_FOLDER}/{other.target}", f" of {target}"
     content = ["elsewhere", asdict(wanted), json.dumps(_content_of(other))]
-    tables = partial(_threshold_tables, wanted=wanted, along=wanted.along[table])
+    along = wanted.along[table]
+    tables = partial(_threshold_tables, wanted=wanted, along=along, target=target)
     return Task(place, content, tables, partial(_instead, other), words)
 
 
@@ -232,9 +236,9 @@ def _instead(other: SplitTable, data: SplitTable) -> SplitTable:
 
 
 def _threshold_tables(
-    fitted: FittedMethod, data: SplitTable, wanted: Threshold, along: str
+    fitted: FittedMethod, data: SplitTable, wanted: Threshold, along: str, target: str
 ) -> Tables:
-    return of_method(fitted, threshold_tables(fitted, data, wanted, along))
+    return of_method(fitted, threshold_tables(fitted, data, wanted, along, target))
 
 
 def _content_of(data: SplitTable) -> list[object]:

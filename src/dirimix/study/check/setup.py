@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 
 from dirimix.assess.folds import clusters, make_folds
 from dirimix.assess.options import Scheme
+from dirimix.assess.threshold import refuse_level
 from dirimix.errors import InputError, did_you_mean
-from dirimix.estimators.fitted import check_method, check_parameters
+from dirimix.estimators.fitted import check_method, check_parameters, transform_of
 from dirimix.methods import Choice
 from dirimix.study.jobs import ResolvedStudy
+from dirimix.study.spec import Study
 from dirimix.table.split import SplitTable
 from dirimix.table.table import make_table
 
@@ -90,6 +92,9 @@ def look_over(setup: ResolvedStudy) -> Findings:
     for scheme in study.validation:
         _look_at_scheme(found, setup, scheme)
     followed = () if study.threshold is None else study.threshold.methods
+    for table in (data, *setup.others.values()):
+        with found.of():
+            _check_level(study, table)
     for other in setup.others.values():
         for choice in (c for c in study.choices() if c.name in followed):
             _look_at_method(found, setup, choice, other, f"{choice.name} of {other.target}")
@@ -160,6 +165,14 @@ def _check_preselection(setup: ResolvedStudy) -> None:
         raise InputError(
             f"[preselection] keep is {wanted.keep}, and there are {len(models)} models; keep fewer"
         )
+
+
+def _check_level(study: Study, data: SplitTable) -> None:
+    wanted = study.threshold
+    if wanted is None or not wanted.ended:
+        return
+    for choice in (c for c in study.choices() if c.name in wanted.methods):
+        refuse_level(wanted.level, transform_of(data, study.options_of(choice)))
 
 
 def _check_along(coordinate: str, data: SplitTable) -> None:
