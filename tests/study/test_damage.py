@@ -223,6 +223,33 @@ def test_two_fits_into_one_folder_refuse_each_other(tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["fitted", "t.csv"]
 
 
+def test_what_appears_where_a_fit_is_to_go_stays(tmp_path, monkeypatch, capsys):
+    from dirimix.study import run as module
+
+    place, finish = tmp_path / "fitted", module.finish
+
+    def meanwhile(*arguments, **options):
+        place.mkdir()
+        (place / "thesis.txt").write_text("mine")
+        return finish(*arguments, **options)
+
+    monkeypatch.setattr(module, "finish", meanwhile)
+    assert fit(tmp_path) == 2
+    assert "is not empty and was not written by dirimix" in capsys.readouterr().err
+    assert (place / "thesis.txt").read_text() == "mine"
+
+
+def test_a_fit_does_not_take_the_place_of_a_folder_that_is_being_written(tmp_path):
+    assert fit(tmp_path) == 0
+    with (
+        exclusive(tmp_path / "fitted"),
+        pytest.raises(InputError, match="another process is writing"),
+        whole_folder(tmp_path / "fitted") as (fresh, _),
+    ):
+        (fresh / "new").touch()
+    assert not (tmp_path / "fitted" / "new").exists()
+
+
 def re_said(capsys) -> str:
     said = capsys.readouterr().err
     assert said.count("\n") == 1

@@ -204,6 +204,25 @@ def test_resume_keeps_what_is_done_and_redoes_what_changed(tmp_path, capsys):
     assert (out / "methods" / "equal" / "facts.json").stat().st_mtime_ns != made["equal"]
 
 
+def test_only_leaves_alone_what_is_not_asked_for(tmp_path):
+    """Posteriors and draws of the other methods are those of the next run."""
+    text = STUDY.partition("[compare]")[0].replace('"ols", "simplex-ls"', '"gbmm-d"')
+    text += "[options]\ndraws = 60\nwarmup = 60\nmin_ess = 0\n"
+    study, out = write_study(tmp_path, text), tmp_path / "out"
+    accept = ("--allow-unconverged",)
+    assert run(study, out, "--only", "equal,gbmm-d", *accept) == 0
+    posterior = out / "posterior-gbmm-d.nc"
+    before = posterior.read_bytes()
+    draws = out / "methods" / ".gbmm-d.draws" / "0"
+    draws.mkdir(parents=True)
+    assert run(study, out, "--only", "equal", "--resume") == 0
+    assert posterior.read_bytes() == before
+    assert draws.exists()
+    assert run(study, out, "--only", "equal,gbmm-d", "--resume", *accept) == 0
+    assert posterior.read_bytes() == before
+    assert not draws.exists()
+
+
 def test_an_interrupted_run_can_be_resumed(tmp_path, monkeypatch, capsys):
     register(monkeypatch)
     text = STUDY.replace('"raw", "equal"', '"raw", "equal", "stand-in"')

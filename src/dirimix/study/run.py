@@ -25,6 +25,7 @@ from dirimix.study.folder import (
     checksums,
     kind_of,
     mark,
+    posterior_file,
     read_json,
     remove,
 )
@@ -70,7 +71,8 @@ def run_study(
     reporter.say(scale_note(jobs, data))
     new = not folder.exists()
     with dask_cluster(dask) if dask else nullcontext() as cluster, exclusive(folder):
-        waiting = _prepare(folder, jobs, reporter, resume=resume)
+        unasked = setup.study.unasked
+        waiting = _prepare(folder, jobs, reporter, resume=resume, unasked=unasked)
         failures = run_jobs(waiting, data, reporter, processes=processes, cluster=cluster)
         done = Finished(setup, finished(jobs, failures), failures)
         if not done.whole:
@@ -99,7 +101,9 @@ def fit_one(
         inputs = write_fitted(fitted, data, fresh)
         seconds = time.perf_counter() - begun
         done = Finished(setup, (job,))
-        return finish(done, fresh, command="fit", seconds=seconds, inputs=inputs)
+        found = finish(done, fresh, command="fit", seconds=seconds, inputs=inputs)
+        check_target(folder, "fit")  # what has been put there meanwhile is somebody's
+        return found
 
 
 def load_fitted(folder: Path) -> FittedMethod:
@@ -121,20 +125,30 @@ def load_fitted(folder: Path) -> FittedMethod:
 
 
 def _prepare(
-    folder: Path, jobs: Sequence[Job], reporter: Reporter, *, resume: bool
+    folder: Path,
+    jobs: Sequence[Job],
+    reporter: Reporter,
+    *,
+    resume: bool,
+    unasked: Sequence[str] = (),
 ) -> tuple[Job, ...]:
-    """Clear the folder; the jobs that are still to be done."""
+    """Clear the folder; the jobs that are still to be done.
+
+    With `resume` what is kept of the methods that are `unasked` for this time stays for the next.
+    """
     mark(folder, "run")
     for path in links_within(folder):
         reporter.say(f"{path} is a link: what lay there is made again")
         path.unlink()
     done = [job for job in jobs if resume and job.is_done()]
     begun = {folder_of_draws(job.home) for job in jobs if job not in done}
+    spared = unasked if resume else ()
     for path in leftovers_within(folder):
-        if path not in begun:
+        if path not in begun and path.name not in {folder_of_draws(Path(m)).name for m in spared}:
             remove(path)
     keep = {MARK, *(job.posterior.name for job in done if job.facts()["posterior"])}
-    keep |= set(FIT_FOLDERS) if resume else set()
+    if resume:
+        keep |= {*FIT_FOLDERS, *map(posterior_file, spared)}
     for path in folder.iterdir():
         if path.name not in keep:
             remove(path)

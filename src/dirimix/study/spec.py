@@ -117,6 +117,7 @@ class Study:
         data: Which table.
         run: Names of the methods.
         tolerated: Those of them that do not decide the exit code if they do not converge.
+        unasked: Methods of the study that are not run this time.
         options: Options for every method that has them.
         overrides: Options by method.
         pairs: Methods to be compared, two by two; one model of many as 'METHOD:MODEL'.
@@ -133,6 +134,7 @@ class Study:
     data: DataChoice
     run: tuple[str, ...]
     tolerated: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict[str, object])
     overrides: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Any])
     pairs: tuple[tuple[str, str], ...] = ()
@@ -188,4 +190,5 @@ class Study:
                     f"{', '.join(self.run)}"
                 )
         run, tolerated = ([n for n in own if n in names] for own in (self.run, self.tolerated))
-        return replace(self, run=tuple(run), tolerated=tuple(tolerated))
+        unasked = tuple(n for n in self.run if n not in names)
+        return replace(self, run=tuple(run), tolerated=tuple(tolerated), unasked=unasked)

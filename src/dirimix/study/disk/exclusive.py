@@ -9,7 +9,7 @@ network file systems, nobody is kept out.
 
 import os
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from dirimix.errors import InputError
@@ -74,9 +74,11 @@ def whole_folder(target: Path, *, resume: bool = False) -> Generator[tuple[Path,
                 remove(left)
             fresh.mkdir()
             yield fresh, kept
-            if place.exists():
-                place.replace(old)
-            fresh.replace(place)
+            # a command that writes there now is refused, as it would have been before
+            with exclusive(place, target) if (place / MARK).exists() else nullcontext():
+                if place.exists():
+                    place.replace(old)
+                fresh.replace(place)
             remove(kept)
         finally:
             _put_back(old, place)

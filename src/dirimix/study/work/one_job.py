@@ -64,18 +64,7 @@ def run_job(
         draws: Where draws lie while it is under way, which stay; beside its folder if not given.
         fits: Makes the fit of a job that shares what is compiled with others.
     """
-    kept = draws or folder_of_draws(job.home)
-    with draws_kept(kept, job.key, lambda text: reporter.say(f"{job.title}: {text}")):
-        fitted = _run_job(job, data, reporter, fits)
-    if draws is None:
-        remove(kept)
-    return fitted
-
-
-def _run_job(
-    job: Job, data: SplitTable, reporter: Reporter, fits: "FoldFits | None"
-) -> FittedMethod:
-    begun = time.perf_counter()
+    begun, kept = time.perf_counter(), draws or folder_of_draws(job.home)
     reporter.say(f"{job.title}: {job.choice.words}" if job.is_whole else job.title)
     # what a fit to fewer rows warns of, that to all rows has said
     say: Callable[[str], None] = reporter.say if job.is_whole else lambda _: None
@@ -85,10 +74,12 @@ def _run_job(
         own = job.task.data(data)
         with with_the_value_to_blame(own):
             listener = reporter.listener(job.title)
-            if fits is None or job.task.fold is None:
-                fitted = fit_method(job.choice, own, job.options, job.seed, listener)
-            else:
-                fitted = fits.fit(job.task.fold.held, own)
+            # not those of its tables: what fails after the fit does not cost its draws
+            with draws_kept(kept, job.key, lambda text: reporter.say(f"{job.title}: {text}")):
+                if fits is None or job.task.fold is None:
+                    fitted = fit_method(job.choice, own, job.options, job.seed, listener)
+                else:
+                    fitted = fits.fit(job.task.fold.held, own)
         tables = job.task.tables(fitted, own)
     scratch = job.home.with_name(f".{job.choice.name}.part")
     remove(scratch)
@@ -107,6 +98,8 @@ def _run_job(
         scratch.replace(job.home)
     finally:
         remove(scratch)
+    if draws is None:
+        remove(kept)
     return fitted
 
 
