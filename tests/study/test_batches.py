@@ -171,3 +171,45 @@ def test_no_batch_is_begun_after_one_that_fails(monkeypatch):
     with pytest.raises(InputError, match="no"):
         list(batches._side_by_side(predict, (pd.DataFrame({"x": [i]}) for i in range(99))))
     assert len(begun) < 10
+
+
+@pytest.mark.parametrize("form", ["{m}/{d}/{y}", "{m}.{d}.{y}", "{d}.{m}.{y} 06:00"])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_all_rows_tell_day_and_month_apart_and_not_those_of_a_batch(
+    fits, tmp_path, monkeypatch, ending, form
+):
+    monkeypatch.setattr(batches, "_ROWS", 7)
+    rows = new_rows()
+    meant = rows["day"] + pd.Timedelta(6 if ":" in form else 0, "h")
+    texts = [form.format(d=v.day, m=v.month, y=v.year) for v in rows["day"]]
+    write_frame(rows.assign(day=texts), tmp_path / f"new.{ending}")
+    assert predict(fits, "equal", tmp_path / f"new.{ending}", tmp_path / "p.parquet") == 0
+    found = read_frame(tmp_path / "p.parquet")
+    assert pd.to_datetime(found["day"]).tolist() == meant.tolist()
+    whole = forecast(load_fitted(fits / "equal"), rows.assign(day=meant))
+    np.testing.assert_array_equal(found["mean"], whole["mean"])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ([f"{k % 12 + 1}/{k % 11 + 1}/2020" for k in range(40)], "day and month cannot be told"),
+        (
+            [*[f"2020-01-{k + 1}" for k in range(30)], *10 * ["2020-02-30"]],
+            "'2020-02-30' at row 31",
+        ),
+        (
+            [*["2020-01-01"] * 33, "", *["2020-01-02"] * 6],
+            "a date everywhere, and is nan at row 34",
+        ),
+        (["soon"] * 40, "holds labels of a category here and held dates in the fit"),
+    ],
+)
+def test_texts_that_are_no_dates_are_refused_with_their_row(
+    fits, tmp_path, monkeypatch, capsys, ending, texts, message
+):
+    monkeypatch.setattr(batches, "_ROWS", 7)
+    write_frame(new_rows().assign(day=texts), tmp_path / f"new.{ending}")
+    assert predict(fits, "equal", tmp_path / f"new.{ending}", tmp_path / "p.csv") == 2
+    assert message in capsys.readouterr().err

@@ -8,18 +8,20 @@ predicted side by side, one on each core that the process may use.
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from dirimix._arrays import Floats
 from dirimix._cores import cores
 from dirimix.assess.forecast import forecast
 from dirimix.errors import ExtrapolationWarning, InputError
@@ -30,7 +32,9 @@ from dirimix.study.load import file_sha256, read_table
 from dirimix.study.rows import as_meant
 from dirimix.study.run import load_fitted
 from dirimix.study.spec import DataChoice
-from dirimix.table.files import read_parquet_batches, write_frames
+from dirimix.table.coordinates import DATE
+from dirimix.table.dates import as_dates, days
+from dirimix.table.files import read_parquet_batches, read_parquet_texts, write_frames
 from dirimix.table.frames import FILE_ROW
 from dirimix.table.split import DATASET
 
@@ -61,11 +65,19 @@ def open_rows(
         InputError: If the table cannot be read.
     """
     used = (*fitted.coords, *fitted.models)
+    kinds = next(iter(fitted.members.values())).kinds_
+    dated = [name for name, kind in kinds.items() if kind == DATE]
     plain = choice.long is None and not choice.missing and not choice.table.startswith(DATASET)
     if plain and Path(choice.table).suffix.lower() == ".parquet" and fitted.mixture is not None:
         count, batches = read_parquet_batches(choice.table, _ROWS)
-        return Source(count, lambda: _numbered(batches())), []
+        known = {name: _dates_by_text(choice.table, name) for name in dated}
+        return Source(count, lambda: _numbered(_dated(batches(), known))), []
     frame, notes = as_meant(read_table(choice.table, data_dir), choice, used)
+    frame = frame.copy()
+    for name in set(dated) & set(frame.columns):
+        # all rows tell the order of day and month, some of them may not
+        found = days(pd.Series(frame[name]), f"coordinate {name!r}")
+        frame[name] = frame[name] if found is None else as_dates(found)
     # single models predict one after the other, each all rows
     size = _ROWS if fitted.mixture is not None else len(frame)
     return Source(len(frame), lambda: _numbered(_parts(frame, size))), notes
@@ -184,6 +196,36 @@ def _checked(fitted: FittedMethod, frame: pd.DataFrame) -> np.ndarray:
     table = fitted.table(frame)
     refuse_outside(table, fitted.transform)
     return table.x
+
+
+def _dates_by_text(table: str, name: str) -> dict[str, np.datetime64]:
+    """The dates of all different texts in a column of a Parquet file; none if it holds no text.
+
+    Raises:
+        InputError: If all its rows do not tell day and month apart, or a text is no date.
+    """
+
+    def as_days(texts: Iterable[str | None]) -> tuple[list[str], Floats | None]:
+        given = [text or "" for text in texts]
+        return given, days(pd.Series(given, dtype=object), f"coordinate {name!r}")
+
+    try:
+        texts, found = as_days(dict.fromkeys(read_parquet_texts(table, name, different=True)))
+    except InputError:
+        as_days(read_parquet_texts(table, name))  # a message counts all rows
+        raise
+    return {} if found is None else dict(zip(texts, as_dates(found), strict=True))
+
+
+def _dated(
+    frames: Iterator[pd.DataFrame], known: Mapping[str, dict[str, np.datetime64]]
+) -> Iterator[pd.DataFrame]:
+    """Frames with the texts of some columns as the dates that they are."""
+    for frame in frames:
+        for name, dates in known.items():
+            if dates:
+                frame[name] = pd.to_datetime(cast(Any, frame[name]).map(dates))
+        yield frame
 
 
 def _parts(frame: pd.DataFrame, size: int) -> Iterator[pd.DataFrame]:

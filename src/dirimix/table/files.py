@@ -75,6 +75,33 @@ def read_parquet_batches(
     return count, read
 
 
+def read_parquet_texts(
+    path: str | os.PathLike[str], column: str, *, different: bool = False
+) -> Iterator[str | None]:
+    """The texts of a column of a Parquet file, nothing if it holds no text or is not there.
+
+    Args:
+        path: The file.
+        column: Name of the column.
+        different: Leave out many of those that are there again.
+    """
+    import pyarrow.parquet as pq
+    import pyarrow.types as types
+
+    path, kinds = Path(path), cast("Any", types)
+    with _readable(path, "Parquet"), pq.ParquetFile(path) as file:
+        about = cast("Any", file.schema_arrow)
+        if column not in about.names:
+            return
+        kind = cast("Any", about.field(column).type)
+        kind = cast("Any", kind.value_type) if kinds.is_dictionary(kind) else kind
+        if not (kinds.is_string(kind) or kinds.is_large_string(kind)):
+            return
+        for batch in cast("Iterator[Any]", file.iter_batches(columns=[column])):
+            texts: Any = batch.column(0)
+            yield from (texts.unique() if different else texts).to_pylist()
+
+
 @contextmanager
 def _readable(path: Path, kind: str) -> Generator[None]:
     """Refuse a file that is not there, and what a reader says of one that is no table."""
