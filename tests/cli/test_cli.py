@@ -256,6 +256,9 @@ def test_settings_are_read_as_in_a_study():
     assert setting("a=text") == ("a", "text")
     with pytest.raises(InputError, match="separated by commas"):
         names(",", "--coords")
+    with pytest.raises(InputError, match="--models takes names separated by commas, not 'a.nb'"):
+        names("a\nb", "--models")
+    assert names('"a\nb",c', "--models") == ("a\nb", "c")
 
 
 class Screen(StringIO):

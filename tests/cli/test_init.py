@@ -62,6 +62,17 @@ def test_any_name_survives_the_study(table):
     assert read_study(table / "hostile.toml").data.models == tuple(names.values())
 
 
+def test_a_model_may_have_the_name_of_a_parameter_of_pandas_in_a_study(table):
+    frame = pd.read_csv("a b.csv").rename(columns={"flat": "self", "line": "copy"})
+    frame.loc[3, "self"] = -9999.0
+    frame.to_csv(table / "self.csv", index=False)
+    assert main(["init", "self.csv", "--quiet"]) == 0
+    text = (table / "self.toml").read_text().replace("[data]", "[data]\nmissing = [-9999]")
+    (table / "self.toml").write_text(text)
+    run = ["run", "--no-report", "self.toml", "--only", "equal", "--out", "out", "--quiet"]
+    assert main(run) == 0
+
+
 def test_a_study_in_another_folder_finds_its_table(table):
     (table / "studies").mkdir()
     assert main(["init", "a b.csv", "--out", "studies/s.toml", "--quiet"]) == 0

@@ -50,6 +50,11 @@ def test_day_and_month_are_told_apart_or_refused():
         read_coordinate(pd.Series(["1/2/2013", "2/3/2013"]), "t")
 
 
+def test_day_and_month_that_are_one_number_need_not_be_told_apart():
+    found = read_coordinate(pd.Series(["1/1/2010", "1/1/2011", "2/2/2011"]), "t")
+    np.testing.assert_array_equal(found.values, [14610, 14975, 15007])
+
+
 def test_dates_survive_the_way_to_days_and_back():
     rng = np.random.default_rng(0)
     moments = rng.integers(-5 * 10**15, 5 * 10**15, 2000).astype("datetime64[us]")  # 1811 to 2128

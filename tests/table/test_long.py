@@ -209,6 +209,17 @@ def test_observations_that_do_not_fit_are_refused(other, message):
         with_observations(pd.DataFrame({"t": [1, 2], "a": [0.5, 0.6]}), pd.DataFrame(other), "y")
 
 
+@pytest.mark.parametrize("kinds", [("f4", "f8"), ("f8", "f4"), ("f4", "f4"), ("Float32", "f8")])
+def test_numbers_are_matched_in_the_shorter_precision(kinds):
+    places = [50.1, 50.5, 50.25]
+    table = pd.DataFrame({"lat": pd.Series(places, dtype=kinds[0]), "a": [1.0, 2.0, 3.0]})
+    truth = pd.DataFrame({"lat": pd.Series(places, dtype=kinds[1]), "y": [5.0, 6.0, 7.0]})
+    assert with_observations(table, truth.iloc[::-1], "y")["y"].tolist() == [5, 6, 7]
+    near = truth.assign(lat=[50.1 + 1e-9, 50.5, 50.25])  # the control: in double another place
+    doubles = with_observations(table.assign(lat=places), near, "y")["y"]
+    assert doubles.isna().tolist() == [True, False, False]
+
+
 def test_numbers_are_matched_as_numbers_however_they_are_written():
     table = pd.DataFrame({"place": ["01", "06", "36"], "a": [1.0, 2.0, 3.0]})
     truth = pd.DataFrame({"place": [36, 1], "y": [36.0, 1.0]})

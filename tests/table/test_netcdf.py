@@ -1,5 +1,6 @@
 """netCDF as instruments and models write it, against values that were put in by hand."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +148,32 @@ def test_times_of_every_epoch_are_the_same_dates(tmp_path, units, calendar, numb
     found = read_coordinate(pd.Series(frame["time"]), "time")
     assert found.kind == "date"
     np.testing.assert_array_equal(found.values, [15706, 15707, 15737, 16071])
+
+
+CALENDARS = {"360_day": "number", "all_leap": "number", "noleap": "date", "julian": "date"}
+
+
+@pytest.mark.parametrize("calendar", CALENDARS)
+@pytest.mark.parametrize("days", [range(20), range(400)])
+def test_the_calendar_says_whether_times_are_dates_and_not_the_days_that_are_there(
+    tmp_path, calendar, days
+):
+    """A fit to a whole year and a prediction of its first days see one kind of coordinate."""
+    from dirimix.table.coordinates import read_coordinate
+
+    def fill(data):
+        made = {"units": "days since 2000-01-01", "calendar": calendar}
+        variable(data, "time", "f8", list(days), dims=("row",), **made)
+        variable(data, "v", "f8", np.arange(len(days)))
+
+    path = write(tmp_path / "t.nc", fill, {"row": len(days)})
+    warned = CALENDARS[calendar] == "number"
+    with pytest.warns(TableWarning, match="has days that") if warned else nullcontext():
+        frame = read_frame(path)
+    found = read_coordinate(pd.Series(frame["time"]), "time")
+    assert found.kind == CALENDARS[calendar]
+    if calendar == "julian":  # 13 days behind
+        assert found.values[:2].tolist() == [10957 + 13, 10957 + 14]
 
 
 def test_times_that_no_calendar_has_stay_numbers_and_are_named(tmp_path):

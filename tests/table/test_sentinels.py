@@ -34,6 +34,26 @@ def test_single_precision_marks_are_the_same_marks():
 
 
 @pytest.mark.parametrize(
+    ("values", "kind", "mark", "missing"),
+    [
+        ([9999990, 9999999, 10000008, 5], "f8", 9999999, [1]),
+        ([9999990, 9999999, 10000008, 5], "i8", 9999999, [1]),
+        ([99999999, 100000000, 5], "f8", 99999999, [0]),
+        ([-999.9, -999.9001, 5], "f4", -999.9, [0]),
+        ([-999.9, -999.9001, 5], "Float32", -999.9, [0]),
+        ([-999.9, float(np.float32(-999.9)), -999.9001], "f8", -999.9, [0, 1]),
+        ([99999999, 5], "f4", 99999999, [0]),
+        ([np.inf, 5], "f4", 1e300, []),
+    ],
+)
+def test_a_mark_takes_no_number_beside_it(values, kind, mark, missing):
+    frame = pd.DataFrame({"v": pd.Series(values, dtype=kind), "self": 1.0})
+    found = made_missing(frame, ["v", "self"], [mark])
+    assert np.flatnonzero(found["v"].isna()).tolist() == missing
+    assert not frame["v"].isna().any()
+
+
+@pytest.mark.parametrize(
     "draw",
     [
         lambda rng: rng.normal(size=200),

@@ -150,9 +150,13 @@ def names(text: str, flag: str) -> tuple[str, ...]:
     ('x', 'y, z')
 
     Raises:
-        InputError: If a name is empty.
+        InputError: If a name is empty, or an end of line parts two.
     """
-    found = tuple(name.strip() for row in csv.reader([text], skipinitialspace=True) for name in row)
+    try:
+        rows = list(csv.reader([text], skipinitialspace=True))
+    except csv.Error:  # a line that ends outside quotes
+        rows = list[list[str]]()
+    found = tuple(name.strip() for row in rows for name in row)
     if not found or not all(found):
         raise InputError(f"{flag} takes names separated by commas, not {text!r}")
     return found

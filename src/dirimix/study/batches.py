@@ -73,7 +73,7 @@ def open_rows(
         known = {name: _dates_by_text(choice.table, name) for name in dated}
         return Source(count, lambda: _numbered(_dated(batches(), known))), []
     frame, notes = as_meant(read_table(choice.table, data_dir), choice, used)
-    frame = frame.copy()
+    frame = frame.copy(deep=False)
     for name in set(dated) & set(frame.columns):
         # all rows tell the order of day and month, some of them may not
         found = days(pd.Series(frame[name]), f"coordinate {name!r}")

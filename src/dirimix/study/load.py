@@ -213,7 +213,10 @@ def _checked(
         somewhere = int(np.argmin(nowhere))
         places = {c: pd.Series(frame[c]) for c in data.coords if c in frame}
         used |= {c: v.mask(nowhere, cast(Any, v.iloc[somewhere])) for c, v in places.items()}
-    table = make_table(frame.assign(**used), data.coords, data.models, y, y_err, min_models=2)
+    frame = frame.copy(deep=False)
+    for name, column in used.items():
+        frame[name] = column
+    table = make_table(frame, data.coords, data.models, y, y_err, min_models=2)
     refuse_outside(table, transform or NO_TRANSFORM, data.target)
     make_space(data.coords, data.geo, data.periodic, table.levels).check(table.x)
     return table

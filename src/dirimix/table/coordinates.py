@@ -21,6 +21,7 @@ from dirimix.table.values import (
     number_text,
     numbers,
     parsed,
+    precision,
     refuse,
     strays,
 )
@@ -125,7 +126,9 @@ def comparable(frame: pd.DataFrame, other: pd.DataFrame, name: str) -> tuple[pd.
         return pd.Series(dates[0]), pd.Series(dates[1])
     numbers = [mostly_numbers(column) for column in pair]
     if all(n is not None and not strays(c, name) for n, c in zip(numbers, pair, strict=True)):
-        return pd.Series(numbers[0]), pd.Series(numbers[1])
+        # 50.1 in single precision is another number than in double
+        kind = min(map(precision, pair), key=lambda kind: kind.itemsize)
+        return pd.Series(numbers[0]).astype(kind), pd.Series(numbers[1]).astype(kind)
     return pair[0].astype(str), pair[1].astype(str)
 
 

@@ -26,6 +26,8 @@ _NAMED = re.compile(r"(\d{1,2}[ -][A-Za-z]{3,9}|[A-Za-z]{3,9}\.? \d{1,2},?)[ -]\
 _IN_NUMBERS = (("%d %m %Y",), ("%m %d %Y",))
 _IN_NAMES = (("%d %b %Y", "%d %B %Y", "%b %d %Y", "%B %d %Y"),)
 _CLOCK = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_OTHER_DAYS = ("360_day", "all_leap", "366_day")  # calendars with dates that this one lacks
+_NO_LEAP, _OURS = ("noleap", "365_day"), "proleptic_gregorian"
 _WITHOUT_MARKS = (18_000_101, 21_001_231)  # dates that are written as one number
 
 
@@ -95,18 +97,23 @@ def as_dates(day: Floats) -> "np.ndarray[Any, np.dtype[np.datetime64]]":
 def standard_dates(column: pd.Series) -> pd.Series:
     """A column with dates of other calendars as text or, where this one lacks some, as numbers.
 
-    The numbers are days since 1970-01-01 of their own calendar; a `TableWarning` says so.
+    The calendar tells, whatever dates of it are there. The numbers are days since 1970-01-01 of
+    their own calendar; a `TableWarning` says so.
     """
     values: list[Any] = column.to_list() if column.dtype == object else []
-    given = [v for v in values if not pd.isna(v)]
+    given = [v for v in values if not is_empty(v)]
     if not given or any(type(v).__module__.partition(".")[0] != "cftime" for v in given):
         return column
-    texts = [None if pd.isna(v) else v.isoformat() for v in values]
-    if not pd.to_datetime(pd.Series(texts), format="ISO8601", errors="coerce").isna().any():
-        return pd.Series(texts, column.index)
+    own = given[0].calendar
+    if own not in _OTHER_DAYS:
+        # the same day, where a calendar has leap days or years of its own before 1582 or always
+        real = [v if is_empty(v) or own in _NO_LEAP else v.change_calendar(_OURS) for v in values]
+        texts = [None if is_empty(v) else v.isoformat() for v in real]
+        there = pd.Series([text for text in texts if text is not None])
+        if not pd.to_datetime(there, format="ISO8601", errors="coerce").isna().any():
+            return pd.Series(texts, column.index)
     import cftime
 
-    own = given[0].calendar
     warnings.warn(
         f"the dates {str(column.name)!r} are of the calendar {own!r}, which has days that others "
         "have not: they count in its days since 1970-01-01",
@@ -114,7 +121,7 @@ def standard_dates(column: pd.Series) -> pd.Series:
         stacklevel=2,
     )
     count = [
-        np.nan if pd.isna(v) else cftime.date2num(v, "days since 1970-01-01", calendar=own)
+        np.nan if is_empty(v) else cftime.date2num(v, "days since 1970-01-01", calendar=own)
         for v in values
     ]
     return pd.Series(count, column.index, dtype=float)
@@ -170,12 +177,17 @@ def _in_some_order(values: list[str], orders: tuple[tuple[str, ...], ...], what:
         raise _no_date(values, _lacks(best, values).tolist(), what)
     first = next(v for v in values if v)
     # dots are written where the day comes first
-    if set(found) == set(_IN_NUMBERS) and not all("." in v for v in values if v):
+    dotted = all("." in v for v in values if v)
+    if set(found) == set(_IN_NUMBERS) and not dotted and not _one(list(found.values())):
         raise InputError(
             f"{what} has dates such as {first!r}, in which day and month cannot be told apart; "
             "write them as 2013-01-31"
         )
     return next(iter(found.values()))
+
+
+def _one(readings: list[pd.Series]) -> bool:
+    return all(dates.equals(readings[0]) for dates in readings)
 
 
 def _lacks(dates: pd.Series, values: list[str]) -> Mask:

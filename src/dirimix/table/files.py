@@ -32,10 +32,10 @@ _UNREADABLE = (
 def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read a table from a CSV (.csv), Parquet (.parquet) or netCDF (.nc) file.
 
-    A CSV file is separated by commas, semicolons or tabs, which its first line tells apart. A
-    netCDF file holds variables on one shared dimension, the rows, or on one shared grid, which
-    is flattened to one row a cell; cells where every variable is empty are left out with a
-    `DroppedRowsWarning`.
+    A CSV file is separated by commas, semicolons, tabs or bars, whichever its head and its first
+    rows agree on. A netCDF file holds variables on one shared dimension, the rows, or on one shared
+    grid, which is flattened to one row a cell; cells where every variable is empty are left out
+    with a `DroppedRowsWarning`.
 
     Raises:
         InputError: If the file is missing, unreadable, cut short, empty, of an unknown kind, or
@@ -93,8 +93,8 @@ def read_parquet_texts(
         about = cast("Any", file.schema_arrow)
         if column not in about.names:
             return
-        kind = cast("Any", about.field(column).type)
-        kind = cast("Any", kind.value_type) if kinds.is_dictionary(kind) else kind
+        kind = about.field(column).type
+        kind = kind.value_type if kinds.is_dictionary(kind) else kind
         if not (kinds.is_string(kind) or kinds.is_large_string(kind)):
             return
         for batch in cast("Iterator[Any]", file.iter_batches(columns=[column])):

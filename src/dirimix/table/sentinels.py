@@ -3,13 +3,13 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from dirimix._arrays import Floats
-from dirimix.table.values import is_text, number_text, parsed
+from dirimix.table.values import is_text, number_text, parsed, precision
 
 _NINES = [s * float("9" * digits) for digits in range(2, 9) for s in (-1, 1)]
 _POWERS = [s * 10.0**p for p in (10, 15, 20, 30, 35, 36, 37, 38) for s in (-1, 1)]
@@ -18,6 +18,7 @@ _KNOWN = np.array(
     + [-999.25, -999.9, -99.9, -9999.9, 9.969209968386869e36, 1.7976931348623157e308, -9998.0]
 )
 _FARTHEST = 1e3  # median deviations from the median, beyond which a value may be broken
+_WHOLE = 2.0**53  # below which double precision holds every whole number
 _MOST = 3  # different marks in one column
 _FAR = 10.0  # ranges of the others, beyond which any number that repeats is noticed
 
@@ -90,21 +91,33 @@ def made_missing(
     frame: pd.DataFrame, columns: Sequence[str], marks: Sequence[float]
 ) -> pd.DataFrame:
     """The frame with every mark in the columns missing."""
-    found = {c: _without(cast(pd.Series, frame[c]), marks) for c in columns if c in frame}
-    return frame.assign(**found)
+    found = frame.copy(deep=False)
+    for name in set(columns) & set(frame.columns):
+        found[name] = _without(cast(pd.Series, frame[name]), marks)
+    return found
 
 
 def _without(column: pd.Series, marks: Sequence[float]) -> pd.Series:
     if pd.api.types.is_bool_dtype(column.dtype):
         return column
     if pd.api.types.is_numeric_dtype(column.dtype):
-        # a mark of a single-precision column is the single-precision number nearest to it
         numbers = column.astype(float)
-        close = np.isclose(numbers.to_numpy()[:, None], np.asarray(marks), rtol=1e-6, atol=0)
-        return numbers.mask(close.any(axis=1)) if close.any() else column
+        marked = np.isin(numbers.to_numpy(), _as_held(marks, precision(column)))
+        return numbers.mask(marked) if marked.any() else column
     if is_text(column):
         return column.mask([parsed(v) in marks for v in column.astype(object).to_list()])
     return column
+
+
+def _as_held(marks: Sequence[float], kind: "np.dtype[Any]") -> list[float]:
+    """Marks, and the numbers that a column of a type has in place of those it cannot hold.
+
+    In double precision that is a fraction or a huge number that came from single precision.
+    """
+    narrow, wide = (np.float32, True) if kind == np.float64 else (kind.type, False)
+    near = [m for m in marks if not wide or m % 1 or abs(m) >= _WHOLE]
+    with np.errstate(over="ignore"):
+        return [*marks, *(v for v in map(float, map(narrow, near)) if np.isfinite(v))]
 
 
 def _span(values: Floats, marks: dict[float, int]) -> str:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from dirimix._arguments import check_positive
 from dirimix._arrays import Floats, Mask
 from dirimix.errors import InputError, did_you_mean
 from dirimix.table.values import refuse
@@ -268,8 +269,7 @@ def make_space(
             if name in categories:
                 raise InputError(f"{option} names {name!r}, which holds labels; numbers are needed")
     for name, period in periods.items():
-        if isinstance(period, bool) or not np.isreal(period) or not 0 < period < np.inf:
-            raise InputError(f"the period of {name!r} must be a positive number, not {period!r}")
+        check_positive(period, f"the period of {name!r}")
         if name in pair:
             raise InputError(f"{name!r} is in geo and in periodic; keep one of them")
     return Space(tuple(coords), tuple(pair), dict(periods), categories)

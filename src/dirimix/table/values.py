@@ -48,6 +48,12 @@ def _floats(column: pd.Series, what: str) -> Floats:
     return found.astype(float)
 
 
+def precision(column: pd.Series) -> "np.dtype[Any]":
+    """The type of a column's numbers: half or single precision, double for all others."""
+    kind = getattr(column.dtype, "numpy_dtype", column.dtype)
+    return np.dtype(kind if kind in (np.float16, np.float32) else np.float64)
+
+
 def number_text(value: float) -> str:
     """A number as the shortest text that reads as the same number.
 
