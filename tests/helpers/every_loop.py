@@ -14,6 +14,7 @@ from dirimix.likelihood.contour_nodes import TERMS, make_path, single_path
 from dirimix.likelihood.dirichlet_sums import dirichlet_sums
 from dirimix.likelihood.routes import COARSE, FINE, LAST_STEP, Accuracy
 from dirimix.likelihood.saddle import saddle_points
+from dirimix.likelihood.site_moves import move_weights
 
 SITES = 40
 
@@ -32,6 +33,10 @@ def numbers() -> dict[str, np.ndarray]:
         found[f"saddle-{models}"] = np.stack(saddle_points(d[2:], alpha[2:], s[2:]))
     log_alpha, values = rng.uniform(-18, 18, (30, 4)), rng.standard_normal((2, 4))
     found["sums"] = dirichlet_sums(log_alpha, values, 3, np.random.default_rng(1))
+    moved = np.log(rng.dirichlet(np.ones(4), 30))
+    d = 10 ** rng.uniform(-1, 3, (30, 4)) * rng.choice([-1, 1], (30, 4))
+    move_weights(moved, log_alpha / 3, d, 3, np.random.default_rng(2))
+    found["moves"] = moved
     loc, inverse = rng.standard_normal((20, 9)), 10 ** rng.uniform(-2, 2, (20, 9))
     weight, t = rng.dirichlet(np.ones(9), 20), 2 * rng.standard_normal(20)
     found["mixtures"] = evaluate_rows(loc, inverse, weight, t, rng.random(20) < 0.8)

@@ -8,6 +8,7 @@ import numpy as np
 from dirimix.likelihood.density import compile_loops
 from dirimix.likelihood.dirichlet_sums import dirichlet_sums
 from dirimix.likelihood.saddle import saddle_points
+from dirimix.likelihood.site_moves import move_weights
 
 
 def compile_ahead() -> None:
@@ -16,6 +17,7 @@ def compile_ahead() -> None:
     ones = np.ones((1, 2))
     saddle_points(ones, ones, np.ones(1))
     dirichlet_sums(ones, ones, 1, np.random.default_rng(0))
+    move_weights(np.log(ones / 2), ones, ones, 1, np.random.default_rng(0))
 
 
 if __name__ == "__main__":
