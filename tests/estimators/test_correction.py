@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 
 from dirimix.errors import CorrectionOverlapWarning, DroppedRowsWarning, InputError
@@ -210,6 +211,45 @@ def test_cross_fitted_frame_is_the_table_without_a_record(fitted, train):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_if_overlapping(crossed, make_table(crossed, COORDS, MODELS))
+
+
+def test_cross_fitted_columns_are_in_the_unit_of_y():
+    rng = np.random.default_rng(0)
+    x = np.linspace(0, 10, 40)
+    truth = np.exp(x / 4 - 3)  # below 1 in part, where its log has no log
+    table = pd.DataFrame({"x": x, "a": 1.5 * truth, "b": 0.7 * truth})
+    y = truth * np.exp(rng.normal(0, 0.05, 40))
+    correction = GPCorrection(["x"], ["a", "b"], y_transform="log")
+    crossed = correction.cross_fitted(table, y)
+    assert _rms(np.log(crossed.a / truth)) < 0.1
+    assert _rms(np.log(table.a / truth)) > 0.4
+    first = np.isin(np.arange(40), _fold_of_first_row(40))
+    by_hand = clone(correction).fit(table[~first], y[~first]).transform(table.loc[first])
+    pd.testing.assert_frame_equal(crossed.loc[first], by_hand)
+
+
+def test_cross_fitted_leaves_whole_sites_out_where_they_are_pooled():
+    x = np.linspace(0, 10, 20)
+    truth = np.sin(x)
+    once = pd.DataFrame({"x": x, "a": np.zeros(20)})
+    twice = pd.concat([once, once], ignore_index=True)
+    shift = np.random.default_rng(1).normal(0, 0.3, 20)
+    y = np.concatenate([truth + shift, truth - shift])
+    crossed = GPCorrection(["x"], ["a"], repeats="pool").cross_fitted(twice, y)
+    assert crossed.index.equals(twice.index)
+    np.testing.assert_array_equal(crossed.a[:20], crossed.a[20:])
+    average = (y[:20] + y[20:]) / 2
+    alone = GPCorrection(["x"], ["a"]).cross_fitted(once, average)
+    np.testing.assert_allclose(crossed.a[:20], alone.a, rtol=1e-9)
+    kept = GPCorrection(["x"], ["a"]).cross_fitted(twice, y)
+    assert _rms(kept.a[:20].to_numpy() - alone.a.to_numpy()) > 0.01
+    with pytest.raises(InputError, match="folds must be between 2 and the 20 sites, not 21"):
+        GPCorrection(["x"], ["a"], repeats="pool").cross_fitted(twice, y, folds=21)
+
+
+def _fold_of_first_row(n):
+    splits = KFold(5, shuffle=True, random_state=0).split(np.arange(n))
+    return next(left for _, left in splits if 0 in left)
 
 
 def test_bad_use_is_named(train):

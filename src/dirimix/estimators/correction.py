@@ -27,7 +27,7 @@ from dirimix.table.frames import as_frame
 from dirimix.table.grids import SD_SUFFIX
 from dirimix.table.selection import describe_missing, observed
 from dirimix.table.space import refuse_categories
-from dirimix.table.table import Table
+from dirimix.table.table import Table, make_table
 
 _MOST_UNRESOLVED = 0.05  # of a correction's variance, at more sites than a dense matrix serves
 _MOST_ROWS = 600  # for the hyperparameters; the fit itself uses every row
@@ -134,23 +134,31 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
             X: Frame with the coordinate and model columns, n rows.
             y: Observations, (n,).
             y_err: Standard deviations of their measurement errors, (n,).
-            folds: Number of random folds, drawn with the seed.
+            folds: Number of random folds of the rows, with repeats='pool' of the sites, drawn with
+                the seed.
 
         Raises:
-            InputError: If there are fewer than 2 folds or more than rows.
+            InputError: If there are fewer than 2 folds or more than rows or sites.
         """
-        table = self._training_table(X, y, y_err)
+        self._training_table(X, y, y_err)  # refuses what a fit does, and notes the space
+        table = make_table(X, self.coords, self.models, y, y_err, fitting=True)
         target, error, rows = observed(table), table.y_err, as_frame(X, table.coords + table.models)
-        if not 2 <= folds <= len(rows):
-            raise InputError(f"folds must be between 2 and the {len(rows)} rows, not {folds}")
-        splits = list(KFold(folds, shuffle=True, random_state=self.random_state).split(rows))
+        unit, units = np.arange(len(rows)), "rows"
+        if self.repeats == "pool":  # the observations of a site are one
+            _, unit = np.unique(self.space_.canonical(table.x), axis=0, return_inverse=True)
+            unit, units = unit.ravel(), "sites"
+        count = int(unit.max()) + 1
+        if not 2 <= folds <= count:
+            raise InputError(f"folds must be between 2 and the {count} {units}, not {folds}")
+        folded = KFold(folds, shuffle=True, random_state=self.random_state).split(np.arange(count))
+        lefts = [np.isin(unit, own) for _, own in folded]
         parts = [
             cast(Self, clone(self))
-            .fit(rows.iloc[seen], target[seen], error[seen])
+            .fit(rows.iloc[~left], target[~left], error[~left])
             .transform(rows.iloc[left])
-            for seen, left in splits
+            for left in lefts
         ]
-        order = np.argsort(np.concatenate([left for _, left in splits]))
+        order = np.argsort(np.concatenate([np.flatnonzero(left) for left in lefts]))
         frame = pd.concat(parts).iloc[order]
         frame.attrs = dict(rows.attrs)
         return frame
