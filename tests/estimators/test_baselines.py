@@ -15,6 +15,7 @@ from dirimix.estimators.baselines import (
     RidgeStacking,
     SimplexLeastSquares,
 )
+from dirimix.estimators.pooling import renormalise
 from dirimix.laws.simplex import ridge_posterior, simplex_least_squares
 
 MODELS = ["a", "b", "c"]
@@ -59,6 +60,31 @@ def test_missing_values_are_told_and_renormalised(frame, kind):
     assert np.all(weights[:, 5, 2] == 0)
     np.testing.assert_allclose(weights.sum(axis=2)[:, 5], weights.sum(axis=2)[:, 4])
     assert np.all(np.isfinite(fitted.predict_interval(holes)))
+
+
+@pytest.mark.parametrize("kind", [OrdinaryLeastSquares, RidgeStacking])
+def test_signed_weights_of_a_missing_model_go_to_the_others_in_equal_parts(kind):
+    rng = np.random.default_rng(3)
+    base = 1000 + 30 * np.sin(np.linspace(0, 6, 60))
+    table = pd.DataFrame({m: base + rng.normal(0, 5, 60) for m in MODELS})
+    y = table.c + 0.9 * (table.a - table.b) + 0.3 * rng.normal(size=60)
+    fitted = kind([], MODELS).fit(table, y)
+    holes = table.assign(c=np.where(np.arange(60) == 5, np.nan, table.c))
+    weights = fitted.predict_weights(holes).to_numpy()
+    left = fitted.weights_[2] / 2
+    expected = [fitted.weights_[0] + left, fitted.weights_[1] + left, 0]
+    np.testing.assert_allclose(weights[5], expected, atol=1e-9)
+    np.testing.assert_allclose(weights[4], fitted.weights_, atol=1e-9)
+    assert abs(fitted.predict(holes)[5] - base[5]) < 30
+    # a control: those of the known models nearly cancel, and no factor gives them their sum
+    assert np.abs(weights[5, :2]).max() < 2 < fitted.weights_.sum() / abs(fitted.weights_[:2].sum())
+
+
+def test_weights_that_are_not_negative_keep_their_ratios():
+    weights, known = np.array([[0.6, 0.3, 0.1]]), np.array([[True, True, False]])
+    np.testing.assert_allclose(renormalise(weights, known)[0, 0], [2 / 3, 1 / 3, 0])
+    signed = renormalise(np.array([[0.7, 0.5, -0.2]]), known)[0, 0]
+    np.testing.assert_allclose(signed, [0.6, 0.4, 0])
 
 
 def test_no_complete_row_is_an_error(frame):

@@ -37,6 +37,10 @@ def thin(n: int, most: int) -> np.ndarray:
 def renormalise(weights: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Weights at sites where only some models are known, with the sum that they had.
 
+    The known models take what the others leave in proportion to their own weights. Where weights
+    are negative, those of the known models may cancel, and no factor is right: then they take it
+    in equal parts, as the known models' average would stand in for a missing one.
+
     Args:
         weights: (s, K) or (s, n, K).
         known: Which model has a value where, (n, K); every row has one.
@@ -47,8 +51,10 @@ def renormalise(weights: np.ndarray, known: np.ndarray) -> np.ndarray:
     weights = weights if weights.ndim == 3 else weights[:, None, :]
     kept = np.where(known, weights, 0.0)
     total, part = weights.sum(axis=-1, keepdims=True), kept.sum(axis=-1, keepdims=True)
-    # where the known models carry no weight at all they share it equally
     equal = known / known.sum(axis=-1, keepdims=True)
+    if np.any(weights < 0):
+        return kept + equal * np.where(known, 0.0, weights).sum(axis=-1, keepdims=True)
+    # where the known models carry no weight at all they share it equally
     safe = np.where(part == 0, 1.0, part)
     return np.where(part == 0, equal * total, kept * (total / safe))
 
