@@ -1,5 +1,6 @@
 """Local and heavy-tailed noise of every Bayesian method: densities, limits, units, refusals."""
 
+import warnings
 from typing import Any
 
 import jax
@@ -12,9 +13,11 @@ from scipy.special import logsumexp
 
 from direct import log_expectation
 from dirimix.errors import InputError
+from dirimix.estimators.averaging import BayesianModelAveraging
 from dirimix.estimators.fields.linear import LinearField
 from dirimix.estimators.global_posterior import DirichletPosterior, LinearPosterior
 from dirimix.estimators.latent.build import Parts, make_noise, make_posterior
+from dirimix.estimators.latent.each import other_evidences
 from dirimix.estimators.latent.noise_kind import NoiseOptions
 from dirimix.estimators.latent.tails import GammaTails
 from dirimix.estimators.latent.weights import DirichletWeights, Ensemble, UniformWeights
@@ -368,3 +371,32 @@ def test_the_monte_carlo_evidence_of_other_noise_is_an_integral(tails):
     law = fit.predictive(rows)
     assert np.isfinite(law.logpdf(np.asarray(rows["y"]))).all()
     assert fit.reasons_
+    # the noise of each model has the prior that its evidence has, and that is told
+    assert fit.members_["a"].model_.noise.prior == prior
+    assert "^2 ~ Gamma(shape 0.252" in fit.priors_["sigma"]
+
+
+def test_corrections_of_averaged_models_are_off_together():
+    rows = frame()
+    given = {"noise": "local", **MODE}
+    fit = made("bma-monte-carlo", **given).fit(rows.assign(a__sd=0.3, b__sd=0.2), rows["y"])
+    law = fit.predictive(rows.assign(a__sd=0.3, b__sd=0.2))
+    assert law.together is not None
+    assert set(np.unique(law.together).round(9)) == {0.2, 0.3}
+    assert fit.predictive(rows).together is None
+
+
+def test_a_gap_of_a_model_says_nothing_of_the_noise_of_the_others():
+    rows = frame()
+    holes = rows.assign(a=np.where(np.arange(len(rows)) == 7, np.nan, rows["a"]))
+    given = {"noise": "local", "evidence_rows": [0, 29], **MODE}
+    whole = made("bma-monte-carlo", **given, y_scale=0.1, n_monte_carlo=500)
+    assert isinstance(whole, BayesianModelAveraging)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        found = [
+            other_evidences(whole, whole._training_table(f, f["y"], None), np.array([0, 29]), PRIOR)
+            for f in (rows, holes)
+        ]
+    assert found[0] == found[1]
+    assert np.isfinite(found[0][0].log)

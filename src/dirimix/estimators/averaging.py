@@ -107,7 +107,7 @@ class BayesianModelAveraging(SampledWhereRouted, AbstractMixture):
         if is_plain(self):
             self._posteriors(table.rows(kept), prior)
         else:
-            self._fit_members(table.rows(kept))
+            self._fit_members(table.rows(kept), prior)
         models = {"model": f"uniform, 1/{len(table.models)}"}
         self.priors_ = models | noise_words(prior, self.scale_)
         for member in list(self.members_.values())[:1]:
@@ -206,8 +206,8 @@ class BayesianModelAveraging(SampledWhereRouted, AbstractMixture):
             return [closed_form(d, prior, self.discrepancy) for d in residuals]
         return exact
 
-    def _fit_members(self, table: Table) -> None:
-        self.members_ = fit_each(self, table)
+    def _fit_members(self, table: Table, prior: AbstractNoisePrior) -> None:
+        self.members_ = fit_each(self, table, prior)
         reasons = {m: member.reasons_ for m, member in self.members_.items()}
         self.reasons_ = tuple(f"{m}: {r}" for m, own in reasons.items() for r in own)
         self.converged_ = not self.reasons_

@@ -100,6 +100,20 @@ class NormalMixture:
             np.concatenate(parts, axis=1) if any_together else None,
         )
 
+    @classmethod
+    def pooled(
+        cls, laws: "Sequence[NormalMixture]", weights: "Sequence[float] | Floats"
+    ) -> "NormalMixture":
+        """The mixture of laws at the same sites, with a weight each, or one at each site, (m,)."""
+        own = [w * law.site_weight for law, w in zip(laws, weights, strict=True)]
+        parts = [np.zeros_like(w.loc) if w.together is None else w.together for w in laws]
+        return cls(
+            np.concatenate([law.loc for law in laws]),
+            np.concatenate([law.scale for law in laws]),
+            np.concatenate(own),
+            None if all(w.together is None for w in laws) else np.concatenate(parts),
+        )
+
     @property
     def n_sites(self) -> int:
         """Number of sites, m."""

@@ -1,6 +1,7 @@
 """Every model by itself with noise that is not constant and normal: for model averaging."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,19 +38,28 @@ def other_evidences(
     from dirimix.estimators.latent.build import make_noise  # with it comes JAX
 
     table = table.in_units_of(outer.y_scale_)
-    # a model by itself: the others' spread says nothing of its noise
-    noise = make_noise(outer, table.alone(0), outer.space_, prior)
+    # a model by itself has no spread that says anything of its noise, whatever its values
+    alone = replace(table.alone(0), f=np.zeros((len(table.f), 1)))
+    noise = make_noise(outer, alone, outer.space_, prior)
     scale = noise.prior_scales(rows, outer.n_monte_carlo, outer._generator("evidence"))
     variance = scale**2 + table.y_err[rows] ** 2
     residuals = (observed(table)[:, None] - table.f)[rows].T
     return [averaged(noise.log_likelihood(d, variance, np).sum(axis=1)) for d in residuals]
 
 
-def fit_each(outer: AbstractMixture, table: Table) -> dict[str, "LatentMixture"]:
-    """Fitted single models by name, of rows where every model has a value."""
+def fit_each(
+    outer: AbstractMixture, table: Table, prior: AbstractNoisePrior
+) -> dict[str, "LatentMixture"]:
+    """Fitted single models by name, of rows where every model has a value.
+
+    Args:
+        outer: The averaging, which has the kind of noise.
+        table: The rows.
+        prior: Of sigma in units of `y_scale_`, that of the evidence.
+    """
     found = {}
     for k, model in enumerate(table.models):
-        member = routed(outer, "single", models=(model,))
+        member = routed(outer, "single", models=(model,), noise_prior=prior)
         member._fit(table.alone(k))
         member.progress = None
         found[model] = member
@@ -60,10 +70,10 @@ def pooled(
     members: Mapping[str, "LatentMixture"], table: Table, probability: np.ndarray
 ) -> NormalMixture:
     """The law of the members with probabilities (K, m), where every model has a value."""
-    parts = []
+    laws = []
     for k, member in enumerate(members.values()):
         law = member._predictive(table.alone(k))
         kept = thin(len(law.loc), _KEPT)
-        own = np.tile(probability[k] / len(kept), (len(kept), 1))
-        parts.append((law.loc[kept], law.scale[kept], own))
-    return NormalMixture(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        together = None if law.together is None else law.together[kept]
+        laws.append(NormalMixture.of_draws(law.loc[kept], law.scale[kept], together))
+    return NormalMixture.pooled(laws, probability)
