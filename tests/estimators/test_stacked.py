@@ -1,5 +1,6 @@
 """Stacking of methods and the choice of one, by regions that were held out."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 from scipy.stats import norm
 
-from dirimix.errors import ChoiceNote, InputError
+from dirimix.errors import ChoiceNote, ConvergenceWarning, InputError
 from dirimix.estimators.baselines import EqualWeights
+from dirimix.estimators.latent.laplace import Approximation
+from dirimix.estimators.single_model import SingleModel
 from dirimix.estimators.stacking.choice import STACK, Scored
 from dirimix.estimators.stacking.regions import regions
 from dirimix.estimators.stacking.stacked import StackedMixture
@@ -114,6 +117,7 @@ def test_the_choice_says_what_is_better_and_what_cannot_be_told_apart():
     assert "ahead of a (90 % band" in second
     assert third == "the held-out rows do not tell it from a"
     assert "all other candidates are surely worse" in scored((0.5, 0.0)).sentences("a")[2]
+    assert "no other candidate" in scored((0.5,)).sentences("a")[2]
 
 
 def test_a_stack_is_chosen_only_where_it_is_surely_better():
@@ -181,6 +185,54 @@ def test_single_models_may_be_candidates():
     stack = fitted(candidates=["raw", "equal"])
     assert set(stack.candidates_["candidate"]) == {"raw:a", "raw:b", "raw:c", "equal", "stacked"}
     assert stack.weights_["raw:b"] > 0.9
+
+
+def test_a_single_model_that_ends_somewhere_is_no_candidate():
+    frame = table()
+    frame.loc[25, "a"] = np.nan
+    stack = StackedMixture(["x"], ["a", "b", "c"], candidates=["raw", "equal"])
+    for used in (stack.check, stack.fit):
+        with pytest.raises(InputError, match="uses model 'a' alone, and it has no value at row 26"):
+            used(frame, frame["y"])
+    whole = fitted(candidates=["raw", "equal"], choose="stack")
+    whole.weights_ = {"raw:a": 0.5, "equal": 0.5}
+    whole.members_ = {n: whole.members_.get(n, whole.members_["raw:b"]) for n in whole.weights_}
+    whole.members_["raw:a"] = SingleModel(["x"], ["a"]).fit(table(), table()["y"])
+    with pytest.raises(InputError, match="uses model 'a' alone, and it has no value at row 26"):
+        whole.predict(frame)
+
+
+def test_final_fits_by_laplace_have_draws_enough_and_members_say_what_they_are():
+    rng = np.random.default_rng(2)
+    x = np.linspace(0, 10, 40)
+    y = np.where(rng.random(40) < 0.5, 0.0, 3.0) + 0.1 * rng.standard_normal(40)
+    frame = pd.DataFrame({"x": x, "a": 0.0, "b": 3.0, "y": y})
+    given: dict[str, Any] = {"noise": "constant", "tails": "student", "inference": "laplace"}
+    stack = StackedMixture(["x"], ["a", "b"], candidates=["raw+delta"], regions=2, **given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        stack.fit(frame, frame["y"])
+    assert list(stack.members_) == ["raw+delta:a", "raw+delta:b"]
+    for member in stack.members_.values():
+        report = member.fit_report()
+        assert report.posterior is None
+        assert report.diagnostics is not None
+        assert report.sampling is not None
+        assert report.sampling["draws"] == 1000
+
+
+@pytest.mark.parametrize(("count", "enough"), [(400, True), (399, False)])
+def test_as_many_draws_of_equal_weights_as_an_answer_needs_are_enough(count, enough):
+    assert approximation(count).verdict().converged == enough
+
+
+def approximation(count: int) -> Approximation:
+    """One of so many draws with equal weights, which sum to 1 but for rounding."""
+    nothing = np.zeros(1)
+    weights = np.full(count, 1 / count) * (1 + 1e-12 * (np.arange(count) % 2))
+    return Approximation(
+        np.zeros((count, 1)), 0.0, weights / weights.sum(), 0.0, nothing, nothing, 0.0, 0, False
+    )
 
 
 CAN, CANNOT = ["raw", "gbmm-d", "signed-gp"], ["equal", "bma-closed-form"]

@@ -70,7 +70,7 @@ class Approximation:
         faults = []
         if self.k > MAX_K:
             faults.append(f"Pareto k of Laplace's approximation is {self.k:.2f} (limit {MAX_K})")
-        if self.ess < MIN_ESS:
+        if self.ess < MIN_ESS * (1 - _EQUAL):  # as many draws of equal weights are enough
             faults.append(
                 f"its draws are worth {self.ess:.0f} of the posterior (limit {MIN_ESS:.0f})"
             )

@@ -91,11 +91,11 @@ class Scored:
                 f"stack of all is {gain:+.3f} from it ({stack_low:+.3f} to {stack_high:+.3f})"
             )
         alike = self.alike(self.best)
-        third = (
-            f"the held-out rows do not tell it from {', '.join(alike)}"
-            if alike
-            else "all other candidates are surely worse there"
-        )
+        third = "all other candidates are surely worse there"
+        if alike:
+            third = f"the held-out rows do not tell it from {', '.join(alike)}"
+        elif len(ranked) == 1:
+            third = "there is no other candidate to compare it with"
         return first, second, third
 
     def table(self) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from dirimix.estimators.latent.noise_kind import (
     is_plain,
 )
 from dirimix.estimators.stacking.choice import STACK, Scored
+from dirimix.estimators.stacking.own_table import own_table
 from dirimix.estimators.stacking.regions import regions
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.methods import Choice, parse_method
@@ -40,6 +41,7 @@ LOCAL = ("ridge-stacking", "bma-closed-form", "lbmm-lgp", "lbmm-lgp+delta", "sig
 GLOBAL = ("equal", "simplex-ls", "ridge-stacking")
 _CLUSTERS = 8  # parts of a region that are resampled together
 _KEPT = 200  # draws of weights from a member
+_TO_SCORE = 400  # draws of a fit that only scores
 _MOST = 32  # regions
 
 
@@ -116,12 +118,15 @@ class StackedMixture(AbstractMixture):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the fits will say it
             for member in self._build("mode").values():
-                member.borrow(self)._check_table(_own(member, table))
+                member.borrow(self)._check_table(own_table(member, table))
 
     def _fit(self, table: Table) -> None:
         region, cluster = self._scored_parts(table)
         self._check_noise()
         members = self._build("mode")
+        for member in members.values():
+            if getattr(member, "inference", None) == "mode":
+                member.set_params(draws=_TO_SCORE)
         log_density = np.column_stack([self._held_out(m, table, region) for m in members.values()])
         names = tuple(members)
         scored = Scored(names, log_density, region, cluster, self.random_state)
@@ -136,7 +141,7 @@ class StackedMixture(AbstractMixture):
         for member in self.members_.values():
             member.borrow(self)
             member.progress = self.progress
-            member._fit(_own(member, table))
+            member._fit(own_table(member, table))
             member.progress = None
         self.candidates_ = scored.table()
         self.summary_ = scored.sentences(chosen)
@@ -149,7 +154,8 @@ class StackedMixture(AbstractMixture):
         self.converged_ = not self.reasons_
         if len(reports) > 1:
             for member in self.members_.values():
-                vars(member).pop("posterior_", None)  # one posterior is reported, not several
+                if "posterior_" in vars(member):
+                    vars(member)["posterior_"] = None  # one posterior is reported, not several
         if self.choose == "best":
             warnings.warn("; ".join(self.summary_), ChoiceNote, stacklevel=3)
 
@@ -178,7 +184,7 @@ class StackedMixture(AbstractMixture):
         if "inference" in method.options():
             exact = issubclass(method.kind, SampledWhereRouted) and is_plain(method.kind(**noise))
             if inference != "hmc" and not exact:
-                options |= {"inference": inference, "draws": 400}
+                options["inference"] = inference
         if name in self._on_device():
             options["device"] = self.device
         places = {"geo": self.geo, "periodic": self.periodic, "repeats": self.repeats}
@@ -247,28 +253,30 @@ class StackedMixture(AbstractMixture):
     def _held_out(self, member: AbstractMixture, table: Table, region: np.ndarray) -> np.ndarray:
         """Log density of each row under fits without its region, in the scale of the fit, (n,)."""
         if isinstance(member, _HoldsOut):
-            return member.borrow(self).held_out(_own(member, table), region)
+            return member.borrow(self).held_out(own_table(member, table), region)
         found = np.empty(len(table.x))
         for number in np.unique(region):
             here = np.flatnonzero(region == number)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of fits that only score
-                member.borrow(self)._fit(_own(member, table.rows(np.flatnonzero(region != number))))
-                law = member._predictive(_own(member, table.rows(here)))
+                member.borrow(self)._fit(
+                    own_table(member, table.rows(np.flatnonzero(region != number)))
+                )
+                law = member._predictive(own_table(member, table.rows(here)))
             found[here] = law.logpdf(observed(table)[here])
         return found
 
     def _predictive(self, table: Table) -> NormalMixture:
-        laws = [m._predictive(_own(m, table)) for m in self.members_.values()]
-        return _pooled(laws, list(self.weights_.values()))
+        laws = [m._predictive(own_table(m, table)) for m in self.members_.values()]
+        return NormalMixture.pooled(laws, list(self.weights_.values()))
 
     def _numbers_of_site(self, table: Table) -> int:
-        return sum(m._numbers_of_site(_own(m, table)) for m in self.members_.values())
+        return sum(m._numbers_of_site(own_table(m, table)) for m in self.members_.values())
 
     def _weight_draws(self, table: Table) -> np.ndarray:
         parts = []
         for name, member in self.members_.items():
-            draws = member._weight_draws(_own(member, table))
+            draws = member._weight_draws(own_table(member, table))
             full = np.zeros((*draws.shape[:2], len(table.models)))
             full[..., [table.models.index(m) for m in member.models]] = draws
             # as many of its draws as its weight in the stack says
@@ -299,22 +307,3 @@ def _candidate(name: str) -> Choice:
     if choice.corrected or choice.method.kind is StackedMixture:
         raise InputError(f"{name} cannot be a candidate: neither corrected models (+gp) nor stacks")
     return choice
-
-
-def _pooled(laws: Sequence[NormalMixture], weights: Sequence[float]) -> NormalMixture:
-    """The mixture of laws at the same sites."""
-    own = [w * law.site_weight for law, w in zip(laws, weights, strict=True)]
-    parts = [np.zeros_like(w.loc) if w.together is None else w.together for w in laws]
-    return NormalMixture(
-        np.concatenate([law.loc for law in laws]),
-        np.concatenate([law.scale for law in laws]),
-        np.concatenate(own),
-        None if all(w.together is None for w in laws) else np.concatenate(parts),
-    )
-
-
-def _own(member: AbstractMixture, table: Table) -> Table:
-    """The table with the models that a member uses."""
-    if len(member.models) == len(table.models):
-        return table
-    return table.alone(table.models.index(member.models[0]))
