@@ -53,6 +53,16 @@ def test_the_error_of_a_zero_is_finite_in_the_square_root_and_comes_back():
     np.testing.assert_allclose(SquareRoot().carry_back(np.sqrt(y), carried), sd)
 
 
+@every_transform
+def test_errors_below_the_floor_come_back(transform):
+    floor = max(transform.floor, -4.0)
+    z, sd = floor + np.array([-1.5, -0.5, 0.0, 0.5]), np.array([0.4, 0.2, 0.4, 0.4])
+    y = transform.allowed(transform.back(z))
+    np.testing.assert_allclose(transform.carry(y, transform.carry_back(z, sd)), sd, rtol=1e-6)
+    at_floor = np.maximum(z, transform.floor)  # what lies below it stands for 0
+    np.testing.assert_allclose(transform.carry_back(z, sd), transform.carry_back(at_floor, sd))
+
+
 def test_box_cox_is_scipys_of_the_ratio_and_has_its_two_limits():
     y = np.logspace(-2, 2, 30)
     np.testing.assert_allclose(BoxCox(0.4, 2.0).to(y), stats.boxcox(y / 2, 0.4), rtol=1e-13)

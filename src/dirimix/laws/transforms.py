@@ -66,8 +66,8 @@ class AbstractTransform(ABC):
         return sd / self.stretch(self.to(y))
 
     def carry_back(self, z: Floats, sd: Floats) -> Floats:
-        """The standard deviation of y that `carry` makes `sd`, at y = back(z)."""
-        return sd * self.stretch(z)
+        """The standard deviation of y that `carry` makes `sd`, at the y allowed for z."""
+        return sd * self.stretch(self.to(self.allowed(self.back(z))))
 
     def allowed(self, y: Floats) -> Floats:
         """The values with the least that the transform takes instead of any below it."""
