@@ -6,6 +6,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from scipy.special import softmax
@@ -21,7 +22,7 @@ from dirimix.estimators.latent.weights import Ensemble
 from dirimix.laws.noise_prior import GammaNoise
 from dirimix.sampling.quick_jit import quick_jit
 from dirimix.table.space import Space
-from dirimix.table.table import Table
+from dirimix.table.table import Table, make_table
 
 PARTS = [
     Parts(weights, noise, tails, discrepancy)
@@ -467,6 +468,8 @@ def test_a_row_that_is_not_seen_is_as_if_it_were_not_there():
 
 
 def test_parts_that_make_no_sense_are_refused():
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0], "a": [0.0, 1.0, 2.0], "b": [1.0, 1.0, 0.0]})
+    rows, at_two = (make_table(f, ["x"], ["a", "b"]) for f in (frame, frame.assign(x=2.0)))
     with pytest.raises(InputError, match="weights is one of"):
         Parts("softmax")
     with pytest.raises(InputError, match="a single model has no contrasts"):
@@ -478,15 +481,21 @@ def test_parts_that_make_no_sense_are_refused():
     with pytest.raises(InputError, match="components must be a whole number of at least 1, not 0"):
         Parts("free-gp", components=0)
     with pytest.raises(InputError, match="2 models differ in at most 1 ways"):
-        check_parts(Parts("free", components=2), ("a", "b"), Space(("x",)))
+        check_parts(Parts("free", components=2), rows, Space(("x",)))
     with pytest.raises(InputError, match="degrees must be a positive number, not 0"):
         Parts("simplex", degrees=0)
     with pytest.raises(InputError, match="need coordinates"):
-        check_parts(Parts("simplex-gp"), ("a", "b"), Space(()))
+        check_parts(Parts("simplex-gp"), rows, Space(()))
     with pytest.raises(InputError, match="uses one model, and models names 2"):
-        check_parts(Parts("single"), ("a", "b"), Space(("x",)))
+        check_parts(Parts("single"), rows, Space(("x",)))
     with pytest.raises(InputError, match="a mixture needs at least 2 models"):
-        check_parts(Parts("free"), ("a",), Space(("x",)))
+        check_parts(Parts("free"), rows.alone(0), Space(("x",)))
+    with pytest.raises(InputError, match="'x' is 2 at all 3 rows of a fit, where model 'a' has"):
+        check_parts(Parts("single", noise="local"), at_two.alone(0), Space(("x",)))
+    with pytest.raises(InputError, match="'x' is 2 at all 3 rows of a fit and what follows"):
+        check_parts(Parts("simplex-gp"), at_two, Space(("x",)))
+    check_parts(Parts("simplex"), at_two, Space(("x",)))
+    check_parts(Parts("simplex-gp"), rows, Space(("x",)))
 
 
 def test_laplace_recovers_constant_weights_and_says_its_k():

@@ -53,9 +53,10 @@ class AbstractGlobalMixture(RoutedOptions, AbstractSampledMixture):
         check_device(self.device, latent=self.is_routed)
 
     def _check_table(self, table: Table) -> None:
-        super()._check_table(table)
         if self.is_routed:
             routed(self, self._form)._check_table(table)
+        else:
+            super()._check_table(table)
 
     def _fit(self, table: Table) -> None:
         table, self.parts_ = table.rows(complete_rows(table)), None

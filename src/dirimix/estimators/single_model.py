@@ -107,9 +107,10 @@ class SingleModel(SampledWhereRouted, AbstractMixture):
 
     def _check_table(self, table: Table) -> None:
         alone = table.alone(self._position(table.models))
-        complete_rows(alone)
         if self.is_routed:
             self._routed(alone)._check_table(alone)
+        else:
+            complete_rows(alone)
 
     def _position(self, models: tuple[str, ...]) -> int:
         if self.model is None and len(models) == 1:

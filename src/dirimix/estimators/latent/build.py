@@ -1,6 +1,5 @@
 """From options and a table to the parts of a latent mixture: their forms and priors."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,12 +112,13 @@ class Parts:
         return own or self.noise == "local" or self.discrepancy != "none"
 
 
-def check_parts(parts: Parts, models: Sequence[str], space: Space) -> None:
-    """Refuse parts that do not serve these models or places.
+def check_parts(parts: Parts, table: Table, space: Space) -> None:
+    """Refuse parts that do not serve the models or places of the rows of a fit.
 
     Raises:
-        InputError: If a part needs more models, only one, or coordinates that are numbers.
+        InputError: If a part needs more models, only one, or coordinates that are numbers and vary.
     """
+    models = table.models
     if parts.weights == "single" and len(models) != 1:
         raise InputError(
             f"weights='single' uses one model, and models names {len(models)}; name one"
@@ -138,6 +138,22 @@ def check_parts(parts: Parts, models: Sequence[str], space: Space) -> None:
             "weights or a discrepancy that follow the map need coordinates; name at least one in "
             "coords, or take global weights"
         )
+    if parts.local:
+        _refuse_constant(table, space)
+
+
+def _refuse_constant(table: Table, space: Space) -> None:
+    """Refuse rows along which a coordinate does not vary, as where a model ends."""
+    for axis, extent in zip(space.axes, space.extent(space.embed(table.x)), strict=True):
+        if extent == 0:
+            lone = (
+                f", where model {table.models[0]!r} has a value," if len(table.models) == 1 else ""
+            )
+            raise InputError(
+                f"coordinate {axis.name!r} is {table.place(0, space.coords[axis.columns[0]])} at "
+                f"all {len(table.x)} rows of a fit{lone} and what follows the map needs it to "
+                "vary; leave it out of coords, or leave out the model that ends there"
+            )
 
 
 def refuse_gaps(table: Table, weights: str) -> None:
@@ -147,7 +163,7 @@ def refuse_gaps(table: Table, weights: str) -> None:
         InputError: If there are any.
     """
     if weights == "single" and not table.known.all():
-        row = int(np.argmin(table.known[:, 0])) + 1
+        row = table.number(int(np.argmin(table.known[:, 0])))
         raise InputError(
             f"model {table.models[0]!r} has no value at {int((~table.known).sum())} of "
             f"{len(table.f)} rows to predict, first at row {row}; leave those rows out"

@@ -102,8 +102,12 @@ class LatentMixture(AbstractSampledMixture):
     trajectory: float = 4.0
     _accept: ClassVar[float] = 0.9
     _min_models: ClassVar[int] = 1
-    complete_only: ClassVar[bool] = False
     uses_places: ClassVar[bool] = True
+
+    @property
+    def complete_only(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether it is fitted to rows where every model has a value."""
+        return self.weights in COMPLETE
 
     def check_parameters(self) -> None:
         super().check_parameters()
@@ -115,10 +119,12 @@ class LatentMixture(AbstractSampledMixture):
 
     def _check_table(self, table: Table) -> None:
         super()._check_table(table)
-        check_parts(self._parts(), table.models, self.space_)
+        if self.complete_only:
+            table = table.rows(np.flatnonzero(table.known.all(axis=1)))
+        check_parts(self._parts(), table, self.space_)
 
     def _fit(self, table: Table) -> None:
-        if self.weights in COMPLETE:
+        if self.complete_only:
             table = table.rows(complete_rows(table))
         self.model_ = self.make_model(table)
         if self.inference == "hmc":
@@ -136,7 +142,7 @@ class LatentMixture(AbstractSampledMixture):
             InputError: If the table or a parameter is not usable.
         """
         table = self._training_table(X, y, y_err, self._min_models)
-        if self.weights in COMPLETE:
+        if self.complete_only:
             table = table.rows(complete_rows(table))
         refuse_answers(table)
 
@@ -148,7 +154,7 @@ class LatentMixture(AbstractSampledMixture):
     def make_model(self, table: Table) -> LatentPosterior:
         """The log joint of a table's rows, in the scale of the fit."""
         parts = self._parts()
-        check_parts(parts, table.models, self.space_)
+        check_parts(parts, table, self.space_)
         unit = table.in_units_of(self.y_scale_)
         return make_posterior(parts, unit, self.space_, self._noise())
 
