@@ -12,6 +12,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import kstest
 
 from dirimix import LocalDirichletMixture
+from dirimix.errors import InputError
 from dirimix.estimators.fields import product_basis
 from dirimix.estimators.fields.choice import make_field
 from dirimix.estimators.fields.gaussian_process import DenseField
@@ -155,6 +156,14 @@ def test_a_field_at_a_site_depends_on_the_site_alone(name):
         np.testing.assert_array_equal(field.extend(p, x[some], 4), whole[:, some])
     if name != "line":
         assert np.any(field.extend(p, x, 5) != whole)
+
+
+def test_a_line_has_no_form():
+    x = np.arange(6.0)[:, None]
+    with pytest.raises(InputError, match="is no process and has no form; leave form='dense' out"):
+        make_field(x, 2, Space(("x",)), field="linear", form="dense", length_scale=None)
+    line = make_field(x, 2, Space(("x",)), field="linear", form="auto", length_scale=None)
+    assert isinstance(line, LinearField)
 
 
 def test_three_coordinates_are_served_exactly_at_the_sites():

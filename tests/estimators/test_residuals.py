@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
-from dirimix import GPCorrection
+from dirimix import GPCorrection, SimplexLeastSquares
 from dirimix.errors import InputError
 from dirimix.estimators.residual_process import ResidualProcess, condition
 from dirimix.estimators.residuals.kernel import AxisRBF
@@ -102,6 +102,20 @@ def test_a_correction_on_the_globe_does_not_know_where_the_date_line_is():
     assert "length_scale_lon+lat" in found[0].hyperparameters_
     flat = GPCorrection(["lon", "lat"], ["f"], y_scale=0.5).fit(frame, y).transform(frame)["f"]
     assert np.abs(flat - found[1]).max() > 0.01  # the control: longitudes as plain numbers
+
+
+def test_errors_of_corrections_are_apart_where_places_are_not_known():
+    x = np.linspace(0, 10, 30)
+    table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    y = np.sin(x) + x / 4 + 0.1 * np.random.default_rng(0).standard_normal(30)
+    far = GPCorrection(["x"], ["a", "b"]).fit(table[:20], y[:20]).transform(table[20:])
+    mixture = SimplexLeastSquares([], ["a", "b"]).fit(far, y[20:])
+
+    def likeness(frame: pd.DataFrame) -> float:
+        return float(np.corrcoef(mixture.sample_y(frame, 400))[-1, -2])
+
+    assert abs(likeness(far.drop(columns="x"))) < 4.5 / np.sqrt(400)
+    assert likeness(far) > 4.5 / np.sqrt(400)
 
 
 def test_labels_are_refused():

@@ -47,7 +47,10 @@ def warn_if_overlapping(frame: pd.DataFrame, table: Table) -> None:
 
 
 def alike_errors(frame: Any, models: Sequence[str], count: int, seed: int) -> np.ndarray | None:
-    """Standard normals for that by which sites are off together, (count, m); None without record.
+    """Standard normals for that by which sites are off together, (count, m).
+
+    None without a record, or without the coordinates of the correction: then it is not known
+    which sites are close.
 
     Args:
         frame: m rows, corrected or not.
@@ -56,7 +59,7 @@ def alike_errors(frame: Any, models: Sequence[str], count: int, seed: int) -> np
         seed: Theirs.
     """
     record = getattr(frame, "attrs", {}).get(RECORD)
-    if record is None:
+    if record is None or not set(record["coords"]) <= set(getattr(frame, "columns", ())):
         return None
     from dirimix.estimators.residuals.joint import joint_errors  # with it comes JAX
 

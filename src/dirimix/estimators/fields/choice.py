@@ -33,6 +33,8 @@ def check_field(field: str, form: str, length_scale: Bounds | None) -> None:
     if field not in ("linear", "gp"):
         raise InputError(f"field is 'linear' or 'gp', not {field!r}")
     check_choice(form, "form", ("auto", *_PRODUCTS, "inducing", "dense"))
+    if field == "linear" and form != "auto":
+        raise InputError(f"field='linear' is no process and has no form; leave form={form!r} out")
     if length_scale is None:
         return
     if field == "linear":
