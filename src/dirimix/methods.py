@@ -5,6 +5,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dirimix.errors import InputError, did_you_mean
@@ -20,6 +21,10 @@ SINGLE, SIMPLE, AVERAGING, GLOBAL, LOCAL = (
 GROUPS = (SINGLE, SIMPLE, AVERAGING, GLOBAL, LOCAL)
 _MODULES = {".baselines": SIMPLE, ".averaging": AVERAGING}  # whose methods are of one group
 PARTS = ("+delta", "+contrast")  # one with these has a discrepancy inferred with the weights
+# parameters of `LatentMixture` that serve one of its parts alone, with their defaults
+_OF_PARTS: Mapping[str, object] = MappingProxyType(
+    {"delta_scale": 1.0, "contrast_scale": 0.3, "alpha_scale": 1.0, "components": None}
+)
 LABEL = "@"  # what follows it tells two runs of one method apart
 # parameters of an estimator that are not a study's options: set here, or no plain values
 _NOT_OPTIONS = (
@@ -78,7 +83,14 @@ class Method:
             "delta": "with a discrepancy inferred together with them",
             "contrast": "with small signed departures",
         }
-        fixed = {"weights": self.weights, "discrepancy": kind}
+        # parameters of parts that it has not are no options of it
+        unused = dict(_OF_PARTS)
+        del unused[f"{kind}_scale"]
+        if self.weights == "dirichlet":
+            del unused["alpha_scale"]
+        if self.weights.startswith("free"):
+            del unused["components"]
+        fixed = unused | {**self.fixed, "weights": self.weights, "discrepancy": kind}
         return replace(self, words=f"{self.words}, {words[kind]}", estimator=_LATENT, fixed=fixed)
 
     def options(self) -> dict[str, object]:
