@@ -5,16 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-from dirimix.errors import InputError, WorkerLost
+from dirimix.errors import InputError, SizeWarning, WorkerLost
 from dirimix.study.work import cluster
 from dirimix.study.work.cluster import Cluster, dask_cluster, versions
+from dirimix.study.work.one_job import collected_warnings
 from stand_ins import COLUMNS, STUDY, train_frame, write_study
 
 TEXT = STUDY.replace('run = ["raw", ', 'run = ["raw", "ridge-stacking", ')
@@ -110,7 +113,7 @@ def test_a_cluster_that_cannot_serve_is_refused(distributed, monkeypatch):
         with dask_cluster("nobody"):
             pass
     distributed.Client = lambda *_, **__: Client(workers=0)
-    with pytest.raises(InputError, match="has no workers; start some with `dask worker a`"):
+    with pytest.raises(InputError, match="has no workers; start some with `dask worker a --nthreads 1`"):
         with dask_cluster("a"):
             pass
     old = Client()
@@ -208,3 +211,19 @@ def test_a_cluster_gives_the_numbers_of_a_local_run(scheduler, tmp_path):
     assert ended.returncode == 2
     assert "has no workers" in ended.stderr
     assert not (tmp_path / "nobody.parquet").exists()
+
+
+def test_threads_of_a_worker_take_one_task_at_a_time():
+    """Each hears its own warnings and no others'."""
+
+    def warned(name: str) -> list[str]:
+        with collected_warnings(lambda _: None, name) as lines:
+            for _ in range(5):
+                warnings.warn(f"about {name}", SizeWarning, stacklevel=1)
+                time.sleep(0.002)
+        return lines
+
+    names = [f"method {i}" for i in range(8)]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda name: cluster._called(versions(), warned, name), names))
+    assert found == [[f"about {name}"] for name in names]

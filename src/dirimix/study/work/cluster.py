@@ -11,6 +11,7 @@ import importlib
 import importlib.metadata
 import logging
 import platform
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from dirimix.errors import InputError, WorkerLost, first_line
 _PACKAGES = ("numpy", "scipy", "pandas", "jax", "numba", "blackjax")  # what decides the numbers
 _WAIT = 10.0  # seconds for a scheduler to answer, and for a first worker
 _AHEAD = 2  # tasks a worker that are handed out at a time
+# a worker may have several threads, and warnings are collected for the whole process
+_ALONE = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def dask_cluster(address: str) -> Generator[Cluster]:
         except TimeoutError as error:
             raise InputError(
                 f"the Dask scheduler at {address!r} has no workers; start some with "
-                f"`dask worker {address}`"
+                f"`dask worker {address} --nthreads 1`, one a core"
             ) from error
         for worker, theirs in client.run(versions).items():
             _check_alike(versions(), theirs, worker)
@@ -125,7 +128,8 @@ def versions() -> dict[str, str]:
 def _called(wanted: dict[str, str], function: Callable[..., Any], *arguments: Any) -> Any:
     # workers may have joined since the others were asked
     _check_alike(wanted, versions(), "that joined later")
-    return function(*arguments)
+    with _ALONE:
+        return function(*arguments)
 
 
 def _check_alike(ours: dict[str, str], theirs: dict[str, str], worker: str) -> None:
