@@ -198,3 +198,25 @@ def test_covariances_of_many_latents_are_learnt(monkeypatch):
     assert smallest_ess() > 400
     monkeypatch.setattr(sampler, "_PER_LATENT", 0)
     assert smallest_ess() < 200  # the control: a warm-up that does not know how many there are
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Two normal laws a hundred standard deviations apart."""
+
+    def target(self) -> Target:
+        def log_density(q):
+            return jnp.logaddexp(-0.5 * (q[0] - 50) ** 2, -0.5 * (q[0] + 50) ** 2)
+
+        return plain(log_density=log_density, size=1)
+
+
+@pytest.mark.parametrize(("asked", "times"), [(None, 4), (60.0, 24)])
+def test_chains_in_modes_of_their_own_do_not_draw_for_ever(asked, times):
+    """16 x 60 draws is 24 x 40."""
+    settings = Settings(chains=2, draws=40, warmup=60, seed=1, min_ess=asked)
+    start = np.array([[50.0], [-50.0]])
+    found = sample(Apart(), start, settings, lambda draws: summarise(draws["q"], ["q"]))
+    assert found.ended == "draws"
+    assert times * 40 <= found.stats["lp"].shape[1] < (times + 1) * 40
+    assert found.summary["rhat"].max() > 1.5

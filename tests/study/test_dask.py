@@ -113,7 +113,9 @@ def test_a_cluster_that_cannot_serve_is_refused(distributed, monkeypatch):
         with dask_cluster("nobody"):
             pass
     distributed.Client = lambda *_, **__: Client(workers=0)
-    with pytest.raises(InputError, match="has no workers; start some with `dask worker a --nthreads 1`"):
+    with pytest.raises(
+        InputError, match="has no workers; start some with `dask worker a --nthreads 1`"
+    ):
         with dask_cluster("a"):
             pass
     old = Client()

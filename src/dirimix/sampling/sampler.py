@@ -36,6 +36,9 @@ _LEARNING, _PER_LATENT = slice(3, 6), 8  # windows, and their draws a latent whe
 _ADDED = 0.1  # draws that are added until `min_ess` is there, as a share of those asked for
 _ADDED_ALONE = 0.25  # the same where none is given
 _AT_MOST = 4  # times the draws asked for, where none is given
+# times them, or the effective size asked for: what has not converged by then, such as chains in
+# modes of their own, does not with more
+_AT_MOST_ASKED = 16
 
 Diagnose = Callable[[dict[str, np.ndarray]], pd.DataFrame]
 
@@ -118,7 +121,10 @@ def _ended(summary: pd.DataFrame, settings: Settings, drawn: int, until: float) 
     mendable = ("size", "mixing")
     if not any(f.cause in mendable for f in convergence.faults(summary, min_ess)):
         return "ess"
-    if settings.min_ess is None and drawn >= _AT_MOST * settings.draws:
+    most = _AT_MOST * settings.draws
+    if settings.min_ess is not None:
+        most = _AT_MOST_ASKED * max(settings.draws, settings.min_ess)
+    if drawn >= most:
         return "draws"
     return "time" if time.perf_counter() > until else None
 

@@ -29,8 +29,9 @@ class Settings:
         target_accept: Acceptance that the step size is tuned for.
         seed: Same seed, same draws.
         min_ess: Effective sample size to reach, with an R-hat that passes: after `draws`
-            a tenth as many more, again and again until it is there; 0 for `draws` alone. None
-            for that of the checks, and at most four times as many draws.
+            a tenth as many more, again and again until it is there, up to sixteen times the
+            larger of both; 0 for `draws` alone. None for that of the checks, and at most four
+            times as many draws.
         max_seconds: Wall time, warm-up included, after which no more draws are begun but the
             first 20 of each chain.
         device: Where JAX computes, 'cpu' or 'gpu'.
