@@ -148,8 +148,16 @@ def test_a_process_is_proposed_where_coordinates_have_distances(table, place, pl
     pd.read_csv("a b.csv").assign(site=place).to_csv("sites.csv", index=False)
     assert main(["init", "sites.csv", "--coords", "site,x", "--quiet"]) == 0
     study = read_study(table / "sites.toml")
-    assert {"lbmm-gld"} <= set(study.run)
+    assert {"lbmm-gld", "bma-closed-form"} <= set(study.run)
     assert ("lbmm-gpd" in study.run) == placed
+    assert main(["check", "sites.toml", "--quiet"]) == 0
+
+
+def test_labels_alone_choose_no_evidence_rows(table):
+    frame = pd.read_csv("a b.csv").drop(columns="x").assign(site=list("pqrs") * 15)
+    frame.to_csv("sites.csv", index=False)
+    assert main(["init", "sites.csv", "--coords", "site", "--quiet"]) == 0
+    assert not {"lbmm-gpd", "bma-closed-form"} & set(read_study(table / "sites.toml").run)
     assert main(["check", "sites.toml", "--quiet"]) == 0
 
 

@@ -27,7 +27,9 @@ def study_text(
     """
     distances = len(found.coords) <= 2 and not found.labels  # lbmm-gpd needs them
     local = ["lbmm-gld", *(["lbmm-gpd"] if distances else [])]
-    placed = ["bma-closed-form", "gbmm-d", *local] if found.coords else ["gbmm-d"]
+    # whose evidence rows are chosen by the distances between sites
+    evidence = ["bma-closed-form"] if set(found.coords) - set(found.labels) else []
+    placed = [*evidence, "gbmm-d", *(local if found.coords else [])]
     run = ["raw", "equal", "simplex-ls", "ridge-stacking", *placed]
     best = run[-1]
     lines = [
