@@ -213,3 +213,17 @@ def test_texts_that_are_no_dates_are_refused_with_their_row(
     write_frame(new_rows().assign(day=texts), tmp_path / f"new.{ending}")
     assert predict(fits, "equal", tmp_path / f"new.{ending}", tmp_path / "p.csv") == 2
     assert message in capsys.readouterr().err
+
+
+def test_labels_of_a_fit_stay_labels_in_a_file_that_has_only_numbers(tmp_path):
+    labels = ["12E4", "1.10", "N7", "007"]
+    table = train_frame().drop(columns=["x", "z"])
+    table.insert(0, "side", [labels[k % 4] for k in range(len(table))])
+    table.to_csv(tmp_path / "t.csv", index=False)
+    argv = ["fit", str(tmp_path / "t.csv"), "--target", "y", "--coords", "side"]
+    more = ["--models", "a,b,c", "--method", "equal", "--out", str(tmp_path / "fit")]
+    assert main([*argv, *more, "--quiet"]) == 0
+    new = table.loc[table["side"].isin(["12E4", "1.10"]), ["side", *MODELS]]
+    new.to_csv(tmp_path / "new.csv", index=False)
+    assert predict(tmp_path, "fit", tmp_path / "new.csv", tmp_path / "p.parquet") == 0
+    assert read_frame(tmp_path / "p.parquet")["side"].tolist() == new["side"].tolist()

@@ -96,6 +96,14 @@ def test_levels_of_the_fit_come_first_and_new_ones_after():
     assert new.site(0) == "s=a"
 
 
+def test_labels_of_numbers_are_found_however_the_numbers_are_written():
+    fit = read_coordinate(pd.Series([1.0, 2.5, 3.0]).astype("category"), "s")
+    assert fit.levels == ("1", "2.5", "3")
+    new = read_coordinate(pd.Series(["1.0", "2.50", "01", "4.0"]), "s", "category", fit.levels)
+    assert new.levels == (*fit.levels, "01", "4.0")
+    np.testing.assert_array_equal(new.values, [0, 1, 3, 4])
+
+
 def test_a_coordinate_keeps_the_kind_of_the_fit():
     with pytest.raises(InputError, match="'t' holds numbers here and held dates in the fit"):
         read_coordinate(pd.Series([1.0, 2.0]), "t", "date")

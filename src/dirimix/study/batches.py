@@ -32,7 +32,7 @@ from dirimix.study.load import file_sha256, read_table
 from dirimix.study.rows import as_meant
 from dirimix.study.run import load_fitted
 from dirimix.study.spec import DataChoice
-from dirimix.table.coordinates import DATE
+from dirimix.table.coordinates import CATEGORY, DATE
 from dirimix.table.dates import as_dates, days
 from dirimix.table.files import read_parquet_batches, read_parquet_texts, write_frames
 from dirimix.table.frames import FILE_ROW
@@ -66,13 +66,13 @@ def open_rows(
     """
     used = (*fitted.coords, *fitted.models)
     kinds = next(iter(fitted.members.values())).kinds_
-    dated = [name for name, kind in kinds.items() if kind == DATE]
+    dated, labels = ([c for c, kind in kinds.items() if kind == k] for k in (DATE, CATEGORY))
     plain = choice.long is None and not choice.missing and not choice.table.startswith(DATASET)
     if plain and Path(choice.table).suffix.lower() == ".parquet" and fitted.mixture is not None:
         count, batches = read_parquet_batches(choice.table, _ROWS)
         known = {name: _dates_by_text(choice.table, name) for name in dated}
         return Source(count, lambda: _numbered(_dated(batches(), known))), []
-    frame, notes = as_meant(read_table(choice.table, data_dir), choice, used)
+    frame, notes = as_meant(read_table(choice.table, data_dir, labels), choice, used)
     frame = frame.copy(deep=False)
     for name in set(dated) & set(frame.columns):
         # all rows tell the order of day and month, some of them may not

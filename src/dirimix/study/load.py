@@ -3,6 +3,7 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -79,14 +80,21 @@ def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None)
     return replace(data, notes=(*data.notes, *_beyond(data, train)))
 
 
-def read_table(table: str, data_dir: str | None = None) -> pd.DataFrame:
+def read_table(
+    table: str, data_dir: str | None = None, labels: Collection[str] = ()
+) -> pd.DataFrame:
     """The rows of a file or, for 'data:NAME', of a data set.
+
+    Args:
+        table: The file or the data set.
+        data_dir: Folder of downloaded data sets.
+        labels: Columns of a file whose values are labels, even if all of them are numbers.
 
     Raises:
         InputError: If the file or the data set cannot be read.
     """
     if not table.startswith(DATASET):
-        return read_frame(table)
+        return read_frame(table, labels)
     from dirimix import datasets
 
     return datasets.load(table.removeprefix(DATASET), data_dir=data_dir).frame

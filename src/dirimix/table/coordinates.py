@@ -2,7 +2,7 @@
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,7 +160,8 @@ def _uncategorised(column: pd.Series, what: str) -> Coordinate | None:
 
 
 def _category(column: pd.Series, what: str, known: Sequence[str]) -> Coordinate:
-    found = [None if is_empty(v) else _label(v) for v in column.astype(object).to_list()]
+    fit, values = set(known), column.astype(object).to_list()
+    found = [None if is_empty(v) else _label(v, fit) for v in values]
     empty = [row for row, label in enumerate(found, start=1) if label is None]
     if empty:
         raise InputError(f"{what} has no label at row {empty[0]}; give it or leave out the row")
@@ -174,5 +175,10 @@ def _category(column: pd.Series, what: str, known: Sequence[str]) -> Coordinate:
     return Coordinate(np.array([code[str(v)] for v in found]), CATEGORY, levels)
 
 
-def _label(value: Any) -> str:
-    return number_text(value) if isinstance(value, float) else str(value)
+def _label(value: Any, known: Collection[str] = ()) -> str:
+    """A label as text: that of a number, if it is none of those known and its number is."""
+    text = number_text(value) if isinstance(value, float) else str(value)
+    number = parsed(value) if isinstance(value, str) and not CODE.fullmatch(value) else None
+    if text in known or number is None:
+        return text
+    return number_text(number) if number_text(number) in known else text

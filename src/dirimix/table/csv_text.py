@@ -7,6 +7,7 @@ import io
 import re
 import warnings
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import cast
 
@@ -34,8 +35,12 @@ _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def read_csv(path: Path, labels: Collection[str] = ()) -> pd.DataFrame:
     """The columns of a CSV file: numbers where every value is one or missing, else text.
+
+    Args:
+        path: The file.
+        labels: Columns that stay text though every value is a number.
 
     Raises:
         InputError: If the separator or the decimal sign cannot be told, a row is too short or too
@@ -63,7 +68,8 @@ def read_csv(path: Path) -> pd.DataFrame:
             name: [v.replace(",", ".") if _COMMA.fullmatch(v) else v for v in column]
             for name, column in columns.items()
         }
-    return pd.DataFrame({name: _column(columns.get(name, [])) for name in names})
+    read = {name: _labels if name in labels else _column for name in names}
+    return pd.DataFrame({name: read[name](columns.get(name, [])) for name in names})
 
 
 def counts_rows(values: Floats | None, name: str) -> bool:
@@ -201,6 +207,10 @@ def _column(values: list[str]) -> pd.Series:
         if all(-(2**63) <= v < 2**63 for v in whole):
             return pd.Series(whole, dtype="int64")
     return pd.Series([np.nan if v in _EMPTY else float(v) for v in values], dtype=float)
+
+
+def _labels(values: list[str]) -> pd.Series:
+    return pd.Series([v or None for v in values], dtype=object)
 
 
 def _reads_as_number(text: str) -> bool:

@@ -4,7 +4,7 @@
 
 import csv
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -29,13 +29,17 @@ _UNREADABLE = (
 )
 
 
-def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
+def read_frame(path: str | os.PathLike[str], labels: Collection[str] = ()) -> pd.DataFrame:
     """Read a table from a CSV (.csv), Parquet (.parquet) or netCDF (.nc) file.
 
     A CSV file is separated by commas, semicolons, tabs or bars, whichever its head and its first
     rows agree on. A netCDF file holds variables on one shared dimension, the rows, or on one shared
     grid, which is flattened to one row a cell; cells where every variable is empty are left out
     with a `DroppedRowsWarning`.
+
+    Args:
+        path: The file.
+        labels: Columns of a CSV file whose values are labels, even if all of them are numbers.
 
     Raises:
         InputError: If the file is missing, unreadable, cut short, empty, of an unknown kind, or
@@ -44,7 +48,7 @@ def read_frame(path: str | os.PathLike[str]) -> pd.DataFrame:
     path = Path(path)
     kind = file_kind(path)
     with _readable(path, kind):
-        frame = _READERS[kind](path)
+        frame = read_csv(path, labels) if kind == "CSV" else _READERS[kind](path)
     check_names(path, [str(c) for c in frame.columns])
     _refuse_no_rows(path, len(frame))
     return frame
@@ -260,7 +264,6 @@ def _plain(column: pd.Series) -> np.ndarray:
 
 _ENDINGS = {".csv": "CSV", ".parquet": "Parquet", ".nc": "netCDF"}
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
-    "CSV": read_csv,
     "Parquet": _read_parquet,
     "netCDF": _read_netcdf,
 }
