@@ -227,9 +227,9 @@ def test_as_many_draws_of_equal_weights_as_an_answer_needs_are_enough(count, eno
 
 
 def approximation(count: int) -> Approximation:
-    """One of so many draws with equal weights, which sum to 1 but for rounding."""
+    """One of so many draws whose weights are equal but for 1e-5, as exact ratios may be."""
     nothing = np.zeros(1)
-    weights = np.full(count, 1 / count) * (1 + 1e-12 * (np.arange(count) % 2))
+    weights = 1 + 1e-5 * (np.arange(count) % 2)
     return Approximation(
         np.zeros((count, 1)), 0.0, weights / weights.sum(), 0.0, nothing, nothing, 0.0, 0, False
     )
