@@ -113,6 +113,7 @@ def test_what_is_read_of_a_mixture_of_methods_predicts_the_same_numbers(name, tm
 @UNCONVERGED
 @pytest.mark.slow
 @OVERLAPPING
+@pytest.mark.filterwarnings("ignore::dirimix.errors.ChoiceNote")
 @pytest.mark.parametrize("name", [*LONG, *PARTS])
 def test_what_is_read_of_a_sample_predicts_the_same_numbers(name, tmp_path):
     cases: tuple[dict[str, object], ...] = ({}, {"y_transform": "log", "noise_prior": "paper"})

@@ -76,18 +76,30 @@ _SINGLE = _Precision(np.float32, np.uint32, 6, 2, 3, 4, 5, -80.0)
 
 
 def _polynomial(series: Sequence[Any]) -> Callable:
-    """The function sum of series[n] v^n by Horner's rule, every step of it written out.
+    """The function sum of series[n] v^n by Horner's rule, every step of it a function of its own.
 
     A loop over the coefficients would be a choice among constants at every step, which LLVM 22 does
     not turn into vectors.
     """
-    names = [f"c{n}" for n in range(len(series))]
-    total = names[-1]
-    for name in names[-2::-1]:
-        total = f"{name} + v * ({total})"
-    scope: dict[str, Any] = dict(zip(names, series, strict=True))
-    exec(f"def polynomial(v):\n    return {total}\n", scope)
-    return inlined(fastmath=PLAIN)(scope["polynomial"])
+    first, second, *rest = series
+    inner = _polynomial(rest) if len(rest) > 1 else None
+    last = rest[0] if len(rest) == 1 else None
+
+    @inlined(fastmath=PLAIN)
+    def line(v):
+        return first + v * second
+
+    @inlined(fastmath=PLAIN)
+    def parabola(v):
+        return first + v * (second + v * last)
+
+    @inlined(fastmath=PLAIN)
+    def longer(v):
+        return first + v * (second + v * inner(v))
+
+    if inner is not None:
+        return longer
+    return line if last is None else parabola
 
 
 @cache
