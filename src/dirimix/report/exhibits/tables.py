@@ -70,8 +70,10 @@ def _cell(
     high: str,
     text: Callable[[float], str] = quantity_text,
 ) -> str:
-    """A number with its band as text."""
-    return f"{text(row[value])} [{text(row[low])}, {text(row[high])}]"
+    """A number as text, with its band if it has one."""
+    band = [row[low], row[high]]
+    known = not any(map(pd.isna, band))
+    return text(row[value]) + (f" [{', '.join(map(text, band))}]" if known else "")
 
 
 def _rms_cell(row: Mapping[Any, Any] | None) -> str:
