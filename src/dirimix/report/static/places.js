@@ -46,7 +46,8 @@ function along(c, value) {
 
 const FEW_DAYS = 12; // of which every one has a tick, and no hour
 
-const rangeOf = (c) => d3.max(D.sites.x[c]) - d3.min(D.sites.x[c]) || 1;
+const reach = remembered((values) => d3.max(values) - d3.min(values) || 1);
+const rangeOf = (c) => reach(D.sites.x[c]);
 
 const position = (c, i) => along(c, D.sites.x[c][i]);
 

@@ -1,8 +1,15 @@
 // The section: prediction, models and observations along one coordinate through the chosen site.
 const NEAR = 25; // sites that are shown where none lie on the line
 
-// the sites of a section along a coordinate, in order, and whether they lie on one line
+let line = {}; // the last one, which the figures of the section and of the weights share
+
 function lineThrough(site, c) {
+  if (line.site !== site || line.c !== c) line = { site, c, ...findLine(site, c) };
+  return line;
+}
+
+// the sites of a section along a coordinate, in order, and whether they lie on one line
+function findLine(site, c) {
   const all = d3.range(siteCount());
   const others = d3.range(D.coords.length).filter((k) => k !== c);
   const order = (sites) => sites.sort((a, b) => D.sites.x[c][a] - D.sites.x[c][b]);
