@@ -167,7 +167,7 @@ def test_observations_may_have_the_name_of_the_models_values(table, error):
     wide = pd.read_csv("a b.csv")
     long = wide[["x", "flat", "late"]].melt("x", var_name="model")
     long.to_csv(table / "hub.csv", index=False)
-    truth = wide[["x", "y"]].rename(columns={"y": "value"})
+    truth = pd.DataFrame({"x": wide["x"], "value": wide["y"]})
     (truth.assign(value_sd=0.02) if error else truth).to_csv("truth.csv", index=False)
     words = ["init", "hub.csv", "--observations", "truth.csv", "--target", "value", *error]
     assert main([*words, "--quiet"]) == 0

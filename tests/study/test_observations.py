@@ -82,8 +82,8 @@ def test_an_observation_on_some_models_rows_is_that_of_the_site(folder, capsys):
         (folder / f"{name}.toml").write_text(study)
         assert main(["run", "--no-report", f"{name}.toml", "--out", name]) == 0
         assert "80 rows, one a model, are 40 rows, one a site" in capsys.readouterr().err
-    tables = [pd.read_csv(folder / d / "predictions.csv") for d in ("both", "one")]
-    pd.testing.assert_frame_equal(*tables)
+    whole, part = (pd.read_csv(folder / d / "predictions.csv") for d in ("both", "one"))
+    pd.testing.assert_frame_equal(whole, part)
     other = both.copy()
     other.loc[3, "admissions"] = 9.0
     other.to_csv("one.csv", index=False)

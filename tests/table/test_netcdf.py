@@ -88,7 +88,7 @@ def test_packed_numbers_are_unpacked_and_their_range_is_that_of_the_file(tmp_pat
 
 def test_limits_of_the_type_of_the_scale_factor_are_those_of_unpacked_values(tmp_path):
     """NetCDF User's Guide, attribute conventions: valid_range."""
-    single, double = np.float32, np.float64
+    single = np.float32
     limits = np.array([10.0, 90.0], dtype=single)
 
     def fill(data):
@@ -100,7 +100,7 @@ def test_limits_of_the_type_of_the_scale_factor_are_those_of_unpacked_values(tmp
         warm = np.array([183.15, 263.15], dtype=single)
         variable(data, "turned", "i2", packed, valid_range=warm, **turned)
         # in double precision beside a scale in single they are limits of the packed values
-        variable(data, "held", "i2", packed, valid_range=double([1000, 9000]), **hundredths)
+        variable(data, "held", "i2", packed, valid_range=np.array([1000.0, 9000.0]), **hundredths)
 
     frame = read_frame(write(tmp_path / "t.nc", fill))
     for name in frame.columns:
