@@ -4,7 +4,7 @@ import pytest
 
 from browser import browser
 from dirimix.cli.main import main
-from stand_ins import STUDY, register, write_study
+from stand_ins import STUDY, frame, register, write_study
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +19,25 @@ def unconverged(tmp_path_factory):
         only = "raw,equal,ols,simplex-ls,bma-closed-form,lbmm-gpd"
         assert main(["run", str(study), "--out", str(out), "--quiet", "--only", only]) == 3
     return out
+
+
+LONG_NAMES = {"a": "CMIP6_HadGEM3-GC31-LL", "b": "CMIP6_HadGEM3-GC31-MM", "c": "=1+1"}
+EMPTY_AT = [0, 45]  # a training row and one without observation
+
+
+@pytest.fixture(scope="session")
+def gapped(tmp_path_factory):
+    """The folder of a run of models with long names, of which the first lacks two values."""
+    folder = tmp_path_factory.mktemp("gapped")
+    text = STUDY.partition("[compare]")[0].replace('"raw:c"', '"raw:=1+1"')
+    text = text.replace('["a", "b", "c"]', str(list(LONG_NAMES.values())).replace("'", '"'))
+    text += '[validation.blocks]\nscheme = "blocks"\nsize = [1.0, 1.25]\n'
+    table = frame().assign(a=lambda t: t["a"].mask(t.index.isin(EMPTY_AT)))
+    table.rename(columns=LONG_NAMES).to_csv(folder / "table.csv", index=False)
+    (folder / "study.toml").write_text(text)
+    run = ["run", str(folder / "study.toml"), "--out", str(folder / "out"), "--quiet"]
+    assert main([*run, "--only", "raw,equal,ols,simplex-ls"]) == 0
+    return folder / "out"
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from dirimix.report.explore import as_text, explorer
 from dirimix.report.figures import calibration, predictions, residuals
 from dirimix.report.headline import sentence, tiles
 from dirimix.report.output import read_output
-from dirimix.report.ranked import score_lines
+from dirimix.report.ranked import reference, score_lines
 from dirimix.report.scripts import LIBRARIES, PARTS, explorer_script, libraries
 from stand_ins import STUDY, run_study, write_study
 
@@ -101,7 +101,7 @@ def test_what_is_packed_is_read_back_and_holds_no_markup():
 
 
 def test_lines_of_the_score_table_are_in_order_of_the_log_score(output):
-    lines = score_lines(output, "test")
+    lines = score_lines(output, "test", reference(output.numbers))
     scores = [line.row["log_score"] for line in lines]
     assert scores == sorted(scores, reverse=True)
     first = next(line for line in lines if line.rank and line.rank["rank"] == 1)
@@ -111,3 +111,16 @@ def test_lines_of_the_score_table_are_in_order_of_the_log_score(output):
             value, low, high = cell.at
             assert 0 <= low <= value <= high <= 100
             assert cell.value == line.row[cell.score]
+
+
+def test_skill_is_against_one_method_on_every_split(output):
+    scores = pd.read_csv(output.folder / "scores.csv").query("weights == 'field'")
+    scores = scores.set_index(["split", "method"])["crps"]
+    rows = [row for row in output.numbers["scores"] if row["weights"] == "field"]
+    other = next(row for row in rows if row["method"] == "ols")
+    for split in ("test", "train"):
+        kept = [k for k in score_lines(output, split, other) if k.row["weights"] == "field"]
+        lines = {line.row["method"]: line.skill for line in kept}
+        assert lines["ols"] == 0
+        wanted = 1 - scores[split, "equal"] / scores[split, "ols"]
+        assert lines["equal"] == pytest.approx(wanted, rel=1e-6)

@@ -1,7 +1,11 @@
+import json
+from pathlib import Path
+
 import pytest
 
-from dirimix.report.headline import against_simple, best, convergence, coverage, widths
-from dirimix.report.output import Law
+from dirimix.report.headline import again, against_simple, best, convergence, coverage, widths
+from dirimix.report.output import Law, Output
+from stand_ins import run_study, write_study
 
 
 def rank(method, place, value, lo, hi, model=None, split="test"):
@@ -145,6 +149,46 @@ def test_convergence_is_said_first_with_the_worst_of_each_check():
     assert (bad.state, bad.verdict, bad.value) == ("bad", "not converged", "0 of 1 samplings")
     assert "lbmm-gpd" in bad.lines
     assert convergence(study()).verdict == "nothing to converge"
+
+
+def test_fits_that_are_not_among_the_samplings_are_counted_apart():
+    methods = [{"method": "lbmm-gpd", "converged": False}]
+    sampled = [{"method": "lbmm-gpd", "converged": False, "divergences": 0}]
+    sampled += [{"method": "lbmm-lgp", "converged": True, "divergences": 0}]
+    more = {"lbmm-gpd of S2p": ["R-hat is 1.3"]}
+    both = study(methods=methods, sampling=sampled, unconverged=more)
+    tile = convergence(both)
+    assert (tile.state, tile.value, tile.lines[0]) == ("bad", "1 of 2 samplings", "lbmm-gpd")
+    line = "not counted here, 1 fit of other rows or targets: lbmm-gpd of S2p"
+    assert tile.lines[1] == line
+    alone = convergence(both | {"methods": [methods[0] | {"converged": True}]})
+    assert (alone.state, alone.lines[0]) == ("bad", line)
+
+
+def folder_of(numbers, sha256):
+    """An output of a run of a study, as far as its banner reads it."""
+    manifest = {"command": "run", "sha256": dict.fromkeys(sha256, "0")}
+    return Output(Path("runs/my run"), numbers, manifest)
+
+
+def test_the_command_that_goes_on_is_that_of_the_study():
+    numbers = study(unconverged={"lbmm-gpd of S2p": ["R-hat"]})
+    found = again(folder_of(numbers, ["my studies/s2n.toml", "table.csv"]))
+    assert found.command == "dirimix run 'my studies/s2n.toml' --out 'runs/my run' --resume"
+    assert found.words.startswith('Put what is to change under [options."lbmm-gpd"] in s2n.toml')
+    methods = [{"method": m, "converged": False} for m in ("lbmm-gpd", "lbmm-gpd@long")]
+    words = again(folder_of(study(methods=methods), ["s.toml"])).words
+    assert '[options."lbmm-gpd"] and [options."lbmm-gpd@long"]' in words
+
+
+def test_the_manifest_has_the_path_of_the_study_as_it_was_given(tmp_path, monkeypatch):
+    write_study(tmp_path)
+    monkeypatch.chdir(tmp_path.parent)
+    path = Path(tmp_path.name, "study.toml")
+    for given, known in ((path, str(path)), (path.absolute(), "study.toml")):
+        assert run_study(given, tmp_path / "out", "--only", "equal", "--resume") == 0
+        manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+        assert next(iter(manifest["sha256"])) == known
 
 
 def test_half_widths_are_of_the_test_rows_first():

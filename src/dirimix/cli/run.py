@@ -47,7 +47,8 @@ def _run(arguments: argparse.Namespace) -> bool:
         setup = resolve(study, arguments.data_dir)
     check_setup(setup)
     reporter.describe(setup.data)
-    inputs = {Path(arguments.study).name: file_sha256(Path(arguments.study))}
+    given = Path(arguments.study)
+    inputs = {given.name if given.is_absolute() else str(given): file_sha256(given)}
     outcome = run_study(
         setup,
         folder,

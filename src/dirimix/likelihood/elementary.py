@@ -82,24 +82,25 @@ def _polynomial(series: Sequence[Any]) -> Callable:
     not turn into vectors.
     """
     first, second, *rest = series
-    inner = _polynomial(rest) if len(rest) > 1 else None
-    last = rest[0] if len(rest) == 1 else None
+    if len(rest) > 1:
+        inner = _polynomial(rest)
 
-    @inlined(fastmath=PLAIN)
-    def line(v):
-        return first + v * second
+        @inlined(fastmath=PLAIN)
+        def longer(v):
+            return first + v * (second + v * inner(v))
+
+        return longer
+    last = rest[0] if rest else type(first)(0)
 
     @inlined(fastmath=PLAIN)
     def parabola(v):
         return first + v * (second + v * last)
 
     @inlined(fastmath=PLAIN)
-    def longer(v):
-        return first + v * (second + v * inner(v))
+    def line(v):
+        return first + v * second
 
-    if inner is not None:
-        return longer
-    return line if last is None else parabola
+    return parabola if rest else line
 
 
 @cache

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from dirimix.assess.headline import headline_pair, in_order, judged_split, rivals
@@ -91,8 +92,8 @@ def tiles(output: Output) -> list[Tile]:
 def convergence(numbers: Row) -> Tile:
     """How many samplings converged, with the worst of each check."""
     sampled = numbers["sampling"]
-    bad = [*unconverged(numbers), *numbers["unconverged"]]
-    if not sampled and not bad:
+    bad, others = unconverged(numbers), list(numbers["unconverged"])
+    if not sampled and not bad and not others:
         return Tile("Converged?", GOOD, "nothing to converge", "no sampling",
                     ("All methods are solved without random draws.",))  # fmt: skip
     worst, lines = numbers["convergence"], list[str]()
@@ -111,8 +112,12 @@ def convergence(numbers: Row) -> Tile:
         lines.append(f"{high} row{'' if high == 1 else 's'} with Pareto k above 0.7")
     good = len(sampled) - sum(not row["converged"] for row in sampled)
     value = f"{good} of {len(sampled)} samplings"
-    if bad:
-        return Tile("Converged?", BAD, "not converged", value, (joined(bad), *lines))
+    if others:
+        besides = f"{counted(len(others), 'fit')} of other rows or targets"
+        lines.insert(0, f"not counted here, {besides}: {joined(others)}")
+    if bad or others:
+        first = (joined(bad),) if bad else ()
+        return Tile("Converged?", BAD, "not converged", value, (*first, *lines))
     return Tile("Converged?", MIND if divergent else GOOD, "converged", value, tuple(lines))
 
 
@@ -294,8 +299,19 @@ def again(output: Output) -> Again:
     study = next(iter(output.manifest["sha256"]), "STUDY.toml")
     # a page that is passed on need not tell whose disk it was made on
     where = Path(*output.folder.parts[-2:]) if output.folder.is_absolute() else output.folder
-    words = f'Put what is to change under [options."METHOD"] in {study}, then go on with'
-    return Again(words, f"dirimix run {study} --out {where} --resume")
+    words = (
+        f"Put what is to change under {_sections(output)} in {Path(study).name}, then go on with"
+    )
+    return Again(words, f"dirimix run {quote(study)} --out {quote(str(where))} --resume")
+
+
+def _sections(output: Output) -> str:
+    """The sections of a study file that have the options of what has not converged."""
+    failed = [*unconverged(output.numbers), *output.numbers["unconverged"]]
+    # a fit of other rows or of another target has the options of its method
+    known = sorted(output.methods, key=len, reverse=True)
+    found = (next((m for m in known if title.startswith(m)), title) for title in failed)
+    return joined([f'[options."{method}"]' for method in dict.fromkeys(found)])
 
 
 def state_mark(state: str) -> str:

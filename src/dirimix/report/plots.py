@@ -202,7 +202,8 @@ def field_map(
         rows: A line a site. Columns: split, the coordinates, `column`.
         coords: Columns of the coordinates, those across and up the map first.
         names: What to call them.
-        column: What is shown; of one called sd, or *_sd, in other colours.
+        column: What is shown; of one called sd, or *_sd, in other colours, of a discrepancy in
+            those of two signs.
         axes: Where to draw.
     """
     sites = places(rows, coords[:2], names)
@@ -212,6 +213,9 @@ def field_map(
     # what is the same everywhere is in the middle of its scale
     clim = (least, most) if most > least else (least - 0.01, most + 0.01)
     cmap = "cividis" if column.endswith("sd") else "viridis"
+    if column == "discrepancy":
+        reach = max(abs(least), abs(most), 1e-300)
+        clim, cmap = (-reach, reach), "PuOr_r"
     colour_bar(draw_map(axes, sites, values, trained, clim=clim, cmap=cmap), "", axes)
     label_map(axes, coords, names)
     return axes

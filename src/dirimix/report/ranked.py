@@ -64,8 +64,14 @@ class Line:
     skill: float | None
 
 
-def score_lines(output: Output, split: str) -> list[Line]:
-    """The lines of one split in order of the log score, the best first."""
+def score_lines(output: Output, split: str, other: Row) -> list[Line]:
+    """The lines of one split in order of the log score, the best first.
+
+    Args:
+        output: The folder.
+        split: Whose rows.
+        other: What the skill is measured against, a row of the scores of any split.
+    """
     numbers = output.numbers
     rows = [r for r in numbers["scores"] if r["split"] == split]
     rows.sort(key=_by_log_score)
@@ -73,13 +79,22 @@ def score_lines(output: Output, split: str) -> list[Line]:
     if split == judged_split(numbers["ranking"]):
         places = {(r["method"], r["model"]): r for r in in_order(numbers["ranking"])}
     scales = {score: _scale(rows, score) for score in DRAWN}
-    crps = reference(rows)["crps"] if rows else None
+    crps = next((r["crps"] for r in rows if _whose(r) == _whose(other)), None)
     return [_line(row, places, scales, output.names.labels, crps) for row in rows]
 
 
-def reference(rows: Sequence[Row]) -> Row:
-    """What the others are measured against: equal weights, else the simple method that is worst."""
-    rows = sorted(rows, key=_by_log_score)
+def _whose(row: Row) -> tuple[Any, ...]:
+    return row["method"], row["model"], row["weights"]
+
+
+def reference(numbers: Row) -> Row:
+    """What the others are measured against: equal weights, else the simple method that is worst.
+
+    Returns:
+        Its row of the scores of the split that is shown first.
+    """
+    first = splits_of(numbers)[0]
+    rows = sorted((r for r in numbers["scores"] if r["split"] == first), key=_by_log_score)
     mixed = [r for r in rows if not r["model"] and r["weights"] == "field"]
     simple = [r for r in mixed if parse_method(r["method"]).method.group == SIMPLE]
     equal = [r for r in simple if r["method"] == "equal"]

@@ -10,7 +10,7 @@ LIBRARIES = ("d3.min.js", "plot.umd.min.js")  # the second needs the first
 PARTS = (
     "data.js", "places.js", "words.js", "state.js", "quantities.js", "pointer.js", "map.js",
     "section.js", "waterfall.js", "site.js", "spread.js", "calibration.js", "controls.js",
-    "tables.js", "start.js",
+    "tables.js", "saved.js", "start.js",
 )  # fmt: skip
 
 

@@ -68,11 +68,13 @@ def explore(output: Output) -> dict[str, Any] | None:
 def scores(output: Output) -> dict[str, Any]:
     """The lines of the score table by split, the comparisons, and the ranking of each scheme."""
     numbers = output.numbers
+    other = reference(numbers)
     return {
-        "tables": {split: score_lines(output, split) for split in splits_of(numbers)},
+        "tables": {split: score_lines(output, split, other) for split in splits_of(numbers)},
+        "weights": {row["weights"] for row in numbers["scores"]},
         "groups": groups(output.methods),
         "judged": judged_split(numbers["ranking"]),
-        "reference": reference_label(output),
+        "reference": row_label(other, output.names.labels),
         "comparisons": comparisons(numbers["pairs"]),
         "matrices": matrices(output),
         "scorecards": scorecards(output),
@@ -84,13 +86,6 @@ def groups(methods: Iterable[str]) -> dict[str, str]:
     """The colours of the groups that have methods here."""
     there = {parse_method(name).method.group for name in methods}
     return {group: colour for group, colour in GROUP_COLOURS.items() if group in there}
-
-
-def reference_label(output: Output) -> str:
-    """What the skill of the methods is measured against, as long as no other is chosen."""
-    split = splits_of(output.numbers)[0]
-    rows = [row for row in output.numbers["scores"] if row["split"] == split]
-    return row_label(reference(rows), output.names.labels)
 
 
 def calibration(output: Output) -> dict[str, Any] | None:
@@ -172,8 +167,15 @@ def weights(output: Output) -> dict[str, Any] | None:
 
 def parts(output: Output) -> dict[str, Any] | None:
     """How large discrepancy and noise are where they follow the map, and where."""
-    rows = part_rows(output)
-    return {"rows": rows, "maps": figures.part_maps(output)} if rows else None
+    rows, numbers = part_rows(output), output.numbers
+    if not rows:
+        return None
+    there = {line["method"] for lines in rows.values() for line in lines}
+    priors = [m["priors"] for m in numbers["methods"] if m["method"] in there]
+    turned = any("transform" in own for own in priors)
+    unit = numbers["data"]["unit"]
+    scale = "the scale of the fit" if turned else unit or "the unit of the target"
+    return {"rows": rows, "scale": scale, "maps": figures.part_maps(output)}
 
 
 def redundancy(numbers: Row) -> dict[str, list[Row]] | None:

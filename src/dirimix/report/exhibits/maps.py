@@ -31,7 +31,7 @@ _LARGE = 7.0, 4.4
 def domains(output: Output, options: Options) -> ExhibitContent | None:
     """Which sites train, which test and where predictions are made."""
     del options
-    table = output.table("sites")[[*output.coords, "split"]]
+    table = output.table("sites").loc[:, [*output.coords, "split"]]
     axes = panels(1, 1, *_LARGE)[0, 0]
     split = np.array([list(_SPLITS).index(s) for s in table["split"]])
     tints = ListedColormap(list(_SPLITS.values()))

@@ -64,10 +64,18 @@ function drawSliders() {
 
 const readCoordinate = (c, text) => {
   const { kind, levels } = D.coords[c];
-  if (text.trim() === "") return NaN;
-  if (kind === "category") return levels.indexOf(text.trim());
-  return kind === "date" ? Date.parse(text.trim()) / DAY : Number(text.replace("−", "-"));
+  const given = text.trim();
+  if (given === "") return NaN;
+  if (kind === "category") return levels.includes(given) ? levels.indexOf(given) : NaN;
+  return kind === "date" ? +(readDate(given) / DAY).toPrecision(DIGITS) : Number(given.replace("−", "-"));
 };
+
+// dates of the table have no time zone, and those that a reader writes need none
+function readDate(text) {
+  const zoned = /(z|utc|gmt|:\d\d(\.\d+)? ?[+-]\d\d:?\d\d)$/i.test(text);
+  const forms = zoned || /^[\d-]+$/.test(text) ? [text] : [`${text.replace(" ", "T")}Z`, `${text} UTC`];
+  return forms.map((form) => Date.parse(form)).find(Number.isFinite) ?? NaN;
+}
 
 // fields that find the site nearest to some coordinates, in parts of their ranges
 function makeFind() {
@@ -91,8 +99,13 @@ function drawRegion() {
     type: "text", size: 6, value: state.region[c] ? coordinateText(c, state.region[c][end]) : "",
     placeholder: end ? "to" : "from", "aria-label": `${coord.label} ${end ? "to" : "from"}`,
   })));
-  const apply = () => set({ region: bounds.map(([low, high], c) => {
-    const part = readSpan(c, [readCoordinate(c, low.value), readCoordinate(c, high.value)]);
+  // what is written has fewer digits than what it stands for
+  const read = (c, end) => {
+    const { value, defaultValue } = bounds[c][end];
+    return state.region[c] && value === defaultValue ? state.region[c][end] : readCoordinate(c, value);
+  };
+  const apply = () => set({ region: bounds.map((_, c) => {
+    const part = readSpan(c, [read(c, 0), read(c, 1)]);
     if (part === null || part.every(Number.isNaN)) return null;
     return part.map((v, end) => Number.isNaN(v) ? (end ? d3.max(D.sites.x[c]) : d3.min(D.sites.x[c])) : v);
   }) });

@@ -6,6 +6,7 @@ const QUANTILES = [
 ];
 const LEVELS = [[0.5, "q25", "q75"], [0.9, "q05", "q95"], [0.95, "q025", "q975"]];
 const DAY = 864e5; // milliseconds
+const DIGITS = 12; // of coordinates
 let D; // what `explore.py` packs
 
 async function unpack(text) {
@@ -60,10 +61,30 @@ const methodLabel = (name = state.method) => methodOf(name).label;
 const modelColour = (k) => D.palette[k % D.palette.length];
 const modelDash = (k) => ["", "6 3", "2 2", "8 2 2 2"][Math.floor(k / D.palette.length) % 4];
 
+const knownAnywhere = remembered((values) =>
+  d3.range(siteCount()).map((i) => d3.range(values.length).filter((k) => values[k][i] !== null)));
+// which models have a value at a site
+const knownAt = (i) => knownAnywhere(D.values)[i];
+
 // a global method has one number a model, a local one a number a site
 function weight(method, k, i, name = "mean") {
-  const column = D.weights[method]?.[name][k];
-  return column ? (column.length === 1 ? column[0] : column[i]) : null;
+  const columns = D.weights[method]?.[name];
+  if (!columns) return null;
+  if (columns[k].length > 1) return columns[k][i];
+  const known = knownAt(i);
+  return known.length === D.models.length ? columns[k][0] : sharedWeight(method, k, known, name);
+}
+
+// a global method's weight where models have no value: the others' have the sum of all, as they have in
+// its predictions; null where signs differ, and for spreads, which are not those of all models
+function sharedWeight(method, k, known, name) {
+  const at = (column, m) => D.weights[method][column][m][0];
+  const all = d3.range(D.models.length);
+  if (!known.includes(k) || all.some((m) => at("q05", m) < 0 || at("mean", m) < 0)) return null;
+  if (name !== "mean" && all.some((m) => at("sd", m) > 0)) return null;
+  if (name === "sd") return 0;
+  const [sum, part] = [all, known].map((models) => d3.sum(models, (m) => at("mean", m)));
+  return part > 0 ? at("mean", k) * sum / part : sum / known.length;
 }
 
 // weights of a method, if it has any; single models have none
@@ -88,7 +109,7 @@ function modelRange(i) {
 // exp of the entropy of the mean weights; free weights have none
 function effective(method, i) {
   let entropy = 0;
-  for (let k = 0; k < D.models.length; k++) {
+  for (const k of knownAt(i)) {
     const w = weight(method, k, i);
     if (w === null || w < -1e-9) return null;
     if (w > 0) entropy -= w * Math.log(w);

@@ -12,7 +12,7 @@ function drawSite() {
     low, high, height: high > low ? (QUANTILES[k + 1][0] - QUANTILES[k][0]) / (high - low) : 0,
   }));
   const top = d3.max(steps, (s) => s.height) || 1;
-  const known = d3.range(D.models.length).filter((k) => D.values[k][site] !== null);
+  const known = knownAt(site);
   const height = (k) => Math.min(1, Math.max(0, weight(method, k, site) ?? 0));
   const seen = observed(site);
   const error = D.sites.error[site] || 0;
@@ -57,14 +57,18 @@ function drawSite() {
   document.querySelector("#said").textContent = `${siteText(site)}: ${said}`;
 }
 
+const spread = (sd) => sd === null ? "–" : `±\u00a0${number(sd)}`;
+
 function siteWeights(method, site) {
   const weighted = weighs(method);
-  const listed = weighted ? largestWeights(method, site, D.models.length) : d3.range(D.models.length);
+  const all = d3.range(D.models.length);
+  const largest = weighted ? largestWeights(method, site, all.length) : all;
+  const listed = [...largest, ...all.filter((k) => !largest.includes(k))];
   const rows = listed.map((k) => element("tr", {},
     element("th", { scope: "row" }, D.models[k].label),
     element("td", {}, number(D.values[k][site])),
     ...(weighted ? [element("td", {}, number(weight(method, k, site))),
-      element("td", {}, `±\u00a0${number(weight(method, k, site, "sd"))}`)] : [])));
+      element("td", {}, spread(weight(method, k, site, "sd")))] : [])));
   const table = (own) => element("table", { class: "small" },
     element("thead", {}, element("tr", {},
       ...["model", "value", ...(weighted ? ["weight", "sd"] : [])].map((h) => element("th", { scope: "col" }, h)))),
@@ -81,7 +85,7 @@ function drawWeights() {
   if (!box) return;
   box.parentElement.hidden = !weighs();
   if (!weighs()) return;
-  const { sites, x, across, joined } = sectionPlan();
+  const { sites, x, across, joined, exact } = sectionPlan();
   const { method } = state;
   const models = d3.range(D.models.length);
   const w = (k, name) => (i) => weight(method, k, i, name);
@@ -102,8 +106,9 @@ function drawWeights() {
       Plot.ruleX([state.site], { x, stroke: "currentColor", strokeOpacity: 0.5 }),
     ],
   });
-  box.replaceChildren(
-    element("p", { class: "panel-title" }, "Weights along the same line, with 90 % bands of the two largest"), svg);
+  const where = exact ? "along the same line" : "at the same sites";
+  const bands = joined ? ", with 90 % bands of the two largest" : "";
+  box.replaceChildren(element("p", { class: "panel-title" }, `Weights ${where}${bands}`), svg);
 }
 
 // The fifteen observations that are farthest from their prediction

@@ -45,4 +45,9 @@ function redrawOnResize() {
   });
 }
 
-if (document.querySelector("#explorer-data") && "DecompressionStream" in window) start();
+if (document.querySelector("#explorer-data") && "DecompressionStream" in window) {
+  start().catch((error) => {
+    document.documentElement.classList.remove("live"); // fixed figures are better than none
+    throw error;
+  });
+}

@@ -32,13 +32,22 @@ function begin() {
   for (const [, draw] of drawers) draw();
 }
 
+// what has a part a coordinate
+const byCoordinate = {
+  write: (parts) => parts.map((part) => part === null ? "" : [part].flat().join("_")).join("~"),
+  read(word, isPart) {
+    const parts = word.split("~").map((part) => part ? part.split("_").map(Number) : null);
+    return parts.length === D.coords.length && parts.every((part, c) => !part || isPart(part, c)) ? parts : null;
+  },
+};
+
 const KEPT = ["method", "second", "less", "colour", "model", "site", "along", "across", "up"];
 
 function remember() {
   const words = KEPT.map((key) => `${key}=${encodeURIComponent(state[key])}`);
-  const region = state.region.map((part) => part ? part.join("_") : "").join("~");
+  for (const key of ["region", "slides"]) words.push(`${key}=${byCoordinate.write(state[key])}`);
   try {
-    history.replaceState(null, "", `#explore;${words.join(";")};region=${region}`);
+    history.replaceState(null, "", `#explore;${words.join(";")}`);
   } catch {
     // a page that may not write its address works without
   }
@@ -46,22 +55,34 @@ function remember() {
 
 function recall() {
   const given = Object.fromEntries(
-    location.hash.split(";").slice(1).map((pair) => pair.split("=").map(decodeURIComponent)),
+    location.hash.split(";").slice(1).map((pair) => pair.split("=").map(decoded)),
   );
   const whole = (key, limit) => {
-    const value = Number(given[key]);
-    return key in given && Number.isInteger(value) && value >= 0 && value < limit;
+    const value = Number(given[key] || NaN);
+    return Number.isInteger(value) && value >= 0 && value < limit;
   };
-  for (const key of ["along", "across", "up"]) if (whole(key, D.coords.length)) state[key] = +given[key];
+  if (whole("along", D.coords.length)) state.along = +given.along;
+  if (["across", "up"].every((key) => whole(key, D.coords.length)) && given.across !== given.up)
+    Object.assign(state, { across: +given.across, up: +given.up });
   if (whole("site", siteCount())) state.site = +given.site;
   if (whole("model", D.models.length)) state.model = +given.model;
   if (methodOf(given.method)) state.method = given.method;
   if (methodOf(given.second)) state.second = given.second;
   if (given.less === "mean") state.less = "mean";
   if (quantities().some(([key]) => key === given.colour)) state.colour = given.colour;
-  const parts = (given.region ?? "").split("~").map((part) => part ? part.split("_").map(Number) : null);
-  if (parts.length === D.coords.length && parts.every((p) => !p || p.every(Number.isFinite)))
-    state.region = parts;
+  const isSpan = (part) => part.length === 2 && part.every(Number.isFinite);
+  state.region = byCoordinate.read(given.region ?? "", isSpan) ?? state.region;
+  const slides = byCoordinate.read(given.slides ?? "", ([at], c) => D.sites.x[c].includes(at));
+  if (slides) state.slides = slides.map((part) => part && part[0]);
+}
+
+// a word of the address, nothing where it is broken
+function decoded(word) {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return "";
+  }
 }
 
 const hasRegion = () => state.region.some((part) => part !== null);

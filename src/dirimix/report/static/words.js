@@ -11,7 +11,11 @@ function coordinateText(c, value) {
   const coord = D.coords[c];
   value = tableNumber(c, value);
   if (coord.kind === "category") return coord.levels[Math.round(value)] ?? "";
-  if (coord.kind === "date") return new Date(value * DAY).toISOString().slice(0, value % 1 ? 16 : 10);
+  if (coord.kind === "date") {
+    const seconds = Math.round(value * 86400);
+    const length = seconds % 86400 ? (seconds % 60 ? 19 : 16) : 10;
+    return new Date(1000 * seconds).toISOString().slice(0, length);
+  }
   // no more digits than tell sites apart
   const text = isWide(D.sites.x[c]) ? +value.toPrecision(5)
     : +value.toFixed(Math.max(0, Math.min(12, 4 - Math.floor(Math.log10(rangeOf(c))))));
@@ -23,7 +27,8 @@ function siteText(i) {
   return parts.join(", ") || `row ${D.sites.row[i]}`;
 }
 
-const shortText = (text) => text.length > 18 ? `${text.slice(0, 17)}…` : text;
+// begins and ends tell names apart
+const shortText = (text) => text.length > 18 ? `${text.slice(0, 8)}…${text.slice(-9)}` : text;
 
 const withUnit = (text) => D.target.unit ? `${text} ${D.target.unit}` : text;
 
