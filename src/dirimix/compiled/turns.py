@@ -1,6 +1,6 @@
 """Processes that compile the same take turns: the second finds in the cache what the first made.
 
-The loops of the likelihood take half a minute of a core. Two fits that begin side by side, or one
+The loops of the likelihood take about a minute of a core. Two fits that begin side by side, or one
 that begins while `make demo` compiles ahead, would each spend it.
 """
 

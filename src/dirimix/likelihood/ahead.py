@@ -1,6 +1,6 @@
 """Compile every loop of the local mixtures before a fit asks for it, in a process of its own.
 
-`python -m dirimix.likelihood.ahead` takes half a minute of a core the first time on a machine.
+`python -m dirimix.likelihood.ahead` takes about a minute of a core the first time on a machine.
 """
 
 import numpy as np

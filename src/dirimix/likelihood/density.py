@@ -83,7 +83,7 @@ def _log_density(alpha: Array, s: Array, d: Array, accuracy: Accuracy) -> Array:
 
 
 def compile_loops() -> str:
-    """Compile the loops, or take them from Numba's cache: half a minute of one core, once.
+    """Compile the loops, or take them from Numba's cache: about a minute of one core, once.
 
     Returns:
         The name by which XLA calls them.
