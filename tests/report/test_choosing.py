@@ -48,7 +48,11 @@ def test_a_choice_looks_through_the_sites_a_few_times_not_once_a_site(page):
     assert page.evaluate("window.looks") < 10
 
 
-def test_where_a_model_has_no_value_the_others_have_the_weights_of_the_prediction(page, gapped):
+@pytest.mark.parametrize("method", ["simplex-ls", "ols"])
+def test_where_a_model_has_no_value_the_others_have_the_weights_of_the_prediction(
+    page, gapped, method
+):
+    page.select_option("#choose-method", method)
     row = frame().iloc[45]
     find(page, row["x"], row["z"])
     table = page.locator("#site-figure table").first
@@ -60,17 +64,19 @@ def test_where_a_model_has_no_value_the_others_have_the_weights_of_the_predictio
     )
     assert len(lines) == 3
     assert np.isnan(value).sum() == np.isnan(weight).sum() == 1
-    assert np.nansum(weight) == pytest.approx(1, abs=2e-3)
-    law = pd.read_csv(gapped / "predictions.csv").query("method == 'simplex-ls'").iloc[45]
+    given = pd.read_csv(gapped / "weights.csv").query("method == @method").iloc[:3]["mean"]
+    assert (given < 0).any() == (method == "ols")
+    assert np.nansum(weight) == pytest.approx(given.sum(), abs=2e-3)
+    law = pd.read_csv(gapped / "predictions.csv").query("method == @method").iloc[45]
     assert np.nansum(value * weight) == pytest.approx(law["mean"], abs=4e-3)
     # a control: the weights of complete rows give another prediction
-    given = pd.read_csv(gapped / "weights.csv").query("method == 'simplex-ls'").iloc[:3]["mean"]
     whole = given.to_numpy()[1:] @ frame().iloc[45][["b", "c"]].to_numpy(dtype=float)
     assert abs(whole - law["mean"]) > 0.02
     assert "from 1/2 to its own" in page.locator("#site-figure").inner_text()
 
 
 def test_models_whose_names_begin_alike_have_bars_of_their_own(page):
+    page.select_option("#choose-method", "simplex-ls")
     find(page, *frame().iloc[7][["x", "z"]])
     figure = page.locator("#site-figure details svg")
     says = figure.get_attribute("aria-label").partition(": ")[2].split(", ")

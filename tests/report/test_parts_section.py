@@ -108,6 +108,34 @@ def test_maps_have_means_and_spreads(output):
         )
         for of in ("", ", sd")
     ]
+    # a discrepancy has two signs, a scale has one
+    least, most = _ends(content.figure.axes[0])
+    assert least == -most
+    least, most = _ends(next(a for a in content.figure.axes if a.get_title() == titles[2]))
+    assert 0 < least < most
+
+
+def _ends(axes):
+    """The ends of the scale of a map's colours."""
+    return next(
+        drawn.get_clim()
+        for drawn in (*axes.images, *axes.collections)
+        if drawn.get_array() is not None
+    )
+
+
+def test_the_table_says_what_its_numbers_are_and_in_what_unit(chromium, folder, output):
+    line = next(r for r in part_rows(output)["train"] if r["method"] == "lbmm-lgp+delta")
+    with opened(chromium, folder / "report.html") as page:
+        section = page.locator("#parts")
+        assert "weighted models, in m." in section.locator(".hint").first.inner_text()
+        table = section.locator("table").first
+        heads = [" ".join(t.split()) for t in table.locator("thead th").all_inner_texts()]
+        place = heads.index("told from 0 share of the sites")
+        cells = table.locator("tr", has_text="lbmm-lgp+delta").locator("th, td").all_inner_texts()
+        assert cells[place] == f"{100 * line['beside_0']:.0f} %"
+        noise = table.locator("tr", has_text="gbmm-d@noise").locator("th, td").all_inner_texts()
+        assert noise[2 : len(heads) - 1] == ["–"] * (len(heads) - 3)
 
 
 def test_a_map_is_coloured_by_the_discrepancy_and_a_site_says_its_own(chromium, folder, output):

@@ -75,15 +75,17 @@ function weight(method, k, i, name = "mean") {
   return known.length === D.models.length ? columns[k][0] : sharedWeight(method, k, known, name);
 }
 
-// a global method's weight where models have no value: the others' have the sum of all, as they have in
-// its predictions; null where signs differ, and for spreads, which are not those of all models
+// a global method's weight where models have no value: the others' have the sum of all, in proportion or,
+// where any is below 0, in equal parts, as in its predictions; null for the spreads of draws
 function sharedWeight(method, k, known, name) {
   const at = (column, m) => D.weights[method][column][m][0];
   const all = d3.range(D.models.length);
-  if (!known.includes(k) || all.some((m) => at("q05", m) < 0 || at("mean", m) < 0)) return null;
-  if (name !== "mean" && all.some((m) => at("sd", m) > 0)) return null;
+  const sure = all.every((m) => at("sd", m) === 0);
+  const signed = all.some((m) => at("q05", m) < 0 || at("mean", m) < 0);
+  if (!known.includes(k) || (name !== "mean" && !sure)) return null;
   if (name === "sd") return 0;
   const [sum, part] = [all, known].map((models) => d3.sum(models, (m) => at("mean", m)));
+  if (signed) return at("mean", k) + (sum - part) / known.length;
   return part > 0 ? at("mean", k) * sum / part : sum / known.length;
 }
 
