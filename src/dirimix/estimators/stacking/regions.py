@@ -23,6 +23,11 @@ def regions(x: Floats, count: int, seed: int = 0) -> Indices:
     array([0, 0, 0, 1, 1, 1])
     >>> regions(np.array([[0.0], [1.0], [1.0], [2.0]]), 2)
     array([0, 0, 0, 1])
+
+    Where sites are fewer than regions some regions have none.
+
+    >>> len(set(regions(np.array([[0.0], [0.0], [0.0], [2.0]]), 8)))
+    2
     """
     label = np.zeros(len(x), dtype=int)
     if not x.shape[1]:
@@ -39,6 +44,8 @@ def regions(x: Floats, count: int, seed: int = 0) -> Indices:
 
 
 def _halves(x: Floats, part: Indices) -> tuple[Indices, Indices]:
+    if len(part) < 2:
+        return part, part[:0]
     widest = int(np.argmax(np.ptp(x[part], axis=0)))
     order = part[np.argsort(x[part, widest], kind="stable")]
     site = np.unique(x[order], axis=0, return_inverse=True)[1].ravel()
