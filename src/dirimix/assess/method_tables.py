@@ -144,12 +144,14 @@ def _predictions(view: View, data: SplitTable, split: str) -> pd.DataFrame:
 
 def _part_tables(fitted: FittedMethod, data: SplitTable) -> Tables:
     """What predictions are made of, by the members of a method that can say it."""
+    reports = {model: member.fit_report() for model, member in fitted.members.items()}
+    offered = {model: report.parts for model, report in reports.items() if report.parts}
     found: list[pd.DataFrame] = []
-    for split, rows in data.parts.items():
+    for split, rows in data.parts.items() if offered else ():
         frame = fitted.prepared(rows.frame)
-        for model, member in fitted.members.items():
-            parts, index = member.fit_report().parts, predicted_rows(model, rows.frame)
-            if parts is None or not len(index):
+        for model, parts in offered.items():
+            index = predicted_rows(model, rows.frame)
+            if not len(index):
                 continue
             sites = frame.iloc[index].reset_index(drop=True)
             table = pd.concat([sites[list(data.coords)], parts(sites)], axis=1)

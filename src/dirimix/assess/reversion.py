@@ -41,8 +41,8 @@ def reversion_tables(
     gamma, eta = (draws[name].to_numpy().reshape(-1, len(data.models)) for name in ("gamma", "eta"))
     # a site where some model has no value is as far from the data as any
     frame = fitted.prepared(data.everywhere.fillna(dict.fromkeys(data.models, 1.0)))
-    space, train = data.space, data.parts["train"].frame
-    train, x = (space.embed(as_numbers(f, data.coords)) for f in (train, frame))
+    space, trained = data.space, data.parts["train"].frame
+    train, x = (space.embed(as_numbers(f, data.coords)) for f in (trained, frame))
     rho = draws["rho"].mean(("chain", "draw")).to_numpy()[list(space.axis_of)]
     scales = {"distance": rho, "standardised": standard_lengths(space, train)}
     distances = {name: nearest(x, train, scale) for name, scale in scales.items()}

@@ -48,7 +48,7 @@ def nearest_training(data: SplitTable) -> dict[str, Floats]:
         return {split: np.full(len(part.frame), np.nan) for split, part in data.parts.items()}
     places = {s: space.embed(as_numbers(p.frame, data.coords)) for s, p in data.parts.items()}
     train = places["train"]
-    scale = standard_lengths(data.space, train)
+    scale = standard_lengths(space, train)
     return {split: nearest(x, train, scale) for split, x in places.items()}
 
 

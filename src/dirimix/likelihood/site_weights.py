@@ -67,11 +67,11 @@ def _one(
         log_g = np.log(rng.standard_gamma(np.broadcast_to(alpha + 1, shape))) - log_rate
         log_g -= rng.standard_exponential(shape) / alpha
         log_g = np.where(known, log_g, -np.inf)
-        w = np.exp(log_g - log_g.max(axis=-1, keepdims=True))
+        log_g -= log_g.max(axis=-1, keepdims=True)
+        w = np.exp(log_g)
         whole = w.sum(axis=-1, keepdims=True)
         mean = np.sum(w * scaled, axis=-1) / whole[..., 0]
-        log_w = log_g - log_g.max(axis=-1, keepdims=True) - np.log(whole)
-        return log_w, -0.5 * mean**2 + total * np.log(p - tau * mean)
+        return log_g - np.log(whole), -0.5 * mean**2 + total * np.log(p - tau * mean)
 
     kept, weight = propose(1)
     for _ in range(_ROUNDS):

@@ -148,13 +148,13 @@ def _weights(output: Output, n: int) -> Mapping[str, Json]:
 
 def _parts(output: Output) -> Mapping[str, Json]:
     """By what the page draws, discrepancy and noise at every site, of what has either."""
-    found, table = {}, output.table("parts")
-    for law in output.laws:
+    found, table = {}, output.parts
+    there = set(zip(table["method"], table["model"], strict=True))
+    for law in (law for law in output.laws if (law.method, law.model) in there):
         rows = output.by_site(table, law)
         columns = {c: rows[c].to_numpy(dtype=float) for c in _PARTS}
-        if np.isfinite(columns["noise"]).any():
-            kept = {c: v for c, v in columns.items() if np.nan_to_num(v).any()}
-            found[law.key] = {c: numbers(v) for c, v in kept.items()}
+        kept = {c: v for c, v in columns.items() if np.nan_to_num(v).any()}
+        found[law.key] = {c: numbers(v) for c, v in kept.items()}
     return found
 
 

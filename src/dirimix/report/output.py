@@ -99,6 +99,11 @@ class Output:
         return self.table("predictions")
 
     @cached_property
+    def parts(self) -> pd.DataFrame:
+        """What predictions are made of, of the methods that can say it."""
+        return self.table("parts")
+
+    @cached_property
     def _sites(self) -> pd.DataFrame:
         return self.table("sites")
 
@@ -136,7 +141,7 @@ class Output:
     def by_site(self, table: pd.DataFrame, law: Law) -> pd.DataFrame:
         """The rows of a table that are of a law, a row a site, in the order of the sites.
 
-        Numbers are missing where a single model has no value, and where the table has no rows.
+        Numbers are missing where a single model has no value.
         """
         sites = self._sites
         own = table.loc[(table["method"] == law.method) & (table["model"] == law.model)]
@@ -146,9 +151,8 @@ class Output:
             given = values.loc[values["model"] == law.model, "model_value"].notna().to_numpy()
         known = ["split", "observed", *self.coords]
         columns = [c for c in own if c not in known]
-        if len(own):
-            own = own.set_axis(np.flatnonzero(given))
-        return sites[known].join(own[columns].reindex(range(len(sites))))
+        own = own[columns].set_axis(np.flatnonzero(given)).reindex(range(len(sites)))
+        return sites[known].join(own)
 
     @cached_property
     def _rounds(self) -> dict[str, Round]:

@@ -143,8 +143,9 @@ def _prepare(
     done = [job for job in jobs if resume and job.is_done()]
     begun = {folder_of_draws(job.home) for job in jobs if job not in done}
     spared = unasked if resume else ()
+    draws_spared = {folder_of_draws(Path(name)).name for name in spared}
     for path in leftovers_within(folder):
-        if path not in begun and path.name not in {folder_of_draws(Path(m)).name for m in spared}:
+        if path not in begun and path.name not in draws_spared:
             remove(path)
     keep = {MARK, *(job.posterior.name for job in done if job.facts()["posterior"])}
     if resume:

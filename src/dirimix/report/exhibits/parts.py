@@ -19,7 +19,7 @@ _PARTS = {"discrepancy": "discrepancy", "noise": "scale of the noise"}
 
 def part_maps(output: Output, options: Options) -> ExhibitContent | None:
     """Discrepancy and noise over the sites, each with its standard deviation."""
-    table = output.table("parts")
+    table = output.parts
     table = table.loc[table["method"].isin(chosen_methods(output, options, table))]
     drawn = [
         (where, rows, part)
@@ -58,7 +58,7 @@ def part_rows(output: Output) -> dict[str, list[dict[str, Any]]]:
     5 and 95 % quantile of the noise over the sites.
     """
     found: dict[str, list[dict[str, Any]]] = {}
-    for split, table in output.table("parts").groupby("split", sort=False):
+    for split, table in output.parts.groupby("split", sort=False):
         found[str(split)] = [{**where, **_summary(rows)} for where, rows in _of_each(table)]
     return found
 

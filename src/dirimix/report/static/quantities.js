@@ -30,6 +30,7 @@ function quantities() {
 function quantity(i) {
   const { method, model } = state;
   if (["half", "mean"].includes(state.colour) && !hasLaw(method, i)) return null;
+  if (state.colour in PARTS) return partAt(method, state.colour, i);
   switch (state.colour) {
     case "half": return (law(method, "q95", i) - law(method, "q05", i)) / 2;
     case "residual": return residual(method, i);
@@ -41,8 +42,6 @@ function quantity(i) {
     case "weight": return weight(method, model, i);
     case "weight_sd": return weight(method, model, i, "sd");
     case "effective": return effective(method, i);
-    case "discrepancy": case "discrepancy_sd": case "noise": case "noise_sd":
-      return partAt(method, state.colour, i);
     case "distance": return D.sites.distance[i];
     case "pareto": return D.pareto[method]?.[i] ?? null;
     case "spread": return modelRange(i);

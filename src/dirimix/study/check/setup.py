@@ -92,7 +92,7 @@ def look_over(setup: ResolvedStudy) -> Findings:
     for scheme in study.validation:
         _look_at_scheme(found, setup, scheme)
     followed = () if study.threshold is None else study.threshold.methods
-    for table in (data, *setup.others.values()):
+    for table in tables.values():
         with found.of():
             _check_level(study, table)
     for other in setup.others.values():
