@@ -13,7 +13,7 @@ import numpy as np
 
 from dirimix.compiled.inlining import Kept
 
-_LEAST = -690.0  # log concentrations below this are as good as this: exp(690) is near the largest
+LEAST = -690.0  # log concentrations below this are as good as this: exp(690) is near the largest
 _NOTHING = 200.0  # a factor of exp(-200) leaves no digit of a sum
 
 
@@ -46,7 +46,7 @@ def _sums(sums, log_alpha, values, repeats, rng):
     for i in range(count):
         n = 0
         for k in range(models):
-            a = math.exp(max(log_alpha[i, k], _LEAST))
+            a = math.exp(max(log_alpha[i, k], LEAST))
             e[k] = 0.0
             if a < 1.0:
                 small[n], inverse[n] = k, 1.0 / a

@@ -76,7 +76,7 @@ _SINGLE = _Precision(np.float32, np.uint32, 6, 2, 3, 4, 5, -80.0)
 
 
 def _polynomial(series: Sequence[Any]) -> Callable:
-    """The function sum of series[n] v^n by Horner's rule, every step of it a function of its own.
+    """The function sum of series[n] v^n by Horner's rule, two steps of it a function.
 
     A loop over the coefficients would be a choice among constants at every step, which LLVM 22 does
     not turn into vectors.

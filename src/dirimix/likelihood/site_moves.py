@@ -17,8 +17,8 @@ import math
 import numpy as np
 
 from dirimix.compiled.inlining import Kept, inlined
+from dirimix.likelihood.dirichlet_sums import LEAST
 
-_LEAST_ALPHA = -690.0  # log concentrations below this are as good as this
 _NARROW = 0.6  # scale of the logistic law in standard deviations of the normal one
 _MOST = 700.0  # exponent
 _NOTHING = 1e-280  # a third weight of this size at an end of the line leaves no room to move
@@ -101,24 +101,22 @@ def _share(log_r, log_rest, first, second, c, slope, rng):
 
 @inlined()
 def _pair(w, alpha, d, m, k, j, rng):
-    """Move two weights within their sum; M after it."""
+    """Move two weights within their sum, from where M is m."""
     whole = _sum_of_exp(w[k], w[j])
     if whole == -math.inf:
-        return m
+        return
     size = math.exp(whole)
     slope = size * (d[k] - d[j])
     c = m - math.exp(w[k]) * d[k] - math.exp(w[j]) * d[j] + size * d[j]
     log_r, log_rest = _share(w[k] - whole, w[j] - whole, alpha[k], alpha[j], c, slope, rng)
     w[k], w[j] = whole + log_r, whole + log_rest
-    return c + slope * math.exp(log_r)
 
 
 @inlined()
 def _triple(w, alpha, d, k, j, i, rng):
     """Move three weights along the line on which their sum and M stay."""
     a, b, c = d[j] - d[i], d[i] - d[k], d[k] - d[j]
-    low, high, one, two, three = -math.inf, math.inf, -1, -1, -1
-    of_one = of_two = of_three = 0.0
+    low, high, one, two, of_one, of_two = -math.inf, math.inf, -1, -1, 0.0, 0.0
     for index, by in ((k, a), (j, b), (i, c)):
         if by == 0.0:
             continue
@@ -155,7 +153,7 @@ def _moves(log_w, log_alpha, d, sweeps, rng):
             if log_w[site, k] > -math.inf:
                 known[count] = k
                 w[count] = log_w[site, k]
-                alpha[count] = math.exp(max(log_alpha[site, k], _LEAST_ALPHA))
+                alpha[count] = math.exp(max(log_alpha[site, k], LEAST))
                 at[count] = d[site, k]
                 count += 1
         if count < 2:
