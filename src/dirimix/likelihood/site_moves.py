@@ -47,12 +47,6 @@ def move_weights(
 
 
 @inlined()
-def _sum_of_exp(a, b):
-    top = max(a, b)
-    return top if top == -math.inf else top + math.log(math.exp(a - top) + math.exp(b - top))
-
-
-@inlined()
 def _log_gamma(a, rng):
     """The log of a Gamma(a) variable, however small."""
     return math.log(rng.standard_gamma(a + 1.0)) - rng.standard_exponential() / a
@@ -64,7 +58,7 @@ def _log_of_pair(log_r, log_rest, first, second, beta, at, width, mass):
     by_beta = first * log_r + second * log_rest - beta
     z = abs(math.exp(log_r) - at) / width
     by_logistic = -z - 2.0 * math.log1p(math.exp(-z)) - math.log(width * mass) + log_r + log_rest
-    return _sum_of_exp(by_beta, by_logistic) - math.log(2.0)
+    return np.logaddexp(by_beta, by_logistic) - math.log(2.0)
 
 
 @inlined()
@@ -81,7 +75,7 @@ def _share(log_r, log_rest, first, second, c, slope, rng):
     beta = math.lgamma(first) + math.lgamma(second) - math.lgamma(first + second)
     if rng.random() < 0.5:
         a, b = _log_gamma(first, rng), _log_gamma(second, rng)
-        whole = _sum_of_exp(a, b)
+        whole = np.logaddexp(a, b)
         log_new, rest_new = a - whole, b - whole
     else:
         u = lower + mass * rng.random()
@@ -102,7 +96,7 @@ def _share(log_r, log_rest, first, second, c, slope, rng):
 @inlined()
 def _pair(w, alpha, d, m, k, j, rng):
     """Move two weights within their sum, from where M is m."""
-    whole = _sum_of_exp(w[k], w[j])
+    whole = np.logaddexp(w[k], w[j])
     if whole == -math.inf:
         return
     size = math.exp(whole)
@@ -136,7 +130,7 @@ def _triple(w, alpha, d, k, j, i, rng):
         return
     log_one, log_two = math.log(of_one * length), math.log(-of_two * length)
     first, second = _log_gamma(alpha[one], rng), _log_gamma(alpha[two], rng)
-    whole = _sum_of_exp(first, second)
+    whole = np.logaddexp(first, second)
     log_u, log_rest = first - whole, second - whole
     found = math.log(at_low * math.exp(log_rest) + at_high * math.exp(log_u))
     if math.log(rng.random()) < (alpha[three] - 1.0) * (found - w[three]):
