@@ -202,8 +202,8 @@ def field_map(
         rows: A line a site. Columns: split, the coordinates, `column`.
         coords: Columns of the coordinates, those across and up the map first.
         names: What to call them.
-        column: What is shown; of one called sd, or *_sd, in other colours, of a discrepancy in
-            those of two signs.
+        column: What is shown; a standard deviation (sd, or ending in _sd) in other colours, a
+            discrepancy in those of two signs.
         axes: Where to draw.
     """
     sites = places(rows, coords[:2], names)
