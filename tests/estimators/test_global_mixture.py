@@ -207,11 +207,6 @@ def test_time_that_is_up_ends_the_draws_before_their_number(trio, min_ess):
     options: dict[str, Any] = {"chains": 2, "draws": 100, "warmup": 20, "min_ess": min_ess}
     late = fitted(DirichletMixture, trio, "abc", **options, max_seconds=1e-6)
     assert (late.sampling_["draws"], late.sampling_["ended"]) == (20, "time")
-    # those that there are belong to the seed alone
-    whole = fitted(DirichletMixture, trio, "abc", **(options | {"min_ess": 0}))
-    assert (whole.sampling_["draws"], whole.sampling_["ended"]) == (100, "draws")
-    found, first = (m.posterior_["posterior"]["sigma"].to_numpy() for m in (late, whole))
-    np.testing.assert_array_equal(found, first[:, :20])
 
 
 def test_draws_go_on_by_themselves_up_to_four_times(trio):

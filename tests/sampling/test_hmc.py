@@ -10,6 +10,7 @@ import pytest
 from dirimix.sampling import sampler
 from dirimix.sampling.convergence import summarise
 from dirimix.sampling.peaks import Peak, between
+from dirimix.sampling.progress import ChainProgress
 from dirimix.sampling.sampler import sample
 from dirimix.sampling.target import Settings, Target
 from monte_carlo import LIMIT, Law
@@ -220,3 +221,16 @@ def test_chains_in_modes_of_their_own_do_not_draw_for_ever(asked, times):
     assert found.ended == "draws"
     assert times * 40 <= found.stats["lp"].shape[1] < (times + 1) * 40
     assert found.summary["rhat"].max() > 1.5
+
+
+@pytest.mark.parametrize(("limit", "iterations"), [(None, 1000), (1e-9, 20)])
+def test_the_warm_up_is_broken_off_when_the_time_is_over(limit, iterations):
+    """One chunk is left of it, from which chains draw what a fit has at least: 20 each."""
+    settings = Settings(chains=2, draws=100, warmup=1000, min_ess=0, max_seconds=limit)
+    events: list[ChainProgress] = []
+    start = np.zeros((2, 3))
+    drawn = sample(Normal(), start, settings, lambda d: summarise(d["q"], ["q"] * 3), events.append)
+    warmed = max(e.done for e in events if e.phase == "warmup")
+    assert (warmed >= iterations) if limit is None else (warmed == iterations)
+    assert drawn.ended == ("draws" if limit is None else "time")
+    assert drawn.draws["q"].shape[1] == (100 if limit is None else 20)

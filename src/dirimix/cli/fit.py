@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-seconds",
         type=options.number,
         metavar="S",
-        help="begin no more draws after this time",
+        help="break the warm-up off after this time, and begin no more draws",
     )
     parser.add_argument("--kernel", choices=("hmc", "nuts", "metropolis"))
     parser.add_argument(

@@ -3,7 +3,8 @@
 At the end of every window of the warm-up all chains get one step size and one metric, learnt from
 all of them; trajectories begin short, where the chains are still far from the bulk. The last window
 keeps the metric, since a step size is good for the metric it was found with; then the step is tried
-and made smaller until the chains accept as often as they should.
+and made smaller until the chains accept as often as they should. When the time of a fit is over the
+warm-up ends with the window that it is in, learnt from what there is.
 """
 
 import time
@@ -137,10 +138,10 @@ def _warm_up(
     settings: Settings,
     progress: "_Progress",
 ) -> tuple[list[Chain], Tuning, int]:
-    gradients, counts = 0, _counts(settings, target)
+    gradients, counts, until = 0, _counts(settings, target), pool.keeper.until
     for number, ((_, reach), count) in enumerate(zip(WINDOWS, counts, strict=True), start=1):
         tuning = tuning._replace(length=np.asarray(reach * settings.trajectory))
-        results = pool.run(chains, tuning, count, progress.on_chunk, warmup=True)
+        results = pool.run(chains, tuning, count, progress.on_chunk, warmup=True, until=until)
         draws, stats = _stacked(results)
         chains = [chain for chain, _ in results]
         tuning = tuning._replace(step=_common_step(chains))
@@ -148,13 +149,16 @@ def _warm_up(
             tuning = tuning._replace(inverse_mass=_learnt_mass(target, draws["position"]))
         chains = [restart(chain, float(tuning.step)) for chain in chains]
         gradients += int(stats["n_steps"].sum())
+        if time.perf_counter() > until:
+            return chains, tuning, gradients
     for _ in range(_TRIALS):
         progress.extend(counts[-1])
-        results = pool.run(chains, tuning, counts[-1], progress.on_chunk, warmup=False)
+        results = pool.run(chains, tuning, counts[-1], progress.on_chunk, warmup=False, until=until)
         _, stats = _stacked(results)
         chains = [chain for chain, _ in results]
         gradients += int(stats["n_steps"].sum())
-        if stats["acceptance_rate"].mean() >= accept_aim(settings) - _SHORT:
+        accepted = stats["acceptance_rate"].mean() >= accept_aim(settings) - _SHORT
+        if accepted or time.perf_counter() > until:
             break
         tuning = tuning._replace(step=_SMALLER * tuning.step)
     return chains, tuning, gradients

@@ -32,8 +32,8 @@ class Settings:
             a tenth as many more, again and again until it is there, up to sixteen times the
             larger of both; 0 for `draws` alone. None for that of the checks, and at most four
             times as many draws.
-        max_seconds: Wall time, warm-up included, after which no more draws are begun but the
-            first 20 of each chain.
+        max_seconds: Wall time after which the warm-up is broken off, and no more draws are begun
+            but the first 20 of each chain.
         device: Where JAX computes, 'cpu' or 'gpu'.
     """
 
