@@ -29,6 +29,7 @@ from paper_findings import (
     rms_is,
     worse,
 )
+from PIL import Image
 
 SMALL = 40_000  # bytes of a table that is worth a copy
 SCORES = ("log_score", "crps")
@@ -148,11 +149,16 @@ def figures(run: Run, target: Path, prefix: str = "") -> str:
             lines.append(made["md"].read_text(encoding="utf-8") + "\n")
         else:
             shutil.copyfile(made["png"], folder / f"{prefix}{name}.png")
-            lines.append(f"![{title}]({here}.png)\n\n")
+            lines.append(f"![{title}]({here}.png)\n\n{_caption(made['png'])}\n\n")
         if numbers.stat().st_size <= SMALL:
             shutil.copyfile(numbers, folder / f"{prefix}{name}.csv")
             lines.append(f"Numbers: [{prefix}{name}.csv]({here}.csv)\n\n")
     return "".join(lines)
+
+
+def _caption(picture: Path) -> str:
+    with Image.open(picture) as opened:
+        return opened.info["Description"]
 
 
 def page(run: Run, other: Run | None, target: Path, command: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from PIL import Image
 from scipy.stats import dirichlet
 
 from cells import edges_round
@@ -180,16 +181,25 @@ def test_dirichlet_densities_are_scipys_and_mix_above_one(output):
 
 
 def test_a_table_is_written_as_a_table(out, output):
-    lines = (out / "figures/table-1.md").read_text().splitlines()
-    shown = made(output, "rms").shown
+    *lines, empty, caption = (out / "figures/table-1.md").read_text().splitlines()
+    content = made(output, "rms")
+    shown = content.shown
     assert shown is not None
+    assert (empty, caption) == ("", content.caption)
     assert len(lines) == 2 + len(shown)
     assert [cell.strip() for cell in lines[2].strip("|").split("|")] == [*map(str, shown.iloc[0])]
 
 
+def test_a_picture_says_what_is_to_be_seen(out, output):
+    caption = made(output, "domains").caption
+    with Image.open(out / "figures/domains.png") as picture:
+        assert picture.info["Description"] == caption
+    assert caption in (out / "figures/domains.svg").read_text()
+
+
 def test_names_are_no_marks_in_a_table():
-    text = markdown(pd.DataFrame({"<b>": ["a|b", "*c*\nd"]}))
-    assert text == "| &lt;b> |\n| --- |\n| a\\|b |\n| \\*c\\* d |\n"
+    text = markdown(pd.DataFrame({"<b>": ["a|b", "*c*\nd"]}), "by <i>")
+    assert text == "| &lt;b> |\n| --- |\n| a\\|b |\n| \\*c\\* d |\n\nby &lt;i>\n"
 
 
 def test_coverage_has_all_methods_on_the_test_rows(output):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 STUDIES = Path(__file__).parents[2] / "studies"
 SPLITS = ("test", "blocks", "edges", "psis-loo")
@@ -225,3 +227,25 @@ def test_the_page_shows_the_longer_run_and_the_other_observable(scripts, tmp_pat
     assert "0.31 MeV" in main
     assert "MeV" not in other, "the paper's numbers are of one observable"
     assert "GLD is too simple" in other
+
+
+def test_figures_stand_in_the_page_with_their_captions(scripts, tmp_path):
+    folder = tmp_path / "run"
+    (folder / "figures").mkdir(parents=True)
+    write_run(folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    names = ("maps", "rms")
+    manifest["study"]["exhibits"] = [{"name": name, "title": f"The {name}"} for name in names]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    for name in names:
+        (folder / f"figures/{name}.csv").write_text("a\n1\n")
+    (folder / "figures/rms.md").write_text("| a |\n| --- |\n| 1 |\n\nOf all rows.\n")
+    about = PngInfo()
+    about.add_text("Description", "White: the training sites.")
+    Image.new("RGB", (4, 4)).save(folder / "figures/maps.png", pnginfo=about)
+    target = tmp_path / "paper.md"
+    assert scripts[0].main([str(folder), str(target)]) == 0
+    page = target.read_text()
+    assert "![The maps](paper/maps.png)\n\nWhite: the training sites.\n" in page
+    assert "| 1 |\n\nOf all rows.\n" in page
+    assert (tmp_path / "paper/maps.png").is_file()

@@ -40,8 +40,8 @@ def chosen_methods(output: Output, options: Options, table: pd.DataFrame) -> lis
     return [m for m in options.get("methods", output.methods) if m in known]
 
 
-def markdown(shown: pd.DataFrame) -> str:
-    r"""A table of text in Markdown, every name as it is.
+def markdown(shown: pd.DataFrame, caption: str = "") -> str:
+    r"""A table of text in Markdown, its caption below it, every name as it is.
 
     >>> print(markdown(pd.DataFrame({"method": ["a|b"], "rms": ["0.3 [0.2, 0.4]"]})), end="")
     | method | rms |
@@ -49,7 +49,8 @@ def markdown(shown: pd.DataFrame) -> str:
     | a\|b | 0.3 [0.2, 0.4] |
     """
     lines = [list(shown), ["---"] * shown.shape[1], *shown.astype(str).to_numpy().tolist()]
-    return "".join(f"| {' | '.join(map(_plain, line))} |\n" for line in lines)
+    table = "".join(f"| {' | '.join(map(_plain, line))} |\n" for line in lines)
+    return table + (f"\n{_plain(caption)}\n" if caption else "")
 
 
 def _plain(text: str) -> str:

@@ -57,7 +57,7 @@ def weight_maps(output: Output, options: Options) -> ExhibitContent | None:
     caption = (
         f"Field weight of every model over all sites by {methods}: posterior mean, and beside it "
         "the posterior standard deviation, every map on a scale of its own; the training sites are "
-        "outlined."
+        f"outlined.{_dotted(output)}"
     )
     return ExhibitContent(caption, table, grid[0, 0].figure)
 
@@ -74,7 +74,8 @@ def effective_map(output: Output, options: Options) -> ExhibitContent | None:
     )  # fmt: skip
     caption = (
         "exp of the entropy of the mean weights: 1 where one model is chosen, "
-        f"{len(output.models)} where all count alike."
+        f"{len(output.models)} where all count alike; the training sites are outlined."
+        f"{_dotted(output)}"
     )
     return ExhibitContent(caption, table, figure)
 
@@ -100,8 +101,10 @@ def reversion_map(output: Output, options: Options) -> ExhibitContent | None:
         axes.set_title(f"{named}{output.names.short(model)}: {far}")
     colour_bar(drawn, "weight minus its far-field value")
     caption = (
-        "Mean weight minus its far-field value. White: the training sites. Orange: the distance "
-        "from them, in length scales, beyond which weights are back at their far-field values."
+        "Mean weight minus its far-field value. White: the training sites. Orange, and in the "
+        "titles: the distance from them, in length scales, beyond which weights are back at their "
+        "far-field values."
+        f"{_dotted(output)}"
     )
     return ExhibitContent(caption, table, grid[0, 0].figure)
 
@@ -146,8 +149,17 @@ def threshold_map(output: Output, options: Options) -> ExhibitContent | None:
         title=lambda p: f": {p.sum():.0f} sites expected above",
     )  # fmt: skip
     targets = " and ".join(output.table("threshold")["target"].unique())
-    caption = f"Posterior probability that {targets} lie above the threshold, noise included."
+    caption = (
+        f"Posterior probability that {targets} lie above the threshold, noise included; the "
+        f"training sites are outlined.{_dotted(output)}"
+    )
     return ExhibitContent(caption, table, figure)
+
+
+def _dotted(output: Output) -> str:
+    """What a caption says of the lines for reference, where the study names some."""
+    named = any(output.names.lines.get(c) for c in output.axes)
+    return " Dotted: the study's lines for reference." if named else ""
 
 
 def _map_of_each_method(

@@ -1,5 +1,7 @@
 """The tables and figures that a study asks for: a CSV file, and Markdown or PNG and SVG.
 
+Captions stand below tables, and in the metadata of pictures as their description.
+
 An exhibit is made by one function: it takes the output folder and the options of the study,
 chooses what is shown from the folder's tables, and draws it. `MAKERS` has them by kind.
 """
@@ -73,7 +75,8 @@ def _write(content: ExhibitContent, files: Sequence[Path]) -> None:
     csv.parent.mkdir(exist_ok=True)
     write_csv(content.table, csv)
     if content.shown is not None:
-        others[0].write_text(markdown(content.shown), encoding="utf-8")
+        text = markdown(content.shown, content.caption)
+        others[0].write_text(text, encoding="utf-8")
     if content.figure is None:
         return
     # ids and dates must not differ from run to run
@@ -81,4 +84,5 @@ def _write(content: ExhibitContent, files: Sequence[Path]) -> None:
         settle(content.figure)
         for path in others:
             fixed = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-            content.figure.savefig(path, dpi=_DPI, metadata=fixed, facecolor="white")
+            about = fixed | {"Description": content.caption}
+            content.figure.savefig(path, dpi=_DPI, metadata=about, facecolor="white")
