@@ -1,6 +1,7 @@
 import doctest
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -249,3 +250,37 @@ def test_figures_stand_in_the_page_with_their_captions(scripts, tmp_path):
     assert "![The maps](paper/maps.png)\n\nWhite: the training sites.\n" in page
     assert "| 1 |\n\nOf all rows.\n" in page
     assert (tmp_path / "paper/maps.png").is_file()
+
+
+def of_pairs(text):
+    """Differences of the mean log score, by the two methods and how rows were left out."""
+    found = {}
+    for table in re.findall(r"^(?:\| .*\n)+", text, re.MULTILINE):
+        head, _, *lines = table.splitlines()
+        names = [cell.strip() for cell in head.strip("|").split("|")]
+        for line in lines if names[:3] == ["method", "less", "score"] else ():
+            cells = dict(
+                zip(names, (c.strip(" *") for c in line.strip("|").split("|")), strict=True)
+            )
+            for split in ("test", "blocks"):
+                if cells["score"] == "log score" and cells.get(split):
+                    found.setdefault((cells["method"], cells["less"], split), cells[split])
+    return found
+
+
+def test_the_decision_page_says_what_the_papers_page_says():
+    docs = STUDIES.parent / "docs"
+    known = of_pairs((docs / "paper.md").read_text().partition("## The other observable")[0])
+    section = (docs / "choose-method.md").read_text().partition("## What our own studies say")[2]
+    lines = re.findall(
+        r"^\| `(\S+)` \| (.+?) \| (.*?) \| (.*?) \|$", section.split("\n## ")[0], re.M
+    )
+    assert len(lines) >= 8
+    for method, less, *cells in lines:
+        other = "raw:HFB24" if less == "best single model" else less.strip("`")
+        for split, cell in zip(("test", "blocks"), cells, strict=True):
+            exact = known.get((method, other, split), "")
+            said, numbers = (re.findall(r"[-+]?\d+\.\d+", text) for text in (cell, exact))
+            assert [float(n) for n in said] == pytest.approx(
+                [float(n) for n in numbers], abs=0.0051
+            )
