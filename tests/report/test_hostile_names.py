@@ -58,3 +58,15 @@ def test_names_stand_in_tables_and_figures_as_they_are(outline):
         assert f"raw {NAMES[model]}" in outline.texts["th"]
     shown = {NAMES["x"], NAMES["z"], f"predicted {LABEL} ({UNIT})", f"{LABEL} ({UNIT})"}
     assert shown <= outline.texts["text"]
+
+
+def test_columns_may_have_the_names_of_arguments(tmp_path, monkeypatch):
+    names = {"x": "self", "z": "data", "a": "cls", "b": "index", "c": "columns"}
+    text = STUDY.replace('"equal", ', '"equal", "gbmm-d", ') + SECTIONS
+    for old, new in names.items():
+        text = text.replace(f'"{old}"', f'"{new}"').replace(f'"raw:{old}"', f'"raw:{new}"')
+    frame().rename(columns=names).to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "study.toml").write_text(text)
+    register(monkeypatch, "gbmm-d")
+    assert run_study(tmp_path / "study.toml", tmp_path / "out") == 0
+    assert main(["report", str(tmp_path / "out"), "--quiet"]) == 0

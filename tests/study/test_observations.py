@@ -89,3 +89,17 @@ def test_an_observation_on_some_models_rows_is_that_of_the_site(folder, capsys):
     other.to_csv("one.csv", index=False)
     assert main(["check", "one.toml"]) == 2
     assert "two values of 'admissions' at the same site" in capsys.readouterr().err
+
+
+def test_files_of_one_name_keep_a_sum_each(folder):
+    for part in ("forecasts", "truth"):
+        (folder / part).mkdir()
+    pd.read_csv("forecasts.csv").to_csv("forecasts/2024.csv", index=False)
+    pd.read_parquet("truth.parquet").to_csv("truth/2024.csv", index=False)
+    text = STUDY.replace("forecasts.csv", "forecasts/2024.csv")
+    (folder / "study.toml").write_text(text.replace("truth.parquet", "truth/2024.csv"))
+    assert main(["run", "--no-report", "study.toml", "--out", "out", "--quiet"]) == 0
+    sums = json.loads((folder / "out/manifest.json").read_text())["sha256"]
+    found = {name: value for name, value in sums.items() if name.endswith("2024.csv")}
+    assert len(set(found.values())) == 2
+    assert all(name.endswith(("forecasts/2024.csv", "truth/2024.csv")) for name in found)

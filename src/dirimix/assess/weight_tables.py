@@ -105,8 +105,9 @@ def weight_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFr
         # a global mixture has the same weights wherever all models have a value, whichever
         frame = frame if method.local else frame.iloc[:1].fillna(dict.fromkeys(data.models, 1.0))
         found = summarise(member, frame)
-        nowhere = {} if method.local else dict.fromkeys(coords, np.nan)
-        sites = frame.loc[:, coords].assign(**nowhere)
+        sites = frame.loc[:, coords].copy()
+        if not method.local:
+            sites[coords] = np.nan
         low, high = found.band
         weights = by_model(sites, member.models, mean=found.mean, sd=found.sd, q05=low, q95=high)
         tables["weights"].append(located(weights, split=split))
@@ -136,7 +137,8 @@ def _effective(found: SiteWeights, sites: pd.DataFrame, local: bool) -> pd.DataF
     if not local:
         return table
     low, high = np.quantile(effective_number(found.total), _BAND)
-    overall = table.iloc[:1].assign(**dict.fromkeys(sites.columns, np.nan))
+    overall = table.iloc[:1].copy()
+    overall[list(sites.columns)] = np.nan
     whole = effective_number(found.mean.mean(axis=0))
     return pd.concat([table, overall.assign(effective=whole, q05=low, q95=high)])
 

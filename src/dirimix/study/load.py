@@ -147,7 +147,8 @@ def _from_file(choice: DataChoice) -> _Source:
         )
     path = Path(choice.table)
     frame = read_frame(path)
-    other = [Path(choice.observations)] if choice.observations is not None else []
+    files = [path, *([Path(choice.observations)] if choice.observations is not None else [])]
+    alike = len({p.name for p in files}) < len(files)
     data = SplitTable(
         source=path.name,
         coords=choice.coords or (),
@@ -155,7 +156,7 @@ def _from_file(choice: DataChoice) -> _Source:
         target=target,
         error=choice.error,
         parts={},
-        inputs={p.name: file_sha256(p) for p in (path, *other) if p.is_file()},
+        inputs={str(p) if alike else p.name: file_sha256(p) for p in files if p.is_file()},
         units={target: choice.unit} if choice.unit else {},
         label=choice.label or target,
     )
