@@ -71,7 +71,11 @@ def _at_once(monkeypatch):
 
 
 def drawn(
-    journal: Memory | None = None, stop: int | None = None, kernel: str = "hmc", device="cpu"
+    journal: Memory | None = None,
+    stop: int | None = None,
+    kernel: str = "hmc",
+    device="cpu",
+    limit: float | None = None,
 ):
     events = []
 
@@ -81,8 +85,9 @@ def drawn(
             raise KeyboardInterrupt
 
     settings = Settings(
-        chains=2, draws=45, warmup=60, kernel=kernel, seed=4, min_ess=0, device=device
-    )
+        chains=2, draws=45, warmup=60, kernel=kernel, seed=4, min_ess=0, device=device,
+        max_seconds=limit,
+    )  # fmt: skip
     names = ["a", "b"]
     with keep_blocks(lambda _: journal) if journal else nullcontext():
         found = sample(
@@ -136,6 +141,18 @@ def test_chains_in_one_program_do_the_same_and_go_on_too():
             drawn(journal, stop, device="gpu")
         kept = journal.kept[:-1] if stop == 17 else journal.kept  # one chain is behind the other
         assert alike(drawn(Memory(kept), device="gpu")[0], undisturbed)
+
+
+@pytest.mark.parametrize("kept", [2, 4])
+def test_time_that_is_over_takes_nothing_away_of_what_was_kept(kept):
+    journal = Memory()
+    with pytest.raises(KeyboardInterrupt):
+        drawn(journal, 2 * WARMUP + kept)
+    journal.seconds = 1e6
+    found, _ = drawn(journal, limit=3600.0)
+    assert found.ended == "time"
+    first = drawn()[0].draws["q"][:, : 10 * kept]
+    np.testing.assert_array_equal(found.draws["q"], first)
 
 
 def test_what_was_kept_does_not_say_how_long_the_rest_takes():

@@ -149,7 +149,7 @@ def _warm_up(
             tuning = tuning._replace(inverse_mass=_learnt_mass(target, draws["position"]))
         chains = [restart(chain, float(tuning.step)) for chain in chains]
         gradients += int(stats["n_steps"].sum())
-        if time.perf_counter() > until:
+        if stats["lp"].shape[1] < count:  # and not where the time is over: the rest may be kept
             return chains, tuning, gradients
     for _ in range(_TRIALS):
         progress.extend(counts[-1])
@@ -158,7 +158,7 @@ def _warm_up(
         chains = [chain for chain, _ in results]
         gradients += int(stats["n_steps"].sum())
         accepted = stats["acceptance_rate"].mean() >= accept_aim(settings) - _SHORT
-        if accepted or time.perf_counter() > until:
+        if accepted or stats["lp"].shape[1] < counts[-1]:
             break
         tuning = tuning._replace(step=_SMALLER * tuning.step)
     return chains, tuning, gradients
