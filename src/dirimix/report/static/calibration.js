@@ -5,11 +5,26 @@ function scoredSites() {
   return { sites: known.filter((i) => splitOf(i) === split), split };
 }
 
+// how many of some sites a method predicts, and which share of them an interval holds
 function coverage(method, sites, low, high) {
   const known = sites.filter((i) => hasLaw(method, i));
   const inside = known.filter((i) => observed(i) >= law(method, low, i)
     && observed(i) <= law(method, high, i));
-  return inside.length / known.length;
+  return { n: known.length, share: inside.length / known.length };
+}
+
+// between which shares of n rows a calibrated method stays with 95 % probability
+const calibratedShares = (level, n) => [0.025, 0.975].map((p) => binomialQuantile(p, n, level) / n);
+
+// the least count whose distribution function reaches p, of n trials
+function binomialQuantile(p, n, chance) {
+  let [log, reached] = [n * Math.log1p(-chance), 0];
+  for (let k = 0; k < n; k += 1) {
+    reached += Math.exp(log);
+    if (reached >= p) return k;
+    log += Math.log(((n - k) / (k + 1)) * (chance / (1 - chance)));
+  }
+  return n;
 }
 
 function drawCalibration() {
@@ -25,8 +40,9 @@ function drawCalibration() {
     return;
   }
   const rows = D.methods.flatMap(({ name, label, colour }) => LEVELS.map(([level, low, high]) => {
-    const share = coverage(name, sites, low, high);
-    return { name, label, colour, level, share, gap: share - level };
+    const { n, share } = coverage(name, sites, low, high);
+    const [least, most] = calibratedShares(level, n);
+    return { name, label, colour, level, share, least, most };
   }));
   const half = box.clientWidth > 720 ? box.clientWidth / 2 - 12 : box.clientWidth;
   const own = sites.filter((i) => hasLaw(state.method, i));
@@ -35,14 +51,12 @@ function drawCalibration() {
       element("p", { class: "hint" }, "Flat at 1 is calibrated; high at both ends, intervals are too narrow; high in the middle, too wide; sloped, the predictions are off to one side."),
       rankPlot(own, half)),
     spreadPlot(state.method, own, half));
-  box.replaceChildren(title, gapPlot(rows, sites.length, box.clientWidth), pair, gapTable(rows));
+  box.replaceChildren(title, gapPlot(rows, box.clientWidth), pair, gapTable(rows));
 }
 
 const levelText = (level) => `${Math.round(100 * level)} % interval`;
 
-function gapPlot(rows, n, width) {
-  // normal approximation of the binomial law
-  const bands = LEVELS.map(([level]) => ({ level, half: 1.645 * Math.sqrt(level * (1 - level) / n) }));
+function gapPlot(rows, width) {
   const widest = d3.max(D.methods, (m) => m.label.length);
   const narrow = width < 560;
   const room = Math.min(0.4 * width, 14 + LETTER * widest);
@@ -53,14 +67,14 @@ function gapPlot(rows, n, width) {
     marginLeft: room, marginBottom: 40,
     ...(narrow ? { marginRight: 88 } : {}),
     x: { label: "share inside minus what it should be", labelArrow: "none", grid: true, ticks: narrow ? 3 : 5 },
-    y: { domain: D.methods.map((m) => m.label), label: null, tickFormat: fitted },
+    y: { type: "band", padding: 0, domain: D.methods.map((m) => m.label), label: null, tickFormat: fitted },
     ...(narrow ? { fy: { label: null, tickFormat: levelText } } : { fx: { label: null, tickFormat: levelText } }),
     ariaLabel: "Share of observations inside intervals minus what it should be, by method",
     marks: [
-      Plot.rect(bands, { [narrow ? "fy" : "fx"]: "level", x1: (b) => -b.half, x2: (b) => b.half,
-        fill: "currentColor", fillOpacity: 0.1 }),
+      Plot.barX(rows, { [narrow ? "fy" : "fx"]: "level", x1: (r) => r.least - r.level,
+        x2: (r) => r.most - r.level, y: "label", fill: "currentColor", fillOpacity: 0.1 }),
       Plot.ruleX([0]),
-      Plot.dot(rows, { [narrow ? "fy" : "fx"]: "level", x: "gap", y: "label", fill: "colour", r: 4,
+      Plot.dot(rows, { [narrow ? "fy" : "fx"]: "level", x: (r) => r.share - r.level, y: "label", fill: "colour", r: 4,
         stroke: (r) => r.name === state.method ? "currentColor" : "none", strokeWidth: 2 }),
     ],
   });
@@ -97,8 +111,10 @@ function gapTable(rows) {
   const heads = ["method", ...LEVELS.map(([level]) => `inside ${Math.round(100 * level)} %`)];
   return element("details", {}, element("summary", {}, "The same as numbers"),
     element("table", { class: "small", id: "calibration-table" },
+      element("caption", {}, "Share inside; below it, where that of a calibrated method lies with 95 % probability"),
       element("thead", {}, element("tr", {}, ...heads.map((h) => element("th", { scope: "col" }, h)))),
       element("tbody", {}, ...[...lines].map(([name, of]) => element("tr", {},
         element("th", { scope: "row" }, methodLabel(name)),
-        ...of.map((r) => element("td", { "data-value": r.share }, r.share.toFixed(2))))))));
+        ...of.map((r) => element("td", { "data-value": r.share }, r.share.toFixed(2),
+          element("small", {}, `${r.least.toFixed(2)} … ${r.most.toFixed(2)}`))))))));
 }
