@@ -13,26 +13,29 @@ function drawSite() {
   }));
   const top = d3.max(steps, (s) => s.height) || 1;
   const known = knownAt(site);
-  const height = (k) => Math.min(1, Math.max(0, weight(method, k, site) ?? 0));
+  const height = (k) => weight(method, k, site) ?? 0;
   const seen = observed(site);
   const error = D.sites.error[site] || 0;
   const spread = q[6] - q[0] || 1;
   const shown = known.filter((k) => !predicted || (D.values[k][site] > q[0] - 2 * spread
     && D.values[k][site] < q[6] + 2 * spread));
+  // free weights may be of any size
+  const [least, most] = d3.extent([0, 1, ...shown.map(height)]);
+  const [floor, ceiling] = [least - 0.05 * (least < 0) * (most - least), most + 0.05 * (most - least)];
   const named = weighs(method) ? largestWeights(method, site, 2) : [methodOf(method).model];
   const [from, to] = d3.extent([q[0], q[6], ...shown.map((k) => D.values[k][site])]);
   const anchorAt = (value) => value < from + 0.2 * (to - from) ? "start" : value > to - 0.2 * (to - from) ? "end" : "middle";
   const svg = drawn({
     width: box.clientWidth, height: 230, marginBottom: 40, marginTop: 24, marginLeft: 34,
     x: { label: targetLabel(), labelArrow: "none" },
-    y: weighs(method) ? { label: "weight of a model", labelArrow: "none", domain: [0, 1.05], ticks: 3 }
-      : { label: null, domain: [0, 1.05], ticks: [] },
+    y: weighs(method) ? { label: "weight of a model", labelArrow: "none", domain: [floor, ceiling], ticks: 3 }
+      : { label: null, domain: [floor, ceiling], ticks: [] },
     ariaLabel: `Predictive density at ${siteText(site)}`,
     marks: [
-      Plot.rectY(steps, { x1: "low", x2: "high", y1: 0, y2: (s) => s.height / top,
+      Plot.rectY(steps, { x1: "low", x2: "high", y1: 0, y2: (s) => most * s.height / top,
         fill: methodOf(method).colour, fillOpacity: 0.3 }),
-      ...(seen !== null && error ? [Plot.rect([0], { x1: seen - error, x2: seen + error, y1: 0,
-        y2: 1.05, fill: "currentColor", fillOpacity: 0.15 })] : []),
+      ...(seen !== null && error ? [Plot.rect([0], { x1: seen - error, x2: seen + error, y1: floor,
+        y2: ceiling, fill: "currentColor", fillOpacity: 0.15 })] : []),
       ...(seen !== null ? [Plot.ruleX([seen], { stroke: "currentColor", strokeWidth: 2.2 })] : []),
       Plot.ruleX(shown, { x: (k) => D.values[k][site], y1: 0, y2: height,
         stroke: (k) => modelColour(k), strokeWidth: 3 }),

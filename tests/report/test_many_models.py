@@ -1,0 +1,53 @@
+"""The explorer with more models than colours can tell apart, and weights of any size."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from browser import opened
+from dirimix.cli.main import main
+
+MODELS = [f"m{k}" for k in range(18)]
+STEMS = """svg => [...svg.querySelectorAll('g[data-mark=rule]')]
+  .find(g => g.getAttribute('stroke-width') === '3').querySelectorAll('line')"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A fit of free weights on a lattice of sites."""
+    folder = tmp_path_factory.mktemp("many")
+    x, z = (v.ravel() for v in np.meshgrid(np.arange(9.0), np.arange(6.0)))
+    rng = np.random.default_rng(2)
+    truth = np.sin(x) + 0.3 * z
+    models = {m: truth + 0.1 * rng.normal(size=len(x)) for m in MODELS}
+    table = pd.DataFrame({"x": x, "z": z, **models})
+    table["y"] = 1.6 * table["m0"] - 0.6 * table["m7"] + 0.2 * rng.normal(size=len(x))
+    table.to_csv(folder / "table.csv", index=False)
+    arguments = ["fit", str(folder / "table.csv"), "--target", "y", "--coords", "x,z", "--quiet"]
+    arguments += ["--models", ",".join(MODELS), "--method", "ols", "--out", str(folder / "out")]
+    assert main(arguments) == 0
+    assert main(["report", str(folder / "out"), "--quiet"]) == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def page(chromium, folder):
+    with opened(chromium, folder / "report.html") as found:
+        yield found
+
+
+def test_stems_are_as_long_as_weights_of_any_size(page, folder):
+    weights = pd.read_csv(folder / "weights.csv").set_index("model")["mean"].loc[MODELS]
+    assert weights.min() < -0.4
+    assert weights.max() > 1.4
+    figure = page.locator("#site-figure svg").first
+    ends = figure.evaluate(
+        f"svg => [...({STEMS})(svg)].map(e => ['y1', 'y2'].map(y => +e.getAttribute(y)))"
+    )
+    zero, tops = np.array(ends).T
+    # up is less in a figure
+    scale = (zero - tops)[0] / weights.iloc[0]
+    assert len(tops) == len(MODELS)
+    np.testing.assert_allclose(zero - tops, scale * weights, atol=0.5)
+    assert tops.min() > 0
+    assert tops.max() < float(figure.get_attribute("height")) - 40
