@@ -36,6 +36,22 @@ def page(chromium, folder):
         yield found
 
 
+def test_no_two_models_have_the_same_line(page):
+    for name in ("section", "weights"):
+        lines = page.locator(f"#{name}-figure g[data-mark=line]").evaluate_all(
+            """all => all.map(g => getComputedStyle(g.querySelector('path')))
+              .map(style => [style.stroke, style.strokeDasharray])"""
+        )[: len(MODELS)]
+        assert len({tuple(line) for line in lines}) == len(MODELS), name
+        dashes = [dash for _, dash in lines]
+        assert dashes[:6] == ["none"] * 6
+        assert "none" not in dashes[6:]
+    key = page.locator("#section-figure .key i").evaluate_all(
+        "all => all.map(e => [e.style.borderTopColor, e.style.borderTopStyle])"
+    )
+    assert len({tuple(mark) for mark in key}) == len(MODELS)
+
+
 def test_stems_are_as_long_as_weights_of_any_size(page, folder):
     weights = pd.read_csv(folder / "weights.csv").set_index("model")["mean"].loc[MODELS]
     assert weights.min() < -0.4

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix.assess.schema import QUANTILES
-from dirimix.report.look import PALETTE, method_look, places
+from dirimix.report.look import MODEL_COLOURS, PALETTE, method_look, places
 from dirimix.report.output import Law, Output
 from dirimix.report.scripts import packed
 from dirimix.table.coordinates import as_numbers
@@ -21,8 +21,6 @@ from dirimix.table.split import SPLITS
 
 _DIGITS, _ALL_DIGITS = 5, 12
 _DECIMALS = 4  # of weights, which lie between 0 and 1
-# of models, of which there may be more than of anything else that has colours
-_MODEL_COLOURS = (*PALETTE, "#882255", "#999933", "#7a5fd0", "#8a8f98")
 _LAW = ("mean", "sd", *QUANTILES)
 _WEIGHTS = ("mean", "sd", "q05", "q95")
 _PARTS = ("discrepancy", "discrepancy_sd", "noise", "noise_sd")
@@ -43,7 +41,8 @@ def explorer(output: Output) -> Json | None:
         "axes": [output.coords.index(c) for c in output.axes[:2]],
         "geo": [output.coords.index(c) for c in data.get("geo") or ()],
         "models": [{"name": m, "label": output.names.short(m)} for m in output.models],
-        "palette": list(_MODEL_COLOURS),
+        "palette": list(MODEL_COLOURS),
+        "plain": len(PALETTE),
         "methods": [_method(law, known[law.method], output.models) for law in output.laws],
         "main": output.main.key,
         "start": start_site(sites, drawn, output),
@@ -98,14 +97,15 @@ def _coordinate(output: Output, name: str) -> Json:
 def _method(law: Law, known: Mapping[str, Any], models: Sequence[str]) -> Json:
     """A method, or a single model, which has the colour of its line."""
     own = models.index(law.model) if law.model else None
-    tints = _MODEL_COLOURS
     return {
         "name": law.key,
         "label": law.label,
         "method": law.method,
         "model": own,
         "words": known["words"],
-        "colour": method_look(law.method).colour if own is None else tints[own % len(tints)],
+        "colour": method_look(law.method).colour
+        if own is None
+        else MODEL_COLOURS[own % len(MODEL_COLOURS)],
         "converged": known["converged"],
         "transformed": "transform" in known["priors"],
     }

@@ -59,7 +59,11 @@ const splitOf = (i) => SPLITS[D.sites.split[i]];
 const methodOf = (name) => D.methods.find((m) => m.name === name);
 const methodLabel = (name = state.method) => methodOf(name).label;
 const modelColour = (k) => D.palette[k % D.palette.length];
-const modelDash = (k) => ["", "6 3", "2 2", "8 2 2 2"][Math.floor(k / D.palette.length) % 4];
+// what tells models apart beside their colours, from the first on whose colour is not enough
+const modelSign = (k) => Math.floor((k + D.palette.length - D.plain) / D.palette.length) % 4;
+const modelDash = (k) => ["", "6 3", "2 2", "8 2 2 2"][modelSign(k)];
+const modelBorder = (k) => ["solid", "dashed", "dotted", "double"][modelSign(k)];
+const modelSymbol = (k) => ["circle", "triangle", "diamond", "star"][modelSign(k)];
 
 const knownAnywhere = remembered((values) =>
   d3.range(siteCount()).map((i) => d3.range(values.length).filter((k) => values[k][i] !== null)));

@@ -83,9 +83,9 @@ function addPart(whole, part, top, width) {
     const room = 30 + 0.66 * TEXT * text.length;
     if (x && x + room > width) [x, y] = [0, y + TEXT + 5];
     const line = whole.append("line").attr("x1", x).attr("x2", x + 14).attr("y1", y - 4).attr("y2", y - 4);
-    const dashed = mark.style.borderTopStyle === "dashed";
+    const dash = { dashed: "6 3", dotted: "2 2", double: "8 2 2 2" }[mark.style.borderTopStyle];
     line.attr("stroke", mark.getAttribute("fill") ?? mark.style.borderTopColor)
-      .attr("stroke-width", mark.matches("svg") ? TEXT : 2).attr("stroke-dasharray", dashed ? "4 3" : null);
+      .attr("stroke-width", mark.matches("svg") ? TEXT : 2).attr("stroke-dasharray", dash ?? null);
     words(x + 18, y, text);
     x += room;
   }

@@ -72,7 +72,7 @@ function modelMarks({ sites, x, joined }) {
     return joined
       ? Plot.lineY(sites, { x, y, stroke: modelColour(k), strokeWidth: 0.9,
         strokeDasharray: modelDash(k) })
-      : Plot.dot(sites, { x, y, r: 1.4, fill: modelColour(k) });
+      : Plot.dot(sites, { x, y, r: 1.4, fill: modelColour(k), symbol: modelSymbol(k) });
   });
 }
 
@@ -152,6 +152,6 @@ function modelKey() {
     const mark = element("i", { style: `border-top-color:${colour};border-top-style:${dash}` });
     return element("span", {}, mark, text);
   };
-  const models = D.models.map((m, k) => item(modelColour(k), modelDash(k) ? "dashed" : "solid", m.label));
+  const models = D.models.map((m, k) => item(modelColour(k), modelBorder(k), m.label));
   return element("p", { class: "key" }, ...models);
 }

@@ -40,7 +40,7 @@ function drawSite() {
       Plot.ruleX(shown, { x: (k) => D.values[k][site], y1: 0, y2: height,
         stroke: (k) => modelColour(k), strokeWidth: 3 }),
       Plot.dot(shown, { x: (k) => D.values[k][site], y: height, r: 3.4,
-        fill: (k) => modelColour(k) }),
+        fill: (k) => modelColour(k), symbol: (k) => modelSymbol(k) }),
       ...["start", "middle", "end"].map((textAnchor) => Plot.text(
         named.filter((k) => shown.includes(k) && anchorAt(D.values[k][site]) === textAnchor),
         { x: (k) => D.values[k][site], y: height, dy: -8, fontSize: 11, textAnchor,
@@ -105,7 +105,7 @@ function drawWeights() {
           fill: modelColour(k), fillOpacity: 0.16 })] : []),
         Plot.lineY(sites, { x, y: w(k, "mean"), stroke: modelColour(k), strokeWidth: 1.6,
           strokeDasharray: modelDash(k) }),
-      ] : [Plot.dot(sites, { x, y: w(k, "mean"), r: 2, fill: modelColour(k) })]),
+      ] : [Plot.dot(sites, { x, y: w(k, "mean"), r: 2, fill: modelColour(k), symbol: modelSymbol(k) })]),
       Plot.ruleX([state.site], { x, stroke: "currentColor", strokeOpacity: 0.5 }),
     ],
   });
