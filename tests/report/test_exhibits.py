@@ -328,7 +328,7 @@ def test_correlations_are_a_square(lattice):
 def test_sensitivities_are_dots_a_prior(lattice):
     axes = made(lattice, "sensitivity").figure.axes[0]
     labels = [t.get_text() for t in axes.get_legend().get_texts()]
-    assert labels == ["prior of sigma", "prior of alpha"]
+    assert labels == ["prior of noise", "prior of concentration"]
 
 
 @pytest.mark.parametrize(

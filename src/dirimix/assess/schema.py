@@ -5,6 +5,7 @@ Nothing heavy is imported at the head, so that the command line may ask for word
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -249,3 +250,46 @@ def row_label(row: Mapping[Any, Any], labels: Mapping[str, str] | None = None) -
     shown = f"{row['method']} {(labels or {}).get(model, model)}".rstrip()
     weights = row.get("weights", "field")
     return shown if weights == "field" else f"{shown}, {weights}"
+
+
+_PARAMETERS = {
+    "alpha": "concentration", "beta": "coefficient", "eta": "amplitude", "field_weight": "weight",
+    "gamma": "far field", "mean_weight": "mean weight", "prediction": "prediction",
+    "rho": "length scale", "sigma": "noise",
+    "slope": "noise slope", "tau": "spread of the labels", "u": "shift of the label",
+    "weights": "weight", "noise": "noise", "discrepancy": "discrepancy",
+}  # fmt: skip
+_GROUPS = {"weights": "weights", "delta": "discrepancy", "contrast": "contrasts", "noise": "noise"}
+
+
+def parameter_label(name: str, labels: Mapping[str, str]) -> str:
+    """What readers call a parameter, with the labels of models and coordinates.
+
+    >>> parameter_label("gamma[SLY4]", {"SLY4": "SLy4"}), parameter_label("delta_rho[Z]", {})
+    ('far field (SLy4)', 'length scale of the discrepancy (Z)')
+    """
+    base, _, inside = name.removesuffix("]").partition("[")
+    group, _, last = base.rpartition("_")
+    if base in _PARAMETERS:
+        words = _PARAMETERS[base]
+    elif group in _GROUPS and last in _PARAMETERS:
+        words = f"{_PARAMETERS[last]} of the {_GROUPS[group]}"
+    else:
+        return name
+    known = {**labels, "1": "constant"} if base == "beta" else labels
+    entries = [known.get(entry, entry) for entry in inside.split(", ")]
+    return f"{words} ({', '.join(entries)})" if inside else words
+
+
+_NAMED = re.compile(r"(?<=\(worst ).+?(?=: [-+.\dainfe]+\))|(?<=\(first ).+?(?=\))")
+
+
+def in_words(reason: str, labels: Mapping[str, str]) -> str:
+    """Why something has not converged, with model and parameters as readers call them.
+
+    >>> in_words("rhat above 1.01 for 1 of 9 quantities (worst eta[SLY4]: 1.05)", {"SLY4": "SLy4"})
+    'rhat above 1.01 for 1 of 9 quantities (worst amplitude (SLy4): 1.05)'
+    """
+    model, sep, rest = reason.partition(": ")
+    told = f"{labels[model]}: {rest}" if sep and model in labels else reason
+    return _NAMED.sub(lambda found: parameter_label(found[0], labels), told)

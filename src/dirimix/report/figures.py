@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dirimix.assess.schema import parameter_label
 from dirimix.report import law_plots, plots
 from dirimix.report.exhibits import curves, parts
 from dirimix.report.exhibits.content import ExhibitContent
-from dirimix.report.look import outer_labels, panels, places, rows_of
+from dirimix.report.look import outer_labels, panels, places, rows_of, shortened
 from dirimix.report.output import Output
 from dirimix.report.picture import Picture, make_picture
 from dirimix.sampling.posterior import scalars
@@ -219,7 +220,9 @@ def ranks(output: Output) -> dict[str, Picture]:
             if count + entries <= _MOST_RANKED:
                 small, count = [*small, name], count + entries
         if small:
-            figure = plots.ranks(scalars(posterior[small]))[0].figure
+            draws = scalars(posterior[small]).items()
+            named = {shortened(parameter_label(n, output.names.labels), 38): v for n, v in draws}
+            figure = plots.ranks(named)[0].figure
             caption = f"{method}: how the draws of each chain rank among all; flat is good."
             pictures[method] = make_picture(figure, caption)
     return pictures

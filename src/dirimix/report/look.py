@@ -139,6 +139,17 @@ def with_unit(label: str, unit: str | None) -> str:
     return f"{label} ({unit})" if unit else label
 
 
+def shortened(text: str, most: int) -> str:
+    """A text in so many letters: its beginning and its end, which tell names apart.
+
+    >>> shortened("far field (linear)", 18), shortened("far field (linear)", 12)
+    ('far field (linear)', 'far f…inear)')
+    """
+    if len(text) <= most:
+        return text
+    return f"{text[: (most - 1) // 2]}…{text[-(most // 2) :]}"
+
+
 def method_look(name: str) -> MethodLook:
     """The look of a method, the same in every figure; plain for a name that is no method."""
     base = re.split(r"[+@]", name)[0]  # without what is put in front of the method, or a label

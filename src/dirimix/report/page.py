@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from dirimix.assess.schema import SCORE_WORDS, row_label
+from dirimix.assess.schema import SCORE_WORDS, in_words, parameter_label, row_label
 from dirimix.report.exhibits.registry import Exhibit, read_choices, write_exhibits
 from dirimix.report.figures import MAIN_SCORES
 from dirimix.report.headline import again, sentence, signed, state_mark, tiles
@@ -71,6 +71,8 @@ def _environment(output: Output) -> Environment:
         "short": lambda value: f"{value:.6g}",
         "label": output.names.short,
         "row_label": lambda row: row_label(row, output.names.labels),
+        "parameter": lambda name: parameter_label(name, output.names.labels),
+        "in_words": lambda reason: in_words(reason, output.names.labels),
         "score": lambda name: SCORE_WORDS[name].label,
         "with_unit": with_unit,
         "state_mark": state_mark,

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from scipy.stats import dirichlet
 
+from dirimix.assess.schema import parameter_label
 from dirimix.report import plots
 from dirimix.report.exhibits.content import ExhibitContent, Maker, Options, chosen_methods
 from dirimix.report.look import (
@@ -19,6 +20,7 @@ from dirimix.report.look import (
     outer_labels,
     panels,
     rows_of,
+    shortened,
     style_axes,
 )
 from dirimix.report.output import Output
@@ -26,6 +28,7 @@ from dirimix.sampling.posterior import scalars
 
 _STEPS = 80  # of the simplex along a side
 _PAGE = 13.0  # inches, beyond which a page makes a figure smaller
+_LETTERS = 30  # of the name of a parameter
 _MOST = 6  # parameters of a trace plot
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
 
@@ -105,7 +108,8 @@ def traces(output: Output, options: Options) -> ExhibitContent | None:
     for column, (method, found) in zip(grid.T, draws.items(), strict=True):
         for axes, name in zip(column, names, strict=True):
             if name in found:
-                plots.trace(found[name], f"{method}: {name}", axes)
+                words = shortened(parameter_label(name, output.names.labels), _LETTERS)
+                plots.trace(found[name], f"{method}: {words}", axes)
             else:
                 axes.set_axis_off()
     tables = [_long_draws(m, found, names) for m, found in draws.items()]
@@ -132,9 +136,9 @@ def sensitivity(output: Output, options: Options) -> ExhibitContent | None:
         return None
     table = table.loc[table["method"].isin(methods)]
     longest = max(table.loc[table["method"] == m, "parameter"].nunique() for m in methods)
-    row = rows_of(len(methods), 3, 4.2, 0.16 * longest + 1.0)
+    row = rows_of(len(methods), 2, 5.2, 0.17 * longest + 1.0)
     for axes, method in zip(row, methods, strict=True):
-        _sensitivity_dots(axes, table.loc[table["method"] == method])
+        _sensitivity_dots(axes, table.loc[table["method"] == method], output.names.labels)
         axes.set_title(method)
     caption = (
         "Sensitivity of each marginal posterior to the power of each prior. Beyond the line at "
@@ -143,20 +147,21 @@ def sensitivity(output: Output, options: Options) -> ExhibitContent | None:
     return ExhibitContent(caption, table, row[0].figure)
 
 
-def _sensitivity_dots(axes: Axes, table: pd.DataFrame) -> None:
+def _sensitivity_dots(axes: Axes, table: pd.DataFrame, labels: Mapping[str, str]) -> None:
     names = list(table["parameter"].unique())
     place = {name: i for i, name in enumerate(reversed(names))}
     for tint, (prior, rows) in zip(np.resize(PALETTE, 99), table.groupby("prior", sort=False),
                                    strict=False):  # fmt: skip
         axes.plot(
             rows["prior_sensitivity"], [place[n] for n in rows["parameter"]], "o", ms=3.5,
-            color=str(tint), label=f"prior of {prior}",
+            color=str(tint), label=f"prior of {parameter_label(str(prior), labels)}",
         )  # fmt: skip
     axes.axvline(0.05, color=MUTED, lw=0.8)
-    axes.set_yticks(list(place.values()), list(place))
+    words = [shortened(parameter_label(name, labels), _LETTERS) for name in place]
+    axes.set_yticks(list(place.values()), words)
     axes.set_xlabel("sensitivity")
-    axes.legend(frameon=False, fontsize=7, labelcolor=FOREGROUND)
-    style_axes(axes).tick_params(axis="y", labelsize=6)
+    axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
+    style_axes(axes)
 
 
 def correlations(output: Output, options: Options) -> ExhibitContent | None:
@@ -165,7 +170,7 @@ def correlations(output: Output, options: Options) -> ExhibitContent | None:
     methods = chosen_methods(output, options, table)
     if not methods:
         return None
-    names = [output.names.short(m) for m in output.models]
+    names = [shortened(output.names.short(m), _LETTERS) for m in output.models]
     side, room = 0.32 * len(names), 0.07 * max(map(len, names))  # inches of cells and of labels
     most = max(1, int(_PAGE / (side + 1)))
     row = rows_of(len(methods), most, side + 1 + room / min(most, len(methods)), side + 0.6 + room)
