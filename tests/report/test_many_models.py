@@ -67,3 +67,7 @@ def test_stems_are_as_long_as_weights_of_any_size(page, folder):
     np.testing.assert_allclose(zero - tops, scale * weights, atol=0.5)
     assert tops.min() > 0
     assert tops.max() < float(figure.get_attribute("height")) - 40
+
+
+def test_a_short_name_stands_whole_beside_the_calibration(page):
+    assert "ols" in page.locator("#calibration-figure svg text").all_text_contents()

@@ -1,6 +1,7 @@
 """Figures as inline SVG that takes the colours of the page."""
 
 import io
+import re
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ class Picture:
 
 
 _DPI = 90  # of what is drawn as an image
+_LEAST_TEXT = 11  # pixels that letters have on the page at least, in a box that scrolls
+_TEXT = re.compile(r"<text[ >].*?</text>", re.DOTALL)
+_SIZE = re.compile(r"font(?:-size)?:[^;\"]*?([\d.]+)px")
 _LOOK = "font-family:'DejaVu Sans',Verdana,sans-serif;stroke-linejoin:round;stroke-linecap:butt"
 _SPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 # fonts with signs of East Asia, as systems have them; matplotlib's own has none
@@ -71,10 +75,21 @@ def make_picture(figure: Figure, caption: str, finding: str = "") -> Picture:
         figure.savefig(stream, format="svg", dpi=_DPI, metadata={"Date": None})
     content, box = slim(stream.getvalue(), f"p{crc32(caption.encode()):x}-")
     width = figure.get_figwidth() * 96
+    least = width * _LEAST_TEXT / _smallest_text(stream.getvalue())
     head = Markup('<svg role="img" aria-label="{}" style="{}" viewBox="{}" {}>').format(
         finding or caption,
-        f"max-width:{width:.0f}px;min-width:{min(width, 620):.0f}px;{_LOOK}",
+        f"max-width:{width:.0f}px;min-width:{least:.0f}px;{_LOOK}",
         box,
         Markup(_SPACES),
     )
     return Picture(Markup(f"{head}{content}</svg>"), caption)
+
+
+def _smallest_text(svg: str) -> float:
+    """Pixels of the smallest letters of a figure in its own size, exponents apart.
+
+    >>> _smallest_text('<text style="font: 9px x">a<tspan style="font-size: 6px">2</tspan></text>')
+    12.0
+    """
+    sizes = [max(map(float, _SIZE.findall(text)), default=0.0) for text in _TEXT.findall(svg)]
+    return min((size for size in sizes if size), default=72.0 / 8) * 96 / 72

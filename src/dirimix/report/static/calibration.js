@@ -60,7 +60,7 @@ function gapPlot(rows, width) {
   const widest = d3.max(D.methods, (m) => m.label.length);
   const narrow = width < 560;
   const room = Math.min(0.4 * width, 14 + LETTER * widest);
-  const letters = Math.floor((room - 14) / LETTER);
+  const letters = Math.floor((room - 13) / LETTER); // a pixel for what division loses
   const fitted = (name) => name.length > letters ? `…${name.slice(1 - letters)}` : name; // ends tell variants apart
   const svg = drawn({
     width, height: (narrow ? 3 : 1) * (22 * D.methods.length) + (narrow ? 150 : 90),

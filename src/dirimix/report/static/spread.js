@@ -30,7 +30,7 @@ function spreadPlot(method, sites, width) {
     marks: [
       Plot.line([[0, 0], [top, top]], { strokeDasharray: "4 3" }),
       Plot.dot(sites, { x: (i) => law(method, "sd", i), y: (i) => Math.abs(residual(method, i)), r: 1.6,
-        fill: colour, fillOpacity: 0.35 }),
+        fill: colour, fillOpacity: 0.6 }),
       Plot.ruleX(groups, { x: "spread", y1: "low", y2: "high", stroke: colour, strokeWidth: 2 }),
       Plot.dot(groups, { x: "spread", y: "error", r: 5, fill: colour, stroke: "var(--page)" }),
     ],

@@ -49,6 +49,7 @@ function waterfall(method, site, width) {
       Plot.barX(steps, { x1: "from", x2: "to", y: "line", fill: "colour", insetLeft: -0.5, insetRight: -0.5 }),
       Plot.dot([[start, 0], [end, rows.length - 1]], { x: (d) => d[0], y: (d) => d[1], r: 4.5, fill: "currentColor" }),
       Plot.text(steps, { x: (s) => Math.max(s.from, s.to), y: "line", dx: 5, textAnchor: "start", fontSize: 11,
+        fill: "currentColor", stroke: "var(--page)", strokeWidth: 4,
         text: (s) => `${s.by < 0 ? "" : "+"}${number(s.by, 3)}` }),
       ...(observed(site) === null ? [] : [Plot.ruleX([observed(site)], { strokeWidth: 1.6, strokeDasharray: "4 3" })]),
     ],
