@@ -99,24 +99,50 @@ def _sklearn_gp(table: Arrays, seed: int) -> Arrays:
     return _draws((table["f_new"].mean(axis=1) + mean)[None], sd[None], table)
 
 
-def _arviz_stacking(table: Arrays, seed: int) -> Arrays:
-    """`arviz.compare` stacks the models, each with normal noise of unknown size."""
+def _single_models(table: Arrays, seed: int) -> tuple[dict[str, Any], np.ndarray]:
+    """Each model with normal noise of unknown size, as ArviZ takes it, and some of the sizes."""
     import arviz as az
 
     rng, n = np.random.default_rng(seed), len(table["y"])
-    fits, laws = {}, []
+    fits, sizes = {}, []
     for k in range(table["f"].shape[1]):
         d = table["y"] - table["f"][:, k]
         sigma = np.sqrt(np.sum(d**2) / rng.chisquare(n, (4, _KEPT)))  # flat in log sigma
         fit = -0.5 * (d / sigma[..., None]) ** 2 - np.log(sigma * np.sqrt(2 * np.pi))[..., None]
         fits[str(k)] = az.from_dict({"sigma": sigma}, log_likelihood={"y": fit})
-        laws.append(sigma.ravel()[:: 4 * _KEPT // 100])
+        sizes.append(sigma.ravel()[:: 4 * _KEPT // 100])
+    return fits, np.array(sizes)
+
+
+def _weighted(table: Arrays, sizes: np.ndarray, weights: np.ndarray) -> Arrays:
+    """The laws of the single models with these weights, (K,) or (K, m)."""
+    count = sizes.shape[1]
+    loc = np.repeat(table["f_new"].T, count, axis=0)
+    weight = np.repeat(weights, count, axis=0)
+    return _draws(loc, sizes.reshape(-1, 1), table) | {"weight": weight / weight.sum(axis=0)}
+
+
+def _arviz_stacking(table: Arrays, seed: int) -> Arrays:
+    """`arviz.compare` stacks the single models."""
+    import arviz as az
+
+    fits, sizes = _single_models(table, seed)
     compared: Any = az.compare(fits, ic="loo", method="stacking")
     found = compared["weight"].to_dict()
-    loc = np.concatenate([np.tile(table["f_new"][:, k], (len(s), 1)) for k, s in enumerate(laws)])
-    weight = np.concatenate([np.full(len(s), found[str(k)] / len(s)) for k, s in enumerate(laws)])
-    scale = np.concatenate(laws)[:, None]
-    return _draws(loc, scale, table) | {"weight": weight / weight.sum()}
+    return _weighted(table, sizes, np.array([found[name] for name in fits]))
+
+
+def _bayesblend(table: Arrays, seed: int, kind: str) -> Arrays:
+    """Weights of the single models from their leave-one-out densities, as ArviZ finds them."""
+    import arviz as az
+    import bayesblend
+
+    fits, sizes = _single_models(table, seed)
+    loo: dict[str, Any] = {k: az.loo(fit, pointwise=True) for k, fit in fits.items()}
+    lpd = {k: found.loo_i.to_numpy() for k, found in loo.items()}
+    options = {} if kind == "MleStacking" else {"seed": seed}
+    found = getattr(bayesblend, kind).from_lpd(lpd, **options).fit().weights
+    return _weighted(table, sizes, np.array([found[name].item() for name in fits]))
 
 
 def _mapie(table: Arrays, seed: int) -> Arrays:
@@ -140,6 +166,8 @@ PEERS: dict[str, tuple[str, Callable[[Arrays, int], Arrays]]] = {
         lambda t, s: _pybmc(t, s, "unconstrained", "hetero_combined_linear"),
     ),
     "arviz-stacking": ("arviz", _arviz_stacking),
+    "bayesblend-mle": ("bayesblend", lambda t, s: _bayesblend(t, s, "MleStacking")),
+    "bayesblend-pseudo-bma": ("bayesblend", lambda t, s: _bayesblend(t, s, "PseudoBma")),
     "sklearn-stacking": ("scikit-learn", _sklearn_stacking),
     "sklearn-gp": ("scikit-learn", _sklearn_gp),
     "mapie": ("mapie", _mapie),

@@ -1,9 +1,13 @@
 """Other packages beside ours on real tables: scores of the test rows, coverage, seconds.
 
     python3 -m venv .peers && .peers/bin/pip install -r benchmarks/peers-requirements.txt
+    .peers/bin/pip install --no-deps bayesblend==0.0.8
     DIRIMIX_DATA_DIR=DIR python benchmarks/peers.py --out FILE [--peers .peers/bin/python]
 
-Taweret cannot be installed where openbt, which it asks for, has to be built without a network.
+Taweret is not among them yet: OpenBT, which it asks for, is compiled by pip, which takes a C++
+compiler, MPI and Eigen. BayesBlend asks for an old ArviZ and Matplotlib, which pyBMC's NumPy rules
+out, and does without; its methods that sample with CmdStan, which pip does not install, are left
+out.
 
 The peers run in an environment of their own (`peer_methods`), with their defaults. Only rows where
 every model has a value are used, as the peers need them; where a table names no test rows every
@@ -12,7 +16,8 @@ score to simplex-ls, to the best peer and to the best of ours by that score, row
 bands. Of intervals alone there is a coverage and nothing else. `seconds` are wall time,
 `cpu_seconds` those of all processors, whatever else the machine does. What each row of the test
 adds to the scores is kept in a folder (`--points`), so that methods can be run one at a time;
-rows of the file that have nothing there stay as they are.
+rows of the file that have nothing there stay as they are, and so do differences to rivals that have
+nothing there.
 """
 
 import argparse
@@ -196,28 +201,31 @@ def beside(points: Points, rival: Points, column: str) -> Row:
     return {column: found.mean, f"{column}_lo": found.lo, f"{column}_hi": found.hi}
 
 
-def best_of(known: dict[str, Points], methods: Iterable[str]) -> Points | None:
-    """The points with the best mean log score among some methods."""
-    able = [known[m] for m in methods if m in known]
-    return max(able, key=lambda p: float(np.mean(p["log_score"])), default=None)
+def best_of(rows: list[Row], methods: Iterable[str]) -> str:
+    """The method with the best mean log score among some; "" where there is none."""
+    able = [
+        row
+        for row in rows
+        if row["method"] in set(methods) and row.get("log_score") not in ("", None)
+    ]
+    best = max(able, key=lambda row: float(str(row["log_score"])), default=None)
+    return str(best["method"]) if best else ""
 
 
 def compared(rows: list[Row], known: dict[str, Points]) -> list[Row]:
-    """The rows of a table in order, those with points beside their rivals."""
+    """The rows of a table in order, those with points beside their rivals with points."""
+    rows = [row | scored(known[m]) if (m := str(row["method"])) in known else row for row in rows]
     rivals = {
-        "over_simplex": known.get("simplex-ls"),
-        "over_peer": best_of(known, PEERS),
-        "over_best": best_of(known, OURS),
+        "over_simplex": "simplex-ls",
+        "over_peer": best_of(rows, PEERS),
+        "over_best": best_of(rows, OURS),
     }
-    found = []
-    for row in sorted(rows, key=lambda r: [*OURS, *PEERS].index(str(r["method"]))):
+    for row in rows:
         points = known.get(str(row["method"]))
-        if points:
-            row = {k: v for k, v in row.items() if not k.startswith("over_")} | scored(points)
-            for column, rival in rivals.items():
-                row |= beside(points, rival, column) if rival else {}
-        found.append(row)
-    return found
+        for column, rival in rivals.items():
+            if points and rival in known:
+                row |= beside(points, known[rival], column)
+    return sorted(rows, key=lambda r: [*OURS, *PEERS].index(str(r["method"])))
 
 
 def kept_points(folder: Path, table: str) -> dict[str, Points]:
