@@ -145,6 +145,14 @@ def _bayesblend(table: Arrays, seed: int, kind: str) -> Arrays:
     return _weighted(table, sizes, np.array([found[name].item() for name in fits]))
 
 
+def _taweret_pair(table: Arrays, seed: int) -> Arrays:
+    """The laws of two models, mixed by a sigmoid of one coordinate."""
+    from peer_taweret import pair
+
+    models, errors, weights = pair(table, seed)
+    return _draws(table["f_new"][:, models].T, errors[:, None], table) | {"weight": weights}
+
+
 def _mapie(table: Arrays, seed: int) -> Arrays:
     """Cross-conformal intervals round the stacked regression."""
     from mapie.regression import CrossConformalRegressor
@@ -168,6 +176,7 @@ PEERS: dict[str, tuple[str, Callable[[Arrays, int], Arrays]]] = {
     "arviz-stacking": ("arviz", _arviz_stacking),
     "bayesblend-mle": ("bayesblend", lambda t, s: _bayesblend(t, s, "MleStacking")),
     "bayesblend-pseudo-bma": ("bayesblend", lambda t, s: _bayesblend(t, s, "PseudoBma")),
+    "taweret-pair": ("taweret", _taweret_pair),
     "sklearn-stacking": ("scikit-learn", _sklearn_stacking),
     "sklearn-gp": ("scikit-learn", _sklearn_gp),
     "mapie": ("mapie", _mapie),

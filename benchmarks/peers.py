@@ -1,13 +1,13 @@
 """Other packages beside ours on real tables: scores of the test rows, coverage, seconds.
 
     python3 -m venv .peers && .peers/bin/pip install -r benchmarks/peers-requirements.txt
-    .peers/bin/pip install --no-deps bayesblend==0.0.8
+    .peers/bin/pip install --no-deps bayesblend==0.0.8 taweret==1.3.0
     DIRIMIX_DATA_DIR=DIR python benchmarks/peers.py --out FILE [--peers .peers/bin/python]
 
-Taweret is not among them yet: OpenBT, which it asks for, is compiled by pip, which takes a C++
-compiler, MPI and Eigen. BayesBlend asks for an old ArviZ and Matplotlib, which pyBMC's NumPy rules
-out, and does without; its methods that sample with CmdStan, which pip does not install, are left
-out.
+BayesBlend asks for an old ArviZ and Matplotlib, which pyBMC's NumPy rules out, and does without;
+its methods that sample with CmdStan, which pip does not install, are left out. Of Taweret there is
+the mixing of two models; its trees are grown by OpenBT, which pip compiles where there are a C++
+compiler, MPI and Eigen, and are left out until a fit has been seen to its end.
 
 The peers run in an environment of their own (`peer_methods`), with their defaults. Only rows where
 every model has a value are used, as the peers need them; where a table names no test rows every
