@@ -10,6 +10,7 @@ from dirimix.cli.main import main
 from dirimix.report import fitted_plot, law_plots, plots
 from dirimix.report.explore import explorer
 from dirimix.report.look import degrees_text
+from dirimix.report.opening.choice import opening
 from dirimix.report.output import read_output
 
 STEP = 5.0
@@ -91,7 +92,7 @@ def test_sections_run_across_the_date_line(folders, name):
     axes = fitted_plot.plot(mixture, row, along="lon")
     np.testing.assert_allclose(np.asarray(axes.lines[0].get_xdata(), dtype=float), EAST[name])
     output = read_output(folders[name])
-    content = explorer(output)
+    content = explorer(output, opening(output))
     assert (content["coords"][0]["round"] is None) == (name == "europe")
     # the page starts amid a line, not at its end
     start = content["sites"]["x"][0][content["start"]]

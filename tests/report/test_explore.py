@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from dirimix.report.explore import as_text, explorer
-from dirimix.report.figures import calibration, predictions, residuals
+from dirimix.report.figures import calibration, residuals
 from dirimix.report.headline import sentence, tiles
+from dirimix.report.opening.choice import opening
+from dirimix.report.opening.pictures import predictions
 from dirimix.report.output import read_output
 from dirimix.report.ranked import reference, score_lines
 from dirimix.report.scripts import LIBRARIES, PARTS, explorer_script, libraries
@@ -44,7 +46,7 @@ def test_all_parts_of_the_script_are_in_the_page():
 
 
 def test_the_content_is_that_of_the_files(output):
-    found = explorer(output)
+    found = explorer(output, opening(output))
     assert [m["name"] for m in found["methods"]] == ["equal", "ols"]
     sites = pd.read_csv(output.folder / "sites.csv")
     for c, name in enumerate(("x", "z")):
@@ -68,7 +70,7 @@ def test_where_nothing_is_mixed_the_single_models_are_shown(tmp_path):
     table.to_csv(tmp_path / "table.csv", index=False)
     assert run_study(study, tmp_path / "out", "--only", "raw") == 0
     output = read_output(tmp_path / "out")
-    found = explorer(output)
+    found = explorer(output, opening(output))
     assert [(m["name"], m["model"]) for m in found["methods"]] == [
         ("raw:a", 0), ("raw:b", 1), ("raw:c", 2),
     ]  # fmt: skip
@@ -80,13 +82,13 @@ def test_where_nothing_is_mixed_the_single_models_are_shown(tmp_path):
     assert found["main"] == f"raw:{first['model']}"
     assert output.main.label in {tile.value for tile in tiles(output)}
     assert "each by itself, none combined" in sentence(output)
-    assert [bool(p.svg) for p in predictions(output, found["start"])] == [True, True]
+    assert [bool(p.svg) for p in predictions(output, opening(output))] == [True, True]
     assert residuals(output)
     assert calibration(output)
 
 
 def test_maps_lie_as_the_study_says(output):
-    found = explorer(output)
+    found = explorer(output, opening(output))
     assert [found["coords"][c]["name"] for c in found["axes"]] == ["z", "x"]
     assert found["coords"][0]["lines"] == [0.5]
     assert output.axes == ["z", "x"]

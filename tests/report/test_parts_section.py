@@ -8,6 +8,7 @@ from browser import opened
 from dirimix.cli.main import main
 from dirimix.report.exhibits.parts import part_maps, part_rows
 from dirimix.report.explore import explorer
+from dirimix.report.opening.choice import opening
 from dirimix.report.output import read_output
 from outline import Outline
 from stand_ins import STUDY, frame, write_study
@@ -60,7 +61,7 @@ def test_every_row_has_its_parts(folder, output):
 
 
 def test_the_explorer_has_them_at_every_site(output):
-    found = explorer(output)
+    found = explorer(output, opening(output))
     assert found is not None
     assert {law: set(own) for law, own in found["parts"].items()} == {
         "lbmm-lgp+delta": {"discrepancy", "discrepancy_sd", "noise"},  # of one level, at its mode
@@ -145,7 +146,7 @@ def test_a_map_is_coloured_by_the_discrepancy_and_a_site_says_its_own(chromium, 
         assert page.locator("#choose-colour option[value=discrepancy]").count() == 0
         page.select_option("#choose-method", "lbmm-lgp+delta")
         page.select_option("#choose-colour", "discrepancy")
-        site = explorer(output)["start"]
+        site = explorer(output, opening(output))["start"]
         said = page.locator("#site-figure dd[data-of='discrepancy']").inner_text()
         mean, spread = (float(t.replace("−", "-")) for t in said.split(" ± "))
         assert mean == pytest.approx(table["discrepancy"][site], abs=6e-4)

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from dirimix.assess.schema import QUANTILES
-from dirimix.report.look import MODEL_COLOURS, PALETTE, method_look, places
+from dirimix.report.look import MODEL_COLOURS, PALETTE, method_look
+from dirimix.report.opening.choice import Opening
 from dirimix.report.output import Law, Output
 from dirimix.report.scripts import packed
 from dirimix.table.coordinates import as_numbers
@@ -27,13 +28,10 @@ _PARTS = ("discrepancy", "discrepancy_sd", "noise", "noise_sd")
 Json = dict[str, Any]
 
 
-def explorer(output: Output) -> Json | None:
-    """The content of the explorer; None where nothing predicts a site."""
-    if output.main is None:
-        return None
+def explorer(output: Output, first: Opening) -> Json:
+    """The content of the explorer, which opens with a site and the section through it."""
     sites, data = output.table("sites"), output.numbers["data"]
     x = as_numbers(sites, output.coords)
-    drawn = places(sites, output.coords, output.names)
     known = {m["method"]: m for m in output.numbers["methods"]}
     return {
         "target": {"label": data["label"], "unit": data["unit"] or "", "name": data["target"]},
@@ -44,10 +42,12 @@ def explorer(output: Output) -> Json | None:
         "palette": list(MODEL_COLOURS),
         "plain": len(PALETTE),
         "methods": [_method(law, known[law.method], output.models) for law in output.laws],
-        "main": output.main.key,
-        "start": start_site(sites, drawn, output),
+        "main": first.law.key,
+        "start": first.site,
+        "along": first.along,
+        "less": first.less,
         "sites": _sites(sites, x),
-        "values": _values(output, len(sites)),
+        "values": [numbers(column) for column in output.values.T],
         "laws": {law.key: _law(output.predictions(law)) for law in output.laws},
         "weights": _weights(output, len(sites)),
         "parts": _parts(output),
@@ -58,25 +58,6 @@ def explorer(output: Output) -> Json | None:
 def as_text(content: Json) -> str:
     """JSON as it travels in the page."""
     return packed(json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
-
-
-def start_site(sites: pd.DataFrame, x: np.ndarray, output: Output) -> int:
-    """The site that is shown first: amid the line of the map with most observations.
-
-    A line has one value of every coordinate but that across the map. Of several lines the first
-    counts, of a line the site in its middle.
-    """
-    seen = sites["observed"].notna().to_numpy()
-    if not output.coords:
-        return int(np.argmax(seen))
-    across = output.coords.index(output.axes[0])
-    others = np.delete(x, across, axis=1)
-    _, line = np.unique(others, axis=0, return_inverse=True)
-    counts = np.bincount(line.ravel(), weights=seen)
-    on_line = np.flatnonzero(line.ravel() == np.argmax(counts))
-    observed = on_line[seen[on_line]]
-    kept = observed if len(observed) else on_line
-    return int(kept[np.argsort(x[kept, across], kind="stable")][len(kept) // 2])
 
 
 def _coordinate(output: Output, name: str) -> Json:
@@ -120,13 +101,6 @@ def _sites(sites: pd.DataFrame, x: np.ndarray) -> Json:
         "error": numbers(sites["observed_error"]),
         "distance": numbers(sites["distance"]),
     }
-
-
-def _values(output: Output, n: int) -> list[list[float | None]]:
-    """What each model says at the n sites."""
-    table = output.table("model_values")
-    given = table["model_value"].to_numpy().reshape(n, len(output.models))
-    return [numbers(column) for column in given.T]
 
 
 def _law(rows: pd.DataFrame) -> Json:

@@ -6,75 +6,17 @@ import numpy as np
 import pandas as pd
 
 from dirimix.assess.schema import parameter_label
-from dirimix.report import law_plots, plots
+from dirimix.report import plots
 from dirimix.report.exhibits import curves, parts
 from dirimix.report.exhibits.content import ExhibitContent
-from dirimix.report.look import outer_labels, panels, places, rows_of, shortened
+from dirimix.report.look import outer_labels, rows_of, shortened
 from dirimix.report.output import Output
 from dirimix.report.picture import Picture, make_picture
 from dirimix.sampling.posterior import scalars
-from dirimix.table.coordinates import CATEGORY
 
 MAIN_SCORES = {"rms": True, "crps": True, "log_score": False}  # whether in the target's unit
 _MOST_RANKED = 12
 _MINOR = 0.1  # weight that a model must have somewhere to be among the first
-_NEAR = 25  # sites that are shown where too few lie on a line
-
-
-def predictions(output: Output, start: int) -> list[Picture]:
-    """Maps of the main method's predictions, and the section through the site shown first."""
-    main, sites = output.main, output.table("sites")
-    if main is None:
-        return []
-    method, law = main.label, output.predictions(main)
-    law = law.assign(observed_error=sites["observed_error"])
-    values = output.table("model_values")["model_value"].to_numpy().reshape(len(sites), -1)
-    target, names, found = output.numbers["data"]["target"], output.names, []
-    inside = law["observed"].between(law["q05"], law["q95"])[law["observed"].notna()]
-    says = f"{inside.sum()} of {len(inside)} observations lie inside the 90 % interval"
-    if len(output.coords) > 1:
-        grid = law_plots.prediction_maps(law, output.axes[:2], target, names)
-        caption = (
-            f"{method}: prediction and half-width of its 90 % interval. Outlined: training sites; "
-            "squares: test sites; crosses: observations more than 2.5 standard deviations off."
-        )
-        found.append(make_picture(grid[0, 0].figure, caption, f"{caption} {says}."))
-    kept, joined = _line(places(sites, output.axes, output.names), start)
-    along = output.axes[0] if output.coords else None
-    axes = panels(1, 1, 7.4, 3.4)[0, 0]
-    # labels have no order in which values could change
-    line = joined and (along is None or names.kinds.get(along) != CATEGORY)
-    law_plots.section(law.iloc[kept], values[kept], along, target, names, axes, joined=line)
-    at = " at " if joined else f", the {len(kept)} sites nearest to "
-    where = ", ".join(f"{names.short(c)} = {_shown(law[c][start])}" for c in output.axes[1:])
-    where = f" along {names.short(along)}{at if where else ''}{where}" if along else ""
-    lines = "; thin lines are the models" if along and line else ""
-    caption = f"{method}{where}: mean, 50 % and 90 % intervals, and observations{lines}."
-    found.append(make_picture(axes.figure, caption, f"{caption} {says}."))
-    return found
-
-
-def _shown(place: object) -> str:
-    """A place along a coordinate, of a number no more digits than a caption needs."""
-    if isinstance(place, float):
-        return f"{place:.5g}"
-    return str(place.date()) if isinstance(place, pd.Timestamp) else str(place)
-
-
-def _line(x: np.ndarray, start: int) -> tuple[np.ndarray, bool]:
-    """Which sites (m, q), first the coordinate along it, lie on the line through one.
-
-    Returns:
-        Their places, and whether they do; where too few do, those that are nearest to it.
-    """
-    others = x[:, 1:]
-    on_line = np.flatnonzero(np.all(others == others[start], axis=1))
-    least = np.clip(np.ceil(np.sqrt(len(x)) / 2), 3, 5)  # of many sites three are no line
-    if len(np.unique(x[on_line, :1])) >= least or not x.shape[1]:
-        return on_line, True
-    reach = np.ptp(others, axis=0)
-    far = (((others - others[start]) / np.where(reach > 0, reach, 1.0)) ** 2).sum(axis=1)
-    return np.argsort(far, kind="stable")[:_NEAR], False
 
 
 def calibration(output: Output) -> Picture | None:

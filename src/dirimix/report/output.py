@@ -108,6 +108,12 @@ class Output:
         return self.table("sites")
 
     @cached_property
+    def values(self) -> np.ndarray:
+        """What each model says at every site, (m, K), NaN where it says nothing."""
+        given = self.table("model_values")["model_value"].to_numpy(dtype=float)
+        return given.reshape(-1, len(self.models))
+
+    @cached_property
     def laws(self) -> list[Law]:
         """Mixtures that predict sites; where nothing is mixed, the models by themselves."""
         table = self._predicted[["method", "model"]].drop_duplicates()

@@ -13,6 +13,8 @@ from dirimix.report.exhibits.parts import part_rows
 from dirimix.report.exhibits.registry import Exhibit
 from dirimix.report.explore import as_text, explorer
 from dirimix.report.look import GROUP_COLOURS
+from dirimix.report.opening.choice import opening
+from dirimix.report.opening.pictures import predictions
 from dirimix.report.output import Output
 from dirimix.report.ranked import reference, score_lines, splits_of
 from dirimix.report.scorecard import matrices, scorecards
@@ -55,12 +57,12 @@ def sections(output: Output, exhibits: Iterable[Exhibit]) -> list[Section]:
 
 def explore(output: Output) -> dict[str, Any] | None:
     """What the explorer shows, and the figures that stand in its place without scripts."""
-    content = explorer(output)
-    if content is None:
+    if output.main is None:
         return None
+    first = opening(output)
     return {
-        "data": as_text(coded(content)),
-        "pictures": figures.predictions(output, content["start"]),
+        "data": as_text(coded(explorer(output, first))),
+        "pictures": predictions(output, first),
         "coords": len(output.coords),
     }
 

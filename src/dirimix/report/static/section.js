@@ -8,17 +8,26 @@ function lineThrough(site, c) {
   return line;
 }
 
-// the sites of a section along a coordinate, in order, and whether they lie on one line
+// the sites of a section along a coordinate, in order, and whether they have all others in common; as in
+// `opening/line.py`
 function findLine(site, c) {
   const all = d3.range(siteCount());
   const others = d3.range(D.coords.length).filter((k) => k !== c);
+  const numbers = others.filter((k) => !isLabels(k));
   const order = (sites) => sites.sort((a, b) => D.sites.x[c][a] - D.sites.x[c][b]);
-  const exact = all.filter((i) => others.every((k) => D.sites.x[k][i] === D.sites.x[k][site]));
-  const least = Math.min(5, Math.max(3, Math.ceil(Math.sqrt(siteCount()) / 2))); // of many sites three are no line
-  if (new Set(exact.map((i) => D.sites.x[c][i])).size >= least) return { sites: order(exact), exact: true };
-  const far = (i) => d3.sum(others, (k) => ((D.sites.x[k][i] - D.sites.x[k][site]) / rangeOf(k)) ** 2);
-  return { sites: order(d3.sort(all, far).slice(0, NEAR)), exact: false };
+  const sameAs = (coords) => (i) => coords.every((k) => D.sites.x[k][i] === D.sites.x[k][site]);
+  const places = (sites) => new Set(sites.map((i) => D.sites.x[c][i])).size;
+  const onLine = all.filter(sameAs(others));
+  const many = Math.min(5, Math.max(3, Math.ceil(Math.sqrt(siteCount()) / 2))); // of many sites three are no line
+  if (places(onLine) >= Math.min(many, places(all)) || !numbers.length) return { sites: order(onLine), exact: true };
+  // labels are never mixed: they have no distance
+  const alike = all.filter(sameAs(others.filter(isLabels)));
+  const far = (i) => d3.sum(numbers, (k) => ((D.sites.x[k][i] - D.sites.x[k][site]) / rangeOf(k)) ** 2);
+  const nearest = d3.sort(alike, far).slice(0, NEAR);
+  return { sites: order(nearest), exact: nearest.every(sameAs(others)) };
 }
+
+const isLabels = (c) => D.coords[c].kind === "category";
 
 // rows without coordinates stand in the order of their prediction
 function rankedRows() {
@@ -42,7 +51,7 @@ function sectionPlan() {
   }
   const { sites, exact } = lineThrough(state.site, c);
   // labels have no order in which values could change
-  const joined = exact && D.coords[c].kind !== "category";
+  const joined = exact && sites.length > 1 && !isLabels(c);
   return { sites, exact, joined, x: (i) => position(c, i), across: (width, height) => axisAcross(c, width, height),
     all: D.coords.length === 1,
     lines: ruleMarks(c, Plot.ruleX, "x", sites) };
@@ -123,9 +132,8 @@ function drawSection() {
     ],
   });
   svg.style.setProperty("--method", methodOf(state.method).colour);
-  const title = D.coords.length > 1 ? `${targetLabel()} along ${D.coords[state.along].label}, `
-    + (plan.exact ? "at " : `the ${plan.sites.length} sites nearest to `) + otherPlaces(state.along)
-    : targetLabel();
+  const title = D.coords.length > 1
+    ? `${targetLabel()} along ${D.coords[state.along].label}${besideText(plan)}` : targetLabel();
   box.replaceChildren(element("p", { class: "panel-title" }, title), modelKey(), svg);
   const [sx, sy] = [svg.scale("x"), svg.scale("y")];
   const places = sites.map((i) => ({
@@ -136,8 +144,16 @@ function drawSection() {
   pointable(box, svg, places, { onlyX: true, onBrush });
 }
 
-const otherPlaces = (c) => D.coords.map((coord, k) => k === c ? "" :
-  `${coord.label} = ${coordinateText(k, D.sites.x[k][state.site])}`).filter((t) => t).join(", ");
+// what the sites of a section have in common, or how far they are from it
+function besideText({ sites, exact }) {
+  const others = d3.range(D.coords.length).filter((k) => k !== state.along);
+  const name = (k, text) => `${D.coords[k].label} ${text}`;
+  const at = others.map((k) => name(k, `= ${coordinateText(k, D.sites.x[k][state.site])}`)).join(", ");
+  if (exact) return ` at ${at}`;
+  const spans = others.filter((k) => !isLabels(k)).map((k) =>
+    name(k, d3.extent(sites, (i) => D.sites.x[k][i]).map((v) => coordinateText(k, v)).join(" to ")));
+  return `, too few sites at ${at}: the ${sites.length} nearest, of ${spans.join(", ")}`;
+}
 
 function sectionSays({ sites }) {
   const seen = sites.filter((i) => observed(i) !== null);

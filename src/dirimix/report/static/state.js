@@ -21,11 +21,9 @@ let waiting;
 
 function begin() {
   const across = D.axes[0] ?? 0;
-  // sections run along what has an order
-  const along = D.axes.find((c) => D.coords[c].kind !== "category") ?? across;
   Object.assign(state, {
-    method: D.main, second: "", less: "", colour: "mean", model: 0, site: D.start, along,
-    across, up: D.axes[1] ?? across,
+    method: D.main, second: "", less: D.less ? "mean" : "", colour: "mean", model: 0,
+    site: D.start, along: D.along, across, up: D.axes[1] ?? across,
     region: D.coords.map(() => null), slides: D.coords.map(() => null),
   });
   recall();
@@ -68,7 +66,7 @@ function recall() {
   if (whole("model", D.models.length)) state.model = +given.model;
   if (methodOf(given.method)) state.method = given.method;
   if (methodOf(given.second)) state.second = given.second;
-  if (given.less === "mean") state.less = "mean";
+  if (["", "mean"].includes(given.less)) state.less = given.less;
   if (quantities().some(([key]) => key === given.colour)) state.colour = given.colour;
   const isSpan = (part) => part.length === 2 && part.every(Number.isFinite);
   state.region = byCoordinate.read(given.region ?? "", isSpan) ?? state.region;
