@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from dirimix.errors import InputError
-from dirimix.table.guess import guess, looks_long
+from dirimix.table.frames import looks_long
+from dirimix.table.guess import guess
 
 
 def table(n: int = 40, **columns) -> pd.DataFrame:
@@ -155,3 +156,14 @@ def test_columns_of_lists_are_not_used(cell, name):
     assert (found.target, found.models) == ("y", ("flat", "line", "late"))
     with pytest.raises(InputError, match=f"the column '{name}' holds lists and no single values"):
         guess(frame, coords=[name])
+
+
+def test_text_that_tells_all_rows_apart_is_their_names():
+    who = [f"molecule {k}" for k in range(40)]
+    found = guess(table(who=who, kind=["a", "b"] * 20))
+    assert (found.names, found.unused) == ("who", ("kind",))
+    assert "names of the rows: who" in found.words()
+    assert guess(table(who=[*who[:-1], who[0]])).names is None
+    assert guess(table(who=[*who[:-1], None])).names is None
+    assert guess(table(who=np.arange(40) * 7.0), coords=["x"]).names is None
+    assert guess(table(who=who, kind=who), names="kind").unused == ("who",)

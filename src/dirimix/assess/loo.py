@@ -56,7 +56,7 @@ def loo_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFrame
             stacklevel=2,
         )
         return {}
-    points = rows[list(data.coords)].iloc[index].reset_index(drop=True)
+    points = rows[data.site_columns].iloc[index].reset_index(drop=True)
     points = points.assign(elpd=elpd, pareto_k=k)
     points.insert(0, "row", index)
     high = int(np.sum(k > LARGEST_K))

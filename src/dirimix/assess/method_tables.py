@@ -136,7 +136,7 @@ def _pointwise(view: View, split: str, points: Points) -> pd.DataFrame:
 
 def _predictions(view: View, data: SplitTable, split: str) -> pd.DataFrame:
     rows = data.parts[split]
-    coords = rows.frame[list(data.coords)].iloc[view.rows].reset_index(drop=True)
+    coords = rows.frame[data.site_columns].iloc[view.rows].reset_index(drop=True)
     observed = np.full(len(view.rows), np.nan) if rows.y is None else rows.y[view.rows]
     table = coords.assign(observed=observed, **summarise_law(view.law))
     return located(table, model=view.model, split=split)
@@ -154,6 +154,6 @@ def _part_tables(fitted: FittedMethod, data: SplitTable) -> Tables:
             if not len(index):
                 continue
             sites = frame.iloc[index].reset_index(drop=True)
-            table = pd.concat([sites[list(data.coords)], parts(sites)], axis=1)
+            table = pd.concat([sites[data.site_columns], parts(sites)], axis=1)
             found.append(located(table, model=model, split=split))
     return {"parts": pd.concat(found, ignore_index=True)} if found else {}

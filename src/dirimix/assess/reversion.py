@@ -54,7 +54,7 @@ def reversion_tables(
     models = pd.DataFrame({"model": data.models, "far_field": far, "at_gamma": at_gamma})
     models = models.assign(tolerance=wanted.tolerance, share=wanted.share, **within)
     models["farthest"] = distances["distance"].max()
-    sites = data.everywhere.loc[:, list(data.coords)].assign(**distances)
+    sites = data.everywhere.loc[:, data.site_columns].assign(**distances)
     everywhere = np.broadcast_to(far, weight.shape)
     long = by_model(sites, data.models, weight=weight, far_field=everywhere, reverted=gone)
     return {"reversion": models, "reversion_sites": long}

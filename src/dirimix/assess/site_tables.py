@@ -21,7 +21,7 @@ def site_tables(data: SplitTable) -> dict[str, pd.DataFrame]:
     for split, part in data.parts.items():
         n = len(part.frame)
         unknown = np.full(n, np.nan)
-        places = part.frame.loc[:, list(data.coords)].reset_index(drop=True)
+        places = part.frame.loc[:, data.site_columns].reset_index(drop=True)
         places.insert(0, "row", part.frame.index.to_numpy())
         seen = places.assign(
             observed=unknown if part.y is None else part.y,

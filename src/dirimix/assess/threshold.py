@@ -61,7 +61,7 @@ def threshold_tables(
     prepared = fitted.prepared(filled)
     cut = data.rounds.get(along)
     law = _law(member, prepared)
-    sites = frame.loc[:, list(data.coords)]
+    sites = frame.loc[:, data.site_columns]
     above = member.sample_law(law, prepared, wanted.draws) > wanted.level
     counts = above.sum(axis=1)
     low, high = np.quantile(counts, [0.05, 0.95])
@@ -72,7 +72,7 @@ def threshold_tables(
             # rounding may carry a sum of weights past 1
             probability=np.clip(1 - law.cdf(np.full(len(frame), wanted.level)), 0, 1),
         ),
-        "limits": limits(above, sites, along, cut),
+        "limits": limits(above, sites[list(data.coords)], along, cut),
         "above": pd.DataFrame([count | {"q95": high}]),
     }
     return {name: located(t, target=target or data.target) for name, t in found.items()}

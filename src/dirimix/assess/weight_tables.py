@@ -98,16 +98,16 @@ def weight_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFr
     method = parse_method(fitted.name).method
     if fitted.mixture is None:
         return {}
-    member, coords = fitted.mixture, list(data.coords)
+    member, columns = fitted.mixture, data.site_columns
     tables: dict[str, list[pd.DataFrame]] = {"weights": [], "effective": [], "correlations": []}
     for split, rows in data.parts.items():
         frame = fitted.prepared(rows.frame)
         # a global mixture has the same weights wherever all models have a value, whichever
         frame = frame if method.local else frame.iloc[:1].fillna(dict.fromkeys(data.models, 1.0))
         found = summarise(member, frame)
-        sites = frame.loc[:, coords].copy()
+        sites = frame.loc[:, columns].copy()
         if not method.local:
-            sites[coords] = np.nan
+            sites[columns] = np.nan
         low, high = found.band
         weights = by_model(sites, member.models, mean=found.mean, sd=found.sd, q05=low, q95=high)
         tables["weights"].append(located(weights, split=split))

@@ -49,6 +49,8 @@ def study_text(
         ),
         f"models = {_listed(found.models)}",
     ]
+    if found.names:
+        lines.append(f"names = {quoted(found.names)} # what the report calls the rows")
     if found.geo:
         lines.append(f"geo = {_listed(found.geo)} # longitude and latitude in degrees")
     if found.error:

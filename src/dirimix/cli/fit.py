@@ -100,6 +100,7 @@ def _fit(arguments: argparse.Namespace) -> bool:
         coords=options.columns(arguments.coords, "--coords"),
         models=options.columns(arguments.models, "--models"),
         error=arguments.error,
+        names=arguments.names,
         rows=arguments.rows,
         transform=arguments.transform,
         geo=options.columns(arguments.geo, "--geo"),

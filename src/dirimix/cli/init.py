@@ -44,6 +44,7 @@ def _init(arguments: argparse.Namespace) -> bool:
         coords=options.columns(arguments.coords, "--coords"),
         models=options.columns(arguments.models, "--models"),
         error=arguments.error,
+        names=arguments.names,
     )
     with whole_file(out) as path:
         text = study_text(found, _place(table, out), reading, _said_of(found.target, frame))
@@ -60,7 +61,8 @@ def _as_read(arguments: argparse.Namespace, out: Path) -> tuple["pd.DataFrame", 
     """The table with a column a model and the observations, and the lines of [data] that say so."""
     from dirimix.cli.draft import quoted
     from dirimix.table.files import read_frame
-    from dirimix.table.guess import find_error, find_target, looks_long
+    from dirimix.table.frames import looks_long
+    from dirimix.table.guess import find_error, find_target
     from dirimix.table.long import pivot_long, with_observations
 
     frame, lines = read_frame(arguments.table), list[str]()

@@ -71,6 +71,7 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--coords", metavar="A,B", help="columns of the coordinates")
     parser.add_argument("--models", metavar="M1,M2,...", help="columns of the models")
     parser.add_argument("--error", metavar="COL", help="column of the measurement errors")
+    parser.add_argument("--names", metavar="COL", help="column whose text names each row")
 
 
 def columns(text: str | None, flag: str) -> tuple[str, ...] | None:

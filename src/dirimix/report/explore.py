@@ -46,7 +46,8 @@ def explorer(output: Output, first: Opening) -> Json:
         "start": first.site,
         "along": first.along,
         "less": first.less,
-        "sites": _sites(sites, x),
+        "names": output.named_by[0] if output.named_by else None,
+        "sites": _sites(sites, x, output.named_by),
         "values": [numbers(column) for column in output.values.T],
         "laws": {law.key: _law(output.predictions(law)) for law in output.laws},
         "weights": _weights(output, len(sites)),
@@ -92,8 +93,9 @@ def _method(law: Law, known: Mapping[str, Any], models: Sequence[str]) -> Json:
     }
 
 
-def _sites(sites: pd.DataFrame, x: np.ndarray) -> Json:
+def _sites(sites: pd.DataFrame, x: np.ndarray, named_by: Sequence[str]) -> Json:
     return {
+        "name": next((sites[column].to_list() for column in named_by), None),
         "split": [SPLITS.index(s) for s in sites["split"]],
         "row": sites["row"].to_list(),
         "x": [numbers(column, _ALL_DIGITS) for column in x.T],

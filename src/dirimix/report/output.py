@@ -60,7 +60,7 @@ class Output:
         kinds = self.names.kinds
         words = {c: kind for c, kind in kinds.items() if kind in (DATE, CATEGORY)}
         words = {c: k for c, k in words.items() if COORDINATES in TABLES[name].columns()}
-        table = read_table(self.folder, name, words)
+        table = read_table(self.folder, name, [*words, *self.named_by])
         for c, kind in words.items():
             given = table[c].where(table[c] != "")  # a global method's weights have no place
             if kind == CATEGORY:
@@ -175,6 +175,12 @@ class Output:
     def coords(self) -> list[str]:
         """Columns of the coordinates."""
         return list(self.numbers["data"]["coords"])
+
+    @property
+    def named_by(self) -> list[str]:
+        """The column whose text names rows, if there is one."""
+        column = self.numbers["data"].get("names")
+        return [column] if column else []
 
     @property
     def axes(self) -> list[str]:

@@ -65,17 +65,18 @@ def collate(done: Finished) -> Collated:
     pairs = tuple(pair for pair in variant_pairs(done.setup.study) if there.issuperset(pair))
     found, notes = _compared(done, pairs)
     words = [c for c in data.coords if data.kinds.get(c, NUMBER) != NUMBER]
+    words += [data.names] if data.names else []
     elsewhere = [job for job in done.jobs if job.task.place.startswith(OTHER_TABLE_FOLDER)]
     for source, jobs in {"fits": done.whole, "targets": [*done.whole, *elsewhere]}.items():
         for name in (name for name, table in TABLES.items() if table.source == source):
             parts = [*read_tables((job.home for job in jobs), name, words), found.get(name)]
-            found[name] = _joined(name, parts, data.coords)
+            found[name] = _joined(name, parts, data.site_columns)
     if done.setup.others and len(found["threshold"]):
-        found["joint"] = joint(found["threshold"], data.coords)
+        found["joint"] = joint(found["threshold"], data.site_columns)
     found |= site_tables(data)
     found["variants"] = weight_changes(pairs, found["weights"], data.coords)
     shown = [name for name, table in TABLES.items() if table.source != "one fit"]
-    tables = {name: found.get(name, _joined(name, [], data.coords)) for name in shown}
+    tables = {name: found.get(name, _joined(name, [], data.site_columns)) for name in shown}
     return Collated(tables, (*_training_rows(done), *notes))
 
 
@@ -129,8 +130,8 @@ def _unseen(points: pd.DataFrame) -> pd.DataFrame:
     return cast(pd.DataFrame, points.loc[~by_itself & (points["split"] != "train")])
 
 
-def _joined(name: str, parts: Iterable[pd.DataFrame | None], coords: Sequence[str]) -> pd.DataFrame:
+def _joined(name: str, parts: Iterable[pd.DataFrame | None], sites: Sequence[str]) -> pd.DataFrame:
     """All rows of the parts of a table, under all of its columns."""
-    columns, filled = TABLES[name].columns(coords), [part for part in parts if part is not None]
+    columns, filled = TABLES[name].columns(sites), [part for part in parts if part is not None]
     assert all(set(part.columns) <= set(columns) for part in filled if len(part)), name
     return joined(filled, columns)

@@ -104,6 +104,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "coords": Entry(_ANY_NAMES),
         "models": Entry(values.names),
         "error": Entry(values.text),
+        "names": Entry(values.text),
         "split": Entry(values.text),
         "test_fraction": Entry(values.share),
         "rows": Entry(values.one_of("complete", "all")),

@@ -16,7 +16,16 @@ from dirimix.assess.schema import COORDINATES, TABLES
 from dirimix.errors import InputError, did_you_mean
 from dirimix.estimators.transforms.domain import refuse_outside
 from dirimix.laws.transform_names import NO_TRANSFORM
-from dirimix.study.rows import LANDSCAPE, NOWHERE, UNUSABLE, as_meant, check_there, mark_rows
+from dirimix.study.rows import (
+    LANDSCAPE,
+    NOWHERE,
+    UNUSABLE,
+    as_meant,
+    check_there,
+    mark_rows,
+    named,
+    row_names,
+)
 from dirimix.study.spec import DataChoice
 from dirimix.table.files import read_frame
 from dirimix.table.frames import FILE_ROW
@@ -46,14 +55,15 @@ def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None)
     """
     is_dataset = choice.table.startswith(DATASET)
     data, frame, split = _from_dataset(choice, data_dir) if is_dataset else _from_file(choice)
-    data = replace(data, geo=choice.geo, periodic=choice.periodic)
+    data = replace(data, geo=choice.geo, periodic=choice.periodic, names=choice.names)
     _check_roles(data)
     data = _with_map(data, choice)
     frame, changed = as_meant(frame, choice, (*data.coords, *data.models, data.target, data.error))
+    names = row_names(frame, data, choice.repeats)
     marks, moved = mark_rows(frame, data, choice, split, seed)
     table = _checked(data, frame, marks, choice.transform)
     space = make_space(data.coords, data.geo, data.periodic, table.levels)
-    parts = {s: _part(data, table, marks, s) for s in SPLITS if np.any(marks == s)}
+    parts = {s: named(_part(data, table, marks, s), names) for s in SPLITS if np.any(marks == s)}
     train, places = table.rows(marks == TRAIN), space.canonical(table.x[marks == TRAIN])
     if choice.repeats == "pool":
         pooled = pool_repeats(train, places)
@@ -146,7 +156,7 @@ def _from_file(choice: DataChoice) -> _Source:
             f"column{'' if name == 'target' else 's'}"
         )
     path = Path(choice.table)
-    frame = read_frame(path)
+    frame = read_frame(path, [choice.names] if choice.names else ())
     files = [path, *([Path(choice.observations)] if choice.observations is not None else [])]
     alike = len({p.name for p in files}) < len(files)
     data = SplitTable(
@@ -174,11 +184,12 @@ def _check_roles(data: SplitTable) -> None:
     if data.error == data.target:
         raise InputError(f"the column {data.error!r} is both target and error; name another")
     taken = {c for table in TABLES.values() for c in table.columns() if COORDINATES in table.names}
-    for name in data.coords:
+    for name in data.site_columns:
         if name in taken:
+            role = "names column" if name == data.names else "coordinate"
             raise InputError(
-                f"the coordinate {name!r} has the name of a column of the output tables, where "
-                f"coordinates stand beside it; rename it, to '{name}_' for example"
+                f"the {role} {name!r} has the name of a column of the output tables, where "
+                f"{role}s stand beside it; rename it, to '{name}_' for example"
             )
 
 

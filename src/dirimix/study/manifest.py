@@ -27,7 +27,7 @@ _SHOWN = (
 _DESCRIBED = (
     "source", "target", "label", "unit", "coords", "models", "error", "rows", "notes", "remarks",
     "labels", "units", "citation", "kinds", "levels", "map_axes", "lines", "geo",
-    "periodic",
+    "periodic", "names",
 )  # fmt: skip
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "jax", "blackjax", "arviz-stats")
 

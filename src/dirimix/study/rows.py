@@ -3,6 +3,7 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -12,10 +13,11 @@ from dirimix._arrays import Mask
 from dirimix.errors import InputError, did_you_mean
 from dirimix.study.spec import DataChoice
 from dirimix.table.files import read_frame
+from dirimix.table.frames import FILE_ROW
 from dirimix.table.long import OWN, pivot_long, with_observations
 from dirimix.table.sentinels import made_missing
-from dirimix.table.split import SPLITS, SplitTable
-from dirimix.table.values import unknown
+from dirimix.table.split import SPLITS, Part, SplitTable
+from dirimix.table.values import number_text, unknown
 
 LANDSCAPE = "landscape"
 UNUSABLE, NOWHERE = "unusable", "nowhere"  # no model has a value, a coordinate is missing
@@ -44,9 +46,10 @@ def as_meant(
         given = [] if observations is None else list(map(str, observations.columns))
         # what stands in the other file may have the name of the models' values here
         roles = [c for c in (choice.target, choice.error, choice.split) if c in frame.columns]
+        named = [choice.names] if choice.names is not None else []
         carried = [c for c in roles if c is not None and not (c in given and c in own)]
         shared = [c for c in given if c not in own]
-        keys = [c for c in (*used, *shared) if c in frame.columns and c not in roles]
+        keys = [c for c in (*used, *named, *shared) if c in frame.columns and c not in roles]
         wide = pivot_long(frame, list(dict.fromkeys(keys)), carried=carried, **vars(choice.long))
         forecasts = cast("dict[str, str]", wide.attrs["forecasts"])
         which = ", ".join(f"the {f} of {m}" for m, f in forecasts.items() if m in used)
@@ -110,6 +113,52 @@ def mark_rows(
                 "part of the landscape"
             )
     return np.where(empty & np.isin(marks, ("train", "test")), LANDSCAPE, marks), notes
+
+
+def row_names(frame: pd.DataFrame, data: SplitTable, repeats: str) -> pd.Series | None:
+    """The text that names each row, indexed as the rows of parts are; None where nothing does.
+
+    Raises:
+        InputError: If the table lacks the column, a row has no name, two have the same, the column
+            is something else, too, or rows are pooled.
+    """
+    column = data.names
+    if column is None:
+        return None
+    if column in (*data.coords, *data.models, data.target, data.error):
+        raise InputError(
+            f"the names column {column!r} is also a coordinate, a model, the target or its error; "
+            "name another"
+        )
+    if repeats == "pool":
+        raise InputError("pooled rows have no names of their own; leave out names, or the pooling")
+    check_there(frame, column, "names")
+    given = pd.Series(frame[column])
+    empty = unknown(given)
+    if empty.any():
+        row = int(np.argmax(empty)) + 1
+        raise InputError(f"the names column {column!r} is empty at row {row}; give every row one")
+    numbers = pd.api.types.is_float_dtype(given.dtype)
+    text = [number_text(v) if numbers else str(v).strip() for v in given.to_list()]
+    found = pd.Series(text, pd.RangeIndex(1, len(text) + 1, name=FILE_ROW), name=column)
+    twice = found.duplicated().to_numpy()
+    if twice.any():
+        name = text[int(np.argmax(twice))]
+        rows = [row for row, other in enumerate(text, 1) if other == name]
+        raise InputError(
+            f"the names column {column!r} has {name!r} at rows {rows[0]} and {rows[1]}; names "
+            "must tell the rows apart"
+        )
+    return found
+
+
+def named(part: Part, names: pd.Series | None) -> Part:
+    """The rows of a part with the column of their names, if there is one."""
+    if names is None:
+        return part
+    frame = part.frame.copy(deep=False)
+    frame[str(names.name)] = names.loc[frame.index].to_numpy()
+    return replace(part, frame=frame)
 
 
 def check_there(frame: pd.DataFrame, column: str, role: str) -> None:

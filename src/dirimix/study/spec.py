@@ -36,6 +36,7 @@ class DataChoice:
         coords: Columns of the coordinates.
         models: Columns of the models.
         error: Column of the measurement errors.
+        names: Column whose text names each row.
         split: Column that says 'train', 'test' or 'landscape'.
         test_fraction: Share of the rows drawn for testing where there is no split column.
         rows: 'complete' (where every model has a value) or 'all'.
@@ -58,6 +59,7 @@ class DataChoice:
     coords: tuple[str, ...] | None = None
     models: tuple[str, ...] | None = None
     error: str | None = None
+    names: str | None = None
     split: str | None = None
     test_fraction: float | None = None
     rows: str = "all"

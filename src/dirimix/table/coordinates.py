@@ -92,6 +92,11 @@ def is_category(column: pd.Series, name: str) -> bool:
         return False
 
 
+def names_rows(column: pd.Series, name: str) -> bool:
+    """Whether a column is text that tells all rows apart."""
+    return bool(is_category(column, name) and column.notna().all() and column.is_unique)
+
+
 def place_text(value: float, kind: str = NUMBER, levels: Sequence[str] = ()) -> str:
     """A coordinate's value for labels and messages, no digit lost.
 

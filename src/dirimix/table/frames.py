@@ -12,11 +12,18 @@ import pandas as pd
 
 from dirimix.errors import InputError, did_you_mean
 from dirimix.table.grids import beside, flat, variables
-from dirimix.table.values import shape_of
+from dirimix.table.values import plain_name, shape_of
 
 FILE_ROW = "row of the file"  # an index with this name numbers rows for messages
 LABELS, UNITS = "labels", "units"  # of columns, where a file says them, in `attrs`
+_LONG = ({"model", "model_id"}, {"value"})  # columns of a table with one row a model and site
 _ACCEPTED = "a frame of pandas, polars, pyarrow, Dask or xarray, a dict of columns, or an array"
+
+
+def looks_long(names: Sequence[str]) -> bool:
+    """Whether columns are those of a long table, one row a site and model."""
+    plain = {plain_name(n) for n in names}
+    return all(plain & wanted for wanted in _LONG)
 
 
 def as_frame(data: object, columns: Sequence[str]) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 import itertools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -13,11 +12,11 @@ import pandas as pd
 
 from dirimix._arrays import Floats
 from dirimix.errors import InputError, did_you_mean
-from dirimix.table.coordinates import is_category
+from dirimix.table.coordinates import is_category, names_rows
 from dirimix.table.csv_text import counts_rows
 from dirimix.table.dates import is_dated
 from dirimix.table.split import SPLITS
-from dirimix.table.values import holds_lists, mostly_numbers, strays
+from dirimix.table.values import holds_lists, mostly_numbers, plain_name, strays
 
 _TARGETS = (
     "target", "y", "obs", "observed", "observation", "observations", "truth", "actual", "measured",
@@ -34,7 +33,6 @@ _COORDS = _TIMES | frozenset(
     "north easting northing".split()
 )
 _LON, _LAT = ("lon", "long", "lng", "longitude"), ("lat", "latitude")
-_LONG = ({"model", "model_id"}, {"value"})  # columns of a table with one row a model and site
 _SMALL = 0.5  # of the target's median deviation, below which a column just after it is its error
 _SKEWED = 5.0  # medians of the observations below their 95 % quantile
 
@@ -56,6 +54,7 @@ class Guess:
         transform: A scale that suits positive and skewed observations, if they are.
         labels: Coordinates that hold labels.
         strays: A line on every column of numbers in which some value is none.
+        names: Column whose text names each row, if any.
     """
 
     target: str
@@ -70,12 +69,13 @@ class Guess:
     transform: str | None = None
     labels: tuple[str, ...] = ()
     strays: tuple[str, ...] = ()
+    names: str | None = None
 
     @property
     def geo(self) -> tuple[str, str] | None:
         """Longitude and latitude among the coordinates, if both are there."""
         found = [
-            next((c for c in self.coords if _plain(c) in known), None) for known in (_LON, _LAT)
+            next((c for c in self.coords if plain_name(c) in known), None) for known in (_LON, _LAT)
         ]
         lon, lat = found
         return (lon, lat) if lon and lat else None
@@ -98,6 +98,8 @@ class Guess:
             rows.append(
                 f"the observations are positive and skewed: transform = {self.transform!r} may suit"
             )
+        if self.names:
+            rows.append(f"names of the rows: {self.names}")
         if self.unused:
             rows.append(f"not used: {', '.join(self.unused)}")
         return (*rows, *self.strays)
@@ -110,6 +112,7 @@ def guess(
     coords: Sequence[str] | None = None,
     models: Sequence[str] | None = None,
     error: str | None = None,
+    names: str | None = None,
 ) -> Guess:
     """What the columns of a table seem to be; what is given is not guessed.
 
@@ -122,6 +125,7 @@ def guess(
         coords: Columns of the coordinates.
         models: Columns of the models.
         error: Column of the measurement errors.
+        names: Column of the rows' names.
 
     Raises:
         InputError: If no target is found, fewer than two models are, or a name is not a column.
@@ -131,28 +135,28 @@ def guess(
     >>> found.target, found.coords, found.models
     ('obs', ('x',), ('a', 'b'))
     """
-    names = [str(c) for c in frame.columns]
-    frame = frame.set_axis(names, axis=1)
-    lists = [n for n in names if holds_lists(cast(pd.Series, frame[n]))]
-    for name in (target, error, *(coords or ()), *(models or ())):
-        if name is not None and name not in names:
+    columns = [str(c) for c in frame.columns]
+    frame = frame.set_axis(columns, axis=1)
+    lists = [n for n in columns if holds_lists(cast(pd.Series, frame[n]))]
+    for name in (target, error, names, *(coords or ()), *(models or ())):
+        if name is not None and name not in columns:
             raise InputError(
-                f"there is no column {name!r}{did_you_mean(name, names)}; the table has "
-                f"{', '.join(names)}"
+                f"there is no column {name!r}{did_you_mean(name, columns)}; the table has "
+                f"{', '.join(columns)}"
             )
         if name in lists:
             raise InputError(f"the column {name!r} holds lists and no single values; name another")
     frame = frame.drop(columns=lists)
-    names = [n for n in names if n not in lists]
+    columns = [n for n in columns if n not in lists]
     target = target or find_target(frame)
-    split = next((n for n in names if n != target and _is_split(frame, n)), None)
+    split = next((n for n in columns if n != target and _is_split(frame, n)), None)
     error = error or find_error(frame, target)
-    taken = {target, split, error, *(coords or ()), *(models or ())}
-    free = [n for n in names if n not in taken and not counts_rows(_numbers(frame, n), n)]
+    taken = {target, split, error, names, *(coords or ()), *(models or ())}
+    free = [n for n in columns if n not in taken and not counts_rows(_numbers(frame, n), n)]
     if models is None:
-        models = _find_models(frame, [n for n in free if _plain(n) not in _COORDS], target)
+        models = _find_models(frame, [n for n in free if plain_name(n) not in _COORDS], target)
     if coords is None:
-        first = min((names.index(m) for m in models), default=len(names))
+        first = min((columns.index(m) for m in models), default=len(columns))
         coords = [n for n in free if n not in models and _is_coordinate(frame, n, first)]
         coords = [n for n in coords if not _says_no_more(frame, n, coords)]
     if len(models) < 2:
@@ -162,19 +166,22 @@ def guess(
             "--long-model and --long-value which columns hold models, a row each, and values"
         )
     used = {target, split, error, *coords, *models}
+    labels = (n for n in columns if n not in used and names_rows(cast(pd.Series, frame[n]), n))
+    names = names or next(labels, None)
     return Guess(
         target,
         tuple(coords),
         tuple(models),
         error,
         split,
-        (*(n for n in names if n not in used), *lists),
+        (*(n for n in columns if n not in used and n != names), *lists),
         len(frame),
         int(cast(Any, frame[target]).notna().sum()),
         int(cast(Any, frame[list(models)]).notna().all(axis=1).sum()),
         _transform(frame, target, models),
         tuple(n for n in coords if is_category(cast(pd.Series, frame[n]), n)),
-        tuple(line for n in names if n in used for line in strays(cast(pd.Series, frame[n]), n)),
+        tuple(line for n in columns if n in used for line in strays(cast(pd.Series, frame[n]), n)),
+        names,
     )
 
 
@@ -188,17 +195,6 @@ def _transform(frame: pd.DataFrame, target: str, models: Sequence[str]) -> str |
     if least < 0 or not len(y) or not np.quantile(y, 0.95) > _SKEWED * np.median(y) > 0:
         return None
     return "log" if least > 0 else "log1p"
-
-
-def _plain(name: str) -> str:
-    """A name without what people add to it: case and a unit in brackets."""
-    return re.sub(r"[\s_]*[\[(].*[\])]\s*$", "", name).strip().lower()
-
-
-def looks_long(names: Sequence[str]) -> bool:
-    """Whether columns are those of a long table, one row a site and model."""
-    plain = {_plain(n) for n in names}
-    return all(plain & wanted for wanted in _LONG)
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> Floats | None:
@@ -218,12 +214,12 @@ def find_target(frame: pd.DataFrame) -> str:
         InputError: If none or several may be it.
     """
     numbers = [n for n in frame.columns if _numbers(frame, n) is not None]
-    named = [n for n in numbers if _plain(n) in _TARGETS]
+    named = [n for n in numbers if plain_name(n) in _TARGETS]
     if not named:  # else what has an error of its own
-        named = [n for n in numbers if _plain(n) not in _COORDS and _own_error(frame, n)]
+        named = [n for n in numbers if plain_name(n) not in _COORDS and _own_error(frame, n)]
     if not named:  # else what stands before a column of errors
         pairs = itertools.pairwise(numbers)
-        named = [n for n, following in pairs if _plain(following) in _ERRORS]
+        named = [n for n, following in pairs if plain_name(following) in _ERRORS]
     if len(named) != 1:
         found = f"it may be {' or '.join(named)}" if named else "no name says so"
         raise InputError(
@@ -239,12 +235,17 @@ def find_error(frame: pd.DataFrame, target: str) -> str | None:
     if own:
         return own
     for name in frame.columns:
-        if name != target and _plain(name) in _ERRORS and _is_positive(frame, name):
+        if name != target and plain_name(name) in _ERRORS and _is_positive(frame, name):
             return name
     following = list(frame.columns)[list(frame.columns).index(target) + 1 :][:1]
     for name in following:
         values, y = _numbers(frame, name), _numbers(frame, target)
-        if values is None or y is None or not _is_positive(frame, name) or _plain(name) in _COORDS:
+        if (
+            values is None
+            or y is None
+            or not _is_positive(frame, name)
+            or plain_name(name) in _COORDS
+        ):
             continue
         if np.nanmax(values) < _SMALL * np.nanmedian(np.abs(y - np.nanmedian(y))):
             return name
@@ -252,10 +253,10 @@ def find_error(frame: pd.DataFrame, target: str) -> str | None:
 
 
 def _own_error(frame: pd.DataFrame, target: str) -> str | None:
-    plain = _plain(target)
+    plain = plain_name(target)
     known = {f"{plain}{mark}{e}" for e in _ERRORS for mark in ("_", " ", "")}
     known |= {f"{mark}{plain}" for mark in ("u", "u_", "d", "sigma_", "err_", "error_", "unc_")}
-    found = (n for n in frame.columns if n != target and _plain(n) in known)
+    found = (n for n in frame.columns if n != target and plain_name(n) in known)
     return next((n for n in found if _is_positive(frame, n)), None)
 
 
@@ -303,16 +304,16 @@ def _is_coordinate(frame: pd.DataFrame, name: str, first: int) -> bool:
     column = cast(Any, frame[name])
     if _numbers(frame, name) is None:
         return bool(
-            is_dated(column) or (_plain(name) in _COORDS and 1 < column.nunique() < len(column))
+            is_dated(column) or (plain_name(name) in _COORDS and 1 < column.nunique() < len(column))
         )
     whole = bool(column.notna().all()) and column.nunique() > 1
-    return whole and (_plain(name) in _COORDS or list(frame.columns).index(name) < first)
+    return whole and (plain_name(name) in _COORDS or list(frame.columns).index(name) < first)
 
 
 def _says_no_more(frame: pd.DataFrame, name: str, coords: Sequence[str]) -> bool:
     """Whether a column of dates follows from coordinates that count days, hours or the like."""
     numbers = (n for n in coords if _numbers(frame, n) is not None)
-    times = [n for n in numbers if n != name and _plain(n) in _TIMES]
+    times = [n for n in numbers if n != name and plain_name(n) in _TIMES]
     if not times or _numbers(frame, name) is not None or not is_dated(cast(Any, frame[name])):
         return False
     known, both = (frame.duplicated(names) for names in (times, [*times, name]))

@@ -25,8 +25,8 @@ class Part:
     """Some rows of a table.
 
     Attributes:
-        frame: Coordinate and model columns, n rows; its index, `FILE_ROW`, numbers them in the
-            table that they come from.
+        frame: Coordinate and model columns, and that of names if any, n rows; its index,
+            `FILE_ROW`, numbers them in the table that they come from.
         y: Observations, (n,), or None where there are none.
         y_err: Measurement errors, (n,), or None where none are given.
     """
@@ -66,6 +66,7 @@ class SplitTable:
         levels: Labels of each coordinate that is a category.
         map_axes: The coordinates that go across and up a map, where it is said.
         lines: Values of coordinates at which maps and sections have a line for reference.
+        names: Column whose text names each row, if any.
     """
 
     source: str
@@ -88,6 +89,12 @@ class SplitTable:
     levels: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     map_axes: tuple[str, ...] = ()
     lines: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    names: str | None = None
+
+    @property
+    def site_columns(self) -> list[str]:
+        """Columns that say which row it is: the coordinates, and the names."""
+        return [*self.coords, *([self.names] if self.names else [])]
 
     @property
     def places(self) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
+import re
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,11 @@ def quantity_text(value: float, decimals: int = 3) -> str:
     """
     seen = value == 0 or 0.5 * 10.0**-decimals <= abs(value) < 1e6
     return f"{value:.{decimals}{'f' if seen else 'g'}}"
+
+
+def plain_name(name: str) -> str:
+    """A name without what people add to it: case and a unit in brackets."""
+    return re.sub(r"[\s_]*[\[(].*[\])]\s*$", "", name).strip().lower()
 
 
 def is_text(column: pd.Series) -> bool:

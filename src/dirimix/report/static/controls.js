@@ -40,7 +40,7 @@ function makeControls() {
   several("#colour-choice", 2);
   several("#axes-choice", 3);
   several("#map-panel", 2);
-  several("#find-choice", 1);
+  several("#find-choice", D.names ? 0 : 1);
   several("#region-choice", 1);
 }
 
@@ -77,19 +77,35 @@ function readDate(text) {
   return forms.map((form) => Date.parse(form)).find(Number.isFinite) ?? NaN;
 }
 
-// fields that find the site nearest to some coordinates, in parts of their ranges
+// the site of a name, or the first whose name begins with it or holds it
+function named(text) {
+  const wanted = text.trim().toLowerCase();
+  const names = D.sites.name.map((name) => name.toLowerCase());
+  const fits = [(name) => name === wanted, (name) => name.startsWith(wanted), (name) => name.includes(wanted)];
+  return wanted ? fits.map((fit) => names.findIndex(fit)).find((i) => i >= 0) ?? null : null;
+}
+
+// fields that find the site of a name, or that nearest to some coordinates, in parts of their ranges
 function makeFind() {
   const box = document.querySelector("#find");
   const fields = D.coords.map((coord) => element("input",
     { type: "text", size: 7, placeholder: coord.label, "aria-label": `${coord.label} of a site to find` }));
+  const name = D.names ? element("input",
+    { type: "text", size: 12, placeholder: D.names, "aria-label": `${D.names} of a site to find` }) : null;
   const find = () => {
+    const found = name ? named(name.value) : null;
+    if (found !== null) {
+      set({ site: found });
+      return;
+    }
     const wanted = fields.map((field, c) => drawnAt(c, readCoordinate(c, field.value)));
     if (wanted.every(Number.isNaN)) return;
     const far = (i) => d3.sum(wanted, (v, c) => Number.isNaN(v) ? 0 : ((D.sites.x[c][i] - v) / rangeOf(c)) ** 2);
     set({ site: d3.least(d3.range(siteCount()), far) });
   };
-  box.replaceChildren(...fields, element("button", { type: "button", onclick: find }, "find"));
-  for (const field of fields)
+  const all = name ? [name, ...fields] : fields;
+  box.replaceChildren(...all, element("button", { type: "button", onclick: find }, "find"));
+  for (const field of all)
     field.addEventListener("keydown", (event) => { if (event.key === "Enter") find(); });
 }
 

@@ -122,9 +122,9 @@ function addDownloads() {
 // the numbers of the explorer as tables, whole
 function addDataDownloads() {
   const box = document.querySelector("#data-downloads");
-  const coords = D.coords.map((c) => c.name);
+  const coords = [...D.coords.map((c) => c.name), ...(D.names ? [D.names] : [])];
   const at = (i) => [splitOf(i), D.sites.row[i], ...D.coords.map((_, c) => D.coords[c].kind === "number"
-    ? tableNumber(c, D.sites.x[c][i]) : coordinateText(c, D.sites.x[c][i]))];
+    ? tableNumber(c, D.sites.x[c][i]) : coordinateText(c, D.sites.x[c][i])), ...(D.names ? [D.sites.name[i]] : [])];
   const sites = d3.range(siteCount());
   const laws = () => [
     ["method", "model", "split", "row", ...coords, "observed", "mean", "sd", ...QUANTILES.map(([, q]) => q)],

@@ -24,6 +24,7 @@ function coordinateText(c, value) {
 
 function siteText(i) {
   const parts = D.coords.map((coord, c) => `${coord.label} = ${coordinateText(c, D.sites.x[c][i])}`);
+  if (D.names) parts.unshift(D.sites.name[i]);
   return parts.join(", ") || `row ${D.sites.row[i]}`;
 }
 

@@ -1,0 +1,101 @@
+"""What is said of a site where it is pointed at, found or listed: the numbers of the files."""
+
+import csv
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from browser import opened
+from dirimix.cli.main import main
+from stand_ins import frame
+
+NAMES = [f"C{k}H{2 * k + 2}" if k != 7 else "<i>ethene</i>, Z" for k in range(50)]
+
+
+def report_of(folder, coords: str):
+    frame().drop(columns="part").assign(who=NAMES).to_csv(folder / "table.csv", index=False)
+    argv = ["fit", str(folder / "table.csv"), "--target", "y", "--models", "a,b,c", "--quiet"]
+    argv += ["--error", "u", "--names", "who", *(["--coords", coords] if coords else [])]
+    assert main([*argv, "--method", "simplex-ls", "--out", str(folder / "out")]) == 0
+    assert main(["report", str(folder / "out"), "--quiet"]) == 0
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def placed(tmp_path_factory):
+    return report_of(tmp_path_factory.mktemp("placed"), "x,z")
+
+
+def lines_of(text: str) -> dict[str, list[float]]:
+    """The numbers of each line of a tip."""
+    found = {}
+    for line in text.replace("−", "-").splitlines():
+        name, _, words = line.partition(": ")
+        found[name] = [float(v) for v in re.findall(r"(?<![\w.])-?\d+\.?\d*(?![\w.])", words)]
+    return found
+
+
+def expected(folder, site: int) -> dict[str, list[float]]:
+    law = pd.read_csv(folder / "predictions.csv").iloc[site]
+    error = pd.read_csv(folder / "sites.csv")["observed_error"][site]
+    weights = pd.read_csv(folder / "weights.csv").iloc[:3].sort_values("mean", ascending=False)
+    gap = law["observed"] - law["mean"]
+    seen = {"observed": [law["observed"], error]} if np.isfinite(law["observed"]) else {}
+    off = {"residual": [gap, gap / law["sd"]]} if seen else {}
+    return {
+        **seen, "predicted": [law["mean"]], "90 % interval": [law["q05"], law["q95"]], **off,
+        "weights": weights["mean"].to_list(),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("site", [3, 7, 45])
+def test_a_tip_says_what_the_files_say(chromium, placed, site):
+    rows = pd.read_csv(placed / "sites.csv")
+    with opened(chromium, placed / "report.html") as page:
+        page.locator("#map-figure").evaluate("box => box.scrollIntoView({block: 'center'})")
+        assert page.locator("#map-figure .tip").is_hidden()
+        marks = page.locator("#map-figure svg[role=img] g[data-mark=dot]").first.locator("circle")
+        box = marks.nth(site).bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        tip = page.locator("#map-figure .tip")
+        assert tip.is_visible()
+        title, _, said = tip.inner_text().partition("\n")
+        place = rows.iloc[site]
+        assert title.startswith(f"{place['who']}, x = ")
+        at = [float(v) for v in re.findall(r"= (\S+?)(?:,|$)", title.replace("−", "-"))]
+        assert at == pytest.approx(place[["x", "z"]].to_list(), abs=6e-5)
+        found, wanted = lines_of(said), expected(placed, site)
+        assert list(found) == list(wanted)
+        for name, numbers in wanted.items():
+            digits = [6e-4, 0.06] if name == "residual" else [6e-3] * len(numbers)
+            gaps = np.abs(np.subtract(found[name], numbers))
+            assert (gaps < digits).all(), name
+        # a control: the next site says something else
+        assert found["predicted"] != pytest.approx(
+            expected(placed, site + 1)["predicted"], abs=6e-3
+        )
+        page.mouse.move(1, 1)
+        assert tip.is_hidden()
+
+
+def test_rows_without_coordinates_go_by_their_names(chromium, tmp_path):
+    folder = report_of(tmp_path, "")
+    law = pd.read_csv(folder / "predictions.csv")
+    worst = ((law["observed"] - law["mean"]) / law["sd"]).abs().argmax()
+    with opened(chromium, folder / "report.html") as page:
+        assert page.locator("#worst-figure button").first.inner_text() == NAMES[worst]
+        for text, name in (("c12h26", "C12H26"), ("ethene", NAMES[7]), ("C4", "C4H10")):
+            page.locator("#find input").fill(text)
+            page.locator("#find button").click()
+            title = page.locator("#site-title").inner_text()
+            assert title.startswith(f"{name} (")
+        page.locator("#find input").fill("benzene")
+        page.locator("#find button").click()
+        assert page.locator("#site-title").inner_text() == title  # nothing is so named
+        with page.expect_download() as found:
+            page.locator("#data-downloads button", has_text="predictions.csv").click()
+        saved = list(csv.DictReader(io.StringIO(found.value.path().read_text())))
+        assert [row["who"] for row in saved] == NAMES
