@@ -27,8 +27,27 @@ function begin() {
     region: D.coords.map(() => null), slides: D.coords.map(() => null),
   });
   recall();
+  drawAll();
+  // a link to another choice, followed where the page is open
+  addEventListener("hashchange", () => {
+    if (!isShared()) return;
+    recall();
+    drawAll();
+    showExplore();
+  });
+  const [opened] = performance.getEntriesByType("navigation");
+  // who comes back finds the page where it was left
+  if (isShared() && opened?.type === "navigate") showExplore();
+}
+
+function drawAll() {
   for (const [, draw] of drawers) draw();
 }
+
+// whether the address holds a choice, and not the name of a section alone
+const isShared = () => location.hash.startsWith("#explore;");
+
+const showExplore = () => document.querySelector("#explore").scrollIntoView();
 
 // what has a part a coordinate
 const byCoordinate = {
