@@ -4,7 +4,8 @@ import pytest
 
 from browser import browser
 from dirimix.cli.main import main
-from stand_ins import STUDY, frame, register, write_study
+from exhibit_study import SECTIONS
+from stand_ins import STUDY, frame, register, run_study, write_study
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +19,21 @@ def unconverged(tmp_path_factory):
         study, out = write_study(folder, text), folder / "out"
         only = "raw,equal,ols,simplex-ls,bma-closed-form,lbmm-gpd"
         assert main(["run", str(study), "--out", str(out), "--quiet", "--only", only]) == 3
+    return out
+
+
+@pytest.fixture(scope="session")
+def exhibited(tmp_path_factory):
+    """The folder of a run with every kind of exhibit, and a stand-in local method."""
+    folder = tmp_path_factory.mktemp("exhibits")
+    text = STUDY.replace('"equal", ', '"equal", "lbmm-gpd", "bma-closed-form@few", ')
+    text = text.replace("[scores]", '[options."bma-closed-form@few"]\nn_evidence = 4\n[scores]')
+    text += SECTIONS
+    with pytest.MonkeyPatch.context() as patch:
+        register(patch, "lbmm-gpd")
+        study, out = write_study(folder, text), folder / "out"
+        assert run_study(study, out) == 0
+        assert main(["report", str(out), "--quiet"]) == 0
     return out
 
 

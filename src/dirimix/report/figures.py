@@ -7,7 +7,7 @@ import pandas as pd
 
 from dirimix.assess.schema import parameter_label
 from dirimix.report import plots
-from dirimix.report.exhibits import curves, parts
+from dirimix.report.exhibits import curves, findings, parts
 from dirimix.report.exhibits.content import ExhibitContent
 from dirimix.report.look import outer_labels, rows_of, shortened
 from dirimix.report.output import Output
@@ -32,10 +32,8 @@ def calibration(output: Output) -> Picture | None:
         f"Share of the {split} rows inside central predictive intervals, minus the level of the "
         "interval, by method."
     )
-    beyond = (rows["coverage"] < rows["nominal_lo"]) | (rows["coverage"] > rows["nominal_hi"])
-    off = [str(m) for m in rows.loc[beyond, "method"].unique()]
-    says = f"Outside the grey region at some level: {', '.join(off) or 'none'}."
-    return make_picture(grid[0, 0].figure, caption, f"{caption} {says}")
+    says = findings.outside_region(rows.assign(model=""))
+    return make_picture(grid[0, 0].figure, caption, says)
 
 
 @dataclass(frozen=True)
@@ -64,9 +62,8 @@ def weights(output: Output) -> WeightPictures | None:
         "Mean field weight over the training rows, from 0 to 1, with the mean of its 90 % band. "
         "Free weights, outside of 0 to 1, are written."
     )
-    top = train.sort_values("mean").groupby("method", sort=False)["model"].last()
-    says = "; ".join(f"{m}: most {output.names.short(k)}" for m, k in top.items())
-    drawn = make_picture(bars[0, 0].figure, caption, f"{caption} {says}.")
+    says = findings.most_weight(train, output.names.short)
+    drawn = make_picture(bars[0, 0].figure, caption, says)
     table = output.table("weights")
     maps, minor = list[Picture](), list[Picture]()
     for method in summary["method"].unique() if output.coords else ():
@@ -94,12 +91,12 @@ def _weight_picture(
     caption = (
         f"{method}: mean field weight of {which} over the sites, {scale}the training sites {how}."
     )
-    spans = (
+    ranges = (
         f"{output.names.short(r['model'])} {r['least']:.2f} to {r['most']:.2f}"
         for r in summary.to_dict("records")
         if r["model"] in models
     )
-    says = f"{caption} Over the training sites: {', '.join(spans)}."
+    says = f"Over the training sites: {', '.join(ranges)}."
     return make_picture(grid[0, 0].figure, caption, says)
 
 
@@ -123,7 +120,7 @@ def sensitivity(output: Output) -> Picture | None:
 def _of_exhibit(content: ExhibitContent | None) -> Picture | None:
     if content is None or content.figure is None:
         return None
-    return make_picture(content.figure, content.caption)
+    return make_picture(content.figure, content.caption, content.finding)
 
 
 def residuals(output: Output) -> Picture | None:
@@ -146,7 +143,9 @@ def residuals(output: Output) -> Picture | None:
         "Observed minus predicted. Grey: training rows. Colour: test rows with 90 % intervals, "
         "which include the noise."
     )
-    return make_picture(row[0].figure, caption)
+    split = "test" if "test" in set(mixed["split"]) else "train"
+    says = findings.inside_intervals(mixed.loc[mixed["split"] == split])
+    return make_picture(row[0].figure, caption, says)
 
 
 def ranks(output: Output) -> dict[str, Picture]:
@@ -166,5 +165,7 @@ def ranks(output: Output) -> dict[str, Picture]:
             named = {shortened(parameter_label(n, output.names.labels), 38): v for n, v in draws}
             figure = plots.ranks(named)[0].figure
             caption = f"{method}: how the draws of each chain rank among all; flat is good."
-            pictures[method] = make_picture(figure, caption)
+            labels = output.names.labels
+            says = findings.largest_rhat(output.table("diagnostics"), [method], labels)
+            pictures[method] = make_picture(figure, caption, says)
     return pictures

@@ -63,7 +63,7 @@ def make_picture(figure: Figure, caption: str, finding: str = "") -> Picture:
     Args:
         figure: The figure.
         caption: What it shows.
-        finding: What is to be seen in it, for those who cannot; else they get the caption.
+        finding: What is to be seen in it, for those who cannot; they get the caption, too.
     """
     stream = io.StringIO()
     # text stays text; ids and dates must not differ from run to run
@@ -77,7 +77,7 @@ def make_picture(figure: Figure, caption: str, finding: str = "") -> Picture:
     width = figure.get_figwidth() * 96
     least = width * _LEAST_TEXT / _smallest_text(stream.getvalue())
     head = Markup('<svg role="img" aria-label="{}" style="{}" viewBox="{}" {}>').format(
-        finding or caption,
+        f"{caption} {finding}".strip(),
         f"max-width:{width:.0f}px;min-width:{least:.0f}px;{_LOOK}",
         box,
         Markup(_SPACES),

@@ -22,12 +22,14 @@ class ExhibitContent:
         table: The numbers, for the CSV file.
         figure: The figure; None where a table is shown.
         shown: The table as a reader sees it, text in all cells; None where a figure is shown.
+        finding: What is to be seen in the figure, for those who cannot.
     """
 
     caption: str
     table: pd.DataFrame
     figure: Figure | None = None
     shown: pd.DataFrame | None = None
+    finding: str = ""
 
 
 # takes the options of the study; None where the folder has nothing to show

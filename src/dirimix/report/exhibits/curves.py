@@ -11,6 +11,7 @@ from scipy.stats import dirichlet
 
 from dirimix.assess.schema import parameter_label
 from dirimix.report import plots
+from dirimix.report.exhibits import findings
 from dirimix.report.exhibits.content import ExhibitContent, Maker, Options, chosen_methods
 from dirimix.report.look import (
     FOREGROUND,
@@ -30,6 +31,7 @@ _STEPS = 80  # of the simplex along a side
 _PAGE = 13.0  # inches, beyond which a page makes a figure smaller
 _LETTERS = 30  # of the name of a parameter
 _MOST = 6  # parameters of a trace plot
+_MATTERS = 0.05  # sensitivity beyond which a prior matters
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
 
 
@@ -55,7 +57,9 @@ def dirichlet_densities(output: Output, options: Options) -> ExhibitContent:
         "Density of Dirichlet laws over the weights of three models, one corner a model: below 1 "
         "a law is close to the choice of one model, above 1 it mixes."
     )
-    return ExhibitContent(caption, pd.concat(tables, ignore_index=True), grid[0, 0].figure)
+    whole = pd.concat(tables, ignore_index=True)
+    says = findings.densest(whole)
+    return ExhibitContent(caption, whole, grid[0, 0].figure, finding=says)
 
 
 def _density(law: Sequence[float]) -> pd.DataFrame:
@@ -88,7 +92,8 @@ def coverage(output: Output, options: Options) -> ExhibitContent | None:
         "level, a panel a method. Below 0 intervals are too narrow, above it too wide; in the grey "
         f"region 95 % of calibrated predictions lie.{last}"
     )
-    return ExhibitContent(caption, table, grid[0, 0].figure)
+    says = findings.outside_region(table)
+    return ExhibitContent(caption, table, grid[0, 0].figure, finding=says)
 
 
 def traces(output: Output, options: Options) -> ExhibitContent | None:
@@ -114,7 +119,9 @@ def traces(output: Output, options: Options) -> ExhibitContent | None:
                 axes.set_axis_off()
     tables = [_long_draws(m, found, names) for m, found in draws.items()]
     caption = "Draws of each chain in order. A chain that mixes looks like noise about one level."
-    return ExhibitContent(caption, pd.concat(tables, ignore_index=True), grid[0, 0].figure)
+    says = findings.largest_rhat(output.table("diagnostics"), draws, output.names.labels)
+    whole = pd.concat(tables, ignore_index=True)
+    return ExhibitContent(caption, whole, grid[0, 0].figure, finding=says)
 
 
 def _long_draws(method: str, found: Mapping[str, np.ndarray], names: Sequence[str]) -> pd.DataFrame:
@@ -144,7 +151,8 @@ def sensitivity(output: Output, options: Options) -> ExhibitContent | None:
         "Sensitivity of each marginal posterior to the power of each prior. Beyond the line at "
         "0.05 the prior matters."
     )
-    return ExhibitContent(caption, table, row[0].figure)
+    says = findings.beyond_line(table, _MATTERS, output.names.labels)
+    return ExhibitContent(caption, table, row[0].figure, finding=says)
 
 
 def _sensitivity_dots(axes: Axes, table: pd.DataFrame, labels: Mapping[str, str]) -> None:
@@ -156,7 +164,7 @@ def _sensitivity_dots(axes: Axes, table: pd.DataFrame, labels: Mapping[str, str]
             rows["prior_sensitivity"], [place[n] for n in rows["parameter"]], "o", ms=3.5,
             color=str(tint), label=f"prior of {parameter_label(str(prior), labels)}",
         )  # fmt: skip
-    axes.axvline(0.05, color=MUTED, lw=0.8)
+    axes.axvline(_MATTERS, color=MUTED, lw=0.8)
     words = [shortened(parameter_label(name, labels), _LETTERS) for name in place]
     axes.set_yticks(list(place.values()), words)
     axes.set_xlabel("sensitivity")
@@ -187,7 +195,9 @@ def correlations(output: Output, options: Options) -> ExhibitContent | None:
         "Posterior correlation of the weights of two models at a site, the mean over the training "
         "sites. Red: the more of one, the less of the other."
     )
-    return ExhibitContent(caption, table.loc[table["method"].isin(methods)], row[0].figure)
+    kept = table.loc[table["method"].isin(methods)]
+    says = findings.strongest_pairs(kept, output.names.short)
+    return ExhibitContent(caption, kept, row[0].figure, finding=says)
 
 
 def _square(table: pd.DataFrame, models: Sequence[str]) -> np.ndarray:
@@ -223,7 +233,7 @@ def preselection(output: Output, options: Options) -> ExhibitContent | None:
         "clusters. The dashed line is where the preselection stops."
     )
     style_axes(axes)
-    return ExhibitContent(caption, table, grid[0, 0].figure)
+    return ExhibitContent(caption, table, grid[0, 0].figure, finding=findings.stopped(table))
 
 
 MAKERS: dict[str, Maker] = {

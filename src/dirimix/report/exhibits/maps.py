@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from dirimix.methods import parse_method
 from dirimix.report import plots
+from dirimix.report.exhibits import findings
 from dirimix.report.exhibits.content import ExhibitContent, Maker, Options, chosen_methods
 from dirimix.report.look import FOREGROUND, MUTED, PALETTE, blocks, colour_bar, panels, places
 from dirimix.report.output import Output
@@ -41,7 +42,7 @@ def domains(output: Output, options: Options) -> ExhibitContent | None:
     axes.legend(frameon=False, fontsize=8, labelcolor=FOREGROUND)
     label_map(axes, output.axes, output.names)
     caption = "The sites that methods are trained on, those they are tested on, and the others."
-    return ExhibitContent(caption, table, axes.figure)
+    return ExhibitContent(caption, table, axes.figure, finding=findings.sizes_of(table["split"]))
 
 
 def weight_maps(output: Output, options: Options) -> ExhibitContent | None:
@@ -59,7 +60,9 @@ def weight_maps(output: Output, options: Options) -> ExhibitContent | None:
         "the posterior standard deviation, every map on a scale of its own; the training sites are "
         f"outlined.{_dotted(output)}"
     )
-    return ExhibitContent(caption, table, grid[0, 0].figure)
+    means = table.groupby(["method", "model"], sort=False)[["mean", "q05", "q95"]].mean()
+    says = findings.most_weight(means.reset_index(), output.names.short)
+    return ExhibitContent(caption, table, grid[0, 0].figure, finding=says)
 
 
 def effective_map(output: Output, options: Options) -> ExhibitContent | None:
@@ -77,7 +80,7 @@ def effective_map(output: Output, options: Options) -> ExhibitContent | None:
         f"{len(output.models)} where all count alike; the training sites are outlined."
         f"{_dotted(output)}"
     )
-    return ExhibitContent(caption, table, figure)
+    return ExhibitContent(caption, table, figure, finding=findings.spans(table, "effective"))
 
 
 def reversion_map(output: Output, options: Options) -> ExhibitContent | None:
@@ -106,7 +109,8 @@ def reversion_map(output: Output, options: Options) -> ExhibitContent | None:
         "far-field values."
         f"{_dotted(output)}"
     )
-    return ExhibitContent(caption, table, grid[0, 0].figure)
+    says = findings.come_back(distances.loc[distances["method"].isin(methods)])
+    return ExhibitContent(caption, table, grid[0, 0].figure, finding=says)
 
 
 def _reversion(
@@ -133,7 +137,7 @@ def leave_one_out_map(output: Output, options: Options) -> ExhibitContent | None
         title=lambda k: f": {np.sum(k > 0.7)} of {len(k)} above 0.7",
     )  # fmt: skip
     caption = "Pareto k of leave-one-out at every training site; above 0.7 it cannot be trusted."
-    return ExhibitContent(caption, table, figure)
+    return ExhibitContent(caption, table, figure, finding=findings.unreliable(table))
 
 
 def threshold_map(output: Output, options: Options) -> ExhibitContent | None:
@@ -153,7 +157,7 @@ def threshold_map(output: Output, options: Options) -> ExhibitContent | None:
         f"Posterior probability that {targets} lie above the threshold, noise included; the "
         f"training sites are outlined.{_dotted(output)}"
     )
-    return ExhibitContent(caption, table, figure)
+    return ExhibitContent(caption, table, figure, finding=findings.expected_above(table))
 
 
 def _dotted(output: Output) -> str:
@@ -219,7 +223,8 @@ def limits(output: Output, options: Options) -> ExhibitContent | None:
         "dashed line is where the first model's table ends and the thin line where the last one's "
         "does: a limit there is the end of a table and not of what the table is about."
     )
-    return ExhibitContent(caption, table.loc[table["method"].isin(methods)], grid[0, 0].figure)
+    kept = table.loc[table["method"].isin(methods)]
+    return ExhibitContent(caption, kept, grid[0, 0].figure, finding=findings.open_ends(kept))
 
 
 def _limit_line(axes: Axes, rows: pd.DataFrame, output: Output, tint: str, label: str) -> None:

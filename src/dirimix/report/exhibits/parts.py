@@ -9,6 +9,7 @@ import pandas as pd
 from dirimix.assess.schema import row_label
 from dirimix.report import plots
 from dirimix.report.exhibits.content import ExhibitContent, Maker, Options, chosen_methods
+from dirimix.report.exhibits.findings import listed, span
 from dirimix.report.look import method_look, panels
 from dirimix.report.output import Output
 
@@ -47,7 +48,12 @@ def part_maps(output: Output, options: Options) -> ExhibitContent | None:
         f"Posterior mean of the discrepancy and of the scale of the noise, {how}, in the scale of "
         "the fit."
     )
-    return ExhibitContent(caption, table, grid[0, 0].figure)
+    says = listed(
+        f"{row_label(where, output.names.labels)}: {_PARTS[part]} from "
+        f"{span(rows[part].to_numpy())}"
+        for where, rows, part in drawn
+    )
+    return ExhibitContent(caption, table, grid[0, 0].figure, finding=says)
 
 
 def part_rows(output: Output) -> dict[str, list[dict[str, Any]]]:

@@ -50,7 +50,7 @@ class Exhibit:
         if self.content is None or self.content.figure is None:
             return None
         caption = f"{self.choice.title}. {self.content.caption}"
-        return make_picture(self.content.figure, caption)
+        return make_picture(self.content.figure, caption, self.content.finding)
 
 
 def write_exhibits(output: Output, choices: Iterable[ExhibitChoice]) -> list[Exhibit]:

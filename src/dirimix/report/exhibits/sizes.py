@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from dirimix.report.exhibits import findings
 from dirimix.report.exhibits.content import ExhibitContent, Maker, Options, chosen_methods
 from dirimix.report.look import FOREGROUND, MUTED, method_look, panels, style_axes
 from dirimix.report.output import Output
@@ -33,7 +34,8 @@ def coverage_by_size(output: Output, options: Options) -> ExhibitContent | None:
         f"Share of the {split} sites inside the central 50 % and 90 % intervals, by quarter of the "
         "predicted mean, with 90 % bands. On the grey lines intervals hold what they say."
     )
-    return ExhibitContent(caption, table, grid[0, 0].figure)
+    says = findings.bands_without(table, _LEVELS)
+    return ExhibitContent(caption, table, grid[0, 0].figure, finding=says)
 
 
 def _quarters(axes: Axes, table: pd.DataFrame, methods: list[str], level: int) -> None:

@@ -32,7 +32,7 @@ def _maps(output: Output, law: pd.DataFrame, method: str) -> Picture:
     )
     gaps = ((law["observed"] - law["mean"]).abs() / law["sd"]).dropna()
     says = f"{(gaps > _FAR).sum()} of {len(gaps)} observations are crossed."
-    return make_picture(grid[0, 0].figure, caption, f"{caption} {says}")
+    return make_picture(grid[0, 0].figure, caption, says)
 
 
 def _section(output: Output, law: pd.DataFrame, first: Opening) -> Picture:
@@ -57,7 +57,7 @@ def _section(output: Output, law: pd.DataFrame, first: Opening) -> Picture:
     known = rows.dropna(subset=["observed", "mean"])
     inside = known["observed"].between(known["q05"], known["q95"]).sum()
     says = f"{inside} of {len(known)} observations lie inside the 90 % interval."
-    return make_picture(axes.figure, caption, f"{caption} {says}")
+    return make_picture(axes.figure, caption, says)
 
 
 def _beside(output: Output, law: pd.DataFrame, first: Opening) -> str:

@@ -95,6 +95,11 @@ function mapHeight(width, sites) {
   return Math.max(220, Math.min(shape * (width - 72) + 60, 560));
 }
 
+function spanSays(values) {
+  const known = values.filter((v) => typeof v === "number");
+  return known.length ? `, from ${number(d3.min(known))} to ${number(d3.max(known))}` : "";
+}
+
 let mapFigure = null; // the drawn map, and where its sites stand
 
 function drawMap() {
@@ -108,7 +113,7 @@ function drawMap() {
   const frame = axisAcross(state.across, width, mapHeight(width, sites));
   const svg = drawn({
     ...frame, marginLeft: Math.max(frame.marginLeft, leftOf(state.up)), y: axis(state.up), color,
-    ariaLabel: `Map of ${quantityLabel()} by ${methodLabel()}`,
+    ariaLabel: `Map of ${quantityLabel()} by ${methodLabel()}${spanSays(values)}`,
     marks: mapMarks(sites, values, half),
   });
   const legend = Plot.legend({ color, width: Math.min(340, width - 10), marginLeft: 12, marginRight: 16, label: null });

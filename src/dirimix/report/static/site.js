@@ -25,12 +25,13 @@ function drawSite() {
   const named = weighs(method) ? largestWeights(method, site, 2) : [methodOf(method).model];
   const [from, to] = d3.extent([q[0], q[6], ...shown.map((k) => D.values[k][site])]);
   const anchorAt = (value) => value < from + 0.2 * (to - from) ? "start" : value > to - 0.2 * (to - from) ? "end" : "middle";
+  const said = siteLines(method, site).map((pair) => pair.join(" ")).join(", ");
   const svg = drawn({
     width: box.clientWidth, height: 230, marginBottom: 40, marginTop: 24, marginLeft: 34,
     x: { label: targetLabel(), labelArrow: "none" },
     y: weighs(method) ? { label: "weight of a model", labelArrow: "none", domain: [floor, ceiling], ticks: 3 }
       : { label: null, domain: [floor, ceiling], ticks: [] },
-    ariaLabel: `Predictive density at ${siteText(site)}`,
+    ariaLabel: `Predictive density at ${siteText(site)}: ${said}`,
     marks: [
       Plot.rectY(steps, { x1: "low", x2: "high", y1: 0, y2: (s) => most * s.height / top,
         fill: methodOf(method).colour, fillOpacity: 0.3 }),
@@ -56,7 +57,6 @@ function drawSite() {
     element("p", { class: "panel-title", id: "site-title" }, `${siteText(site)} (${where})`),
     ...[svg, list, siteWeights(method, site), waterfall(method, site, box.clientWidth)].filter((part) => part),
   );
-  const said = siteLines(method, site).map((pair) => pair.join(" ")).join(", ");
   document.querySelector("#said").textContent = `${siteText(site)}: ${said}`;
 }
 
@@ -98,7 +98,8 @@ function drawWeights() {
   const svg = drawn({
     ...across(box.clientWidth, 240),
     y: { label: "weight", labelArrow: "none", grid: true, ...(free ? {} : { domain: [0, 1] }) },
-    ariaLabel: `Weights of the models along the section by ${methodLabel(method)}`,
+    ariaLabel: `Weights of the models along the section by ${methodLabel(method)}; at the chosen site largest: `
+      + weightText(method, state.site, 2),
     marks: [
       ...models.flatMap((k) => joined ? [
         ...(banded.includes(k) ? [Plot.areaY(sites, { x, y1: w(k, "q05"), y2: w(k, "q95"),
