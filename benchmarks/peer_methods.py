@@ -145,6 +145,16 @@ def _bayesblend(table: Arrays, seed: int, kind: str) -> Arrays:
     return _weighted(table, sizes, np.array([found[name].item() for name in fits]))
 
 
+def _taweret_trees(table: Arrays, seed: int) -> Arrays:
+    """Weights of all models by sums of trees over the coordinates, not bound to a simplex."""
+    del seed  # OpenBT takes none
+    from peer_taweret import trees
+
+    loc, scale = trees(table)
+    chosen = np.linspace(0, len(loc) - 1, _KEPT).astype(int)
+    return _draws(loc[chosen], scale[chosen], table)
+
+
 def _taweret_pair(table: Arrays, seed: int) -> Arrays:
     """The laws of two models, mixed by a sigmoid of one coordinate."""
     from peer_taweret import pair
@@ -176,6 +186,7 @@ PEERS: dict[str, tuple[str, Callable[[Arrays, int], Arrays]]] = {
     "arviz-stacking": ("arviz", _arviz_stacking),
     "bayesblend-mle": ("bayesblend", lambda t, s: _bayesblend(t, s, "MleStacking")),
     "bayesblend-pseudo-bma": ("bayesblend", lambda t, s: _bayesblend(t, s, "PseudoBma")),
+    "taweret-trees": ("taweret", _taweret_trees),
     "taweret-pair": ("taweret", _taweret_pair),
     "sklearn-stacking": ("scikit-learn", _sklearn_stacking),
     "sklearn-gp": ("scikit-learn", _sklearn_gp),

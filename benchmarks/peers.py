@@ -5,9 +5,9 @@
     DIRIMIX_DATA_DIR=DIR python benchmarks/peers.py --out FILE [--peers .peers/bin/python]
 
 BayesBlend asks for an old ArviZ and Matplotlib, which pyBMC's NumPy rules out, and does without;
-its methods that sample with CmdStan, which pip does not install, are left out. Of Taweret there is
-the mixing of two models; its trees are grown by OpenBT, which pip compiles where there are a C++
-compiler, MPI and Eigen, and are left out until a fit has been seen to its end.
+its methods that sample with CmdStan, which pip does not install, are left out. OpenBT, which
+grows Taweret's trees, is compiled by pip: that takes a C++ compiler, MPI and Eigen (on Debian
+`libopenmpi-dev openmpi-bin libeigen3-dev`).
 
 The peers run in an environment of their own (`peer_methods`), with their defaults. Only rows where
 every model has a value are used, as the peers need them; where a table names no test rows every
