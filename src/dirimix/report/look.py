@@ -24,7 +24,7 @@ MUTED = "#8a8f98"  # what is there for comparison
 # Okabe and Ito's colours, which colour-blind readers tell apart; yellow is too pale on white
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 # of models, of which there may be more than of anything else; the lines of the last four are dashed
-MODEL_COLOURS = (*PALETTE, "#4989ff", "#8c5d7a", "#b6483e", "#ff5374")
+MODEL_COLOURS = (*PALETTE, "#a578f0", "#e11e4b", "#2d7878", "#1e5aff")
 GROUP_COLOURS = {
     SINGLE: MUTED, SIMPLE: "#e69f00", AVERAGING: "#56b4e9", GLOBAL: "#0072b2", LOCAL: "#d55e00",
 }  # fmt: skip
