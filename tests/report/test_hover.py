@@ -99,3 +99,20 @@ def test_rows_without_coordinates_go_by_their_names(chromium, tmp_path):
             page.locator("#data-downloads button", has_text="predictions.csv").click()
         saved = list(csv.DictReader(io.StringIO(found.value.path().read_text())))
         assert [row["who"] for row in saved] == NAMES
+
+
+def test_names_of_models_that_say_nearly_the_same_stand_apart(chromium, tmp_path):
+    table = frame()[["x", "z", "y"]].dropna()
+    table["other"] = table["y"] + np.random.default_rng(0).normal(0, 0.5, len(table))
+    table["longer"] = table["other"] + 0.004
+    table.to_csv(tmp_path / "table.csv", index=False)
+    argv = ["fit", str(tmp_path / "table.csv"), "--target", "y", "--coords", "x,z", "--quiet"]
+    argv += ["--models", "longer,other", "--method", "equal", "--out", str(tmp_path / "out")]
+    assert main(argv) == 0
+    assert main(["report", str(tmp_path / "out"), "--quiet"]) == 0
+    with opened(chromium, tmp_path / "out/report.html") as page:
+        texts = page.locator("#site-figure svg").first.locator("text")
+        boxes = [texts.filter(has_text=name).bounding_box() for name in ("longer", "other")]
+    upper, lower = sorted(boxes, key=lambda box: box["y"])
+    assert abs(upper["x"] - lower["x"]) < upper["width"]  # else there is nothing to part
+    assert lower["y"] >= upper["y"] + upper["height"] - 3

@@ -1,5 +1,6 @@
 // One site: its predictive density, the models with their weights, the observation.
 const MOST_WEIGHTS = 10; // that are shown at once
+const LINE = 13; // pixels of a line of letters
 
 function drawSite() {
   const box = document.querySelector("#site-figure");
@@ -25,6 +26,15 @@ function drawSite() {
   const named = weighs(method) ? largestWeights(method, site, 2) : [methodOf(method).model];
   const [from, to] = d3.extent([q[0], q[6], ...shown.map((k) => D.values[k][site])]);
   const anchorAt = (value) => value < from + 0.2 * (to - from) ? "start" : value > to - 0.2 * (to - from) ? "end" : "middle";
+  const labelled = named.filter((k) => shown.includes(k));
+  // the second label stands above the first where it would lie over it
+  const raised = (k) => {
+    const [first] = labelled;
+    const room = LETTER * d3.max([first, k], (m) => shortText(D.models[m].label).length);
+    const beside = Math.abs(D.values[k][site] - D.values[first][site]) / (to - from || 1) * (box.clientWidth - 54);
+    const below = (height(first) - height(k)) / (ceiling - floor) * 166;
+    return k !== first && beside < room && below < LINE ? below + LINE : 0;
+  };
   const said = siteLines(method, site).map((pair) => pair.join(" ")).join(", ");
   const svg = drawn({
     width: box.clientWidth, height: 230, marginBottom: 40, marginTop: 24, marginLeft: 34,
@@ -42,10 +52,8 @@ function drawSite() {
         stroke: (k) => modelColour(k), strokeWidth: 3 }),
       Plot.dot(shown, { x: (k) => D.values[k][site], y: height, r: 3.4,
         fill: (k) => modelColour(k), symbol: (k) => modelSymbol(k) }),
-      ...["start", "middle", "end"].map((textAnchor) => Plot.text(
-        named.filter((k) => shown.includes(k) && anchorAt(D.values[k][site]) === textAnchor),
-        { x: (k) => D.values[k][site], y: height, dy: -8, fontSize: 11, textAnchor,
-          text: (k) => shortText(D.models[k].label) })),
+      ...labelled.map((k) => Plot.text([k], { x: D.values[k][site], y: height(k), dy: -8 - raised(k), fontSize: 11,
+        textAnchor: anchorAt(D.values[k][site]), text: [shortText(D.models[k].label)] })),
       Plot.ruleY([0]),
     ],
   });
