@@ -10,15 +10,17 @@ import pytest
 
 from browser import opened
 from dirimix.cli.main import main
+from dirimix.report.law_plots import prediction_maps
+from dirimix.report.output import read_output
 from stand_ins import frame
 
 NAMES = [f"C{k}H{2 * k + 2}" if k != 7 else "<i>ethene</i>, Z" for k in range(50)]
 
 
-def report_of(folder, coords: str):
+def report_of(folder, coords: str, *more: str):
     frame().drop(columns="part").assign(who=NAMES).to_csv(folder / "table.csv", index=False)
     argv = ["fit", str(folder / "table.csv"), "--target", "y", "--models", "a,b,c", "--quiet"]
-    argv += ["--error", "u", "--names", "who", *(["--coords", coords] if coords else [])]
+    argv += ["--names", "who", *more, *(["--coords", coords] if coords else [])]
     assert main([*argv, "--method", "simplex-ls", "--out", str(folder / "out")]) == 0
     assert main(["report", str(folder / "out"), "--quiet"]) == 0
     return folder / "out"
@@ -26,7 +28,7 @@ def report_of(folder, coords: str):
 
 @pytest.fixture(scope="module")
 def placed(tmp_path_factory):
-    return report_of(tmp_path_factory.mktemp("placed"), "x,z")
+    return report_of(tmp_path_factory.mktemp("placed"), "x,z", "--error", "u")
 
 
 def lines_of(text: str) -> dict[str, list[float]]:
@@ -116,3 +118,22 @@ def test_names_of_models_that_say_nearly_the_same_stand_apart(chromium, tmp_path
     upper, lower = sorted(boxes, key=lambda box: box["y"])
     assert abs(upper["x"] - lower["x"]) < upper["width"]  # else there is nothing to part
     assert lower["y"] >= upper["y"] + upper["height"] - 3
+
+
+def test_intervals_of_one_width_have_one_colour(chromium, tmp_path):
+    folder = report_of(tmp_path, "x,z")
+    law = pd.read_csv(folder / "predictions.csv")
+    half = (law["q95"] - law["q05"]) / 2
+    assert 0 < np.ptp(half) < 1e-6  # what rounding leaves
+    with opened(chromium, folder / "report.html") as page:
+        page.select_option("#choose-colour", "half")
+        marks = page.locator("#map-figure svg[role=img] g[data-mark=dot]").first.locator("circle")
+        fills = marks.evaluate_all("all => all.map(e => e.getAttribute('fill'))")
+        shades = {tuple(bytes.fromhex(fill.removeprefix("#"))) for fill in fills}
+        assert np.ptp(list(shades), axis=0).max() <= 3, shades
+    output = read_output(folder)
+    grid = prediction_maps(law, output.axes, "y", output.names)
+    low, high = grid[0, 1].collections[0].get_clim()
+    assert (low, high) == pytest.approx((0, 2 * half.max()))
+    low, high = grid[0, 0].collections[0].get_clim()
+    assert (low, high) == pytest.approx((law["mean"].min(), law["mean"].max()))

@@ -22,6 +22,7 @@ from dirimix.report.look import (
 from dirimix.report.site_map import draw_map, label_map
 
 _FAR = 2.5  # standard deviations beyond which an observation is crossed
+_SAME = 1e-8  # of the predictions, below which widths do not differ
 _MAP = 4.6, 3.5  # inches
 
 
@@ -46,7 +47,10 @@ def prediction_maps(
     labels = (f"predicted {names.axis(target)}", "half-width of the 90 % interval")
     far = (law["observed"] - law["mean"]).abs().gt(_FAR * law["sd"]).to_numpy()
     for one, values, label in zip(grid[0], (law["mean"], half), labels, strict=True):
-        drawn = draw_map(one, sites, values.to_numpy(), sites[split == "train"])
+        # where all are as wide, colours would show what rounding leaves
+        same = values is half and np.ptp(half.dropna()) <= _SAME * law["q95"].abs().max()
+        scale = {"clim": (0.0, 2 * half.max())} if same else {}
+        drawn = draw_map(one, sites, values.to_numpy(), sites[split == "train"], **scale)
         for edge, width in (("white", 1.6), ("black", 0.7)):
             _marks(one, sites[split == "test"], "s", mec=edge, ms=3.6, mew=width)
         for edge, width in (("white", 2.6), ("#b3261e", 1.4)):

@@ -6,6 +6,8 @@ const PARTS = {
   noise_sd: "Standard deviation of the noise's scale",
 };
 
+const SAME = 5e-3; // of widths, which travel in so many digits
+
 function quantities() {
   const weights = weighs(state.method ?? D.main);
   const several = D.coords.length > 0;
@@ -74,6 +76,8 @@ function colourScale(values) {
     return { type: "linear", domain: [-most, most], scheme: "PuOr", reverse: true, label, ...NOTHING };
   }
   const wide = ["mean", "half", "spread", "noise"].includes(state.colour) && isWide(known);
-  const domain = low < high ? [low, high] : [low - 0.5, high + 0.5];
+  // where all are as wide, colours would show what rounding leaves
+  const same = state.colour === "half" && high - low <= SAME * high;
+  const domain = same ? [0, 2 * high] : low < high ? [low, high] : [low - 0.5, high + 0.5];
   return { type: wide ? "log" : "linear", domain, scheme: "viridis", label, ...NOTHING };
 }
