@@ -20,13 +20,13 @@ from arviz_stats.base.array import array_stats
 from arviz_stats.loo import loo
 
 from dirimix._arrays import Floats, Indices, Mask
+from dirimix.assess.schema import LARGEST_K
 from dirimix.errors import DroppedRowsWarning
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.methods import parse_method
 from dirimix.table.selection import observed
 from dirimix.table.split import SplitTable
 
-LARGEST_K = 0.7
 _NOTE = "the correction has seen every row: the estimate is too high"
 
 

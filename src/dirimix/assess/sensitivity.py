@@ -23,12 +23,12 @@ import xarray as xr
 from arviz_stats.base.array import array_stats
 from arviz_stats.psense import psense
 
+from dirimix.assess.schema import MATTERS
 from dirimix.errors import DroppedRowsWarning
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.sampling.posterior import SAMPLE, scalars
 
 _POWERS = (0.5, 2.0)
-_MATTERS = 0.05
 
 
 def sensitivity_tables(fitted: FittedMethod) -> dict[str, pd.DataFrame]:
@@ -81,9 +81,9 @@ def _sensitivity(tree: xr.DataTree) -> pd.DataFrame:
 
 def _reading(prior: float, likelihood: float) -> str:
     """What the two sensitivities say together."""
-    if not prior > _MATTERS:
+    if not prior > MATTERS:
         return "the prior does not matter"
-    return "prior and data disagree" if likelihood > _MATTERS else "the prior decides"
+    return "prior and data disagree" if likelihood > MATTERS else "the prior decides"
 
 
 def _power_scaling(tree: xr.DataTree) -> pd.DataFrame:

@@ -46,7 +46,7 @@ def explorer(output: Output, first: Opening) -> Json:
         "start": first.site,
         "along": first.along,
         "less": first.less,
-        "names": output.named_by[0] if output.named_by else None,
+        "names": output.named_by,
         "sites": _sites(sites, x, output.named_by),
         "values": [numbers(column) for column in output.values.T],
         "laws": {law.key: _law(output.predictions(law)) for law in output.laws},
@@ -93,9 +93,9 @@ def _method(law: Law, known: Mapping[str, Any], models: Sequence[str]) -> Json:
     }
 
 
-def _sites(sites: pd.DataFrame, x: np.ndarray, named_by: Sequence[str]) -> Json:
+def _sites(sites: pd.DataFrame, x: np.ndarray, named_by: str | None) -> Json:
     return {
-        "name": next((sites[column].to_list() for column in named_by), None),
+        "name": sites[named_by].to_list() if named_by else None,
         "split": [SPLITS.index(s) for s in sites["split"]],
         "row": sites["row"].to_list(),
         "x": [numbers(column, _ALL_DIGITS) for column in x.T],

@@ -45,7 +45,7 @@ def prediction_maps(
     sites, split = places(law, axes, names), law["split"].to_numpy()
     half = (law["q95"] - law["q05"]) / 2
     labels = (f"predicted {names.axis(target)}", "half-width of the 90 % interval")
-    far = (law["observed"] - law["mean"]).abs().gt(_FAR * law["sd"]).to_numpy()
+    far = far_off(law)
     for one, values, label in zip(grid[0], (law["mean"], half), labels, strict=True):
         # where all are as wide, colours would show what rounding leaves
         same = values is half and np.ptp(half.dropna()) <= _SAME * law["q95"].abs().max()
@@ -58,6 +58,11 @@ def prediction_maps(
         colour_bar(drawn, label, one)
         label_map(one, axes, names)
     return grid
+
+
+def far_off(law: pd.DataFrame) -> np.ndarray:
+    """Whether each observation is crossed: it is far from its prediction."""
+    return (law["observed"] - law["mean"]).abs().gt(_FAR * law["sd"]).to_numpy()
 
 
 def _marks(axes: Axes, sites: np.ndarray, mark: str, **look: Any) -> None:

@@ -60,7 +60,8 @@ class Output:
         kinds = self.names.kinds
         words = {c: kind for c, kind in kinds.items() if kind in (DATE, CATEGORY)}
         words = {c: k for c, k in words.items() if COORDINATES in TABLES[name].columns()}
-        table = read_table(self.folder, name, [*words, *self.named_by])
+        named = [self.named_by] if self.named_by else []
+        table = read_table(self.folder, name, [*words, *named])
         for c, kind in words.items():
             given = table[c].where(table[c] != "")  # a global method's weights have no place
             if kind == CATEGORY:
@@ -177,10 +178,9 @@ class Output:
         return list(self.numbers["data"]["coords"])
 
     @property
-    def named_by(self) -> list[str]:
+    def named_by(self) -> str | None:
         """The column whose text names rows, if there is one."""
-        column = self.numbers["data"].get("names")
-        return [column] if column else []
+        return self.numbers["data"].get("names")
 
     @property
     def axes(self) -> list[str]:

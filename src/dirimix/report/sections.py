@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dirimix.assess.headline import judged_split
-from dirimix.assess.schema import SCORE_WORDS, row_label
+from dirimix.assess.schema import MATTERS, SCORE_WORDS, row_label
 from dirimix.methods import parse_method
 from dirimix.report import figures
 from dirimix.report.compact.columns import coded
@@ -20,7 +20,6 @@ from dirimix.report.ranked import reference, score_lines, splits_of
 from dirimix.report.scorecard import matrices, scorecards
 
 Row = Mapping[str, Any]
-_MATTERS = 0.05  # power-scaling sensitivity above which a prior matters
 
 
 @dataclass(frozen=True)
@@ -208,7 +207,7 @@ def sensitivity(output: Output) -> dict[str, Any] | None:
     found = {
         "pairs": len(pairs),
         "picture": figures.sensitivity(output),
-        "moved": [r for r in pairs if (r["prior_sensitivity"] or 0) > _MATTERS],
+        "moved": [r for r in pairs if (r["prior_sensitivity"] or 0) > MATTERS],
         "variants": [r for r in numbers["variants"] if r["split"] in ("train", "landscape")],
     }
     return found if any(found.values()) else None

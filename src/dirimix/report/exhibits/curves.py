@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from scipy.stats import dirichlet
 
-from dirimix.assess.schema import parameter_label
+from dirimix.assess.schema import MATTERS, parameter_label
 from dirimix.report import plots
 from dirimix.report.exhibits import findings
 from dirimix.report.exhibits.content import ExhibitContent, Maker, Options, chosen_methods
@@ -31,7 +31,6 @@ _STEPS = 80  # of the simplex along a side
 _PAGE = 13.0  # inches, beyond which a page makes a figure smaller
 _LETTERS = 30  # of the name of a parameter
 _MOST = 6  # parameters of a trace plot
-_MATTERS = 0.05  # sensitivity beyond which a prior matters
 _CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
 
 
@@ -149,9 +148,9 @@ def sensitivity(output: Output, options: Options) -> ExhibitContent | None:
         axes.set_title(method)
     caption = (
         "Sensitivity of each marginal posterior to the power of each prior. Beyond the line at "
-        "0.05 the prior matters."
+        f"{MATTERS} the prior matters."
     )
-    says = findings.beyond_line(table, _MATTERS, output.names.labels)
+    says = findings.beyond_line(table, output.names.labels)
     return ExhibitContent(caption, table, row[0].figure, finding=says)
 
 
@@ -164,7 +163,7 @@ def _sensitivity_dots(axes: Axes, table: pd.DataFrame, labels: Mapping[str, str]
             rows["prior_sensitivity"], [place[n] for n in rows["parameter"]], "o", ms=3.5,
             color=str(tint), label=f"prior of {parameter_label(str(prior), labels)}",
         )  # fmt: skip
-    axes.axvline(_MATTERS, color=MUTED, lw=0.8)
+    axes.axvline(MATTERS, color=MUTED, lw=0.8)
     words = [shortened(parameter_label(name, labels), _LETTERS) for name in place]
     axes.set_yticks(list(place.values()), words)
     axes.set_xlabel("sensitivity")

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from dirimix.assess.schema import parameter_label
+from dirimix.assess.schema import LARGEST_K, MATTERS, parameter_label
 from dirimix.report.numbers import number, quantity
 
 _ALIKE = 1e-9  # of weights
 _FEW = 3  # models that are named one by one
-_BOUND = 0.7  # of Pareto k
+_OFTEN = 0.05  # of the draws, from which on a limit may lie beyond the last site
 
 
 def listed(parts: Iterable[str]) -> str:
@@ -23,6 +23,11 @@ def listed(parts: Iterable[str]) -> str:
     return f"{text}." if text else ""
 
 
+def by_method(table: pd.DataFrame, says: Callable[[pd.DataFrame], str]) -> str:
+    """What there is to say of the rows of every method."""
+    return listed(f"{m}: {says(rows)}" for m, rows in table.groupby("method", sort=False))
+
+
 def most_weight(table: pd.DataFrame, name: Callable[[str], str]) -> str:
     """By method, the model with the largest mean weight, or those that bands do not tell apart.
 
@@ -30,19 +35,18 @@ def most_weight(table: pd.DataFrame, name: Callable[[str], str]) -> str:
         table: A line a method and model. Columns: method, model, mean, q05, q95.
         name: What a model is called.
     """
-    found = list[str]()
-    for method, rows in table.groupby("method", sort=False):
+
+    def says(rows: pd.DataFrame) -> str:
         rows = rows.sort_values("mean", ascending=False, kind="stable")
         near = rows.loc[rows["q95"] >= rows["q05"].iloc[0] - _ALIKE, "model"]
         if len(near) == 1:
-            weight = number(float(rows["mean"].iloc[0]), 2)
-            found.append(f"{method}: most weight on {name(near.iloc[0])}, {weight}")
-        elif len(near) <= _FEW:
+            return f"most weight on {name(near.iloc[0])}, {number(float(rows['mean'].iloc[0]), 2)}"
+        if len(near) <= _FEW:
             *some, last = map(name, near)
-            found.append(f"{method}: {', '.join(some)} and {last} not told apart")
-        else:
-            found.append(f"{method}: {len(near)} of {len(rows)} models not told apart")
-    return listed(found)
+            return f"{', '.join(some)} and {last} not told apart"
+        return f"{len(near)} of {len(rows)} models not told apart"
+
+    return by_method(table, says)
 
 
 def outside_region(coverage: pd.DataFrame) -> str:
@@ -69,19 +73,19 @@ def bands_without(table: pd.DataFrame, levels: Sequence[int]) -> str:
 def inside_intervals(law: pd.DataFrame) -> str:
     """By method, at how many rows the 90 % interval holds the observation."""
     known = law.dropna(subset=["observed", "mean"])
-    said = list[str]()
-    for method, rows in known.groupby("method", sort=False):
-        inside = rows["observed"].between(rows["q05"], rows["q95"])
-        said.append(f"{method} at {inside.sum()} of {len(rows)}")
+    said = [f"{method} at {inside(rows)}" for method, rows in known.groupby("method", sort=False)]
     return f"The interval holds 0: {listed(said)}" if said else ""
+
+
+def inside(law: pd.DataFrame) -> str:
+    """How many observations the 90 % interval holds, of those that are predicted."""
+    known = law.dropna(subset=["observed", "mean"])
+    return f"{known['observed'].between(known['q05'], known['q95']).sum()} of {len(known)}"
 
 
 def spans(table: pd.DataFrame, column: str) -> str:
     """By method, from where to where a column goes."""
-    return listed(
-        f"{method}: {span(rows[column].to_numpy())}"
-        for method, rows in table.groupby("method", sort=False)
-    )
+    return by_method(table, lambda rows: span(rows[column].to_numpy()))
 
 
 def span(values: np.ndarray) -> str:
@@ -95,12 +99,13 @@ def span(values: np.ndarray) -> str:
 
 def strongest_pairs(table: pd.DataFrame, name: Callable[[str], str]) -> str:
     """By method, the two models whose weights are correlated most, of either sign."""
-    said = list[str]()
-    for method, rows in table.groupby("method", sort=False):
+
+    def says(rows: pd.DataFrame) -> str:
         row = rows.loc[rows["at_site"].abs().idxmax()]
         pair = f"{name(row['model_a'])} and {name(row['model_b'])}"
-        said.append(f"{method}: strongest of {pair}, {number(float(row['at_site']), 2)}")
-    return listed(said)
+        return f"strongest of {pair}, {number(float(row['at_site']), 2)}"
+
+    return by_method(table, says)
 
 
 def largest_rhat(
@@ -117,13 +122,13 @@ def largest_rhat(
     return f"Largest R-hat of all checked quantities: {listed(said)}" if said else ""
 
 
-def beyond_line(sensitivity: pd.DataFrame, line: float, labels: Mapping[str, str]) -> str:
+def beyond_line(sensitivity: pd.DataFrame, labels: Mapping[str, str]) -> str:
     """How many priors matter, and the one that matters most."""
     sizes = sensitivity["prior_sensitivity"]
     row = sensitivity.loc[sizes.idxmax()]
     prior, parameter = (parameter_label(str(row[c]), labels) for c in ("prior", "parameter"))
     return (
-        f"{(sizes > line).sum()} of {len(sizes)} lie beyond it; the largest, "
+        f"{(sizes > MATTERS).sum()} of {len(sizes)} lie beyond it; the largest, "
         f"{number(float(row['prior_sensitivity']), 2)}, is that of the prior of {prior} for "
         f"{parameter} of {row['method']}."
     )
@@ -140,35 +145,34 @@ def densest(table: pd.DataFrame) -> str:
 
 def unreliable(loo: pd.DataFrame) -> str:
     """By method, at how many sites leave-one-out cannot be trusted."""
-    return listed(
-        f"{method}: {(rows['pareto_k'] > _BOUND).sum()} of {len(rows)} above {_BOUND}"
-        for method, rows in loo.groupby("method", sort=False)
+    return by_method(
+        loo, lambda r: f"{(r['pareto_k'] > LARGEST_K).sum()} of {len(r)} above {LARGEST_K}"
     )
 
 
 def expected_above(table: pd.DataFrame) -> str:
     """By method, how many sites are expected above the threshold."""
-    return listed(
-        f"{method}: {rows['probability'].sum():.0f} of {len(rows)} sites expected above"
-        for method, rows in table.groupby("method", sort=False)
+    return by_method(
+        table, lambda r: f"{r['probability'].sum():.0f} of {len(r)} sites expected above"
     )
 
 
 def open_ends(table: pd.DataFrame) -> str:
     """By method, on how many lines the limit may lie beyond the last site."""
     known = table.loc[table["q50"].notna()]
-    return listed(
-        f"{method}: hollow on {(rows['beyond'] > 0.05).sum()} of {len(rows)} lines"
-        for method, rows in known.groupby("method", sort=False)
-    )
+    return by_method(known, lambda r: f"hollow on {open_ended(r).sum()} of {len(r)} lines")
+
+
+def open_ended(limits: pd.DataFrame) -> np.ndarray:
+    """Whether each limit may lie beyond the last site of its line."""
+    return (limits["beyond"] > _OFTEN).to_numpy()
 
 
 def come_back(reversion: pd.DataFrame) -> str:
     """By method, how many weights are back at their far-field values within the map."""
-    return listed(
-        f"{method}: {np.isfinite(rows['distance']).sum()} of {len(rows)} weights are back within "
-        "the map"
-        for method, rows in reversion.groupby("method", sort=False)
+    return by_method(
+        reversion,
+        lambda r: f"{np.isfinite(r['distance']).sum()} of {len(r)} weights are back within the map",
     )
 
 

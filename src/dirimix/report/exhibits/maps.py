@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from dirimix.assess.schema import LARGEST_K
 from dirimix.methods import parse_method
 from dirimix.report import plots
 from dirimix.report.exhibits import findings
@@ -134,9 +135,11 @@ def leave_one_out_map(output: Output, options: Options) -> ExhibitContent | None
         return None
     figure = _map_of_each_method(
         output, table, "pareto_k", "Pareto k", (0, 1),
-        title=lambda k: f": {np.sum(k > 0.7)} of {len(k)} above 0.7",
+        title=lambda k: f": {np.sum(k > LARGEST_K)} of {len(k)} above {LARGEST_K}",
     )  # fmt: skip
-    caption = "Pareto k of leave-one-out at every training site; above 0.7 it cannot be trusted."
+    caption = (
+        f"Pareto k of leave-one-out at every training site; above {LARGEST_K} it cannot be trusted."
+    )
     return ExhibitContent(caption, table, figure, finding=findings.unreliable(table))
 
 
@@ -243,7 +246,7 @@ def _limit_line(axes: Axes, rows: pd.DataFrame, output: Output, tint: str, label
         *middles, xerr=reach if is_x else None, yerr=None if is_x else reach, fmt="none",
         ecolor=tint, lw=0.8,
     )  # fmt: skip
-    open_ended = (rows["beyond"] > 0.05).to_numpy()
+    open_ended = findings.open_ended(rows)
     for kept, face in ((~open_ended, tint), (open_ended, "none")):
         x, y = (v[kept] for v in middles)
         name = label if face != "none" else None

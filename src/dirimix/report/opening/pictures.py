@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix.report import law_plots
+from dirimix.report.exhibits.findings import inside
 from dirimix.report.look import panels
 from dirimix.report.opening.choice import Opening
 from dirimix.report.output import Output
@@ -11,7 +12,6 @@ from dirimix.report.picture import Picture, make_picture
 from dirimix.table.coordinates import CATEGORY
 
 _LAW = ["observed", "mean", "q05", "q25", "q75", "q95"]
-_FAR = 2.5  # standard deviations beyond which an observation is crossed
 
 
 def predictions(output: Output, first: Opening) -> list[Picture]:
@@ -30,8 +30,8 @@ def _maps(output: Output, law: pd.DataFrame, method: str) -> Picture:
         f"{method}: prediction and half-width of its 90 % interval. Outlined: training sites; "
         "squares: test sites; crosses: observations more than 2.5 standard deviations off."
     )
-    gaps = ((law["observed"] - law["mean"]).abs() / law["sd"]).dropna()
-    says = f"{(gaps > _FAR).sum()} of {len(gaps)} observations are crossed."
+    known = law.dropna(subset=["observed", "mean"])
+    says = f"{law_plots.far_off(known).sum()} of {len(known)} observations are crossed."
     return make_picture(grid[0, 0].figure, caption, says)
 
 
@@ -54,9 +54,7 @@ def _section(output: Output, law: pd.DataFrame, first: Opening) -> Picture:
     caption = (
         f"{first.law.label}{where}: mean, 50 % and 90 % intervals, and observations{less}{lines}."
     )
-    known = rows.dropna(subset=["observed", "mean"])
-    inside = known["observed"].between(known["q05"], known["q95"]).sum()
-    says = f"{inside} of {len(known)} observations lie inside the 90 % interval."
+    says = f"{inside(rows)} observations lie inside the 90 % interval."
     return make_picture(axes.figure, caption, says)
 
 
