@@ -23,11 +23,12 @@ import numpy as np
 from field_tables import FieldTable
 
 METHODS = ("lbmm-lgp", "lbmm-lgp+delta")
-WAYS = ("hmc", "laplace", "mode")
+WAYS = ("hmc", "laplace", "mode")  # the sampled posterior first: the others are beside it
 COLUMNS = (
     "table", "method", "inference", "trusted", "k", "seconds", "log_score", "difference",
     "difference_lo", "difference_hi", "shift", "width", "n_train", "n_test", "models", "said",
 )  # fmt: skip
+_KEYS = ("table", "method")
 Row = dict[str, Any]
 
 
@@ -36,21 +37,21 @@ def measure(table: FieldTable, method: str, cap: float) -> list[Row]:
     from dirimix import scores
     from dirimix.laws.bands import paired_difference
 
-    rows, known = [], {}
+    y, rows, sampled = np.asarray(table.test["y"]), [], None
     for way in WAYS:
         row, law = _fitted(table, method, way, cap)
-        y = np.asarray(table.test["y"])
-        low, high = law.ppf(0.05), law.ppf(0.95)
         points = scores.points_of(law, y)["log_score"]
-        known[way] = points, law.mean(), law.std(), high - low
-        theirs, mean, sd, width = known["hmc"]
+        mean, width = law.mean(), law.ppf(0.95) - law.ppf(0.05)
         row |= {"log_score": points.mean(), "n_test": len(y)}
-        if way != "hmc":
+        if sampled is None:
+            sampled = points, mean, width, law.std()
+        else:
+            theirs, its_mean, its_width, sd = sampled
             found = paired_difference(points, theirs, 0)
             row |= {
                 "difference": found.mean, "difference_lo": found.lo, "difference_hi": found.hi,
-                "shift": np.sqrt(np.mean(((law.mean() - mean) / sd) ** 2)),
-                "width": np.median((high - low) / width),
+                "shift": np.sqrt(np.mean(((mean - its_mean) / sd) ** 2)),
+                "width": np.median(width / its_width),
             }  # fmt: skip
         rows.append(row)
     return rows
@@ -58,14 +59,12 @@ def measure(table: FieldTable, method: str, cap: float) -> list[Row]:
 
 def _fitted(table: FieldTable, method: str, way: str, cap: float) -> tuple[Row, Any]:
     """How a fit went, and what it predicts at the test rows."""
-    from dirimix.methods import METHODS as KNOWN
-
     options = {"inference": way} | ({"max_seconds": cap} if way == "hmc" else {})
-    member = KNOWN[method].build(table.coords, table.models, options, 0)[""]
+    member = table.build(method, options, 0)[""]
     begun = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fit that does not trust itself is told in the row
-        member.fit(table.train, np.asarray(table.train["y"]), np.asarray(table.train["y_err"]))
+        table.fit(member)
         seconds = time.perf_counter() - begun
         law = member.predictive(table.test, np.asarray(table.test["y_err"]))
     row = {
@@ -100,9 +99,8 @@ def main() -> None:
                 rows = [{"trusted": False, "said": str(error)}]
             made = [{"table": name, "method": method} | row for row in rows]
             print(*made, sep="\n", file=sys.stderr, flush=True)
-            known = measurements.read(options.out)
-            kept = [r for r in known if (r["table"], r["method"]) != (name, method)]
-            measurements.write(options.out, COLUMNS, [*kept, *made])
+            known = measurements.replaced(measurements.read(options.out), made, _KEYS)
+            measurements.write(options.out, COLUMNS, known)
 
 
 if __name__ == "__main__":

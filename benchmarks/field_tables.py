@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,17 @@ class FieldTable:
     models: tuple[str, ...]
     train: pd.DataFrame
     test: pd.DataFrame
+
+    def build(self, method: str, options: dict[str, Any], seed: int) -> dict[str, Any]:
+        """The estimators of a method by their models, '' for a mixture of all."""
+        from dirimix.methods import METHODS
+
+        return METHODS[method].build(self.coords, self.models, options, seed)
+
+    def fit(self, member: Any) -> Any:
+        """An estimator, fitted to the rows to fit."""
+        y, y_err = (np.asarray(self.train[c]) for c in ("y", "y_err"))
+        return member.fit(self.train, y, y_err)
 
 
 @dataclass(frozen=True)

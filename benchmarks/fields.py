@@ -37,6 +37,7 @@ COLUMNS = (
     "n_train", "n_test", "models", "draws", "divergences", "min_ess", "max_rhat", "said",
 )  # fmt: skip
 
+_KEYS = ("table", "method")
 _TOLD = ("table", "method", "model", "converged", "seconds", "log_score", "said")
 
 
@@ -70,11 +71,7 @@ def _processor_seconds() -> float:
 
 def _fit(table: FieldTable, name: str, seed: int) -> dict[str, Any]:
     """Fitted estimators by their models, '' for a mixture of all."""
-    from dirimix.methods import METHODS
-
-    built = METHODS[name].build(table.coords, table.models, {}, seed)
-    y, y_err = (np.asarray(table.train[c]) for c in ("y", "y_err"))
-    return {model: member.fit(table.train, y, y_err) for model, member in built.items()}
+    return {model: table.fit(member) for model, member in table.build(name, {}, seed).items()}
 
 
 def _points(member, table: FieldTable) -> Points:
@@ -180,7 +177,8 @@ def main() -> None:
             for row in rows:
                 told = [f"{k} {row.get(k, '')}" for k in _TOLD]
                 print(", ".join(told), file=sys.stderr, flush=True)
-            _merge(options.out, table, group, rows)
+            known = measurements.replaced(measurements.read(options.out), rows, _KEYS)
+            measurements.write(options.out, COLUMNS, known)
 
 
 def _chosen(parser: argparse.ArgumentParser, known: Iterable[str], asked: str | None) -> list[str]:
@@ -224,12 +222,6 @@ def _apart(table: str, methods: list[str], options: argparse.Namespace) -> list[
         if done.returncode == 0:
             rows = json.loads(done.stdout.splitlines()[-1])
     return [{"table": table} | row for row in rows]
-
-
-def _merge(path: Path, table: str, methods: list[str], rows: Iterable[Row]) -> None:
-    """Put rows in the place of those that the file has of some methods on a table."""
-    kept = [r for r in measurements.read(path) if r["table"] != table or r["method"] not in methods]
-    measurements.write(path, COLUMNS, [*kept, *rows])
 
 
 if __name__ == "__main__":

@@ -112,8 +112,7 @@ def main() -> None:
         for method in options.methods.split(","):
             row = measure(method, sites)
             print(row, flush=True)
-            key = (method, str(sites))
-            rows = [r for r in rows if (r["method"], str(r["sites"])) != key] + [row]
+            rows = measurements.replaced(rows, [row], ("method", "sites"))
             order = {name: n for n, name in enumerate(METHODS)}
             rows.sort(key=lambda r: (order[str(r["method"])], int(str(r["sites"]))))
             measurements.write(path, COLUMNS, rows)
