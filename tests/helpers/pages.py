@@ -163,13 +163,19 @@ def without_blocks(page: Path) -> str:
 
 def rows(text: str) -> list[list[str]]:
     """The cells of every table row of a text, headers and rules left out."""
-    found = []
-    for line in text.splitlines():
-        if line.startswith("|") and set(line) <= set("|-"):
-            found.pop()  # the rule stands below the header
-        elif line.startswith("|"):
-            found.append([cell.strip() for cell in line.strip("|").split("|")])
-    return found
+    return [row for table in tables(text) for row in table[1:]]
+
+
+def tables(text: str) -> list[list[list[str]]]:
+    """The cells of every row of every table of a text, headers first, rules left out."""
+    return [
+        [
+            [cell.strip() for cell in line.strip("|").split("|")]
+            for line in table.splitlines()
+            if not set(line) <= set("|- ")
+        ]
+        for table in re.findall(r"^(?:\|.*\n)+", f"{text}\n", re.MULTILINE)
+    ]
 
 
 def quoted(text: str) -> list[str]:

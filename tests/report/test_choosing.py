@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from browser import opened
-from dirimix.cli.main import main
+from fit_report import fit_report
 from stand_ins import frame
 
 # how often a column of all sites is looked through for its least value
@@ -138,12 +138,7 @@ def test_scattered_sites_have_no_line_and_no_bands(page):
 def fit(folder, **coords):
     """The page of a fit of equal weights to rows at some coordinates."""
     table = frame().drop(columns=["x", "z", "part"]).assign(**coords)
-    table.to_csv(folder / "table.csv", index=False)
-    argv = ["fit", str(folder / "table.csv"), "--target", "y", "--models", "a,b,c", "--quiet"]
-    argv += ["--coords", ",".join(coords), "--method", "equal", "--out", str(folder / "out")]
-    assert main(argv) == 0
-    assert main(["report", str(folder / "out"), "--quiet"]) == 0
-    return folder / "out/report.html"
+    return fit_report(folder, table, "abc", coords)
 
 
 def test_dates_are_read_as_they_are_written_wherever_the_reader_is(chromium, tmp_path):

@@ -6,12 +6,12 @@ import pytest
 
 from browser import browser, opened
 from dirimix import EqualWeights
-from dirimix.cli.main import main
 from dirimix.report import fitted_plot, law_plots, plots
 from dirimix.report.explore import explorer
 from dirimix.report.look import degrees_text
 from dirimix.report.opening.choice import opening
 from dirimix.report.output import read_output
+from fit_report import fit_report
 
 STEP = 5.0
 EAST = {"pacific": np.arange(160.0, 205, STEP), "europe": np.arange(-10.0, 35, STEP)}
@@ -37,12 +37,8 @@ def folders(tmp_path_factory):
     found = {}
     for name, east in EAST.items():
         folder = tmp_path_factory.mktemp(name)
-        table(east).to_csv(folder / "table.csv", index=False)
-        argv = ["fit", str(folder / "table.csv"), "--target", "y", "--coords", "lon,lat", "--quiet"]
-        argv += ["--geo", "lon,lat", "--models", "a,b", "--method", "equal"]
-        assert main([*argv, "--out", str(folder / "out")]) == 0
-        assert main(["report", str(folder / "out"), "--quiet"]) == 0
-        found[name] = folder / "out"
+        more = ("--geo", "lon,lat")
+        found[name] = fit_report(folder, table(east), "ab", ["lon", "lat"], *more).parent
     return found
 
 

@@ -3,32 +3,30 @@
 import csv
 import io
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from browser import opened
-from dirimix.cli.main import main
 from dirimix.report.law_plots import prediction_maps
 from dirimix.report.output import read_output
+from fit_report import fit_report
 from stand_ins import frame
 
 NAMES = [f"C{k}H{2 * k + 2}" if k != 7 else "<i>ethene</i>, Z" for k in range(50)]
 
 
-def report_of(folder, coords: str, *more: str):
-    frame().drop(columns="part").assign(who=NAMES).to_csv(folder / "table.csv", index=False)
-    argv = ["fit", str(folder / "table.csv"), "--target", "y", "--models", "a,b,c", "--quiet"]
-    argv += ["--names", "who", *more, *(["--coords", coords] if coords else [])]
-    assert main([*argv, "--method", "simplex-ls", "--out", str(folder / "out")]) == 0
-    assert main(["report", str(folder / "out"), "--quiet"]) == 0
-    return folder / "out"
+def report_of(folder, coords: Iterable[str], *more: str):
+    table = frame().drop(columns="part").assign(who=NAMES)
+    more = ("--names", "who", *more)
+    return fit_report(folder, table, "abc", coords, *more, method="simplex-ls").parent
 
 
 @pytest.fixture(scope="module")
 def placed(tmp_path_factory):
-    return report_of(tmp_path_factory.mktemp("placed"), "x,z", "--error", "u")
+    return report_of(tmp_path_factory.mktemp("placed"), "xz", "--error", "u")
 
 
 def lines_of(text: str) -> dict[str, list[float]]:
@@ -84,7 +82,7 @@ def test_a_tip_says_what_the_files_say(chromium, placed, site):
 
 
 def test_rows_without_coordinates_go_by_their_names(chromium, tmp_path):
-    folder = report_of(tmp_path, "")
+    folder = report_of(tmp_path, ())
     law = pd.read_csv(folder / "predictions.csv")
     worst = ((law["observed"] - law["mean"]) / law["sd"]).abs().argmax()
     with opened(chromium, folder / "report.html") as page:
@@ -107,12 +105,7 @@ def test_names_of_models_that_say_nearly_the_same_stand_apart(chromium, tmp_path
     table = frame()[["x", "z", "y"]].dropna()
     table["other"] = table["y"] + np.random.default_rng(0).normal(0, 0.5, len(table))
     table["longer"] = table["other"] + 0.004
-    table.to_csv(tmp_path / "table.csv", index=False)
-    argv = ["fit", str(tmp_path / "table.csv"), "--target", "y", "--coords", "x,z", "--quiet"]
-    argv += ["--models", "longer,other", "--method", "equal", "--out", str(tmp_path / "out")]
-    assert main(argv) == 0
-    assert main(["report", str(tmp_path / "out"), "--quiet"]) == 0
-    with opened(chromium, tmp_path / "out/report.html") as page:
+    with opened(chromium, fit_report(tmp_path, table, ["longer", "other"], "xz")) as page:
         texts = page.locator("#site-figure svg").first.locator("text")
         boxes = [texts.filter(has_text=name).bounding_box() for name in ("longer", "other")]
     upper, lower = sorted(boxes, key=lambda box: box["y"])
@@ -121,7 +114,7 @@ def test_names_of_models_that_say_nearly_the_same_stand_apart(chromium, tmp_path
 
 
 def test_intervals_of_one_width_have_one_colour(chromium, tmp_path):
-    folder = report_of(tmp_path, "x,z")
+    folder = report_of(tmp_path, "xz")
     law = pd.read_csv(folder / "predictions.csv")
     half = (law["q95"] - law["q05"]) / 2
     assert 0 < np.ptp(half) < 1e-6  # what rounding leaves

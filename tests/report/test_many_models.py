@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from browser import opened
-from dirimix.cli.main import main
+from fit_report import fit_report
 
 MODELS = [f"m{k}" for k in range(18)]
 STEMS = """svg => [...svg.querySelectorAll('g[data-mark=rule]')]
@@ -22,12 +22,7 @@ def folder(tmp_path_factory):
     models = {m: truth + 0.1 * rng.normal(size=len(x)) for m in MODELS}
     table = pd.DataFrame({"x": x, "z": z, **models})
     table["y"] = 1.6 * table["m0"] - 0.6 * table["m7"] + 0.2 * rng.normal(size=len(x))
-    table.to_csv(folder / "table.csv", index=False)
-    arguments = ["fit", str(folder / "table.csv"), "--target", "y", "--coords", "x,z", "--quiet"]
-    arguments += ["--models", ",".join(MODELS), "--method", "ols", "--out", str(folder / "out")]
-    assert main(arguments) == 0
-    assert main(["report", str(folder / "out"), "--quiet"]) == 0
-    return folder / "out"
+    return fit_report(folder, table, MODELS, "xz", method="ols").parent
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from browser import opened
-from dirimix.cli.main import main
 from dirimix.report.opening.choice import first_site, models_coincide
 from dirimix.report.opening.line import line_through, opening_line
+from fit_report import fit_report
 
 
 def grid(*sizes: int) -> np.ndarray:
@@ -70,14 +70,6 @@ def test_models_that_lie_on_each_other_are_shown_as_differences():
     assert not models_coincide(np.exp(y / 100) * [0.9, 1.1], np.exp(y / 100) + values)  # decades
 
 
-def report_of(folder, table, *more):
-    table.to_csv(folder / "table.csv", index=False)
-    argv = ["fit", str(folder / "table.csv"), "--target", "y", "--models", "a,b", "--quiet", *more]
-    assert main([*argv, "--method", "equal", "--out", str(folder / "out")]) == 0
-    assert main(["report", str(folder / "out"), "--quiet"]) == 0
-    return folder / "out/report.html"
-
-
 def heights(coordinates: pd.DataFrame) -> pd.DataFrame:
     """Models that are 0.2 apart where y runs over hundreds."""
     y = 100.0 * np.arange(len(coordinates)) + np.random.default_rng(1).normal(size=len(coordinates))
@@ -88,7 +80,7 @@ def test_the_page_joins_no_other_places_and_tells_models_apart(chromium, tmp_pat
     x = grid(3, 8, 2)
     sides = np.array(["left", "middle", "right"])[x[:, 0].astype(int)]
     table = heights(pd.DataFrame({"side": sides, "height": x[:, 1], "turn": x[:, 2]}))
-    with opened(chromium, report_of(tmp_path, table, "--coords", "side,height,turn")) as page:
+    with opened(chromium, fit_report(tmp_path, table, "ab", ["side", "height", "turn"])) as page:
         title = page.locator("#section-figure .panel-title")
         assert page.locator("#choose-along option:checked").inner_text() == "height"
         assert page.locator("#choose-less").input_value() == "mean"
@@ -103,7 +95,7 @@ def test_a_section_of_scattered_sites_says_what_it_mixes(chromium, tmp_path):
     table = heights(
         pd.DataFrame(np.random.default_rng(2).uniform(size=(60, 2)), columns=["u", "v"])
     )
-    path = report_of(tmp_path, table, "--coords", "u,v")
+    path = fit_report(tmp_path, table, "ab", "uv")
     with opened(chromium, path) as page:
         title = page.locator("#section-figure .panel-title").inner_text()
         site = page.locator("#site-title").inner_text()

@@ -8,6 +8,7 @@ import pytest
 
 from browser import opened
 from dirimix.cli.main import main
+from fit_report import fit_report
 from stand_ins import STUDY, frame, register, write_study
 
 METHOD = "lbmm-gpd"
@@ -334,12 +335,7 @@ def test_a_page_that_asks_is_noticed(chromium, tmp_path):
 def shape(folder, coords):
     """The page of a fit of equal weights to rows at some coordinates, a few of them unobserved."""
     table = frame().drop(columns=["x", "z", "part"]).assign(**coords)
-    table.to_csv(folder / "table.csv", index=False)
-    argv = ["fit", str(folder / "table.csv"), "--target", "y", "--models", "a,b,c", "--quiet"]
-    argv += ["--coords", ",".join(coords)] if coords else []
-    assert main([*argv, "--method", "equal", "--out", str(folder / "out")]) == 0
-    assert main(["report", str(folder / "out"), "--quiet"]) == 0
-    return folder / "out/report.html"
+    return fit_report(folder, table, "abc", coords)
 
 
 def test_one_coordinate_of_dates_is_one_curve(chromium, tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix.cli.main import main
+from fit_report import fit_table
 
 SITES, MODELS = (50, 40), [f"model_{k}" for k in range(10)]
 LOCAL = ("lbmm-gpd", "lbmm-gld")
@@ -60,12 +61,9 @@ def make_more(folder, rng) -> None:
 
 def test_a_page_of_two_thousand_sites_and_ten_models_has_less_than_three_megabytes(tmp_path):
     rng = np.random.default_rng(7)
-    table(rng).to_csv(tmp_path / "table.csv", index=False)
-    argv = ["fit", str(tmp_path / "table.csv"), "--target", "y", "--coords", "p,q", "--quiet"]
-    argv += ["--models", ",".join(MODELS), "--method", "equal", "--out", str(tmp_path / "out")]
-    assert main(argv) == 0
-    make_more(tmp_path / "out", rng)
-    assert main(["report", str(tmp_path / "out"), "--quiet"]) == 0
-    page = (tmp_path / "out/report.html").read_text()
+    out = fit_table(tmp_path, table(rng), MODELS, "pq")
+    make_more(out, rng)
+    assert main(["report", str(out), "--quiet"]) == 0
+    page = (out / "report.html").read_text()
     assert page.count("<image ") >= len(LOCAL) * len(MODELS)
     assert LEAST < len(page) < MOST, len(page)

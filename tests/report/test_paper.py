@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+import pages
+
 STUDIES = Path(__file__).parents[2] / "studies"
 SPLITS = ("test", "blocks", "edges", "psis-loo")
 
@@ -255,13 +257,9 @@ def test_figures_stand_in_the_page_with_their_captions(scripts, tmp_path):
 def of_pairs(text):
     """Differences of the mean log score, by the two methods and how rows were left out."""
     found = {}
-    for table in re.findall(r"^(?:\| .*\n)+", text, re.MULTILINE):
-        head, _, *lines = table.splitlines()
-        names = [cell.strip() for cell in head.strip("|").split("|")]
-        for line in lines if names[:3] == ["method", "less", "score"] else ():
-            cells = dict(
-                zip(names, (c.strip(" *") for c in line.strip("|").split("|")), strict=True)
-            )
+    for head, *lines in pages.tables(text):
+        for line in lines if head[:3] == ["method", "less", "score"] else ():
+            cells = dict(zip(head, (cell.strip("*") for cell in line), strict=True))
             for split in ("test", "blocks"):
                 if cells["score"] == "log score" and cells.get(split):
                     found.setdefault((cells["method"], cells["less"], split), cells[split])
@@ -271,13 +269,11 @@ def of_pairs(text):
 def test_the_decision_page_says_what_the_papers_page_says():
     docs = STUDIES.parent / "docs"
     known = of_pairs((docs / "paper.md").read_text().partition("## The other observable")[0])
-    section = (docs / "choose-method.md").read_text().partition("## What our own studies say")[2]
-    lines = re.findall(
-        r"^\| `(\S+)` \| (.+?) \| (.*?) \| (.*?) \|$", section.split("\n## ")[0], re.M
-    )
+    lines = pages.rows(pages.sections(docs / "choose-method.md")["What our own studies say"])
     assert len(lines) >= 8
-    for method, less, *cells in lines:
-        other = "raw:HFB24" if less == "best single model" else less.strip("`")
+    for first, second, *cells in lines:
+        method = first.strip("`")
+        other = "raw:HFB24" if second == "best single model" else second.strip("`")
         for split, cell in zip(("test", "blocks"), cells, strict=True):
             exact = known.get((method, other, split), "")
             said, numbers = (re.findall(r"[-+]?\d+\.\d+", text) for text in (cell, exact))
