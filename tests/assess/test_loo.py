@@ -42,6 +42,21 @@ def test_a_row_that_decides_the_posterior_has_a_large_k():
     assert np.delete(k, 3).max() < 0.7
 
 
+def test_a_row_that_one_draw_alone_explains_has_an_infinite_k_and_finite_scores():
+    rng = np.random.default_rng(3)
+    log_likelihood, _ = normal_mean(rng.normal(0, 1, 12), 1.0, rng)
+    whole, its_k, _ = leave_one_out(log_likelihood)
+    log_likelihood[..., 3] = -500 * np.abs(rng.standard_t(2, (CHAINS, DRAWS)))
+    elpd, k, p = leave_one_out(log_likelihood)
+    assert k[3] == np.inf
+    # but for that draw's own share of the mean, the worst draw is all there is
+    assert elpd[3] == pytest.approx(log_likelihood[..., 3].min() + np.log(CHAINS * DRAWS))
+    assert p > np.ptp(log_likelihood[..., 3]) - 20
+    others = np.arange(12) != 3
+    np.testing.assert_allclose(elpd[others], whole[others], atol=1e-3)
+    np.testing.assert_allclose(k[others], its_k[others], atol=0.05)
+
+
 def test_a_latent_that_has_seen_its_row_must_be_integrated_out():
     """theta_i ~ Normal(0, 1), y_i ~ Normal(theta_i, 0.2^2): only the integral knows the truth."""
     rng = np.random.default_rng(2)

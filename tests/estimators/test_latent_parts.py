@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.optimize import minimize
 from scipy.special import softmax
 
 from dirimix.errors import InputError
-from dirimix.estimators.latent import spd
+from dirimix.estimators.latent import laplace, spd
 from dirimix.estimators.latent.build import Parts, check_parts, make_posterior
 from dirimix.estimators.latent.conditional import Conditional
 from dirimix.estimators.latent.group import Amplitude
@@ -513,3 +514,29 @@ def test_laplace_recovers_constant_weights_and_says_its_k():
     few = np.where(np.arange(1000) < 10, 0.09, 0.1 / 990)
     (reason,) = replace(even, weights=few).verdict().reasons
     assert reason.startswith("its draws are worth 12 of the posterior (limit 400): it is not close")
+
+
+@pytest.mark.parametrize(("away", "trusted"), [(0.0, True), (3.0, False)])
+def test_a_search_that_ended_before_the_mode_is_told_whatever_k_says(monkeypatch, away, trusted):
+    posterior = made(Parts("simplex", "constant", "normal"), table_of(60))
+
+    def ended_early(*args, **kwargs):
+        found = minimize(*args, **kwargs)
+        found.x[0] += away
+        return found
+
+    monkeypatch.setattr(laplace, "minimize", ended_early)
+    found = replace(approximate(posterior, 400, 0), weights=np.full(400, 1 / 400), k=0.1)
+    assert found.verdict().converged == trusted
+    if not trusted:
+        (reason,) = found.verdict().reasons
+        assert reason.startswith("the search for its mode ended where the density rises by ")
+
+
+@pytest.mark.parametrize("missing", ["k", "weights", "rise"])
+def test_a_check_of_an_approximation_that_could_not_be_made_has_not_passed(missing):
+    posterior = made(Parts("simplex", "constant", "normal"), table_of(30))
+    found = replace(approximate(posterior, 40, 0), weights=np.full(400, 1 / 400), k=0.1)
+    assert found.verdict().converged
+    unknown = np.full(400, np.nan) if missing == "weights" else np.nan
+    assert not replace(found, **{missing: unknown}).verdict().converged

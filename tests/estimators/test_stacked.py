@@ -231,7 +231,16 @@ def approximation(count: int) -> Approximation:
     nothing = np.zeros(1)
     weights = 1 + 1e-5 * (np.arange(count) % 2)
     return Approximation(
-        np.zeros((count, 1)), 0.0, weights / weights.sum(), 0.0, nothing, nothing, 0.0, 0, False
+        np.zeros((count, 1)),
+        0.0,
+        weights / weights.sum(),
+        0.0,
+        nothing,
+        nothing,
+        0.0,
+        0,
+        False,
+        0.0,
     )
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 import xarray as xr
 from arviz_stats.base.array import array_stats
 from arviz_stats.loo import loo
+from scipy.special import logsumexp
 
 from dirimix._arrays import Floats, Indices, Mask
 from dirimix.assess.schema import LARGEST_K
@@ -92,7 +93,8 @@ def _scored(fitted: FittedMethod, data: SplitTable, index: Indices) -> tuple[Mas
 def leave_one_out(log_likelihood: Floats) -> tuple[Floats, Floats, float]:
     """Log predictive density and Pareto k of every row, (n,) each, and the effective parameters.
 
-    They come from log p(y_i | draw), (chains, draws, n).
+    They come from log p(y_i | draw), (chains, draws, n). Where a few draws outweigh all others
+    beyond what double precision holds, k is infinite and the density that of the plain ratios.
 
     Raises:
         ValueError: If the draws are too few or all alike.
@@ -107,4 +109,11 @@ def leave_one_out(log_likelihood: Floats) -> tuple[Floats, Floats, float]:
         ess = array_stats.ess(likelihood, chain_axis=0, draw_axis=1, method="mean")
         reff = float(np.nanmean(np.asarray(ess))) / log_likelihood[..., 0].size
         found: Any = loo(tree, pointwise=True, reff=reff)
-    return np.asarray(found.elpd_i), np.asarray(found.pareto_k), float(found.p)
+    elpd, k = np.array(found.elpd_i), np.array(found.pareto_k)
+    lost = ~np.isfinite(elpd)
+    if not lost.any():
+        return elpd, k, float(found.p)
+    flat = log_likelihood.reshape(-1, len(elpd))
+    elpd[lost], k[lost] = np.log(len(flat)) - logsumexp(-flat[:, lost], axis=0), np.inf
+    seen = logsumexp(flat, axis=0) - np.log(len(flat))
+    return elpd, k, float(np.sum(seen - elpd))

@@ -20,12 +20,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import xarray as xr
-from arviz_stats.base.array import array_stats
 from arviz_stats.psense import psense
 
 from dirimix.assess.schema import MATTERS
 from dirimix.errors import DroppedRowsWarning
 from dirimix.estimators.fitted import FittedMethod
+from dirimix.sampling.importance import smoothed
 from dirimix.sampling.posterior import SAMPLE, scalars
 
 _POWERS = (0.5, 2.0)
@@ -94,12 +94,10 @@ def _power_scaling(tree: xr.DataTree) -> pd.DataFrame:
     for prior, density in tree["log_prior"].data_vars.items():
         flat = density.transpose(*SAMPLE).to_numpy().reshape(-1)
         for power in _POWERS:
-            # the function takes log likelihoods, whose weights are the inverse
-            log_weight, k = array_stats.psislw((1 - power) * flat)
-            weight = np.exp(log_weight - log_weight.max())
-            scaled = weight @ values / weight.sum()
+            weight, k = smoothed((power - 1) * flat)
+            scaled = weight @ values
             where = {"prior": prior, "power": power, "parameter": list(draws), "mean": mean}
             shift = (scaled - mean) / np.where(sd > 0, sd, np.nan)
-            rest = {"scaled_mean": scaled, "shift": shift, "pareto_k": float(k)}
+            rest = {"scaled_mean": scaled, "shift": shift, "pareto_k": k}
             tables.append(pd.DataFrame(where | rest))
     return pd.concat(tables, ignore_index=True)

@@ -22,6 +22,7 @@ from dirimix.table.split import SPLITS
 
 _DIGITS, _ALL_DIGITS = 5, 12
 _DECIMALS = 4  # of weights, which lie between 0 and 1
+_MOST_K = 10.0  # which is as far from trusted as any k above, and may be infinite
 _LAW = ("mean", "sd", *QUANTILES)
 _WEIGHTS = ("mean", "sd", "q05", "q95")
 _PARTS = ("discrepancy", "discrepancy_sd", "noise", "noise_sd")
@@ -140,7 +141,7 @@ def _pareto(output: Output, sites: pd.DataFrame) -> Mapping[str, list[float | No
     found = {}
     for method, rows in output.table("loo_pointwise").groupby("method", sort=False):
         k = np.full(len(sites), np.nan)
-        k[trained[rows["row"].to_numpy(dtype=int)]] = rows["pareto_k"]
+        k[trained[rows["row"].to_numpy(dtype=int)]] = np.minimum(rows["pareto_k"], _MOST_K)
         found[method] = numbers(k, _DECIMALS)
     return found
 

@@ -15,12 +15,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from arviz_stats.base.array import array_stats
 from scipy.optimize import minimize
 
 from dirimix.estimators.latent.conditional import UNSEEN, Conditional
 from dirimix.estimators.latent.posterior import Data, LatentPosterior
 from dirimix.sampling.convergence import MIN_ESS, Fault, Verdict
+from dirimix.sampling.importance import smoothed
 from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.sampler import Sample
 
@@ -29,6 +29,7 @@ _DIFFERENCE = 1e-2  # of the hyperparameters, for their curvature
 _INFORMED = 0.1  # variance of the noise's field, summed over sites, below which data say nothing
 _PER_HYPER = 8  # draws of the fields for each of the hyperparameters
 _FLATTEST = 0.05  # smallest curvature taken from the mode; the priors' own is about 1
+_MAX_RISE = 0.5  # nats: a mode that is further above is a standard deviation away
 _ITERATIONS = 300
 _GAIN = 1e-9  # of a step of the search, relative to the value, below which it ends
 _ROUGH_GAIN = 1e-5  # the same where only the mode is wanted
@@ -50,6 +51,8 @@ class Approximation:
         seconds: Wall time.
         gradients: Gradients taken.
         at_mode: Whether the hyperparameters are at their mode in every draw.
+        rise: Nats that a Newton step, by differences of values, gains where the search ended;
+            NaN where the mode alone is wanted.
     """
 
     draws: np.ndarray
@@ -61,6 +64,7 @@ class Approximation:
     seconds: float
     gradients: int
     at_mode: bool
+    rise: float
 
     def verdict(self) -> Verdict:
         """Whether the approximation may be read as an answer."""
@@ -68,9 +72,12 @@ class Approximation:
             words = "hyperparameters and noise are at their mode, as if they were known"
             return Verdict((Fault("approximation", words),))
         faults = []
-        if self.k > MAX_K:
+        if not self.rise <= _MAX_RISE:
+            rise = f"{self.rise:.1f} nats (limit {_MAX_RISE})"
+            faults.append(f"the search for its mode ended where the density rises by {rise} more")
+        if not self.k <= MAX_K:
             faults.append(f"Pareto k of Laplace's approximation is {self.k:.2f} (limit {MAX_K})")
-        if self.ess < MIN_ESS * (1 - _EQUAL):  # as many draws of equal weights are enough
+        if not self.ess >= MIN_ESS * (1 - _EQUAL):  # as many draws of equal weights are enough
             faults.append(
                 f"its draws are worth {self.ess:.0f} of the posterior (limit {MIN_ESS:.0f})"
             )
@@ -208,11 +215,11 @@ def approximate(
         begin = posterior.start_hyper()
         found = minimize(marginal.loss, begin, jac=True, method="L-BFGS-B", options=options)
         if at_mode:
-            root = np.zeros((len(found.x), 0))
+            root, rise = np.zeros((len(found.x), 0)), np.nan
         else:
-            root = _root_covariance(marginal, found.x)
+            root, rise = _around_mode(marginal, found.x)
         latents, ratios = _draw(marginal, found.x, root, draws, seed)
-    weights, k = _smoothed(ratios)
+    weights, k = smoothed(ratios)
     rng = np.random.default_rng([seed, 2])
     chosen = _resample(weights if k <= MAX_K else np.full(draws, 1 / draws), rng)
     return Approximation(
@@ -225,39 +232,40 @@ def approximate(
         time.perf_counter() - began,
         marginal.gradients,
         at_mode,
+        rise,
     )
 
 
-def _smoothed(ratios: np.ndarray) -> tuple[np.ndarray, float]:
-    """Smoothed importance weights, (s,), from log ratios, and their Pareto k."""
-    if np.ptp(ratios) < _EQUAL:  # nothing was approximated
-        return np.full(len(ratios), 1 / len(ratios)), 0.0
-    smooth, k = array_stats.psislw(-ratios, axis=-1)[:2]
-    weights = np.exp(smooth - smooth.max())
-    return weights / weights.sum(), float(np.max(k))
+def _around_mode(marginal: Marginal, mode: np.ndarray) -> tuple[np.ndarray, float]:
+    """A root of the covariance of the hyperparameters, (d, d), and the nats still to rise.
 
-
-def _root_covariance(marginal: Marginal, mode: np.ndarray) -> np.ndarray:
-    """A root of the covariance of the hyperparameters, (d, d), by differences of the gradient."""
+    Where the fields jump from mode to mode, a gradient ends the search anywhere: the values tell.
+    """
     informed, rest = _informed(marginal.posterior)
-    own = informed.T @ _slopes(marginal, mode, informed)
+    curvature, slope = _differences(marginal, mode, informed)
+    own = informed.T @ curvature
     values, vectors = np.linalg.eigh((own + own.T) / 2)
     scale = 1 / np.sqrt(np.maximum(values, _FLATTEST))
+    rise = 0.5 * float(np.sum((scale * (vectors.T @ slope)) ** 2))
     # what no data inform keeps its prior, standard normal
-    return np.hstack([informed @ (vectors * scale), rest])
+    return np.hstack([informed @ (vectors * scale), rest]), rise
 
 
-def _slopes(marginal: Marginal, mode: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Differences of the loss's gradient along orthonormal directions, (d, r), (d, r)."""
-    pull, columns = marginal.pull, []
+def _differences(
+    marginal: Marginal, mode: np.ndarray, directions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the loss's gradient, (d, r), and of its value, (r,), along orthonormal ones, (d, r)."""
+    pull, columns, slopes = marginal.pull, [], []
     for direction in directions.T:
-        slopes = []
+        sides = []
         for side in (1, -1):
             marginal.pull = pull
-            slopes.append(marginal.loss(mode + side * _DIFFERENCE * direction)[1])
-        columns.append((slopes[0] - slopes[1]) / (2 * _DIFFERENCE))
+            sides.append(marginal.loss(mode + side * _DIFFERENCE * direction))
+        (above, its_slope), (below, other_slope) = sides
+        columns.append((its_slope - other_slope) / (2 * _DIFFERENCE))
+        slopes.append((above - below) / (2 * _DIFFERENCE))
     marginal.pull = pull
-    return np.column_stack(columns)
+    return np.column_stack(columns), np.nan_to_num(slopes, nan=np.inf)
 
 
 def _informed(posterior: LatentPosterior) -> tuple[np.ndarray, np.ndarray]:

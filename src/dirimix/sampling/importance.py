@@ -1,0 +1,38 @@
+"""Importance weights, smoothed by Pareto's law, and how far they may be trusted.
+
+Reference: Vehtari, Simpson, Gelman, Yao, Gabry (2024), JMLR 25:72.
+"""
+
+import numpy as np
+from arviz_stats.base.array import array_stats
+from scipy.special import logsumexp
+
+from dirimix._arrays import Floats
+
+_EQUAL = 1e-9  # by which logarithms of ratios differ that are rounding errors
+
+
+def smoothed(log_ratios: Floats) -> tuple[Floats, float]:
+    """Weights of draws, (s,), of sum one, and the shape k of their tail; ArviZ's estimate.
+
+    Where a few draws outweigh all others beyond what double precision holds, no law can be fitted
+    to the tail: the weights are then the ratios themselves, and k is infinite. So it is where a
+    ratio is not a number.
+
+    Args:
+        log_ratios: Of the density wanted to that of the draws, (s,).
+
+    >>> import numpy as np
+    >>> ratios = np.random.default_rng(0).normal(size=1000)
+    >>> weights, k = smoothed(ratios)
+    >>> round(float(weights.sum()), 9), round(k, 1), smoothed(1000 * ratios)[1]
+    (1.0, 0.4, inf)
+    """
+    if np.ptp(log_ratios) < _EQUAL:  # nothing was approximated
+        return np.full(len(log_ratios), 1 / len(log_ratios)), 0.0
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        smooth, k = array_stats.psislw(-log_ratios, axis=-1)
+    if not np.isfinite(logsumexp(smooth)):
+        smooth, k = np.where(np.isfinite(log_ratios), log_ratios, -np.inf), np.inf
+    weights = np.exp(smooth - np.max(smooth))
+    return weights / weights.sum(), float(k)
