@@ -1,5 +1,6 @@
 """A sampler that was interrupted goes on from the blocks that are kept, with the same numbers."""
 
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -151,7 +152,10 @@ def test_time_that_is_over_takes_nothing_away_of_what_was_kept(kept):
     journal.seconds = 1e6
     found, _ = drawn(journal, limit=3600.0)
     assert found.ended == "time"
-    first = drawn()[0].draws["q"][:, : 10 * kept]
+    # one chain may be ahead of the other: what both have is the result
+    of_chains = Counter(b.chain for b in journal.kept if b.stage == WARMUP)
+    assert found.draws["q"].shape[1] >= 20 * min(of_chains.values()) > 0
+    first = drawn()[0].draws["q"][:, : found.draws["q"].shape[1]]
     np.testing.assert_array_equal(found.draws["q"], first)
 
 
