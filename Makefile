@@ -59,6 +59,7 @@ verify: .venv-test.ok
 	$(BIN)/python verification/density.py
 	$(BIN)/python verification/second_sampler.py
 	$(BIN)/python verification/forms.py
+	$(BIN)/python verification/recovery.py
 	$(BIN)/python verification/robustness.py
 	$(BIN)/python verification/generated.py
 	$(BIN)/python verification/interruptions.py
