@@ -6,8 +6,8 @@ install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/pytho
 	else $(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -e '.$(1)'; fi; \
 	status=$$?; $(BIN)/python -m compileall -qq -j 0 -x /tests/ .venv/lib || true; exit $$status
 
-.PHONY: demo docs test lint test-fits test-rest test-oldest paper verify bench release scan coverage \
-	fresh clean
+.PHONY: demo docs test lint loops test-fits test-rest test-oldest paper verify bench release scan \
+	coverage fresh clean
 
 .venv.ok: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirimix needs Python >= 3.11")'
@@ -37,11 +37,16 @@ docs: .venv.ok
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-# two at a time: the fits take as long as all the rest, and threads of BLAS would wait for each other
+# two at a time: the fits take as long as all the rest, and threads of BLAS would wait for each other;
+# loops that both need are compiled before
 test: export OPENBLAS_NUM_THREADS = 1
 FITS := tests/estimators tests/sampling tests/likelihood
 test: .venv-test.ok
-	$(MAKE) --jobs 2 --output-sync=target test-rest test-fits lint
+	$(MAKE) --jobs 2 --output-sync=target lint loops
+	$(MAKE) --jobs 2 --output-sync=target test-rest test-fits
+
+loops: .venv.ok
+	$(BIN)/python -m dirimix.likelihood.ahead
 
 test-fits: .venv-test.ok
 	$(BIN)/pytest -m 'not slow' $(FITS)

@@ -62,6 +62,7 @@ for inference, device, more in ("mode", "cpu", {}), ("mode", "gpu", {}), ("hmc",
 """
 
 
+@pytest.mark.slow
 def test_a_fit_is_computed_on_its_device_in_double_precision():
     own = {n: v for n, v in os.environ.items() if n != "XLA_FLAGS"}
     run = subprocess.run(

@@ -25,7 +25,7 @@ def _no_worker_outlives_the_test():
 
 
 @pytest.mark.filterwarnings("ignore::dirimix.errors.ConvergenceWarning")
-@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("backend", [pytest.param("loky", marks=pytest.mark.slow), "threading"])
 def test_a_worker_of_joblib_gives_the_numbers_of_a_fit_outside(backend):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(20, 3)), columns=pd.Index(["x", "a", "b"]))

@@ -86,6 +86,7 @@ def test_the_weights_of_the_map_are_recovered_where_nobody_has_observed(tables, 
     np.testing.assert_allclose(weights.sum(axis=1), 1)
 
 
+@pytest.mark.slow
 def test_a_map_without_connection_is_not_recovered(tables):
     train, test = tables
     sites = train[MAP].sample(frac=1, random_state=3).to_numpy()

@@ -3,12 +3,14 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from vectorised import Likelihood as Vectorised
 
 from dirimix.likelihood.density import Likelihood
 from dirimix.likelihood.routes import FINE
 
 
+@pytest.mark.slow
 def test_both_forms_of_the_likelihood_agree():
     rng = np.random.default_rng(8)
     near = np.concatenate([rng.uniform(-3, 1, 12), rng.uniform(3, 6, 6)])
