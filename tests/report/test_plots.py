@@ -7,7 +7,7 @@ import pytest
 from cells import edges_round
 from dirimix.methods import METHODS
 from dirimix.report import plots
-from dirimix.report.look import ColumnLabels, blocks, method_look, panels
+from dirimix.report.look import ColumnLabels, blocks, method_look, name_places, panels
 from dirimix.report.picture import make_picture
 
 NAMES = ColumnLabels({"a": "Model A"}, {"y": "m", "x": "km"})
@@ -262,3 +262,25 @@ def test_dates_and_categories_are_written_on_the_axes(coords):
     assert {"2013", "2014"} <= set(texts)
     if len(coords) == 2:
         assert [label.get_text() for label in ax.get_yticklabels()] == ["$x$", "模"]
+
+
+@pytest.mark.parametrize("others", [{}, {"depth": [0.0, 1.0] * 4}])
+def test_panels_between_others_have_no_dates_to_write(others):
+    """The only place where an axis of dates has no tick at all."""
+    sites = {**others, "day": pd.date_range("2013-01-01", "2014-12-31", periods=8)}
+    names = ColumnLabels({}, {}, {"day": "date"})
+    table = pd.concat([weights(sites).assign(model=m) for m in "abcdefgh"])
+    grid = plots.weight_maps(table, list(sites), list("abcdefgh"), names)
+    axis = "y" if others else "x"
+    shown = [len(getattr(ax, f"get_{axis}ticks")()) for ax in grid.flat]
+    assert min(shown) == 0 < max(shown)
+    make_picture(grid[0, 0].figure, "no failure")
+
+
+@pytest.mark.parametrize("days", [0.002, 0.7, 2.6, 55, 1440, 1800, 30_000])
+def test_dates_over_any_time_have_a_few_ticks(days):
+    ax = axes()
+    ax.set_xlim(16437, 16437 + days)
+    name_places(ax.xaxis, "day", ColumnLabels({}, {}, {"day": "date"}))
+    ticks = ax.get_xticks()  # no warning either
+    assert 2 <= np.sum((ticks >= 16437) & (ticks <= 16437 + days)) <= 7

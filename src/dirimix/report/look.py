@@ -13,7 +13,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedFormatter, FuncFormatter, MaxNLocator, NullFormatter
 
 from dirimix.methods import AVERAGING, GLOBAL, LOCAL, METHODS, SIMPLE, SINGLE
 from dirimix.table.coordinates import as_numbers
@@ -92,7 +92,7 @@ def name_places(axis: Axis, column: str, names: ColumnLabels) -> None:
     kind = names.kinds.get(column)
     if kind == "date":
         axis.axis_date()
-        locator = AutoDateLocator(maxticks=6)
+        locator = AutoDateLocator(minticks=3, maxticks=7)  # what is between fits no interval
         axis.set_major_locator(locator)
         axis.set_major_formatter(ConciseDateFormatter(locator))
     elif kind == "category":
@@ -245,6 +245,7 @@ def outer_labels(figure: Figure) -> None:
 def _unlabelled(axis: Axis) -> None:
     axis.set_label_text("")
     axis.set_ticks([])
+    axis.set_major_formatter(NullFormatter())  # that of dates fails where there are no ticks
 
 
 def settle(figure: Figure) -> None:
