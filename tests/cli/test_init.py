@@ -176,3 +176,20 @@ def test_observations_may_have_the_name_of_the_models_values(table, error):
     assert main(run) == 0
     observed = pd.read_csv("out/predictions.csv")["observed"]
     np.testing.assert_allclose(sorted(observed), sorted(wide["y"]))
+
+
+@pytest.mark.usefixtures("table")
+def test_the_only_numbers_in_a_file_of_observations_are_those(capsys):
+    """As the older target data of forecast hubs have them."""
+    wide = pd.read_csv("a b.csv")
+    wide[["x", "flat", "late"]].melt("x", var_name="model").to_csv("hub.csv", index=False)
+    truth = pd.DataFrame({"x": wide["x"], "note": "final", "value": wide["y"]})
+    truth.to_csv("truth.csv", index=False)
+    words = ["init", "hub.csv", "--observations", "truth.csv"]
+    assert main(words) == 0
+    assert "observations: value" in capsys.readouterr().out
+    truth.assign(cases=1).to_csv("truth.csv", index=False)
+    assert main([*words, "--out", "other.toml"]) == 2
+    said = capsys.readouterr().err
+    assert "of their own file holds the observations: no name says so" in said
+    assert said.strip().endswith("name it with --target, of note, value, cases")

@@ -27,7 +27,9 @@ def test_names_and_places_say_what_columns_are():
     assert (found.rows, found.observed, found.whole) == (40, 40, 40)
 
 
-@pytest.mark.parametrize("name", ["observation", "Observed", "obs", "Actual", "truth [m]", "Q"])
+@pytest.mark.parametrize(
+    "name", ["observation", "Observed", "obs", "Actual", "truth [m]", "Q", "Qobs"]
+)
 def test_observations_go_by_many_names(name):
     assert guess(table().rename(columns={"y": name})).target == name
 
@@ -167,3 +169,26 @@ def test_text_that_tells_all_rows_apart_is_their_names():
     assert guess(table(who=[*who[:-1], None])).names is None
     assert guess(table(who=np.arange(40) * 7.0), coords=["x"]).names is None
     assert guess(table(who=who, kind=who), names="kind").unused == ("who",)
+
+
+@pytest.mark.parametrize("name", ["tas_obs", "Q_obs_m3s", "Ef exp", "snow.depth.measured"])
+def test_a_word_in_a_name_tells_the_observations_where_nothing_else_does(name):
+    frame = table(n_obs=np.full(40, 3.0), obs_id=np.arange(40.0)).rename(columns={"y": name})
+    assert guess(frame).target == name
+    # the controls: a name that is the word itself comes first, and two that hold it tell nothing
+    assert guess(frame.assign(truth=frame[name])).target == "truth"
+    with pytest.raises(InputError, match=f"it may be {name} or pr_obs"):
+        guess(frame.assign(pr_obs=frame[name]))
+
+
+def test_models_with_errors_of_their_own_are_told_from_what_was_measured():
+    errors = {"flat_err": 0.01, "line_err": 0.02}
+    frame = table().rename(columns={"y": "E_exp"}).assign(E_exp_err=0.01, **errors)
+    assert guess(frame).target == "E_exp"
+
+
+def test_a_date_that_is_the_same_at_every_row_is_no_coordinate():
+    frame = table(issued="2022-10-01", day=pd.date_range("2022-10-08", periods=40).astype(str))
+    found = guess(frame)
+    assert "day" in found.coords
+    assert found.unused == ("issued",)

@@ -199,6 +199,10 @@ def test_observations_join_by_what_both_tables_have():
     ("other", "message"),
     [
         ({"t": [1.0, 1.0], "y": [1, 2]}, r"two rows at t=1\.0; keep one"),
+        (
+            {"t": [1.0, 1.0], "day": [1, 2], "y": [1, 2]},
+            "them apart, such as 'day', as in the table, which has t",
+        ),
         ({"t": [8.0], "y": [1]}, r"no row of the table has the 't' of an observation"),
         ({"place": [1.0], "y": [1]}, r"no column in common"),
         ({"t": [1.0], "z": [1]}, r"'y' is not in the file of the observations, which has t, z"),

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,17 +38,17 @@ def _init(arguments: argparse.Namespace) -> bool:
     from dirimix.table.files import whole_file
     from dirimix.table.guess import guess
 
-    frame, reading = _as_read(arguments, out)
+    read = _as_read(arguments, out)
     found = guess(
-        frame,
-        target=arguments.target,
+        read.frame,
+        target=read.target,
         coords=options.columns(arguments.coords, "--coords"),
         models=options.columns(arguments.models, "--models"),
         error=arguments.error,
         names=arguments.names,
     )
     with whole_file(out) as path:
-        text = study_text(found, _place(table, out), reading, _said_of(found.target, frame))
+        text = study_text(found, _place(table, out), read.lines, _said_of(found.target, read.frame))
         path.write_text(text, encoding="utf-8")
     if not arguments.quiet:
         for line in found.words():
@@ -57,15 +58,23 @@ def _init(arguments: argparse.Namespace) -> bool:
     return True
 
 
-def _as_read(arguments: argparse.Namespace, out: Path) -> tuple["pd.DataFrame", list[str]]:
+@dataclass(frozen=True)
+class _Reading:
     """The table with a column a model and the observations, and the lines of [data] that say so."""
+
+    frame: "pd.DataFrame"
+    lines: list[str]
+    target: str | None
+
+
+def _as_read(arguments: argparse.Namespace, out: Path) -> _Reading:
     from dirimix.cli.draft import quoted
     from dirimix.table.files import read_frame
     from dirimix.table.frames import looks_long
     from dirimix.table.guess import find_error, find_target
     from dirimix.table.long import pivot_long, with_observations
 
-    frame, lines = read_frame(arguments.table), list[str]()
+    frame, lines, target = read_frame(arguments.table), list[str](), arguments.target
     long = options.long_columns(arguments)
     if long is not None or looks_long(list(map(str, frame.columns))):
         given = {} if long is None else {k: v for k, v in vars(long).items() if v is not None}
@@ -75,11 +84,11 @@ def _as_read(arguments: argparse.Namespace, out: Path) -> tuple["pd.DataFrame", 
     if arguments.observations is not None:
         other = read_frame(arguments.observations)
         own = other.drop(columns=[c for c in other.columns if c in frame.columns])
-        target = arguments.target or find_target(own)
+        target = target or find_target(own, elsewhere=True)
         error = arguments.error or find_error(own, target)
         frame = with_observations(frame, other, target, error)
         lines.append(f"observations = {quoted(_place(Path(arguments.observations), out))}")
-    return frame, lines
+    return _Reading(frame, lines, target)
 
 
 def _said_of(target: str, frame: "pd.DataFrame") -> dict[str, str]:

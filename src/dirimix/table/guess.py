@@ -3,6 +3,7 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -16,14 +17,18 @@ from dirimix.table.coordinates import is_category, names_rows
 from dirimix.table.csv_text import counts_rows
 from dirimix.table.dates import is_dated
 from dirimix.table.split import SPLITS
-from dirimix.table.values import holds_lists, mostly_numbers, plain_name, strays
+from dirimix.table.values import holds_lists, logarithm_for, mostly_numbers, plain_name, strays
 
 _TARGETS = (
     "target", "y", "obs", "observed", "observation", "observations", "truth", "actual", "measured",
     "measurement", "experiment", "experimental", "exp", "expt", "reference", "oracle_value", "q",
-    "discharge", "runoff", "streamflow",
+    "discharge", "runoff", "streamflow", "qobs",
 )  # fmt: skip
+_MEASURED = frozenset(_TARGETS) - {  # words of a name, as in Q_obs_m3s
+    "target", "y", "reference", "oracle_value", "q", "discharge", "runoff", "streamflow",
+}  # fmt: skip
 _ERRORS = ("error", "err", "sd", "std", "stdev", "sigma", "uncertainty", "unc", "y_err", "yerr")
+_NOT_MEASURED = frozenset((*_ERRORS, *"n count number num id flag quality date time".split()))
 _TIMES = frozenset(
     "t time day doy hour week month year horizon lead lead_time".split()  # counted, not dated
 )
@@ -34,7 +39,6 @@ _COORDS = _TIMES | frozenset(
 )
 _LON, _LAT = ("lon", "long", "lng", "longitude"), ("lat", "latitude")
 _SMALL = 0.5  # of the target's median deviation, below which a column just after it is its error
-_SKEWED = 5.0  # medians of the observations below their 95 % quantile
 
 
 @dataclass(frozen=True)
@@ -178,23 +182,11 @@ def guess(
         len(frame),
         int(cast(Any, frame[target]).notna().sum()),
         int(cast(Any, frame[list(models)]).notna().all(axis=1).sum()),
-        _transform(frame, target, models),
+        logarithm_for([_numbers(frame, n) for n in (target, *models)]),
         tuple(n for n in coords if is_category(cast(pd.Series, frame[n]), n)),
         tuple(line for n in columns if n in used for line in strays(cast(pd.Series, frame[n]), n)),
         names,
     )
-
-
-def _transform(frame: pd.DataFrame, target: str, models: Sequence[str]) -> str | None:
-    """A logarithm that takes observations and models, where the former are skewed."""
-    columns = [v for name in (target, *models) if (v := _numbers(frame, name)) is not None]
-    if len(columns) <= len(models):
-        return None
-    least = min(np.nanmin(values, initial=np.inf) for values in columns)
-    y = columns[0][np.isfinite(columns[0])]
-    if least < 0 or not len(y) or not np.quantile(y, 0.95) > _SKEWED * np.median(y) > 0:
-        return None
-    return "log" if least > 0 else "log1p"
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> Floats | None:
@@ -207,26 +199,40 @@ def _is_split(frame: pd.DataFrame, name: str) -> bool:
     return "train" in values and values <= set(SPLITS)
 
 
-def find_target(frame: pd.DataFrame) -> str:
+def find_target(frame: pd.DataFrame, *, elsewhere: bool = False) -> str:
     """The column of the observations, by its name or that of its error.
+
+    Args:
+        frame: The table.
+        elsewhere: Whether this is a file of the observations alone.
 
     Raises:
         InputError: If none or several may be it.
     """
     numbers = [n for n in frame.columns if _numbers(frame, n) is not None]
     named = [n for n in numbers if plain_name(n) in _TARGETS]
-    if not named:  # else what has an error of its own
+    if not named:  # else what has an error of its own, or a word in its name
         named = [n for n in numbers if plain_name(n) not in _COORDS and _own_error(frame, n)]
+        said = [n for n in numbers if _says_measured(n)]
+        named = [n for n in named if n in said] or named or said
     if not named:  # else what stands before a column of errors
         pairs = itertools.pairwise(numbers)
         named = [n for n, following in pairs if plain_name(following) in _ERRORS]
+    named = named or (numbers if len(numbers) == 1 and elsewhere else [])
     if len(named) != 1:
         found = f"it may be {' or '.join(named)}" if named else "no name says so"
+        what = " of their own file" if elsewhere else ""
+        other = "" if elsewhere else ", or a file that holds them with --observations"
         raise InputError(
-            f"which column holds the observations: {found}; name it with --target, of "
-            f"{', '.join(frame.columns)}, or a file that holds them with --observations"
+            f"which column{what} holds the observations: {found}; name it with --target, of "
+            f"{', '.join(frame.columns) or 'no column that the table lacks'}{other}"
         )
     return named[0]
+
+
+def _says_measured(name: str) -> bool:
+    words = set(re.split(r"[\W_]+", plain_name(name)))
+    return not words.isdisjoint(_MEASURED) and words.isdisjoint(_NOT_MEASURED)
 
 
 def find_error(frame: pd.DataFrame, target: str) -> str | None:
@@ -240,14 +246,11 @@ def find_error(frame: pd.DataFrame, target: str) -> str | None:
     following = list(frame.columns)[list(frame.columns).index(target) + 1 :][:1]
     for name in following:
         values, y = _numbers(frame, name), _numbers(frame, target)
-        if (
-            values is None
-            or y is None
-            or not _is_positive(frame, name)
-            or plain_name(name) in _COORDS
-        ):
+        if values is None or y is None or plain_name(name) in _COORDS:
             continue
-        if np.nanmax(values) < _SMALL * np.nanmedian(np.abs(y - np.nanmedian(y))):
+        if _is_positive(frame, name) and np.nanmax(values) < _SMALL * np.nanmedian(
+            np.abs(y - np.nanmedian(y))
+        ):
             return name
     return None
 
@@ -271,15 +274,12 @@ def _find_models(frame: pd.DataFrame, free: Sequence[str], target: str) -> list[
     A first column that goes up or down all the way is a coordinate, whatever its range.
     """
     numbers = [n for n in free if _numbers(frame, n) is not None]
-    if numbers and numbers[0] == frame.columns[0] and _is_monotonic(frame, numbers[0]):
+    first = cast(Any, frame.iloc[:, 0])
+    ordered = first.is_monotonic_increasing or first.is_monotonic_decreasing
+    if ordered and numbers[:1] == [frame.columns[0]]:
         numbers = numbers[1:]
     found = [n for n in numbers if _in_range(frame, n, target)]
     return found if len(found) > 1 else numbers
-
-
-def _is_monotonic(frame: pd.DataFrame, name: str) -> bool:
-    column = cast(Any, frame[name])
-    return bool(column.is_monotonic_increasing or column.is_monotonic_decreasing)
 
 
 def _in_range(frame: pd.DataFrame, name: str, target: str) -> bool:
@@ -302,12 +302,12 @@ def _is_coordinate(frame: pd.DataFrame, name: str, first: int) -> bool:
         first: Position of the first model.
     """
     column = cast(Any, frame[name])
+    if column.nunique() < 2:
+        return False
+    known = plain_name(name) in _COORDS
     if _numbers(frame, name) is None:
-        return bool(
-            is_dated(column) or (plain_name(name) in _COORDS and 1 < column.nunique() < len(column))
-        )
-    whole = bool(column.notna().all()) and column.nunique() > 1
-    return whole and (plain_name(name) in _COORDS or list(frame.columns).index(name) < first)
+        return bool(is_dated(column) or (known and column.nunique() < len(column)))
+    return bool(column.notna().all() and (known or list(frame.columns).index(name) < first))
 
 
 def _says_no_more(frame: pd.DataFrame, name: str, coords: Sequence[str]) -> bool:

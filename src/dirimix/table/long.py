@@ -287,9 +287,11 @@ def with_observations(
     if not index.is_unique:
         row = int(np.argmax(index.duplicated()))
         place = ", ".join(f"{k}={observations[k].iloc[row]}" for k in keys)
+        left = [str(c) for c in observations.columns if c not in (*keys, *brought)]
+        such = f", such as {left[0]!r}," if left else ""
         raise InputError(
             f"the file of the observations has two rows at {place}; keep one, or name what tells "
-            "them apart as in the table"
+            f"them apart{such} as in the table, which has {', '.join(map(str, frame.columns))}"
         )
     found = index.get_indexer(pd.MultiIndex.from_arrays(sites))
     if np.all(found < 0):

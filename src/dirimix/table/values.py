@@ -3,6 +3,7 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from dirimix._arrays import Floats, Mask
 from dirimix.errors import InputError
 
 _NESTED = (list, tuple, dict, set, np.ndarray)  # what a cell holds that is no single value
+_SKEWED = 5.0  # medians of observations below their 95 % quantile
 _LARGEST = 1e100  # size of a number whose square, and the sum of many such, is one too
 
 
@@ -213,3 +215,15 @@ def lined_up(values: Any, n: int, what: str) -> Floats:
             "values as the table has rows"
         )
     return np.array(numbers(pd.Series(values, dtype=getattr(values, "dtype", None)), what))
+
+
+def logarithm_for(columns: Sequence[Floats | None]) -> str | None:
+    """A logarithm that takes observations and models, the others, where the former are skewed."""
+    numbers = [values for values in columns if values is not None]
+    if len(numbers) < len(columns):
+        return None
+    least = min(np.nanmin(values, initial=np.inf) for values in numbers)
+    y = numbers[0][np.isfinite(numbers[0])]
+    if least < 0 or not len(y) or not np.quantile(y, 0.95) > _SKEWED * np.median(y) > 0:
+        return None
+    return "log" if least > 0 else "log1p"
