@@ -167,6 +167,21 @@ def test_methods_that_are_the_same_share_the_first_place():
         assert rows.loc["b", ["difference_lo", "difference_hi"]].abs().max() < 1e-9
 
 
+def test_a_method_with_an_infinite_score_is_last_wherever_its_row_is_drawn():
+    base = points("a", np.random.default_rng(4).normal(0, 1, 40))
+    better = base.assign(method="b", log_score=base["log_score"] + 1)
+    better.loc[3, "log_score"] = -np.inf
+    found = ranking(pd.concat([base, better]), BOOTSTRAP)
+    rows = found.loc[found["score"] == "log_score"].set_index("method")
+    assert list(rows["rank"]) == [1, 2]
+    # b is first in the resamples without that row, the share 1 / e of them
+    drawn = (1 - 1 / 40) ** 40
+    error = np.sqrt(drawn * (1 - drawn) / BOOTSTRAP.n_boot)
+    assert rows.loc["b", "share_best"] == pytest.approx(drawn, abs=4 * error)
+    assert rows.loc["b", "rank_hi"] == rows.loc["a", "rank_hi"] == 2
+    assert rows["share_best"].sum() == pytest.approx(1)
+
+
 def test_ranks_over_the_resamples_hold_the_true_one():
     """Three methods of known order on 12 rows, often in another order by chance."""
     hits, ours, trials = 0, 0, 200

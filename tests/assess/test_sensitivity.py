@@ -76,6 +76,20 @@ def test_a_fit_at_the_mode_has_none_and_says_nothing():
     assert sensitivity_tables(fitted) == {}
 
 
+def test_what_cannot_be_computed_is_not_read_as_a_prior_that_does_not_matter():
+    fitted, _, _ = conjugate(0.5, 2.0)
+    tree = fitted.mixture.posterior_
+    sharp = tree["log_prior"]["mu"] * 1e5
+    tree["log_prior"] = xr.Dataset({"mu": sharp})
+    tree["posterior"] = tree["posterior"].to_dataset().assign(fixed=0 * sharp)
+    found = sensitivity_tables(fitted)["sensitivity"].set_index("parameter")
+    assert np.isnan(found["prior_sensitivity"]).all()
+    assert found["reading"].to_dict() == {
+        "mu": "cannot be computed",
+        "fixed": "the prior does not matter",
+    }
+
+
 def test_without_data_the_prior_decides():
     fitted, _, _ = conjugate(0.3, 0.0, n=1)
     tree = fitted.mixture.posterior_

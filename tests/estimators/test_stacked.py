@@ -77,6 +77,12 @@ def test_the_stack_is_scored_with_weights_of_the_other_regions():
     assert own.mean() < fitted_to_all.mean()
 
 
+def test_a_row_is_scored_by_what_has_weight_however_far_that_is_behind():
+    """Each of two candidates is out of the question in one of two regions."""
+    far = np.array([[-900.0, -1.0]] * 6 + [[-1.0, -900.0]] * 6)
+    np.testing.assert_array_equal(stacked_log_score(far, np.repeat([0, 1], 6)), -900.0)
+
+
 def test_bands_of_weights_hold_the_truth_as_often_as_they_say():
     """Data drawn from a known mixture of two laws: its weight lies in the band of the stack's."""
     rng, inside = np.random.default_rng(5), []

@@ -169,6 +169,17 @@ def test_an_observation_of_zero_is_inside_an_interval_that_begins_at_zero():
     assert np.all(np.isfinite(points_of(law, zero)["crps"]))
 
 
+def test_the_log_probability_of_zero_is_a_number_where_the_probability_is_not():
+    """An outlier of forty standard deviations had a log score of minus infinity."""
+    loc, weight = np.array([[20.0, 38.0], [30.0, 50.0]]), np.array([0.75, 0.25])
+    latent = NormalMixture(loc, np.array([[0.5, 1.0], [0.5, 1.0]]), weight)
+    law = TransformedMixture(latent, LogOnePlus())
+    exact = np.log(0.75) + stats.norm.logcdf([-40, -38])
+    np.testing.assert_allclose(law.logpdf(np.zeros(2)), exact, rtol=1e-12)
+    # a scale without a place for 0 gives it none
+    assert np.all(TransformedMixture(latent, Log()).logpdf(np.zeros(2)) == -np.inf)
+
+
 def test_what_lies_below_zero_has_no_density_and_its_distance_in_the_crps():
     law = law_of(SquareRoot())
     below = np.full(law.n_sites, -2.0)

@@ -73,6 +73,14 @@ def test_a_quantity_that_varies_by_rounding_alone_is_passed():
     assert causes(with_first(1e9 + 1e-3 * np.repeat(RNG.integers(0, 2, (4, 10)), 100, axis=1)))
 
 
+@pytest.mark.parametrize("chains", [1, 4])
+def test_chains_that_have_not_moved_are_no_answer(chains):
+    stats = {name: values[:chains] for name, values in CALM.items()}
+    found = judge(summarise(0 * GOOD[:chains] + 3, NAMES), stats)
+    words = "no quantity varied: the chains have not moved (try a longer warmup, then more draws)"
+    assert found.reasons == (words,)
+
+
 @pytest.mark.parametrize("n", [400, 1000, 4000, 20_000])
 def test_divergences_are_judged_with_the_uncertainty_of_their_count(n):
     def failed(count: int) -> bool:

@@ -22,6 +22,7 @@ from dirimix.scores import SCORES
 
 _FEW = 0.5  # share of the rows that a method must leave to be ranked
 _SAME = 1e-9  # relative difference below which two scores are one: rounding
+_ROUNDING = 1e-12  # a share of the rows that is none
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def _order(compared: Contributions, bootstrap: Bootstrap) -> Iterable[Row]:
     lows, highs = found - found[best] + against.band() - against.mean
     (places,) = _ranks(sign * found[None])
     few = against.groups < FEWEST
-    ranks = _ranks(sign * known.of_mean(bootstrap.resample(values, clusters).means))
+    ranks = _ranks(sign * known.of_mean(_resampled_means(values, clusters, bootstrap)))
     first = ranks == 1
     shares = np.mean(first / first.sum(axis=1, keepdims=True), axis=0)
     rank_lo, rank_hi = np.quantile(ranks, [0.05, 0.95], axis=0)
@@ -178,6 +179,17 @@ def _order(compared: Contributions, bootstrap: Bootstrap) -> Iterable[Row]:
             "difference_lo": float(lows[k]),
             "difference_hi": float(highs[k]),
         }
+
+
+def _resampled_means(values: Floats, clusters: np.ndarray, bootstrap: Bootstrap) -> Floats:
+    """Column means of resamples, (n_boot, k), infinite where an infinite value is among them."""
+    infinite = np.isinf(values)
+    means = bootstrap.resample(np.where(infinite, 0.0, values), clusters).means
+    if not infinite.any():
+        return means
+    # the same resamples: the share of each that is infinite, with its sign
+    share = bootstrap.resample(np.where(infinite, np.sign(values), 0.0), clusters).means
+    return np.where(np.abs(share) > _ROUNDING, np.copysign(np.inf, share), means)
 
 
 def _ranks(scores: Floats) -> Floats:

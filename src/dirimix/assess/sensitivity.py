@@ -5,7 +5,8 @@ density to the power p - 1. Two tables come of it:
 
 - `sensitivity`: how fast each marginal posterior changes with p at p = 1 (ArviZ's measure, a
   distance between distributions per doubling of the power). Above 0.05 the prior matters; if the
-  likelihood's own value is above it too, the two disagree.
+  likelihood's own value is above it too, the two disagree. Where a little more of a prior outweighs
+  all draws but a few there is no value, and nothing is said of it.
 - `power_scaling`: where each posterior mean goes for p = 1/2 and p = 2. Where the Pareto shape k
   of the weights exceeds 0.7 the new posterior is too far from the old: fit again instead.
 
@@ -16,6 +17,7 @@ Reference: Kallioinen et al. (2024), doi 10.1007/s11222-023-10366-5.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +30,7 @@ from dirimix.estimators.fitted import FittedMethod
 from dirimix.sampling.importance import smoothed
 from dirimix.sampling.posterior import SAMPLE, scalars
 
+_UNMOVED = "the prior does not matter"
 _POWERS = (0.5, 2.0)
 
 
@@ -65,13 +68,15 @@ def short_parameters(posterior: xr.Dataset) -> xr.Dataset:
 
 def _sensitivity(tree: xr.DataTree) -> pd.DataFrame:
     likelihood = scalars(psense(tree, group="likelihood"))
+    draws = scalars(tree["posterior"].to_dataset())
+    fixed = {name for name, values in draws.items() if not np.ptp(values)}
     rows = [
         {
             "prior": prior,
             "parameter": name,
             "prior_sensitivity": float(value),
             "likelihood_sensitivity": float(likelihood[name]),
-            "reading": _reading(float(value), float(likelihood[name])),
+            "reading": _UNMOVED if name in fixed else _reading(value, likelihood[name]),
         }
         for prior in tree["log_prior"].data_vars
         for name, value in scalars(psense(tree, group="prior", group_var_names=[prior])).items()
@@ -79,10 +84,12 @@ def _sensitivity(tree: xr.DataTree) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _reading(prior: float, likelihood: float) -> str:
+def _reading(prior: Any, likelihood: Any) -> str:
     """What the two sensitivities say together."""
-    if not prior > MATTERS:
-        return "the prior does not matter"
+    if np.isnan(prior) or (prior > MATTERS and np.isnan(likelihood)):
+        return "cannot be computed"
+    if prior <= MATTERS:
+        return _UNMOVED
     return "prior and data disagree" if likelihood > MATTERS else "the prior decides"
 
 

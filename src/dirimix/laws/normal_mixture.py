@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NoReturn, cast
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import log_ndtr, ndtr
 
 from dirimix._arrays import Floats, Indices, Mask
 from dirimix.errors import InputError, no_attribute
@@ -157,6 +157,10 @@ class NormalMixture:
         """Log predictive density of one observation a site, (m,); `y` is (m,)."""
         return self._by_block(_log_density, y)
 
+    def logcdf(self, y: Floats) -> Floats:
+        """Log of P(Y <= y) at each site, (m,), also where that is less than any double."""
+        return self._by_block(_log_cdf, y)
+
     def ppf(self, q: float) -> Floats:
         """The q-quantile at each site, (m,)."""
         return self.quantiles((q,))[:, 0]
@@ -247,11 +251,19 @@ def mixture_cdf(law: NormalMixture, y: Floats) -> Floats:
 
 def _log_density(law: NormalMixture, y: Floats) -> Floats:
     z = (y - law.loc) / law.scale
-    log_normal = -0.5 * z**2 - np.log(law.scale) - 0.5 * np.log(2 * np.pi)
-    top: Floats = np.max(np.where(law.site_weight > 0, log_normal, -np.inf), axis=0)
+    return _log_mixed(law, -0.5 * z**2 - np.log(law.scale) - 0.5 * np.log(2 * np.pi))
+
+
+def _log_cdf(law: NormalMixture, y: Floats) -> Floats:
+    return _log_mixed(law, log_ndtr((y - law.loc) / law.scale))
+
+
+def _log_mixed(law: NormalMixture, log_each: Floats) -> Floats:
+    """The log of the mean over the components, by their weights, of what has these logs, (c, m)."""
+    top: Floats = np.max(np.where(law.site_weight > 0, log_each, -np.inf), axis=0)
     top = np.where(np.isfinite(top), top, 0.0)
     with np.errstate(divide="ignore"):
-        return top + np.log(mix(law.weight, np.exp(np.minimum(log_normal - top, 0.0))))
+        return top + np.log(mix(law.weight, np.exp(np.minimum(log_each - top, 0.0))))
 
 
 def _component(weight: Floats, u: Floats) -> Indices:

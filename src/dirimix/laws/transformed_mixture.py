@@ -93,8 +93,7 @@ class TransformedMixture:
         inside = y > 0
         safe = np.where(inside, y, 1.0)
         density = self.latent.logpdf(self.transform.to(safe)) + self.transform.log_jacobian(safe)
-        with np.errstate(divide="ignore"):
-            of_zero = np.log(self.probability_of_zero())
+        of_zero = self.latent.logcdf(np.full(self.n_sites, self.transform.floor))
         return np.where(inside, density, np.where(y == 0, of_zero, -np.inf))
 
     def ppf(self, q: float) -> Floats:

@@ -99,8 +99,9 @@ class Verdict:
 def faults(summary: pd.DataFrame, min_ess: float = MIN_ESS) -> tuple[Fault, ...]:
     """What is wrong with the rows of a summary: draws that are no numbers, R-hat, sample sizes.
 
-    A quantity that never varied (a weight that is exactly 0) has no defined R-hat and is passed;
-    one that varied and has none has not been checked, which is a fault.
+    A quantity that never varied (a weight that is exactly 0) has no defined R-hat and is passed,
+    but where none did the chains have not moved; one that varied and has none has not been checked,
+    which is a fault.
     """
     lost = summary.loc[~np.isfinite(summary["sd"])]
     rows = summary.loc[summary["sd"] > _ROUNDING * summary["mean"].abs()]
@@ -109,6 +110,8 @@ def faults(summary: pd.DataFrame, min_ess: float = MIN_ESS) -> tuple[Fault, ...]
         first = list(lost["parameter"])[0]
         words = f"draws of {len(lost)} quantities are no finite number (first {first})"
         found.append(Fault("values", words))
+    elif len(summary) and not len(rows):
+        found.append(Fault("mixing", "no quantity varied: the chains have not moved"))
     for column, cause, bad, limit in (
         ("rhat", "mixing", rows["rhat"] > MAX_RHAT, f"above {MAX_RHAT}"),
         ("ess_bulk", "size", rows["ess_bulk"] < min_ess, f"below {min_ess:.0f}"),

@@ -6,10 +6,14 @@ distributions", doi 10.1214/17-BA1091.
 
 # pyright: strict, reportMissingTypeStubs=false
 
+from typing import Any
+
 import numpy as np
+from scipy import special
 
 from dirimix._arrays import Floats, Indices
 
+_special: Any = special  # SciPy does not type the results of these
 _STEPS = 2000
 _SETTLED = 1e-7  # largest change of a weight in a step, after which there is no other
 
@@ -59,6 +63,6 @@ def stacked_log_score(log_density: Floats, regions: Indices) -> Floats:
     for region in np.unique(regions):
         here = regions == region
         weights = stacking_weights(log_density[~here])
-        top = log_density[here].max(axis=1)
-        found[here] = top + np.log(np.exp(log_density[here] - top[:, None]) @ weights)
+        # in logs: the best candidate of a row may have no weight, the others next to no density
+        found[here] = _special.logsumexp(log_density[here], axis=1, b=weights)
     return found
