@@ -104,6 +104,16 @@ def test_a_quantity_far_from_zero_with_noise_of_one_size_is_left_in_peace():
     tables_of(positive(relative=False))
 
 
+def test_models_that_are_far_off_do_not_make_errors_grow():
+    """Observations of one size, and noise that is larger, as no weights come near them."""
+    data = positive(relative=False)
+    for part in data.parts.values():
+        off = 6000 * np.abs(np.sin(np.arange(len(part.frame))))
+        part.frame[["a", "b"]] += np.stack([off, off], axis=1)
+    with pytest.warns(SizeWarning, match="below 0.*; noise of one size does not suit all of them"):
+        tables_of(data)
+
+
 def test_a_transform_that_is_not_enough_is_named():
     with pytest.warns(SizeWarning, match="transform 'sqrt' does not level that, and another may"):
         tables_of(positive(), "sqrt")

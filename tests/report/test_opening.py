@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from browser import opened
+from dirimix.report.law_plots import view_of
 from dirimix.report.opening.choice import first_site, models_coincide
 from dirimix.report.opening.line import line_through, opening_line
 from fit_report import fit_report
@@ -108,3 +109,32 @@ def test_a_section_of_scattered_sites_says_what_it_mixes(chromium, tmp_path):
         assert wanted in title.replace("−", "-")
     with opened(chromium, path, java_script_enabled=False) as page:
         assert "the 25 nearest, of v " in page.locator("figcaption").nth(1).inner_text()
+
+
+@pytest.mark.parametrize("far", [1000.0, 60.0])
+def test_a_band_far_beyond_all_others_does_not_flatten_them(chromium, tmp_path, far):
+    x = np.arange(50.0)
+    table = pd.DataFrame({"x": x, "y": x + np.sin(x), "a": x + 5, "b": x - 5})
+    table.loc[49, ["y", "a"]] = np.nan, far  # nobody looked there
+    path = fit_report(tmp_path, table, "ab", "x")
+    cut = far == 1000
+    words = "a few bands lie far beyond and are cut off"
+    with opened(chromium, path) as page:
+        figure = page.locator("#section-figure")
+        assert (words in figure.locator(".panel-title").inner_text()) is cut
+        ticks = figure.locator("g[data-mark='y-axis tick label'] text").all_text_contents()
+        assert 40 <= max(float(t.replace("−", "-")) for t in ticks) <= 60
+    with opened(chromium, path, java_script_enabled=False) as page:
+        assert (words in page.locator("figcaption").nth(0).inner_text()) is cut
+
+
+def test_a_view_holds_all_observations_and_most_bands():
+    middle = np.linspace(0, 10, 40)
+    law = pd.DataFrame({"q05": middle - 1, "q95": middle + 1, "observed": middle})
+    assert view_of(law) == (-1, 11)
+    law.loc[0, "q95"] = 500.0
+    low, high = view_of(law)
+    assert -1 <= low <= 0
+    assert 10 <= high <= 12
+    law.loc[0, "observed"] = 400.0  # what was seen is never cut off
+    assert view_of(law)[1] >= 400

@@ -26,6 +26,7 @@ QUARTERS = 4
 _FEWEST = 20  # rows, below which quarters say nothing
 _SHARES = ("coverage_50", "coverage_90")
 _MANY = 0.05  # share of the rows whose intervals may reach below 0
+_SCALES = 3.0  # 5 % quantiles of the observations in their 95 % one, from where errors may grow
 
 
 def size_rows(points: pd.DataFrame) -> pd.DataFrame:
@@ -77,7 +78,7 @@ def size_warning(
         )
     if not said:
         return None
-    grow = below is not None or (ends is not None and ends[0] > ends[1])
+    grow = (below is not None and _over_scales(data)) or (ends is not None and ends[0] > ends[1])
     return f"{' and '.join(said)}; {_remedy(fitted, data, grow=grow)}"
 
 
@@ -88,6 +89,12 @@ def _below_zero(data: SplitTable, predictions: pd.DataFrame, split: str) -> str 
     if share <= _MANY or min(observed(part).min() for part in _seen(data)) < 0:
         return None
     return f"{share:.0%} of the {split} rows have a 5 % quantile below 0, as no observation is"
+
+
+def _over_scales(data: SplitTable) -> bool:
+    """Whether observations are of several sizes, so that errors may be, too."""
+    small, large = np.quantile(np.concatenate([observed(p) for p in _seen(data)]), (0.05, 0.95))
+    return bool(large > _SCALES * small)
 
 
 def _uneven(table: pd.DataFrame | None, split: str) -> tuple[float, float] | None:

@@ -24,6 +24,7 @@ from dirimix.report.site_map import draw_map, label_map
 _FAR = 2.5  # standard deviations beyond which an observation is crossed
 _SAME = 1e-8  # of the predictions, below which widths do not differ
 _MAP = 4.6, 3.5  # inches
+_BEYOND = 3.0  # heights of a section without its farthest bands, from which on these are cut off
 
 
 def prediction_maps(
@@ -67,6 +68,22 @@ def far_off(law: pd.DataFrame) -> np.ndarray:
 
 def _marks(axes: Axes, sites: np.ndarray, mark: str, **look: Any) -> None:
     axes.plot(*sites.T, mark, mfc="none", rasterized=True, **look)
+
+
+def view_of(law: pd.DataFrame) -> tuple[float, float]:
+    """The ends of a section: of what was seen and of its bands, but for a few far beyond.
+
+    Models are not asked, as they may run far off; where they do, so may a few bands.
+
+    Args:
+        law: As that of `section`.
+    """
+    bands = law[["q05", "q95", "observed"]].to_numpy(dtype=float)
+    low, high = float(np.nanmin(bands)), float(np.nanmax(bands))
+    most = [np.nanquantile(bands[:, 0], 0.05), np.nanquantile(bands[:, 1], 0.95)]
+    near = np.append(bands[np.isfinite(bands[:, 2]), 2], most)
+    cut = high - low > _BEYOND * np.ptp(near)
+    return (float(near.min()), float(near.max())) if cut else (low, high)
 
 
 def section(
@@ -117,9 +134,7 @@ def section(
             place[kept], law["observed"][kept], yerr=error, fmt=mark, color=FOREGROUND, ms=3.5,
             mfc=FOREGROUND if split == "train" else "none", lw=0.8, label=seen or split,
         )  # fmt: skip
-    known = law[["q05", "q95", "observed"]].to_numpy()
-    low, high = np.nanmin(known), np.nanmax(known)
-    # models may run far off
+    low, high = view_of(law)
     axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
     axes.set_ylabel(names.axis(target))
     axes.set_xlabel("rows in the order of their prediction" if along is None else names.axis(along))

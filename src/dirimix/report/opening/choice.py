@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dirimix.report.law_plots import view_of
 from dirimix.report.look import places
 from dirimix.report.opening.line import Line, line_through, opening_line
 from dirimix.report.output import Law, Output
@@ -49,7 +50,8 @@ def opening(output: Output) -> Opening:
     site = first_site(x, lines, seen)
     line = line_through(x, site, along, labels)
     law = output.predictions(main).iloc[line.sites]
-    coincide = models_coincide(law[_VIEW].to_numpy(dtype=float), output.values[line.sites])
+    view = law[_VIEW].astype(float).clip(*view_of(law))
+    coincide = models_coincide(view.to_numpy(), output.values[line.sites])
     return Opening(main, site, along, line, less=coincide)
 
 

@@ -51,8 +51,12 @@ def _section(output: Output, law: pd.DataFrame, first: Opening) -> Picture:
     where = f" along {names.short(along)}{_beside(output, law, first)}" if along else ""
     lines = "; thin lines are the models" if along and joined else ""
     less = ", less the mean of the models" if first.less else ""
+    low, high = law_plots.view_of(rows)
+    far = rows["q05"].min() < low or rows["q95"].max() > high
+    cut = "; a few bands lie far beyond and are cut off" if far else ""
     caption = (
-        f"{first.law.label}{where}: mean, 50 % and 90 % intervals, and observations{less}{lines}."
+        f"{first.law.label}{where}: mean, 50 % and 90 % intervals, and observations{less}{lines}"
+        f"{cut}."
     )
     says = f"{inside(rows)} observations lie inside the 90 % interval."
     return make_picture(axes.figure, caption, says)

@@ -1,5 +1,6 @@
 // The section: prediction, models and observations along one coordinate through the chosen site.
 const NEAR = 25; // sites that are shown where none lie on the line
+const BEYOND = 3; // heights of a section without its farthest bands, from which on these are cut off
 
 let line = {}; // the last one, which the figures of the section and of the weights share
 
@@ -99,12 +100,18 @@ function seenMarks({ sites, x }) {
   ];
 }
 
-// models may run far off; the view keeps to the prediction and what was seen
+// models may run far off; the view keeps to the prediction and what was seen, but for a few bands
+// far beyond all others, as in `law_plots.py:view_of`
 function viewOf(sites) {
-  const known = sites.flatMap((i) => [law(state.method, "q025", i), law(state.method, "q975", i),
-    ...(observed(i) === null ? [] : [observed(i)])].map((v) => v - offset(i)));
-  const [low, high] = d3.extent(known);
-  return isWide(known) ? { type: "log" } : { domain: [low - 0.05 * (high - low), high + 0.05 * (high - low)] };
+  const ends = (name) => sites.map((i) => law(state.method, name, i) - offset(i));
+  const seen = sites.filter((i) => observed(i) !== null).map((i) => observed(i) - offset(i));
+  const known = [...ends("q025"), ...ends("q975"), ...seen];
+  if (isWide(known)) return { type: "log" };
+  const most = [d3.quantile(ends("q05"), 0.05), d3.quantile(ends("q95"), 0.95)];
+  const [all, near] = [d3.extent(known), d3.extent([...most, ...seen])];
+  const cut = all[1] - all[0] > BEYOND * (near[1] - near[0]);
+  const [low, high] = cut ? near : all;
+  return { cut, domain: [low - 0.05 * (high - low), high + 0.05 * (high - low)] };
 }
 
 function drawSection() {
@@ -117,10 +124,11 @@ function drawSection() {
   const second = state.second && state.second !== state.method ? state.second : null;
   const q = (name) => (i) => law(second, name, i) - offset(i);
   const dashed = { x, stroke: "var(--ink)", strokeDasharray: "5 3" };
+  const { cut, ...view } = viewOf(sites);
   const frame = plan.across(width, Math.max(240, Math.min(0.55 * width, plan.all ? 460 : 340)));
   const svg = drawn({
     ...frame, clip: true, x: { ...frame.x, inset: 5 },
-    y: { label: state.less ? `${targetLabel()}, less the models' mean` : targetLabel(), labelArrow: "none", grid: true, ...viewOf(sites) },
+    y: { label: state.less ? `${targetLabel()}, less the models' mean` : targetLabel(), labelArrow: "none", grid: true, ...view },
     ariaLabel: sectionSays(plan),
     marks: [
       ...plan.lines, ...modelMarks(plan), ...bandMarks(plan, state.method, colour),
@@ -134,7 +142,8 @@ function drawSection() {
   svg.style.setProperty("--method", methodOf(state.method).colour);
   const title = D.coords.length > 1
     ? `${targetLabel()} along ${D.coords[state.along].label}${besideText(plan)}` : targetLabel();
-  box.replaceChildren(element("p", { class: "panel-title" }, title), modelKey(), svg);
+  const said = cut ? `${title}; a few bands lie far beyond and are cut off` : title;
+  box.replaceChildren(element("p", { class: "panel-title" }, said), modelKey(), svg);
   const [sx, sy] = [svg.scale("x"), svg.scale("y")];
   const places = sites.map((i) => ({
     i, x: sx.apply(x(i)), y: sy.apply(law(state.method, "mean", i) - offset(i)),
