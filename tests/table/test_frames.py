@@ -8,6 +8,7 @@ import xarray as xr
 
 from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.estimators.baselines import SimplexLeastSquares
+from dirimix.table.frames import as_frame
 from dirimix.table.table import make_table
 
 COORDS, MODELS = ["x", "z"], ["a", "b"]
@@ -245,3 +246,11 @@ def test_names_that_are_no_list_and_numbers_beyond_all_floats_are_refused():
     huge = pd.Series([-(10**400)] * 12, dtype=object)
     with pytest.raises(InputError, match="model 'a' must be finite or empty, and is -inf at row 1"):
         make_table(frame().assign(a=huge), COORDS, MODELS)
+
+
+def test_a_long_table_that_was_not_said_to_be_one_is_refused_with_what_reads_it():
+    long = pd.DataFrame({"day": [1, 1], "model": ["a", "b"], "value": [0.5, 0.6]})
+    with pytest.raises(InputError, match="no column 'a'.*; such a table, .* is read with --long"):
+        as_frame(long, ["day", "a", "b"])
+    with pytest.raises(InputError, match="the columns are 'day', 'model'$"):  # the control
+        as_frame(long.drop(columns="value"), ["a"])

@@ -199,4 +199,6 @@ def _filled(values: Any) -> np.ndarray:
 def _missing_column(name: str, columns: list[str]) -> str:
     some = ", ".join(map(repr, columns[:10])) + (", ..." if len(columns) > 10 else "")
     near = did_you_mean(str(name), columns)
-    return f"the table has no column {name!r}{near}; the columns are {some}"
+    long = "; such a table, a row a model and site, is read with --long, long = true or pivot_long"
+    long = long if looks_long(columns) else ""
+    return f"the table has no column {name!r}{near}; the columns are {some}{long}"
