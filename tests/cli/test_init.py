@@ -193,3 +193,14 @@ def test_the_only_numbers_in_a_file_of_observations_are_those(capsys):
     said = capsys.readouterr().err
     assert "of their own file holds the observations: no name says so" in said
     assert said.strip().endswith("name it with --target, of note, value, cases")
+
+
+@pytest.mark.usefixtures("table")
+def test_codes_that_count_as_numbers_are_pointed_out(capsys):
+    frame = pd.read_csv("a b.csv").assign(location=["01", "02", "36"] * 20)
+    said = "location counts as a number, 01 as 1: if it is a code"
+    for name, codes in (("codes", ""), ("labels", "L"), ("plain", None)):
+        place = frame["location"].astype(int) if codes is None else codes + frame["location"]
+        frame.assign(location=place).to_csv(f"{name}.csv", index=False)
+        assert main(["init", f"{name}.csv"]) == 0
+        assert (said in capsys.readouterr().out) is (name == "codes")

@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import re
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +53,7 @@ def _init(arguments: argparse.Namespace) -> bool:
         text = study_text(found, _place(table, out), read.lines, _said_of(found.target, read.frame))
         path.write_text(text, encoding="utf-8")
     if not arguments.quiet:
-        for line in found.words():
+        for line in (*found.words(), *_codes(read.frame, found.coords)):
             sys.stdout.write(line + "\n")
         sys.stdout.write(f"written to {out}; correct it where it is wrong, then\n")
         sys.stdout.write(f"  dirimix check {out}\n  dirimix run {out}\n")
@@ -89,6 +91,18 @@ def _as_read(arguments: argparse.Namespace, out: Path) -> _Reading:
         frame = with_observations(frame, other, target, error)
         lines.append(f"observations = {quoted(_place(Path(arguments.observations), out))}")
     return _Reading(frame, lines, target)
+
+
+def _codes(frame: "pd.DataFrame", coords: Sequence[str]) -> Iterator[str]:
+    """A line on every coordinate whose digits look like a code and count as a number."""
+    for name in coords:
+        texts = {v for v in frame[name].unique() if isinstance(v, str)}
+        code = next((v for v in sorted(texts) if re.fullmatch("0[0-9]+", v)), None)
+        if code and all(text.isdecimal() for text in texts):
+            yield (
+                f"{name} counts as a number, {code} as {int(code)}: if it is a code, without near "
+                f"and far, put a letter before it, such as L{code}"
+            )
 
 
 def _said_of(target: str, frame: "pd.DataFrame") -> dict[str, str]:
