@@ -530,7 +530,9 @@ def test_a_search_that_ended_before_the_mode_is_told_whatever_k_says(monkeypatch
     assert found.verdict().converged == trusted
     if not trusted:
         (reason,) = found.verdict().reasons
-        assert reason.startswith("the search for its mode ended where the density rises by ")
+        assert reason.startswith(
+            "the search for its mode ended where the density rises by another "
+        )
 
 
 @pytest.mark.parametrize("missing", ["k", "weights", "rise"])
