@@ -74,9 +74,7 @@ class Approximation:
         faults = []
         if not self.rise <= _MAX_RISE:
             rise = f"{self.rise:.1f} nats (limit {_MAX_RISE})"
-            faults.append(
-                f"the search for its mode ended where the density rises by another {rise}"
-            )
+            faults.append(f"the search for its mode ended about {rise} below it")
         if not self.k <= MAX_K:
             faults.append(f"Pareto k of Laplace's approximation is {self.k:.2f} (limit {MAX_K})")
         if not self.ess >= MIN_ESS * (1 - _EQUAL):  # as many draws of equal weights are enough
