@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.special import logsumexp
 from sklearn.base import clone
 
-from dirimix.errors import DroppedRowsWarning, InputError
+from dirimix.errors import ConvergenceWarning, DroppedRowsWarning, InputError
 from dirimix.estimators.averaging import BayesianModelAveraging
 from dirimix.estimators.single_model import SingleModel
 from dirimix.laws.noise_prior import GammaNoise, GammaPrecision
@@ -53,6 +53,21 @@ def test_three_evidences_agree(frame, error, shift):
     assert np.all(np.abs(sampled.log_evidence - exact.log_evidence) < 4 * sampled.std_error)
     assert np.all(exact.std_error == 0)
     assert np.all(found["laplace"].std_error == 0)
+
+
+def test_an_evidence_that_a_few_draws_decide_is_no_answer(frame):
+    """It was hundreds of nats from the integral, with a standard error of 1 and nothing said."""
+    far = frame.assign(a=frame.a + 30, b=frame.b - 30)
+    wide = BayesianModelAveraging(["x", "z"], ["a", "b"], evidence="monte-carlo")
+    averaging = clone(wide).set_params(noise_prior=GammaNoise(), n_monte_carlo=2000)
+    with pytest.warns(ConvergenceWarning, match="Monte Carlo evidence of a, b rests on a few"):
+        averaging.fit(far, far.y)
+    table = averaging.evidence_
+    assert np.all(np.abs(table.log_evidence - table.log_evidence_quadrature) > 50)
+    (reason,) = averaging.fit_report().reasons
+    assert reason.endswith("(try a larger n_monte_carlo or evidence = 'laplace')")
+    # the same rows under the prior that reaches them
+    assert wide.fit(far, far.y).fit_report().reasons == ()
 
 
 def test_evidences_under_different_priors_disagree(frame):

@@ -1,5 +1,6 @@
 """Bayesian model averaging: one model is right, and the evidence says how likely each is."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -8,7 +9,7 @@ import pandas as pd
 from scipy.special import entr, softmax
 
 from dirimix._arguments import check_choice, check_positive, check_room, check_whole
-from dirimix.errors import InputError
+from dirimix.errors import ConvergenceWarning, InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
 from dirimix.estimators.latent.each import fit_each, other_evidences, pooled
@@ -36,6 +37,7 @@ from dirimix.table.table import Table
 
 EVIDENCES = ("closed-form", "laplace", "monte-carlo")
 _N_EVIDENCE = 8  # rows of the evidence set, where there are so many
+_MOST_ERROR = 0.5  # of a log evidence: some four draws from the prior have all of it
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -103,7 +105,9 @@ class BayesianModelAveraging(SampledWhereRouted, AbstractMixture):
         self.evidence_ = self._compare(table, self.evidence_rows_, prior)
         self.weights_ = self.evidence_["probability"].to_numpy()
         self.effective_models_ = float(np.exp(np.sum(entr(self.weights_))))
-        self.members_, self.reasons_ = {}, ()
+        self.members_, self.reasons_ = {}, self._doubts()
+        for reason in self.reasons_:
+            warnings.warn(reason, ConvergenceWarning, stacklevel=3)
         if is_plain(self):
             self._posteriors(table.rows(kept), prior)
         else:
@@ -206,10 +210,22 @@ class BayesianModelAveraging(SampledWhereRouted, AbstractMixture):
             return [closed_form(d, prior, self.discrepancy) for d in residuals]
         return exact
 
+    def _doubts(self) -> tuple[str, ...]:
+        """A sentence where so few draws decide an evidence that it cannot be read as an answer."""
+        found = self.evidence_
+        lost = found.loc[~(found["std_error"] <= _MOST_ERROR), "model"]
+        if lost.empty:
+            return ()
+        advice = "a larger n_monte_carlo" + " or evidence = 'laplace'" * is_plain(self)
+        return (
+            f"the Monte Carlo evidence of {', '.join(map(str, lost))} rests on a few draws from "
+            f"the prior of the noise, which is too far from the residuals (try {advice})",
+        )
+
     def _fit_members(self, table: Table, prior: AbstractNoisePrior) -> None:
         self.members_ = fit_each(self, table, prior)
         reasons = {m: member.reasons_ for m, member in self.members_.items()}
-        self.reasons_ = tuple(f"{m}: {r}" for m, own in reasons.items() for r in own)
+        self.reasons_ += tuple(f"{m}: {r}" for m, own in reasons.items() for r in own)
         self.converged_ = not self.reasons_
 
     def _posteriors(self, table: Table, prior: AbstractNoisePrior) -> None:
