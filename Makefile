@@ -37,10 +37,10 @@ docs: .venv.ok
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-# two at a time: the fits take as long as all the rest, and threads of BLAS would wait for each other;
-# loops that both need are compiled before
+# two at a time: fits and what they rest on take as long as all the rest, and threads of BLAS would
+# wait for each other; loops that both need are compiled before
 test: export OPENBLAS_NUM_THREADS = 1
-FITS := tests/estimators tests/sampling tests/likelihood
+FITS := $(addprefix tests/,estimators sampling likelihood laws assess compiled)
 test: .venv-test.ok
 	$(MAKE) --jobs 2 --output-sync=target lint loops
 	$(MAKE) --jobs 2 --output-sync=target test-rest test-fits
