@@ -42,6 +42,14 @@ def test_a_row_that_decides_the_posterior_has_a_large_k():
     assert np.delete(k, 3).max() < 0.7
 
 
+@pytest.mark.parametrize("count", [1, 4, 5, 24])
+def test_draws_whose_tail_is_too_short_are_refused_in_words(count):
+    draws = np.random.default_rng(4).normal(size=(1, 25, 3))
+    with pytest.raises(ValueError, match="ratios takes at least 25 draws"):
+        leave_one_out(draws[:, :count])
+    assert np.isfinite(leave_one_out(draws)[0]).all()
+
+
 def test_a_row_that_one_draw_alone_explains_has_an_infinite_k_and_finite_scores():
     rng = np.random.default_rng(3)
     log_likelihood, _ = normal_mean(rng.normal(0, 1, 12), 1.0, rng)

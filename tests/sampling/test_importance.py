@@ -44,3 +44,10 @@ def test_equal_ratios_are_equal_weights():
     weights, k = smoothed(np.full(50, -3.0))
     assert k == 0
     assert (weights == 1 / 50).all()
+
+
+@pytest.mark.parametrize("count", [2, 4, 5, 24])
+def test_too_few_ratios_have_no_tail(count):
+    with pytest.raises(ValueError, match="takes at least 25 draws"):
+        smoothed(np.arange(count, dtype=float))
+    smoothed(np.random.default_rng(5).normal(size=25))

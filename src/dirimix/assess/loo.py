@@ -25,6 +25,7 @@ from dirimix.assess.schema import LARGEST_K
 from dirimix.errors import DroppedRowsWarning
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.methods import parse_method
+from dirimix.sampling.importance import check_enough
 from dirimix.table.selection import observed
 from dirimix.table.split import SplitTable
 
@@ -99,6 +100,7 @@ def leave_one_out(log_likelihood: Floats) -> tuple[Floats, Floats, float]:
     Raises:
         ValueError: If the draws are too few or all alike.
     """
+    check_enough(log_likelihood[..., 0].size)
     array = xr.DataArray(log_likelihood, dims=("chain", "draw", "point"))
     tree = xr.DataTree.from_dict({"log_likelihood": xr.Dataset({"y": array})})
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):

@@ -17,6 +17,7 @@ Reference: Kallioinen et al. (2024), doi 10.1007/s11222-023-10366-5.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import warnings
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from arviz_stats.psense import psense
 from dirimix.assess.schema import MATTERS
 from dirimix.errors import DroppedRowsWarning
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.sampling.importance import smoothed
+from dirimix.sampling.importance import check_enough, smoothed
 from dirimix.sampling.posterior import SAMPLE, scalars
 
 _UNMOVED = "the prior does not matter"
@@ -50,6 +51,7 @@ def sensitivity_tables(fitted: FittedMethod) -> dict[str, pd.DataFrame]:
     groups = {name: tree[name].to_dataset() for name in kept}
     small = xr.DataTree.from_dict(groups | {"posterior": short_parameters(groups["posterior"])})
     try:
+        check_enough(prod(groups["log_prior"].sizes[name] for name in SAMPLE))
         with np.errstate(divide="ignore", invalid="ignore"):
             return {"sensitivity": _sensitivity(small), "power_scaling": _power_scaling(small)}
     except ValueError as error:

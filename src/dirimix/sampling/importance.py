@@ -9,7 +9,18 @@ from scipy.special import logsumexp
 
 from dirimix._arrays import Floats
 
+FEWEST = 25  # draws, of which a fifth is the tail that the law is fitted to
 _EQUAL = 1e-9  # by which logarithms of ratios differ that are rounding errors
+
+
+def check_enough(draws: int) -> None:
+    """Refuse draws whose tail is too short for a law.
+
+    Raises:
+        ValueError: If it is.
+    """
+    if draws < FEWEST:
+        raise ValueError(f"the tail of importance ratios takes at least {FEWEST} draws")
 
 
 def smoothed(log_ratios: Floats) -> tuple[Floats, float]:
@@ -22,6 +33,9 @@ def smoothed(log_ratios: Floats) -> tuple[Floats, float]:
     Args:
         log_ratios: Of the density wanted to that of the draws, (s,).
 
+    Raises:
+        ValueError: If they are fewer than a tail takes.
+
     >>> import numpy as np
     >>> ratios = np.random.default_rng(0).normal(size=1000)
     >>> weights, k = smoothed(ratios)
@@ -30,6 +44,7 @@ def smoothed(log_ratios: Floats) -> tuple[Floats, float]:
     """
     if np.ptp(log_ratios) < _EQUAL:  # nothing was approximated
         return np.full(len(log_ratios), 1 / len(log_ratios)), 0.0
+    check_enough(len(log_ratios))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         smooth, k = array_stats.psislw(-log_ratios, axis=-1)
     if not np.isfinite(logsumexp(smooth)):

@@ -27,12 +27,12 @@ from dirimix.estimators.pooling import PartDraws, mixed, pool, thin
 from dirimix.estimators.sampled import HEAVY, AbstractSampledMixture, Draws, flat
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.sampling import posterior
+from dirimix.sampling.importance import FEWEST
 from dirimix.sampling.posterior import Quantity
 from dirimix.table.selection import complete_rows, refuse_answers
 from dirimix.table.table import Table
 
 _KEPT = 1000  # draws that prediction uses
-_LEAST_DRAWS = 25  # of an approximation: Pareto's law is fitted to the largest ratios
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -114,7 +114,7 @@ class LatentMixture(AbstractSampledMixture):
         check_inference(self.inference)
         check_device(self.device, latent=True)
         if self.inference != "hmc":
-            check_whole(self.draws, "draws", _LEAST_DRAWS)
+            check_whole(self.draws, "draws", FEWEST)
         self._parts()
 
     def _check_table(self, table: Table) -> None:
