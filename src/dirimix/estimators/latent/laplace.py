@@ -33,7 +33,7 @@ _MAX_RISE = 0.5  # nats: a mode that is further above is a standard deviation aw
 _ITERATIONS = 300
 _GAIN = 1e-9  # of a step of the search, relative to the value, below which it ends
 _ROUGH_GAIN = 1e-5  # the same where only the mode is wanted
-_EQUAL = 1e-9  # nats by which ratios differ that are rounding errors
+_ROUNDING = 1e-9  # share of the draws' worth by which equal weights may miss it
 _SETTLED = 1e-3  # nats, of the fields' mode: a last step comes on top
 
 
@@ -77,7 +77,7 @@ class Approximation:
             faults.append(f"the search for its mode ended about {rise} below it")
         if not self.k <= MAX_K:
             faults.append(f"Pareto k of Laplace's approximation is {self.k:.2f} (limit {MAX_K})")
-        if not self.ess >= MIN_ESS * (1 - _EQUAL):  # as many draws of equal weights are enough
+        if not self.ess >= MIN_ESS * (1 - _ROUNDING):  # as many draws of equal weights are enough
             faults.append(
                 f"its draws are worth {self.ess:.0f} of the posterior (limit {MIN_ESS:.0f})"
             )
