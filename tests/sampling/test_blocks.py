@@ -1,5 +1,6 @@
 """A sampler that was interrupted goes on from the blocks that are kept, with the same numbers."""
 
+import time
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ import pytest
 
 from dirimix import _cores
 from dirimix.sampling import blocks, chains
-from dirimix.sampling.blocks import Block, keep_blocks
+from dirimix.sampling.blocks import Block, Keeper, keep_blocks
 from dirimix.sampling.convergence import summarise
 from dirimix.sampling.hmc import make_advance, make_advances
 from dirimix.sampling.sampler import sample
@@ -210,3 +211,18 @@ def test_many_chunks_are_kept_as_one_block(monkeypatch, whole):
         drawn(journal, 18, kernel)
     assert 0 < journal.written < len(journal.kept) < 18
     assert alike(drawn(journal, kernel=kernel)[0], undisturbed)
+
+
+def test_the_time_of_a_fit_counts_from_its_begin_or_without_an_interruption():
+    settings, start = Settings(chains=2, max_seconds=50.0), np.ones((2, 2))
+    before = time.perf_counter()
+    begun = before - 30
+    assert Keeper(start, settings, begun).until == pytest.approx(begun + 50)
+    assert Keeper(start, settings).until >= before + 50
+    journal = Memory()
+    with pytest.raises(KeyboardInterrupt):
+        drawn(journal, 1)
+    with keep_blocks(lambda _: journal):  # however long it stood still, and searched once more
+        kept = Keeper(start, settings, begun)
+    assert kept.until == pytest.approx(time.perf_counter() - journal.seconds + 50, abs=1)
+    assert journal.seconds < 20

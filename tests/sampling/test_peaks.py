@@ -1,5 +1,7 @@
 """Chains start at peaks that have mass, near their tops."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -59,6 +61,21 @@ def test_peaks_of_what_is_about_right_are_moved_to_those_of_what_is():
     for peak, near in zip(peaks, about, strict=True):
         np.testing.assert_allclose(peak.mode, near.mode + moved, atol=1e-3)
         np.testing.assert_array_equal(peak.covariance, near.covariance)
+
+
+def test_four_peaks_at_most_are_moved():
+    tops = 10.0 * np.arange(6)
+
+    def slope(q, away=0.0):  # parabolas side by side, each a little lower than the one before
+        nearest = np.abs(q - tops).argmin()
+        gap = q - tops[nearest] - away
+        return float(0.5 * gap @ gap + nearest), gap
+
+    starts = tops[:, None] + 0.3
+    find = partial(find_peaks, slope, lambda _: np.eye(1), starts, [(-9.0, 99.0)])
+    assert [peak.mode[0] for peak in find()] == pytest.approx(tops, abs=1e-3)
+    moved = find(exact=partial(slope, away=0.25))
+    assert [peak.mode[0] for peak in moved] == pytest.approx(tops[:4] + 0.25, abs=1e-3)
 
 
 def test_chains_start_about_their_peak_and_not_far_below_it():

@@ -1,5 +1,6 @@
 """What the sampled mixtures share: how they are sampled, judged and kept."""
 
+import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -173,7 +174,7 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
         `model` is of the table in units of `y_scale_`, as are its draws of sigma.
         """
         self._begin(table)
-        settings = self._settings()
+        begun, settings = time.perf_counter(), self._settings()
         model, start = model.start(self.chains, self._generator("start"))
         sample = sampler.sample(
             model,
@@ -182,6 +183,7 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
             lambda draws: posterior.diagnose(self._checked(draws, table)),
             self.progress,
             heavy=heavy,
+            begun=begun,
         )
         kept = self._quantities(sample.draws, table)
         apart = modes.apart(posterior.overview(kept))

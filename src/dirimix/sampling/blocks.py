@@ -85,17 +85,18 @@ def keep_blocks(open_journal: OpenJournal) -> Generator[None]:
 class Keeper:
     """Hands the stages of one call of the sampler what is kept of them, and keeps what they add."""
 
-    def __init__(self, start: np.ndarray, settings: Settings) -> None:
-        """Open the journal of a call, if there are any."""
+    def __init__(self, start: np.ndarray, settings: Settings, begun: float | None = None) -> None:
+        """Open the journal of a call, if there are any, whose fit began then."""
         opener = _OPEN.get()
         name = _checksum([np.asarray(start), np.frombuffer(repr(settings).encode(), np.uint8)])
         self._journal = None if opener is None else opener(name)
         self._kept = [] if self._journal is None else self._journal.read()
         self._numbers = count()
         self._new: list[Block] = []
-        earlier = 0.0 if self._journal is None else self._journal.seconds
         self._written = time.perf_counter()
-        self.begun = self._written - earlier  # as if there had been no interruption
+        self.begun = self._written if begun is None else begun
+        if self._kept and self._journal is not None:  # as if there had been no interruption
+            self.begun = self._written - self._journal.seconds
         limit = settings.max_seconds
         self.until = inf if limit is None else self.begun + limit
 

@@ -16,6 +16,7 @@ from dirimix.sampling.target import Jump
 
 _NEGLIGIBLE = 7.0  # nats: a mode of a thousandth of the mass
 _SAME = 1.0  # standard deviations: modes that are no further apart are one
+_MOVED = 4  # ends, at most, of searches that are only about right
 _CLOSE = {"ftol": 1e-6}  # a search ends where a step gains less than this part of the log density
 _HALVINGS = 40  # of the way from a mode to a start
 _BELOW_MODE, _BELOW_A_LATENT = 10.0, 3.0  # nats: how far below a mode chains may start
@@ -49,8 +50,8 @@ def find_peaks(
         curvature: Its second derivatives, (d, d).
         starts: Where the searches begin, (d,) each.
         bounds: Of every latent.
-        exact: Where `slope` is quicker and only about right, what it stands for: the peaks are
-            moved to the modes of this, with the covariances that they have.
+        exact: Where `slope` is quicker and only about right, what it stands for: the four highest
+            peaks are moved to the modes of this, with the covariances that they have.
 
     Returns:
         Peaks that are apart, that of the largest mass first.
@@ -59,7 +60,7 @@ def find_peaks(
     found = [minimize(slope, q, bounds=bounds, **how) for q in starts]
     ends = _apart((r.fun, r.x, lambda r=r: _inverse(curvature(r.x))) for r in found)
     if exact is not None:
-        ends = _apart(_moved(peak, exact) for _, peak in ends)
+        ends = _apart(_moved(peak, exact) for _, peak in ends[:_MOVED])
     masses = [np.linalg.slogdet(peak.covariance)[1] / 2 - value for value, peak in ends]
     order = np.argsort(masses)[::-1]
     return [ends[i][1] for i in order if masses[i] > max(masses) - _NEGLIGIBLE]

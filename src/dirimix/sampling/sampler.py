@@ -53,7 +53,7 @@ class Sample:
         stats: `acceptance_rate`, `diverging`, `energy`, `n_steps`, `lp`.
         step_size: Step size of the draws.
         gradients: Gradient evaluations, warm-up included.
-        seconds: Wall time, warm-up and compilation included.
+        seconds: Wall time, search for a start, warm-up and compilation included.
         ended: What ended it: 'draws', 'ess' or 'time'.
         summary: What `diagnose` says of the draws.
     """
@@ -75,6 +75,7 @@ def sample(
     listener: Listener | None = None,
     *,
     heavy: bool = False,
+    begun: float | None = None,
 ) -> Sample:
     """Run all chains.
 
@@ -86,8 +87,9 @@ def sample(
             it; `settings.min_ess` is asked of that.
         listener: Called after every chunk of every chain.
         heavy: Whether a gradient takes long enough for processes to pay.
+        begun: When the fit began, by `time.perf_counter`, where the start took time that counts.
     """
-    keeper = Keeper(start, settings)
+    keeper = Keeper(start, settings, begun)
     target = model.target()
     tuning = Tuning(np.asarray(FIRST_STEP), _first_mass(target), np.asarray(1.0))
     chains = [first_chain(q, settings.seed, n) for n, q in enumerate(start)]
