@@ -9,15 +9,17 @@ import os
 from pathlib import Path
 
 _VARIABLE = "JAX_COMPILATION_CACHE_DIR"
+_LEAST, _SECONDS = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1"  # JAX's own least is 1
 
 
 def environment() -> dict[str, str]:
-    """The environment variable that says where compiled programs are kept, if there is a place.
+    """The environment variables that say where compiled programs are kept, if there is a place.
 
     Without a folder of the user's own that can be written to, every process compiles for itself.
     """
+    least = {_LEAST: os.environ.get(_LEAST, _SECONDS)}
     if _VARIABLE in os.environ:
-        return {_VARIABLE: os.environ[_VARIABLE]}
+        return {_VARIABLE: os.environ[_VARIABLE]} | least
     import pooch
 
     folder = Path(pooch.os_cache("dirimix")) / "compiled"
@@ -27,4 +29,4 @@ def environment() -> dict[str, str]:
     except OSError:
         return {}
     # what lies there is run: a folder that others own is none of ours
-    return {_VARIABLE: str(folder)} if own and os.access(folder, os.W_OK) else {}
+    return {_VARIABLE: str(folder)} | least if own and os.access(folder, os.W_OK) else {}

@@ -145,8 +145,7 @@ class Conditional:
 
     def inner(self, p: Params, units: list[Array | None], slope: Array, root: Array) -> Array:
         """I + root Q root, (n, n)."""
-        own = root[:, None] * self.projected(p, units, slope) * root
-        return jnp.eye(len(root)) + own
+        return jnp.eye(len(root)) + self.projected(p, units, root[:, None] * slope)
 
     def around(self, p: Params, pull: Array) -> Around:
         """The law around a settled pull; a last step makes it a function of `p`."""

@@ -196,7 +196,8 @@ class FieldGroup:
         """The prior covariance of sum_k a_k g_k at the training sites, (n, n)."""
         found = jnp.zeros((len(self.x), len(self.x)))
         if self.trend != "none":
-            found = found + (a @ a.T) * (self.design @ self.design.T)
+            scaled = jnp.concatenate([a * column[:, None] for column in self.design.T], axis=1)
+            found = found + scaled @ scaled.T
         if unit is not None:
             found = found + ((a * self.eta(p) ** 2) @ a.T) * unit
         return found
