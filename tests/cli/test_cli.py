@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import dirimix
-from dirimix.cli.console import ConsoleReporter, LiveLines, PlainLines, chain_line
+from dirimix.cli.console import ConsoleReporter, LiveLines, PlainLines, chain_line, score_lines
 from dirimix.cli.main import VERBS, main
 from dirimix.cli.options import names, setting
 from dirimix.datasets import DATASETS
@@ -16,6 +16,7 @@ from dirimix.errors import InputError
 from dirimix.sampling.progress import ChainProgress
 from dirimix.study.disk.fitted_file import FORMAT
 from dirimix.study.load import file_sha256
+from dirimix.study.manifest import Outcome
 from stand_ins import COLUMNS, STUDY, SampledStandIn, frame, register, train_frame, write_study
 
 
@@ -219,6 +220,20 @@ def test_scores_are_printed_at_the_end(tmp_path, capsys):
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == "scores on the test rows"
     assert [line.split("  ")[0] for line in shown[2:6]] == ["raw a", "raw b", "raw c", "equal"]
+
+
+def test_intervals_that_hold_too_few_or_too_many_rows_are_told_in_the_scores():
+    def rows(method: str, share: float, lo: float, hi: float) -> dict[str, object]:
+        scores = {"rms": 1.0, "crps": 0.5, "log_score": -1.0}
+        band = {"coverage_90": share, "coverage_90_lo": lo, "coverage_90_hi": hi}
+        about = {"method": method, "model": None, "weights": "field", "split": "test", "n": 38}
+        return about | scores | band
+
+    narrow, wide = ("narrow", 0.76, 0.61, 0.86), ("wide", 1.0, 0.92, 1.0)
+    cases = [rows(*narrow), rows(*wide), rows("fair", 0.84, 0.71, 0.93)]
+    cases.append(rows("few", 0.5, np.nan, np.nan))
+    lines = score_lines(Outcome({}, pd.DataFrame(cases))).splitlines()[2:]
+    assert [line.rpartition("  ")[2] for line in lines] == ["too narrow", "too wide", "0.84", "0.50"]
 
 
 def test_run_writes_to_a_folder_named_after_the_study(tmp_path, monkeypatch):

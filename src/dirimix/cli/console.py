@@ -3,9 +3,9 @@
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from dirimix.sampling.progress import ChainProgress, Listener
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dirimix.table.split import SplitTable
 
 _BAR = 24  # cells
+_NOMINAL = 0.9  # share of the observations that 90 % intervals are to hold
 _EVERY = 15.0  # seconds between two plain lines of a chain
 
 
@@ -169,11 +170,18 @@ def score_lines(outcome: "Outcome") -> str:
         lines.append(
             f"{name:28}{row['weights']:13}{row['n']:5d}{quantity_text(row['rms']):>9}"
             f"{quantity_text(row['crps']):>9}"
-            f"{row['log_score']:11.3f}{row['coverage_90']:9.2f}"
+            f"{row['log_score']:11.3f}{row['coverage_90']:9.2f}{_wide(row)}"
         )
     if outcome.unconverged:
         lines.append("* not converged")
     return "\n".join(lines) + "\n"
+
+
+def _wide(row: Mapping[Hashable, Any]) -> str:
+    """Whether 90 % is outside the band of the share that 90 % intervals hold."""
+    if row["coverage_90_hi"] < _NOMINAL:
+        return "  too narrow"
+    return "  too wide" if row["coverage_90_lo"] > _NOMINAL else ""
 
 
 def _clock(seconds: float) -> str:
