@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from io import StringIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -223,7 +224,7 @@ def test_scores_are_printed_at_the_end(tmp_path, capsys):
 
 
 def test_intervals_that_hold_too_few_or_too_many_rows_are_told_in_the_scores():
-    def rows(method: str, share: float, lo: float, hi: float) -> dict[str, object]:
+    def rows(method: str, share: float, lo: float, hi: float) -> dict[str, Any]:
         scores = {"rms": 1.0, "crps": 0.5, "log_score": -1.0}
         band = {"coverage_90": share, "coverage_90_lo": lo, "coverage_90_hi": hi}
         about = {"method": method, "model": None, "weights": "field", "split": "test", "n": 38}
@@ -233,7 +234,8 @@ def test_intervals_that_hold_too_few_or_too_many_rows_are_told_in_the_scores():
     cases = [rows(*narrow), rows(*wide), rows("fair", 0.84, 0.71, 0.93)]
     cases.append(rows("few", 0.5, np.nan, np.nan))
     lines = score_lines(Outcome({}, pd.DataFrame(cases))).splitlines()[2:]
-    assert [line.rpartition("  ")[2] for line in lines] == ["too narrow", "too wide", "0.84", "0.50"]
+    said = [line.rpartition("  ")[2] for line in lines]
+    assert said == ["too narrow", "too wide", "0.84", "0.50"]
 
 
 def test_run_writes_to_a_folder_named_after_the_study(tmp_path, monkeypatch):
