@@ -69,8 +69,7 @@ def measure(method: str, sites: int) -> dict[str, object]:
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
         wall = time.perf_counter() - begun
-        sampling = pd.read_csv(folder / "fit" / "sampling.csv")
-        found = pd.read_csv(folder / "fit" / "diagnostics.csv")
+        sampling, found = (_table(folder / "fit", name) for name in ("sampling", "diagnostics"))
     made = sampling.iloc[0].to_dict() if len(sampling) else {}
     ess = found[["ess_bulk", "ess_tail"]].to_numpy(dtype=float)
     return {
@@ -86,6 +85,12 @@ def measure(method: str, sites: int) -> dict[str, object]:
         "gradients": made.get("gradients", ""),
         "converged": made.get("converged", ""),
     }
+
+
+def _table(folder: Path, name: str) -> pd.DataFrame:
+    """One that the command wrote: as a Parquet file if it is large."""
+    text = folder / f"{name}.csv"
+    return pd.read_csv(text) if text.exists() else pd.read_parquet(text.with_suffix(".parquet"))
 
 
 def _memory(process: psutil.Process, seconds: dict[int, float]) -> float:
