@@ -73,6 +73,20 @@ def test_a_quantity_that_varies_by_rounding_alone_is_passed():
     assert causes(with_first(1e9 + 1e-3 * np.repeat(RNG.integers(0, 2, (4, 10)), 100, axis=1)))
 
 
+def test_a_constant_is_passed_whatever_its_size_and_the_number_of_draws():
+    """The prediction at a site where one model alone is known, say: sums of it are rounded."""
+    size = 10.0 ** RNG.uniform(-28, 12, 100) * RNG.choice([-1, 1], 100)
+    names = [f"q{i}" for i in range(103)]
+    for draws in (4, 1000):
+        still = np.concatenate([np.broadcast_to(size, (4, draws, 100)), GOOD[:, :draws]], axis=-1)
+        found = summarise(still, names)
+        assert (found["sd"][:100] == 0).all()
+        unmade = [f for f in judge(found, CALM).faults if f.cause == "unmade"]
+        assert unmade == []
+    # what was taken for the spread of a constant before
+    assert (still[..., :100].reshape(-1, 100).std(axis=0) > 4e-16 * np.abs(size)).any()
+
+
 @pytest.mark.parametrize("chains", [1, 4])
 def test_chains_that_have_not_moved_are_no_answer(chains):
     stats = {name: values[:chains] for name, values in CALM.items()}

@@ -43,7 +43,9 @@ def summarise(draws: np.ndarray, names: list[str]) -> pd.DataFrame:
         names: p names.
     """
     flat = draws.reshape(-1, draws.shape[-1])
-    known = {"parameter": names, "mean": flat.mean(axis=0), "sd": flat.std(axis=0, ddof=1)}
+    # of a constant a sum of thousands makes more than its rounding
+    sd = np.where(np.ptp(flat, axis=0) == 0, 0.0, flat.std(axis=0, ddof=1))
+    known = {"parameter": names, "mean": flat.mean(axis=0), "sd": sd}
     return pd.DataFrame(known | check_chains(draws)._asdict())
 
 
