@@ -90,6 +90,18 @@ def test_what_cannot_be_computed_is_not_read_as_a_prior_that_does_not_matter():
     }
 
 
+def test_a_parameter_that_is_a_constant_is_shifted_by_nothing():
+    """Its mean is rounded, and so is what would be its standard deviation."""
+    fitted, _, _ = conjugate(0.5, 2.0)
+    tree = fitted.mixture.posterior_
+    tree["posterior"] = (
+        tree["posterior"].to_dataset().assign(fixed=0 * tree["log_prior"]["mu"] + 0.1)
+    )
+    shift = sensitivity_tables(fitted)["power_scaling"].set_index("parameter")["shift"]
+    assert shift["mu"].notna().all()
+    assert shift["fixed"].isna().all()
+
+
 def test_without_data_the_prior_decides():
     fitted, _, _ = conjugate(0.3, 0.0, n=1)
     tree = fitted.mixture.posterior_

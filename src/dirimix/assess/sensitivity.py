@@ -98,7 +98,7 @@ def _reading(prior: Any, likelihood: Any) -> str:
 def _power_scaling(tree: xr.DataTree) -> pd.DataFrame:
     draws = {k: v.reshape(-1) for k, v in scalars(tree["posterior"].to_dataset()).items()}
     values = np.stack(list(draws.values()), axis=1)
-    mean, sd = values.mean(axis=0), values.std(axis=0)
+    mean, sd, moved = values.mean(axis=0), values.std(axis=0), np.ptp(values, axis=0) > 0
     tables = []
     for prior, density in tree["log_prior"].data_vars.items():
         flat = density.transpose(*SAMPLE).to_numpy().reshape(-1)
@@ -106,7 +106,7 @@ def _power_scaling(tree: xr.DataTree) -> pd.DataFrame:
             weight, k = smoothed((power - 1) * flat)
             scaled = weight @ values
             where = {"prior": prior, "power": power, "parameter": list(draws), "mean": mean}
-            shift = (scaled - mean) / np.where(sd > 0, sd, np.nan)
+            shift = (scaled - mean) / np.where(moved, sd, np.nan)
             rest = {"scaled_mean": scaled, "shift": shift, "pareto_k": k}
             tables.append(pd.DataFrame(where | rest))
     return pd.concat(tables, ignore_index=True)
