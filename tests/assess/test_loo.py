@@ -65,6 +65,41 @@ def test_a_row_that_one_draw_alone_explains_has_an_infinite_k_and_finite_scores(
     np.testing.assert_allclose(k[others], its_k[others], atol=0.05)
 
 
+def test_a_row_that_all_draws_explain_alike_costs_the_others_nothing():
+    rng = np.random.default_rng(6)
+    log_likelihood, _ = normal_mean(rng.normal(0, 1, 12), 1.0, rng)
+    whole, its_k, p = leave_one_out(log_likelihood)
+    alike, level = log_likelihood.copy(), log_likelihood.copy()
+    alike[..., 3] = -1.25  # leaving it out changes no draw
+    cut = np.quantile(level[..., 3], 0.4)
+    level[..., 3] = np.maximum(level[..., 3], cut)  # its largest ratios are one number
+    others = np.arange(12) != 3
+    for changed in (alike, level):
+        elpd, k, _ = leave_one_out(changed)
+        np.testing.assert_allclose(elpd[others], whole[others], atol=1e-3)
+        np.testing.assert_allclose(k[others], its_k[others], atol=0.05)
+    elpd, k, its_p = leave_one_out(alike)
+    assert (elpd[3], k[3]) == (-1.25, 0)
+    assert its_p < p
+    elpd, k, _ = leave_one_out(level)
+    plain = -np.log(np.mean(np.exp(-level[..., 3])))
+    assert elpd[3] == pytest.approx(plain)
+    assert k[3] == np.inf
+
+
+def test_draws_that_are_all_alike_are_refused_in_words():
+    with pytest.raises(ValueError, match="^they are all alike"):
+        leave_one_out(np.tile([-1.0, -2.0], (4, 100, 1)))
+
+
+def test_a_row_that_no_draw_explains_has_no_density():
+    log_likelihood = np.random.default_rng(7).normal(size=(4, 100, 3))
+    log_likelihood[..., 1] = -np.inf
+    elpd, k, _ = leave_one_out(log_likelihood)
+    assert (elpd[1], k[1]) == (-np.inf, np.inf)
+    assert np.isfinite(elpd[[0, 2]]).all()
+
+
 def test_a_latent_that_has_seen_its_row_must_be_integrated_out():
     """theta_i ~ Normal(0, 1), y_i ~ Normal(theta_i, 0.2^2): only the integral knows the truth."""
     rng = np.random.default_rng(2)

@@ -15,20 +15,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from arviz_stats.base.array import array_stats
-from arviz_stats.loo import loo
 from scipy.special import logsumexp
 
 from dirimix._arrays import Floats, Indices, Mask
-from dirimix.assess.schema import LARGEST_K
 from dirimix.errors import DroppedRowsWarning
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.methods import parse_method
-from dirimix.sampling.importance import check_enough
+from dirimix.sampling.importance import LARGEST_K, check_enough
 from dirimix.table.selection import observed
 from dirimix.table.split import SplitTable
 
+_stats: Any = array_stats  # takes a number for r_eff, whatever its annotation says
 _NOTE = "the correction has seen every row: the estimate is too high"
 
 
@@ -51,7 +49,6 @@ def loo_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFrame
     try:
         elpd, k, p = leave_one_out(log_likelihood)
     except ValueError as error:
-        # draws that are too few or all alike have no tail to fit
         warnings.warn(
             f"no leave-one-out scores from {log_likelihood[..., 0].size} draws: {error}",
             DroppedRowsWarning,
@@ -61,7 +58,7 @@ def loo_tables(fitted: FittedMethod, data: SplitTable) -> dict[str, pd.DataFrame
     points = rows[data.site_columns].iloc[index].reset_index(drop=True)
     points = points.assign(elpd=elpd, pareto_k=k)
     points.insert(0, "row", index)
-    high = int(np.sum(k > LARGEST_K))
+    high = int(np.sum(~(k <= LARGEST_K)))
     summary = {
         "n": n,
         "elpd": elpd.sum(),
@@ -94,28 +91,40 @@ def _scored(fitted: FittedMethod, data: SplitTable, index: Indices) -> tuple[Mas
 def leave_one_out(log_likelihood: Floats) -> tuple[Floats, Floats, float]:
     """Log predictive density and Pareto k of every row, (n,) each, and the effective parameters.
 
-    They come from log p(y_i | draw), (chains, draws, n). Where a few draws outweigh all others
-    beyond what double precision holds, k is infinite and the density that of the plain ratios.
+    They come from log p(y_i | draw), (chains, draws, n). A row that has the same density in every
+    draw is left out at no cost: k is 0. Where the tail of a row's ratios has no law, as a few draws
+    outweigh all others beyond what double precision holds, or the largest ratios are all alike, k
+    is infinite and the density that of the plain ratios.
 
     Raises:
         ValueError: If the draws are too few or all alike.
     """
-    check_enough(log_likelihood[..., 0].size)
-    array = xr.DataArray(log_likelihood, dims=("chain", "draw", "point"))
-    tree = xr.DataTree.from_dict({"log_likelihood": xr.Dataset({"y": array})})
-    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-        # the table says how many rows it concerns
-        warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
+    flat = log_likelihood.reshape(-1, log_likelihood.shape[-1])
+    check_enough(len(flat))
+    alike = (flat == flat[0]).all(axis=0)
+    if alike.all():
+        raise ValueError("they are all alike")
+    with np.errstate(divide="ignore", invalid="ignore"):
         # effective over actual draws, of the likelihood of a row, the mean over rows
         likelihood = np.exp(log_likelihood - log_likelihood.max(axis=(0, 1)))
         ess = array_stats.ess(likelihood, chain_axis=0, draw_axis=1, method="mean")
-        reff = float(np.nanmean(np.asarray(ess))) / log_likelihood[..., 0].size
-        found: Any = loo(tree, pointwise=True, reff=reff)
-    elpd, k = np.array(found.elpd_i), np.array(found.pareto_k)
-    lost = ~np.isfinite(elpd)
-    if not lost.any():
-        return elpd, k, float(found.p)
-    flat = log_likelihood.reshape(-1, len(elpd))
-    elpd[lost], k[lost] = np.log(len(flat)) - logsumexp(-flat[:, lost], axis=0), np.inf
-    seen = logsumexp(flat, axis=0) - np.log(len(flat))
-    return elpd, k, float(np.sum(seen - elpd))
+        reff = float(np.nanmean(np.asarray(ess))) / len(flat)
+        found = [_left_out(row, reff) for row in flat.T]
+        elpd, k = np.array(found).T
+        elpd[alike], k[alike] = flat[0, alike], 0.0
+        lost = ~np.isfinite(elpd)
+        elpd[lost], k[lost] = np.log(len(flat)) - logsumexp(-flat[:, lost], axis=0), np.inf
+        seen = logsumexp(flat, axis=0) - np.log(len(flat))
+        return elpd, k, float(np.sum(seen - elpd))
+
+
+def _left_out(row: Floats, reff: float) -> tuple[float, float]:
+    """Log predictive density and Pareto k of a row, from its log likelihoods, (draws,).
+
+    Not a number where the tail has no law.
+    """
+    try:
+        weights, k = _stats.psislw(row, r_eff=reff, axis=-1)
+    except ValueError:  # the tail is one number
+        return np.nan, np.inf
+    return float(logsumexp(weights + row)), float(k)

@@ -16,7 +16,6 @@ from dirimix.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-LARGEST_K = 0.7  # Pareto k above which leave-one-out cannot be trusted
 MATTERS = 0.05  # power-scaling sensitivity above which a prior matters
 COORDINATES = "*"  # stands for one column a coordinate, each under its own name
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of `scores`, which is too slow to import for a word

@@ -9,6 +9,7 @@ from scipy.special import logsumexp
 
 from dirimix._arrays import Floats
 
+LARGEST_K = 0.7  # Pareto k above which weights, and what they estimate, cannot be trusted
 FEWEST = 25  # draws, of which a fifth is the tail that the law is fitted to
 _EQUAL = 1e-9  # by which logarithms of ratios differ that are rounding errors
 

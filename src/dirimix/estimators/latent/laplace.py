@@ -20,11 +20,10 @@ from scipy.optimize import minimize
 from dirimix.estimators.latent.conditional import UNSEEN, Conditional
 from dirimix.estimators.latent.posterior import Data, LatentPosterior
 from dirimix.sampling.convergence import MIN_ESS, Fault, Verdict
-from dirimix.sampling.importance import smoothed
+from dirimix.sampling.importance import LARGEST_K, smoothed
 from dirimix.sampling.quick_jit import quick_jit
 from dirimix.sampling.sampler import Sample
 
-MAX_K = 0.7
 _DIFFERENCE = 1e-2  # of the hyperparameters, for their curvature
 _INFORMED = 0.1  # variance of the noise's field, summed over sites, below which data say nothing
 _PER_HYPER = 8  # draws of the fields for each of the hyperparameters
@@ -75,8 +74,10 @@ class Approximation:
         if not self.rise <= _MAX_RISE:
             rise = f"{self.rise:.1f} nats (limit {_MAX_RISE})"
             faults.append(f"the search for its mode ended about {rise} below it")
-        if not self.k <= MAX_K:
-            faults.append(f"Pareto k of Laplace's approximation is {self.k:.2f} (limit {MAX_K})")
+        if not self.k <= LARGEST_K:
+            faults.append(
+                f"Pareto k of Laplace's approximation is {self.k:.2f} (limit {LARGEST_K})"
+            )
         if not self.ess >= MIN_ESS * (1 - _ROUNDING):  # as many draws of equal weights are enough
             faults.append(
                 f"its draws are worth {self.ess:.0f} of the posterior (limit {MIN_ESS:.0f})"
@@ -221,7 +222,7 @@ def approximate(
         latents, ratios = _draw(marginal, found.x, root, draws, seed)
     weights, k = smoothed(ratios)
     rng = np.random.default_rng([seed, 2])
-    chosen = _resample(weights if k <= MAX_K else np.full(draws, 1 / draws), rng)
+    chosen = _resample(weights if k <= LARGEST_K else np.full(draws, 1 / draws), rng)
     return Approximation(
         latents[chosen],
         k,

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from dirimix.assess.schema import LARGEST_K, MATTERS, parameter_label
+from dirimix.assess.schema import MATTERS, parameter_label
 from dirimix.report.numbers import number, quantity
+from dirimix.sampling.importance import LARGEST_K
 
 _ALIKE = 1e-9  # of weights
 _FEW = 3  # models that are named one by one
@@ -146,7 +147,7 @@ def densest(table: pd.DataFrame) -> str:
 def unreliable(loo: pd.DataFrame) -> str:
     """By method, at how many sites leave-one-out cannot be trusted."""
     return by_method(
-        loo, lambda r: f"{(r['pareto_k'] > LARGEST_K).sum()} of {len(r)} above {LARGEST_K}"
+        loo, lambda r: f"{(~(r['pareto_k'] <= LARGEST_K)).sum()} of {len(r)} above {LARGEST_K}"
     )
 
 

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from dirimix.assess.schema import LARGEST_K
 from dirimix.methods import parse_method
 from dirimix.report import plots
 from dirimix.report.exhibits import findings
@@ -23,6 +22,7 @@ from dirimix.report.site_map import (
     half_steps,
     label_map,
 )
+from dirimix.sampling.importance import LARGEST_K
 
 _SPLITS = {"landscape": "#d5d9e0", "train": "#3568c9", "test": "#e0752c"}
 _ENDS = {"first": "--", "last": "-"}  # lines where tables of models end
@@ -135,7 +135,7 @@ def leave_one_out_map(output: Output, options: Options) -> ExhibitContent | None
         return None
     figure = _map_of_each_method(
         output, table, "pareto_k", "Pareto k", (0, 1),
-        title=lambda k: f": {np.sum(k > LARGEST_K)} of {len(k)} above {LARGEST_K}",
+        title=lambda k: f": {np.sum(~(k <= LARGEST_K))} of {len(k)} above {LARGEST_K}",
     )  # fmt: skip
     caption = (
         f"Pareto k of leave-one-out at every training site; above {LARGEST_K} it cannot be trusted."
