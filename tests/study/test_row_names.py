@@ -42,6 +42,28 @@ def test_tables_of_sites_have_them(table, tmp_path):
     assert set(weights["who"]) == {""}
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_predictions_without_coordinates_have_the_numbers_of_their_rows(table, tmp_path, ending):
+    argv = ["fit", str(table), "--target", "y", "--models", "a,b,c", "--quiet", "--out"]
+    assert main([*argv, str(tmp_path / "one"), "--method", "equal"]) == 0
+    new = frame().assign(b=lambda t: t["b"].where(t.index != 1))
+    if ending == "csv":
+        new.to_csv(tmp_path / "new.csv", index=False)
+    else:
+        new.to_parquet(tmp_path / "new.parquet", index=False)
+    rows = str(tmp_path / f"new.{ending}")
+    out = tmp_path / "predicted.csv"
+    assert main(["predict", str(tmp_path / "one"), rows, "--quiet", "--out", str(out)]) == 0
+    found = pd.read_csv(out)
+    assert list(found)[:3] == ["row", "mean", "sd"]
+    assert found["row"].to_list() == list(range(1, len(new) + 1))
+    assert main([*argv, str(tmp_path / "raw"), "--method", "raw"]) == 0
+    assert main(["predict", str(tmp_path / "raw"), rows, "--quiet", "--out", str(out)]) == 0
+    found = pd.read_csv(out)
+    of_b = found.loc[found["model"] == "b", "row"]
+    assert of_b.to_list() == [1, *range(3, len(new) + 1)]  # row 2 has no value of it
+
+
 def test_names_tell_the_rows_of_a_long_table_apart(tmp_path):
     rows = frame()[["y", "a", "b", "c"]].dropna().assign(who=lambda t: [f"s{i}" for i in t.index])
     long = rows.melt(["who", "y"], var_name="model")

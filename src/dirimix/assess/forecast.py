@@ -25,7 +25,8 @@ def forecast(fitted: FittedMethod, frame: pd.DataFrame) -> pd.DataFrame:
         frame: Coordinate and model columns, m rows.
 
     Returns:
-        Coordinates, mean, sd, q025 to q975, w_MODEL a model, converged.
+        Coordinates, or where there are none the number of the `row`, from 1; mean, sd, q025 to
+        q975, w_MODEL a model, converged.
 
     Raises:
         InputError: If a column is missing or has a bad value, or no row can be predicted.
@@ -33,6 +34,9 @@ def forecast(fitted: FittedMethod, frame: pd.DataFrame) -> pd.DataFrame:
     table = fitted.table(frame)
     refuse_outside(table, fitted.transform)
     rows = table.frame()
+    places = (
+        rows.loc[:, list(fitted.coords)] if fitted.coords else pd.DataFrame({"row": table.numbers})
+    )
     parts = list[pd.DataFrame]()
     for model in fitted.members:
         known = predicted_rows(model, rows)
@@ -44,13 +48,15 @@ def forecast(fitted: FittedMethod, frame: pd.DataFrame) -> pd.DataFrame:
                 stacklevel=2,
             )
         if len(known):
-            parts.append(_of_member(fitted, model, rows.iloc[known]))
+            parts.append(_of_member(fitted, model, rows.iloc[known], places.iloc[known]))
     if not parts:
         raise InputError(f"no model has a value at any of the {len(rows)} rows to predict")
     return pd.concat(parts, ignore_index=True).assign(converged=not fitted.reasons())
 
 
-def _of_member(fitted: FittedMethod, model: str, frame: pd.DataFrame) -> pd.DataFrame:
+def _of_member(
+    fitted: FittedMethod, model: str, frame: pd.DataFrame, places: pd.DataFrame
+) -> pd.DataFrame:
     frame = frame.reset_index(drop=True)
     member, prepared = fitted.members[model], fitted.prepared(frame)
     names = [f"w_{name}" for name in member.models]
@@ -59,5 +65,5 @@ def _of_member(fitted: FittedMethod, model: str, frame: pd.DataFrame) -> pd.Data
         shares = {} if model else dict(zip(names, weights.T, strict=True))
         parts.append(pd.DataFrame({**summarise_law(law), **shares}))
     columns = pd.concat(parts, ignore_index=True)
-    table = pd.concat([frame.loc[:, list(fitted.coords)], columns], axis=1)
+    table = pd.concat([places.reset_index(drop=True), columns], axis=1)
     return located(table, model=model) if model else table
