@@ -1,11 +1,14 @@
 import numpy as np
 import pandas as pd
+import pytest
 
 from dirimix.assess.compared.every_pair import every_pair
 from dirimix.assess.comparison import pair_rows
+from dirimix.assess.ranking import ranking
 from dirimix.laws.bootstrap import Bootstrap
 
 N = 40
+BOOT = Bootstrap(3, 200)
 
 
 def points(seed=1, **shifts):
@@ -55,3 +58,32 @@ def test_many_methods_are_compared_in_parts(monkeypatch):
 
 def test_one_method_has_no_pair():
     assert every_pair(points(one=0.0), Bootstrap(3, 50)).empty
+
+
+@pytest.mark.parametrize("lost", [("two", "three"), ("one", "two", "three")])
+def test_two_log_scores_of_minus_infinity_have_no_difference(lost):
+    table = points(one=0.0, two=0.5, three=0.6)
+    table.loc[table["method"].isin(lost) & (table["row"] == 3), "log_score"] = -np.inf
+    names = [("one", "two"), ("one", "three"), ("two", "three")]
+    for found in (every_pair(table, BOOT), pair_rows(names, table, BOOT)):
+        rows = found.loc[found["score"] == "log_score"].set_index(["a", "b"])
+        assert np.isnan(rows["difference"]["two", "three"])
+        assert rows[["lo", "hi"]].isna().all(axis=None)
+        first = rows["difference"]["one", "two"]
+        assert np.isnan(first) if "one" in lost else first == np.inf
+        assert found.loc[found["score"] == "crps"].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("lost", [("two", "three"), ("one", "two", "three")])
+def test_the_first_is_no_distance_from_itself_and_none_is_known_between_infinite_ones(lost):
+    table = points(one=0.0, two=0.5, three=0.6)
+    table.loc[table["method"].isin(lost) & (table["row"] == 3), "log_score"] = -np.inf
+    found = ranking(table, BOOT)
+    rows = found.loc[found["score"] == "log_score"].set_index("method")
+    assert list(rows["difference"])[0] == 0
+    if "one" in lost:
+        assert rows["difference"][["two", "three"]].isna().all()
+        assert list(rows["rank"]) == [1, 1, 1]
+    else:
+        assert list(rows["difference"])[1:] == [-np.inf, -np.inf]
+        assert list(rows["rank"]) == [1, 2, 2]

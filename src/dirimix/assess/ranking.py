@@ -17,6 +17,7 @@ import pandas as pd
 from dirimix._arrays import Floats
 from dirimix.assess.comparison import COMPARED, Row, by_name, columns_of
 from dirimix.assess.schema import SCORE_WORDS, TABLES
+from dirimix.laws.bands import less
 from dirimix.laws.bootstrap import FEWEST, Bootstrap
 from dirimix.scores import SCORES
 
@@ -86,7 +87,8 @@ def ranking(points: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
     """The methods of every split in order of each score, with what resampling makes of the order.
 
     `rank_lo` and `rank_hi` hold 90 % of a method's ranks over the resamples, `share_best` is how
-    often it comes first, a tie shared, and `difference` is to the one that is best.
+    often it comes first, a tie shared, and `difference` is to the one that is best, not a number
+    where both log scores are minus infinity.
     """
     rows: list[Row] = []
     for found in contributions(points):
@@ -156,8 +158,10 @@ def _order(compared: Contributions, bootstrap: Bootstrap) -> Iterable[Row]:
     order = np.argsort(sign * found, kind="stable")
     best = order[0]
     adds = values * known.slope(mean)
-    against = bootstrap.resample(adds - adds[:, [best]], clusters)
-    lows, highs = found - found[best] + against.band() - against.mean
+    against = bootstrap.resample(less(adds, adds[:, [best]]), clusters)
+    difference = less(found, found[best])
+    difference[best] = 0.0  # also where it is minus infinity
+    lows, highs = difference + against.band() - against.mean
     (places,) = _ranks(sign * found[None])
     few = against.groups < FEWEST
     ranks = _ranks(sign * known.of_mean(_resampled_means(values, clusters, bootstrap)))
@@ -175,7 +179,7 @@ def _order(compared: Contributions, bootstrap: Bootstrap) -> Iterable[Row]:
             "rank_hi": np.nan if few else int(np.ceil(rank_hi[k])),
             "share_best": np.nan if few else float(shares[k]),
             "best": names[best],
-            "difference": float(found[k] - found[best]),
+            "difference": float(difference[k]),
             "difference_lo": float(lows[k]),
             "difference_hi": float(highs[k]),
         }

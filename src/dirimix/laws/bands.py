@@ -107,9 +107,21 @@ def difference_of(
     mean = values.mean(axis=0)
     first, second = of_mean(mean)
     adds = values * slope(mean)
-    centre = float(first - second)
-    band = _band_about(centre, adds[:, 0] - adds[:, 1], bootstrap, level, clusters)
+    centre = float(less(first, second))
+    band = _band_about(centre, less(adds[:, 0], adds[:, 1]), bootstrap, level, clusters)
     return Difference(centre, band.lo, band.hi)
+
+
+def less(a: ArrayLike, b: ArrayLike) -> Floats:
+    """The differences a - b, NaN where both are the same infinity, which has none.
+
+    Two log scores of minus infinity are such: each method gives some observation the density 0.
+
+    >>> less([1.0, -np.inf, -np.inf], [3.0, 0.0, -np.inf])
+    array([ -2., -inf,  nan])
+    """
+    with np.errstate(invalid="ignore"):
+        return np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
 
 
 def paired_difference(

@@ -102,9 +102,10 @@ class Bootstrap:
         with np.errstate(invalid="ignore", over="ignore"):  # a score may be infinite
             mean, sums, sizes = grouped(values, clusters)
             own = np.ones((1, len(sizes)))
+            error = _moments(own, sums, sizes)[1][0]
             blocks = [_moments(times, sums, sizes) for times in self._times(len(sizes))]
         shift, errors = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-        return Resamples(len(sizes), mean, _moments(own, sums, sizes)[1][0], mean + shift, errors)
+        return Resamples(len(sizes), mean, error, mean + shift, errors)
 
     def _times(self, groups: int) -> Iterator[Floats]:
         """How often each group is drawn, blocks of resamples (b, groups)."""

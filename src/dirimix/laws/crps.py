@@ -59,7 +59,9 @@ def _block_crps(law: NormalMixture, y: Floats) -> Floats:
 def _mean_absolute(mean: Floats, sd: Floats) -> Floats:
     """E|Y| of a normal law."""
     z = mean / sd
-    return mean * (2 * ndtr(z) - 1) + sd * np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)
+    with np.errstate(over="ignore"):  # the density is 0 there
+        density = np.exp(-0.5 * z**2)
+    return mean * (2 * ndtr(z) - 1) + sd * np.sqrt(2 / np.pi) * density
 
 
 def _grid(law: NormalMixture) -> tuple[Floats, Floats, Floats]:

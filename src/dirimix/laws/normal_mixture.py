@@ -251,7 +251,9 @@ def mixture_cdf(law: NormalMixture, y: Floats) -> Floats:
 
 def _log_density(law: NormalMixture, y: Floats) -> Floats:
     z = (y - law.loc) / law.scale
-    return _log_mixed(law, -0.5 * z**2 - np.log(law.scale) - 0.5 * np.log(2 * np.pi))
+    with np.errstate(over="ignore"):  # the density is 0 there
+        squares = z**2
+    return _log_mixed(law, -0.5 * squares - np.log(law.scale) - 0.5 * np.log(2 * np.pi))
 
 
 def _log_cdf(law: NormalMixture, y: Floats) -> Floats:

@@ -106,10 +106,10 @@ def convergence(numbers: Row) -> Tile:
             f"{number(min(sizes), 0)}"
         )
     divergent = sum(row["divergences"] or 0 for row in sampled)
-    lines.append(f"{divergent} divergent transition{'' if divergent == 1 else 's'}")
+    lines.append(counted(divergent, "divergent transition"))
     high = sum(row["high_k"] or 0 for row in numbers["loo"])
     if numbers["loo"]:
-        lines.append(f"{high} row{'' if high == 1 else 's'} with Pareto k above 0.7")
+        lines.append(f"{counted(high, 'row')} with Pareto k above 0.7")
     good = len(sampled) - sum(not row["converged"] for row in sampled)
     value = f"{good} of {len(sampled)} samplings"
     if others:
@@ -202,15 +202,15 @@ def _gain(
     pairs: Mapping[tuple[str, str, str], Row], main: str, other: str, score: str
 ) -> tuple[str, str] | None:
     """How much better the main method is in a score, in words, and the verdict."""
-    row = pairs.get((main, other, score))
-    flipped = row is None
-    row = row or pairs.get((other, main, score))
+    sign = 1 if (main, other, score) in pairs else -1
+    row = pairs.get((main, other, score)) or pairs.get((other, main, score))
     if row is None:
         return None
-    sign = -1 if flipped else 1
     ends = sorted(sign * row[k] for k in ("lo", "hi")) if row["lo"] is not None else None
-    difference = sign * row["difference"]
     label = SCORE_WORDS[score].label
+    if row["difference"] is None:
+        return f"{label}: no difference, as an observation has the density 0", "not told apart"
+    difference = sign * row["difference"]
     if ends is None:
         return f"{label} {signed(difference)}, no band: too few rows", "not told apart"
     text = f"{label} {signed(difference)} ({signed(ends[0])} to {signed(ends[1])})"
@@ -220,13 +220,13 @@ def _gain(
     return f"{text}: {verdict}", verdict
 
 
-def signed(value: float) -> str:
+def signed(value: float | None) -> str:
     """A number with its sign.
 
-    >>> signed(0.25), signed(-0.25)
-    ('+0.250', '−0.250')
+    >>> signed(0.25), signed(-0.25), signed(None)
+    ('+0.250', '−0.250', '–')
     """
-    return f"+{quantity(value)}" if value > 0 else quantity(value)
+    return f"+{quantity(value)}" if value is not None and value > 0 else quantity(value)
 
 
 def coverage(numbers: Row, main: Law) -> Tile | None:

@@ -91,8 +91,8 @@ def _name(row: Row) -> str:
 
 def _turned(row: Row) -> Row:
     """The difference the other way round."""
-    lo, hi = (None if row[k] is None else -row[k] for k in ("hi", "lo"))
-    return {**row, "difference": -row["difference"], "lo": lo, "hi": hi}
+    turned = {"difference": "difference", "lo": "hi", "hi": "lo"}
+    return {**row, **{k: None if row[of] is None else -row[of] for k, of in turned.items()}}
 
 
 def compared(row: Row, size: float = 0.0) -> str:
@@ -190,9 +190,10 @@ def _column(rows: Sequence[Row | None], score: str) -> list[Cell]:
     losses = _losses(values, score)
     known = losses[np.isfinite(losses)]
     best = known.min(initial=np.inf)
-    # one method that is far off leaves the others their differences
-    worst = np.quantile(known, 0.75) + 1e-300 if len(known) else np.inf
-    tints = np.clip(1 - (losses - best) / max(worst - best, 1e-300), 0, 1)
+    tints = np.zeros(len(losses))
+    if len(known):  # one method that is far off leaves the others their differences
+        reach = max(np.quantile(known, 0.75) - best, 1e-300)
+        tints = np.clip(1 - (losses - best) / reach, 0, 1)
     return [
         Cell(
             value, 0 if row is None else row["n"],

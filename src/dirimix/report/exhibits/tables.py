@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dirimix.assess.schema import SCORE_WORDS, row_label
@@ -191,7 +192,9 @@ def _ranked(rows: pd.DataFrame, output: Output) -> Iterable[tuple[str, str]]:
     for row in rows.to_dict("records"):
         spread = "" if pd.isna(row["rank_lo"]) else f" ({row['rank_lo']:.0f}-{row['rank_hi']:.0f})"
         label = row_label(row, output.names.labels)
-        yield label, f"{row['rank']}{spread}, {row['difference']:+.{_DIGITS}f}"
+        known = np.isfinite(row["difference"])
+        difference = f"{row['difference']:+.{_DIGITS}f}" if known else "no difference"
+        yield label, f"{row['rank']}{spread}, {difference}"
 
 
 def variants(output: Output, options: Options) -> ExhibitContent | None:
