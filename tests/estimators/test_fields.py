@@ -211,6 +211,22 @@ def test_scattered_sites_of_three_coordinates_have_no_lattice():
     assert isinstance(on_grid(np.random.default_rng(1).uniform(0, 9, (90, 3))), DenseField)
 
 
+@pytest.mark.parametrize(
+    "space",
+    [
+        Space(("day", "lon", "lat"), ("lon", "lat")),
+        Space(("lon", "lat", "day", "hour"), ("lon", "lat"), {"hour": 24.0}),
+        Space(("a", "doy", "b"), periodic={"doy": 365.25}),
+    ],
+)
+@pytest.mark.parametrize("many", [False, True])
+def test_time_beside_the_globe_or_a_circle_is_served(space, many):
+    axes = [np.arange(4.0), np.arange(0.0, 12, 3), np.arange(7.0 if many else 3.0), np.arange(3.0)]
+    x = np.stack(np.meshgrid(*axes[: len(space.coords)]), -1).reshape(-1, len(space.coords))
+    field = make_field(space.embed(x), 2, space, field="gp", form="auto", length_scale=None)
+    assert isinstance(field, DenseField if len(x) <= 250 else InducingField)
+
+
 def test_the_points_are_those_of_a_factorisation_with_pivots():
     x = np.random.default_rng(3).uniform(0, 6, (300, 3))
     chosen, left = spread_points(x, 0.01, 300)

@@ -106,8 +106,8 @@ def _maker(
     refuse_categories(space, "a Gaussian process (field='gp')")
     n, q = len(x), len(space.coords)
     prior = _length_prior(x, space, length_scale)
-    few_nodes = q <= 2 or _nodes(x, prior) <= min(_NODES_A_SITE * n, _MOST_NODES)
-    on_axes = space.is_flat and few_nodes
+    most = min(_NODES_A_SITE * n, _MOST_NODES)
+    on_axes = space.is_flat and (q <= 2 or _nodes(x, prior) <= most)
     several = "dense" if n <= _FEW_SITES else "inducing"
     chosen = ("lattice" if on_axes else several) if form == "auto" else form
     if chosen == "dense" and n <= _DENSE_SITES:
