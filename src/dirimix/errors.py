@@ -1,4 +1,4 @@
-"""The errors and warnings of the package, and hints on misspelt names."""
+"""The errors and warnings of the package, hints on misspelt names, and numbers of things."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -46,6 +46,15 @@ class ChoiceNote(UserWarning):
 
 class ScaleWarning(UserWarning):
     """The noise scale that was given is far from that of the data; the message says how far."""
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """A number of things.
+
+    >>> counted(1, "method"), counted(2, "method"), counted(3, "quantity", "quantities")
+    ('1 method', '2 methods', '3 quantities')
+    """
+    return f"{n} {noun if n == 1 else plural or noun + 's'}"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -73,4 +73,4 @@ def test_a_draw_that_is_no_number_is_a_fault() -> None:
     assert faults(summarise(draws, ["p", "q"])) == ()
     draws[1, 7, 1] = np.nan
     (told,) = faults(summarise(draws, ["p", "q"]))
-    assert told.words == "draws of 1 quantities are no finite number (first q)"
+    assert told.words == "draws of 1 quantity are no finite number (first q)"

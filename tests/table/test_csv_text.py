@@ -119,6 +119,12 @@ def test_what_is_no_table_of_text_is_said(tmp_path, content, message):
         read_frame(tmp_path / "t.csv")
 
 
+def test_one_empty_row_at_the_end_is_one(tmp_path):
+    (tmp_path / "t.csv").write_text("x,a\n1,2\n3,4\n,\n")
+    with pytest.warns(DroppedRowsWarning, match="^1 row at the end of .* is left out"):
+        assert len(read_frame(tmp_path / "t.csv")) == 2
+
+
 def test_empty_rows_at_the_end_are_left_out_and_said(tmp_path):
     (tmp_path / "t.csv").write_text("x,a\n1,2\n,\n3,4\n,\n , \n")
     with pytest.warns(DroppedRowsWarning, match="2 rows at the end of .* are left out"):

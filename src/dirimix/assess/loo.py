@@ -19,7 +19,7 @@ from arviz_stats.base.array import array_stats
 from scipy.special import logsumexp
 
 from dirimix._arrays import Floats, Indices, Mask
-from dirimix.errors import DroppedRowsWarning
+from dirimix.errors import DroppedRowsWarning, counted
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.methods import parse_method
 from dirimix.sampling.importance import LARGEST_K, check_enough
@@ -81,9 +81,10 @@ def _scored(fitted: FittedMethod, data: SplitTable, index: Indices) -> tuple[Mas
     transform = fitted.the_mixture().transform_
     without = transform.is_atom(observed(data.parts["train"])[index])
     notes = [_NOTE] if parse_method(fitted.name).corrected else []
-    if without.any():
+    if n := int(without.sum()):
         notes.append(
-            f"{without.sum()} rows are left out: {transform} gives 0 a probability, not a density"
+            f"{counted(n, 'row')} {'is' if n == 1 else 'are'} left out: {transform} gives 0 a "
+            "probability, not a density"
         )
     return ~without, "; ".join(notes)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dirimix.cli import options
-from dirimix.errors import InputError
+from dirimix.errors import InputError, counted
 
 if TYPE_CHECKING:
     from dirimix.study.check.study import Checked
@@ -42,12 +42,12 @@ def _lines(found: "Checked") -> Iterator[str]:
     yield f"{data.source}: {rows} rows"
     yield f"target: {data.target}" + (f", with errors {data.error}" if data.error else "")
     yield f"coordinates: {', '.join(_kinds(data)) or 'none'}"
-    yield f"{len(data.models)} models: {', '.join(data.models)}"
+    yield f"{counted(len(data.models), 'model')}: {', '.join(data.models)}"
     for other in found.setup.others.values():
         yield f"beside it: {other.source}, target {other.target}"
     for note in data.notes:
         yield f"note: {note}"
-    yield f"{len(study.run)} methods:"
+    yield f"{counted(len(study.run), 'method')}:"
     for choice in study.choices():
         given = ", ".join(f"{k} = {v}" for k, v in study.options_of(choice).items())
         yield f"  {choice.name}: {choice.words}{f'; {given}' if given else ''}"
@@ -55,7 +55,7 @@ def _lines(found: "Checked") -> Iterator[str]:
         names = ", ".join(choice.name for choice in study.validated(scheme))
         yield f"validation {scheme.name}: {scheme.kind}, of {names}"
     if found.fits:
-        yield f"{found.fits} fits in all"
+        yield f"{counted(found.fits, 'fit')} in all"
     yield from (f"warning: {line}" for line in found.warned)
     yield from (f"refused: {line}" for line in found.refused)
 
@@ -68,5 +68,6 @@ def _kinds(data: "SplitTable") -> Iterator[str]:
         elif name in (data.periodic or {}):
             yield f"{name} (periodic)"
         else:
-            kinds = {"date": " (dates)", "category": f" ({len(data.levels.get(name, ()))} labels)"}
+            labels = counted(len(data.levels.get(name, ())), "label")
+            kinds = {"date": " (dates)", "category": f" ({labels})"}
             yield name + kinds.get(data.kinds.get(name, ""), "")

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
+from dirimix.errors import counted
 from dirimix.sampling.progress import ChainProgress, Listener
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class ConsoleReporter:
     def describe(self, data: "SplitTable") -> None:
         """How many rows there are, what was left out, and where to read the rest."""
         counts = ", ".join(f"{len(rows.frame)} {split}" for split, rows in data.parts.items())
-        self.say(f"{data.source}: {counts} rows, {len(data.models)} models")
+        self.say(f"{data.source}: {counts} rows, {counted(len(data.models), 'model')}")
         for note in data.notes:
             self.say(note)
         if data.remarks:

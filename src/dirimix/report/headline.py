@@ -8,6 +8,7 @@ from typing import Any
 
 from dirimix.assess.headline import headline_pair, in_order, judged_split, rivals
 from dirimix.assess.schema import SCORE_WORDS, row_label
+from dirimix.errors import counted
 from dirimix.methods import SINGLE, parse_method
 from dirimix.report.look import with_unit
 from dirimix.report.numbers import number, quantity
@@ -45,7 +46,7 @@ def sentence(output: Output) -> str:
     coords = joined([output.names.axis(c) for c in output.coords])
     where = f" by {coords}" if output.coords else ""
     rows = data["rows"]
-    counts = [f"{rows['train']} rows train"]
+    counts = [f"{counted(rows['train'], 'row')} {'trains' if rows['train'] == 1 else 'train'}"]
     counts += [f"{rows['test']} test"] if rows.get("test") else []
     counts += [f"{rows['landscape']} more are predicted"] if rows.get("landscape") else []
     target = with_unit(data["label"], data["unit"])
@@ -53,15 +54,6 @@ def sentence(output: Output) -> str:
         f"combined by {counted(len(mixed), 'method')}" if mixed else "each by itself, none combined"
     )
     return f"{len(output.models)} models ({models}) of {target}{where}, {how}; {joined(counts)}."
-
-
-def counted(n: int, noun: str) -> str:
-    """A number of things.
-
-    >>> counted(1, "method"), counted(2, "method")
-    ('1 method', '2 methods')
-    """
-    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def joined(words: Sequence[str]) -> str:

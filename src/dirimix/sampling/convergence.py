@@ -12,6 +12,7 @@ import pandas as pd
 from arviz_stats.base.array import array_stats
 from scipy.stats import binom
 
+from dirimix.errors import counted
 from dirimix.sampling.rhat_ess import check_chains
 
 MAX_RHAT = 1.01
@@ -110,7 +111,8 @@ def faults(summary: pd.DataFrame, min_ess: float = MIN_ESS) -> tuple[Fault, ...]
     found = []
     if len(lost):
         first = list(lost["parameter"])[0]
-        words = f"draws of {len(lost)} quantities are no finite number (first {first})"
+        many = counted(len(lost), "quantity", "quantities")
+        words = f"draws of {many} are no finite number (first {first})"
         found.append(Fault("values", words))
     elif len(summary) and not len(rows):
         found.append(Fault("mixing", "no quantity varied: the chains have not moved"))

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix._arrays import Mask
-from dirimix.errors import InputError, did_you_mean
+from dirimix.errors import InputError, counted, did_you_mean
 from dirimix.study.spec import DataChoice
 from dirimix.table.files import read_frame
 from dirimix.table.frames import FILE_ROW
@@ -68,7 +68,9 @@ def as_meant(
         for name in there:
             before, after = (int(unknown(pd.Series(f[name])).sum()) for f in (frame, found))
             if after > before:
-                notes.append(f"{name} holds a mark of missing values at {after - before} rows")
+                notes.append(
+                    f"{name} holds a mark of missing values at {counted(after - before, 'row')}"
+                )
         frame = found
     return frame, notes
 

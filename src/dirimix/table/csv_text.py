@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix._arrays import Floats
-from dirimix.errors import DroppedRowsWarning, InputError, TableWarning
+from dirimix.errors import DroppedRowsWarning, InputError, TableWarning, counted
 
 _UNNAMED = "column "  # with its number the name of a column that has none
 _INDEX = (_UNNAMED, "Unnamed:", "__index_level_", "rownames")  # what libraries call an index
@@ -85,9 +85,10 @@ def _less_empty_end(path: Path, rows: list[list[str]]) -> list[list[str]]:
     while end > 1 and not any(value.strip() for value in rows[end - 1]):
         end -= 1
     if end < len(rows):
+        few = counted(len(rows) - end, "row")
         warnings.warn(
-            f"{len(rows) - end} rows at the end of {str(path)!r} are left out: every value is "
-            "empty there",
+            f"{few} at the end of {str(path)!r} {'is' if len(rows) - end == 1 else 'are'} left "
+            "out: every value is empty there",
             DroppedRowsWarning,
             stacklevel=4,
         )

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix._arrays import Floats
-from dirimix.errors import InputError, did_you_mean
+from dirimix.errors import InputError, counted, did_you_mean
 from dirimix.table.coordinates import is_category, names_rows
 from dirimix.table.csv_text import counts_rows
 from dirimix.table.dates import is_dated
@@ -89,11 +89,11 @@ class Guess:
         ending = "" if self.observed == self.rows else f", {self.observed} of them observed"
         gaps = "" if self.whole == self.rows else f"; all have a value in {self.whole} rows"
         rows = [
-            f"{self.rows} {'row' if self.rows == 1 else 'rows'}{ending}",
+            f"{counted(self.rows, 'row')}{ending}",
             f"observations: {self.target}",
             f"their standard deviations: {self.error or 'none'}",
             f"coordinates: {', '.join(self.coords) or 'none'}",
-            f"{len(self.models)} models: {', '.join(self.models)}{gaps}",
+            f"{counted(len(self.models), 'model')}: {', '.join(self.models)}{gaps}",
             f"train and test: {self.split or 'no column'}",
         ]
         if self.geo:

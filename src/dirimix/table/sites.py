@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dirimix._arrays import Floats, Mask
-from dirimix.errors import InputError
+from dirimix.errors import InputError, counted
 from dirimix.table.coordinates import NUMBER, place_text
 from dirimix.table.space import Axis, Space
 from dirimix.table.table import Table
@@ -68,8 +68,8 @@ def repeats_note(places: Floats, pooled: bool) -> list[str]:
     if pooled:
         return [f"{len(places)} training rows are averaged to {sites}, one a site"]
     return [
-        f"{len(places)} training rows are at {sites} sites: each counts as an observation of its "
-        "own; repeats = 'pool' averages those of one site"
+        f"{len(places)} training rows are at {counted(sites, 'site')}: each counts as an "
+        "observation of its own; repeats = 'pool' averages those of one site"
     ]
 
 
@@ -164,7 +164,7 @@ class Reach:
         for column, name in enumerate(self.space.coords):
             values, own = x[:, column], known[:, column]
             if name in self.space.categories:
-                yield name, ~np.isin(values, own), f"{len(np.unique(own))} labels"
+                yield name, ~np.isin(values, own), counted(len(np.unique(own)), "label")
                 continue
             start = _start(own, turns[name]) if name in turns else 0.0
             if start is None:  # all round

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix._arrays import Floats, Mask
+from dirimix.errors import counted
 from dirimix.table.coordinates import CATEGORY, NUMBER, as_numbers
 from dirimix.table.space import Round, Space, make_space
 
@@ -125,10 +126,10 @@ class SplitTable:
         others = {split: len(part.frame) for split, part in self.parts.items() if split not in kept}
         if not others:
             return self
-        unused = " and ".join(f"{n} {split} rows" for split, n in others.items())
+        unused = " and ".join(counted(n, f"{split} row") for split, n in others.items())
         note = (
             f"fitted on the {len(self.parts['train'].frame)} training rows of {self.source}; its "
-            f"{unused} are not used"
+            f"{unused} {'is' if sum(others.values()) == 1 else 'are'} not used"
         )
         parts = {split: part for split, part in self.parts.items() if split in kept}
         return replace(self, parts=parts, notes=(*self.notes, note))
