@@ -6,7 +6,7 @@ import pytest
 
 from dirimix.errors import InputError
 from dirimix.study.parse import make_study, read_study
-from dirimix.study.preselection import eliminate, preselect
+from dirimix.study.preselection import Step, eliminate, preselect
 from dirimix.table.split import Part, SplitTable
 from stand_ins import STUDY, run_study, write_study
 
@@ -188,3 +188,20 @@ def test_a_bad_section_is_refused_in_words(tmp_path, old, new, message):
     text = SECTION.replace(old, new)
     with pytest.raises(InputError, match=message):
         read_study(write_study(tmp_path, STUDY + text))
+
+
+def test_a_row_that_no_set_explains_costs_no_set_anything(monkeypatch):
+    rows = data()
+    models = rows.models
+    points = np.random.default_rng(0).normal(size=len(rows.parts["train"].frame))
+    points[7] = -np.inf
+    steps = [Step(gone, models[k:], points - k / 10) for k, gone in enumerate(("", *models[:3]))]
+    monkeypatch.setattr("dirimix.study.preselection.eliminate", lambda *_: steps)
+    found = preselect(study(), rows)
+    assert found is not None
+    path = found.path.set_index("models")
+    assert (path["log_score"] == -np.inf).all()
+    share = 1 - 1 / len(points)  # of the rows that tell the sets apart
+    np.testing.assert_allclose(path["cost"], np.arange(4) / 10 * share, atol=1e-12)
+    assert path["chosen"].sum() == 1
+    assert found.kept == models

@@ -24,6 +24,7 @@ from dirimix.assess.folds import clusters, make_folds
 from dirimix.assess.schema import TABLES
 from dirimix.errors import InputError
 from dirimix.estimators.fitted import fit_method
+from dirimix.laws.bands import less
 from dirimix.laws.bootstrap import Bootstrap
 from dirimix.methods import parse_method
 from dirimix.study.spec import Study
@@ -132,9 +133,10 @@ def _path(steps: Sequence[Step], labels: np.ndarray, study: Study) -> pd.DataFra
     """One row a step, with what it loses against the first and against the best."""
     points = np.stack([step.points for step in steps], axis=1)
     best = points[:, [int(np.argmax(points.mean(axis=0)))]]
-    lost, behind = points[:, [0]] - points, best - points
+    lost, behind = _lost(points[:, [0]], points), _lost(best, points)
     bootstrap = Bootstrap(study.seed, study.n_boot)
-    low, high = bootstrap.resample(lost, labels).band()
+    against_all, against_best = (bootstrap.resample(each, labels) for each in (lost, behind))
+    low, high = against_all.band()
     return pd.DataFrame(
         {
             "models": [len(step.kept) for step in steps],
@@ -143,10 +145,15 @@ def _path(steps: Sequence[Step], labels: np.ndarray, study: Study) -> pd.DataFra
             "log_score": points.mean(axis=0),
             "n": len(points),
             "clusters": len(np.unique(labels)),
-            "cost": lost.mean(axis=0),
+            "cost": against_all.mean,
             "cost_lo": low,
             "cost_hi": high,
-            "behind_best": behind.mean(axis=0),
-            "behind_best_se": bootstrap.resample(behind, labels).error,
+            "behind_best": against_best.mean,
+            "behind_best_se": against_best.error,
         }
     )
+
+
+def _lost(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """What rows lose from the first to the second, nothing where both have the density 0."""
+    return np.where(first == second, 0.0, less(first, second))
