@@ -103,6 +103,15 @@ def test_correlations_are_those_of_the_draws():
     assert summary["discrepancy"][2] == 0.1
 
 
+def test_parts_of_rows_without_an_index_are_numbered(fitted):
+    frame, _ = table()
+    columns = frame.loc[:, ["x", "a", "b"]]
+    for rows in (columns.to_numpy(), columns.to_numpy().tolist()):
+        parts = fitted.predict_parts(rows)
+        assert parts.index.equals(pd.RangeIndex(len(frame)))
+        np.testing.assert_array_equal(parts["mixture"], fitted.predict_parts(frame)["mixture"])
+
+
 def test_a_table_without_a_models_column_is_refused():
     frame, y = table()
     mixture = LatentMixture(["x"], ["a", "b"], weights="simplex", noise="constant", **MODE)

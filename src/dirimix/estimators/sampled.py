@@ -106,7 +106,7 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
         blocks = self._blocks(self._table_to_predict(X))
         found = [pd.DataFrame(self._part_draws(block).summary()) for block in blocks]
         table = pd.concat(found, ignore_index=True)
-        return table if (index := getattr(X, "index", None)) is None else table.set_axis(index)
+        return table.set_axis(X.index) if isinstance(X, pd.DataFrame) else table
 
     def _has_parts(self) -> bool:
         """Whether more than the weights follows the map."""
