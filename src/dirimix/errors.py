@@ -40,6 +40,10 @@ class TableWarning(UserWarning):
     """Something in a table is probably not meant as it stands; the message says what to do."""
 
 
+class FitWarning(UserWarning):
+    """A fit is done, and its answers are not what they seem; the message says why."""
+
+
 class ChoiceNote(UserWarning):
     """A method was chosen by its scores; the message says by how much, and against what."""
 

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from sklearn.base import clone
 
-from dirimix.errors import DroppedRowsWarning, InputError, TableWarning
+from dirimix.errors import DroppedRowsWarning, FitWarning, InputError
 from dirimix.estimators.baselines import (
     EqualWeights,
     OrdinaryLeastSquares,
@@ -100,7 +100,7 @@ def test_fewer_rows_than_models_leave_no_noise_to_free_weights(frame):
         with pytest.raises(InputError, match=message):
             door(OrdinaryLeastSquares(["x"], MODELS), few, few.y)
     inside = few.assign(y=few[MODELS] @ [0.5, 0.2, 0.3])
-    with pytest.warns(TableWarning, match="weights of 3 models fit all 2 rows exactly: the noise"):
+    with pytest.warns(FitWarning, match="weights of 3 models fit all 2 rows exactly: the noise"):
         SimplexLeastSquares(["x"], MODELS).fit(inside, inside.y)
     for kind in (EqualWeights, RidgeStacking):
         low, high = kind(["x"], MODELS).fit(inside, inside.y).predict_interval(inside).T

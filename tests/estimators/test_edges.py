@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 import dirimix
 from dirimix import scores
-from dirimix.errors import ConvergenceWarning, InputError, TableWarning
+from dirimix.errors import ConvergenceWarning, FitWarning, InputError
 from dirimix.estimators.latent.weights import Ensemble, PrincipalWeights
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.likelihood.density import Likelihood
@@ -167,7 +167,7 @@ def test_probabilities_of_models_are_the_same_by_every_evidence(case):
 
 
 def test_a_projection_that_moves_predictions_far_is_warned_of():
-    with pytest.warns(TableWarning, match="^weights that are made to sum to one move the pred"):
+    with pytest.warns(FitWarning, match="^weights that are made to sum to one move the pred"):
         fitted("gbmm-l", *shifted()["far"])
     fitted("gbmm-l", *table())  # the control: a warning is an error
 

@@ -1,6 +1,6 @@
 """Which rows are left out together, and which are resampled together.
 
-Neighbouring sites err alike. Part left out at random are predicted from their neighbours, which
+Neighbouring sites err alike. Rows left out at random are predicted from their neighbours, which
 says how well a method fills gaps; whole blocks and edges of the sites say how well it reaches
 beyond them. For the same reason a band must come from resampling blocks of sites, not sites.
 
@@ -160,7 +160,7 @@ def _line_of(x: Floats, j: int, width: Sequence[float]) -> Indices:
 
 
 def _random(scheme: Scheme, x: Floats, seed: int) -> Iterator[tuple[str, Indices]]:
-    """Part dealt out at random, as evenly as can be."""
+    """Rows dealt out at random, as evenly as can be."""
     if scheme.folds > len(x):
         raise InputError(
             f"[validation.{scheme.name}] folds must not exceed the {len(x)} training rows"

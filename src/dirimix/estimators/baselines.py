@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_room, check_whole
-from dirimix.errors import InputError, TableWarning
+from dirimix.errors import FitWarning, InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.pooling import pool, renormalise
@@ -51,7 +51,7 @@ class _FixedWeights(AbstractMixture):
                 f"the weights of {k} models fit all {n} rows exactly: "
                 "the noise is not known, and intervals have next to no width; give more rows or "
                 "fewer models, or take a method with a prior, such as ridge-stacking or gbmm-d",
-                TableWarning,
+                FitWarning,
                 stacklevel=3,
             )
         self.priors_ = {"w": self._prior_of_weights, "sigma": "none; maximum likelihood"}

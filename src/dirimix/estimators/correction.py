@@ -17,7 +17,7 @@ from sklearn.base import TransformerMixin, clone
 from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_is_fitted
 
-from dirimix.errors import DroppedRowsWarning, InputError
+from dirimix.errors import DroppedRowsWarning, FitWarning, InputError
 from dirimix.estimators.base import AbstractEstimator
 from dirimix.estimators.correction_overlap import RECORD
 from dirimix.estimators.residual_process import ResidualProcess, condition, likeliest_kernel
@@ -183,8 +183,9 @@ class GPCorrection(TransformerMixin, AbstractEstimator):
         if isinstance(process, SparseProcess) and process.unresolved > _MOST_UNRESOLVED:
             warnings.warn(
                 f"the correction of {table.models[k]!r} is given by {len(process.points)} of "
-                f"{len(x)} sites, which leave {process.unresolved:.0%} of its variance to noise",
-                UserWarning,
+                f"{len(x)} sites, which leave {process.unresolved:.0%} of its variance to noise; a "
+                "correction of a part of the map follows it",
+                FitWarning,
                 stacklevel=4,
             )
         return process

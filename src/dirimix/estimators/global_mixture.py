@@ -12,7 +12,7 @@ from scipy.stats import halfnorm
 from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_positive
-from dirimix.errors import TableWarning
+from dirimix.errors import FitWarning
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.global_posterior import (
     AbstractGlobalPosterior,
@@ -144,7 +144,7 @@ class LinearMixture(AbstractGlobalMixture):
                 f"weights that are made to sum to one move the predictions of gbmm-l by {far:.3g} "
                 f"(rms), and its noise is {self.sigma_:.3g}: intervals do not hold the "
                 "observations; correct the models (+gp), or take gbmm-d",
-                TableWarning,
+                FitWarning,
                 stacklevel=3,
             )
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from dirimix._cores import cores
-from dirimix.errors import ConvergenceWarning
+from dirimix.errors import FitWarning
 from dirimix.estimators.fields.choice import check_field, check_sites, make_field
 from dirimix.estimators.fields.field import Params
 from dirimix.estimators.fields.labelled import LabelledField, label_codes
@@ -229,7 +229,7 @@ class LocalDirichletMixture(AbstractSampledMixture):
             warnings.warn(
                 f"the form of the field leaves out {np.median(self.deficit_):.1%} of its "
                 f"variance at some site; {self.field_.remedy()}",
-                ConvergenceWarning,
+                FitWarning,
                 stacklevel=5,
             )
 

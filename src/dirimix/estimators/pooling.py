@@ -9,9 +9,8 @@ from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.sites import row_product
 from dirimix.table.table import Table
 
-_NUMBERS = (
-    1 << 21
-)  # held at once of what has an entry a site: 16 MB, and some times that on the way
+# held at once of what has an entry a site: 16 MB, and some times that on the way
+_NUMBERS = 1 << 21
 
 
 def in_blocks(table: Table, numbers: int) -> Iterator[Table]:

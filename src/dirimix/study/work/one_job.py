@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dirimix.errors import (
+    ChoiceNote,
     ConvergenceWarning,
     CorrectionOverlapWarning,
     DroppedRowsWarning,
     ExtrapolationWarning,
+    FitWarning,
     ScaleWarning,
     SizeWarning,
     TableWarning,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 # warnings about a result, which are kept with it
 _OF_ROWS = (CorrectionOverlapWarning, DroppedRowsWarning, ExtrapolationWarning, TableWarning)
-_KEPT = (*_OF_ROWS, ScaleWarning, SizeWarning)
+_KEPT = (*_OF_ROWS, ChoiceNote, FitWarning, ScaleWarning, SizeWarning)
 
 
 class Reporter(Protocol):
@@ -117,7 +119,8 @@ def collected_warnings(say: Callable[[str], None], name: str) -> Generator[list[
             warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
         elif str(w.message) not in lines:
             lines.append(str(w.message))
-            say(f"{name}: warning: {w.message}")
+            word = "" if issubclass(w.category, ChoiceNote) else "warning: "
+            say(f"{name}: {word}{w.message}")
 
 
 def _facts(job: Job, fitted: FittedMethod, lines: list[str], seconds: float) -> dict[str, object]:
