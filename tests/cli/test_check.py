@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from dirimix.cli.main import main
 from spoilt import held
@@ -172,6 +173,19 @@ def test_a_study_that_cannot_be_read_is_refused(tmp_path, capsys):
     (tmp_path / "s.toml").write_text(STUDY)
     assert main(["check", str(tmp_path / "s.toml")]) == 2
     assert "there is no file" in capsys.readouterr().err
+
+
+def test_models_in_another_unit_than_the_observations_are_pointed_out(tmp_path, capsys):
+    grid = xr.Dataset.from_dataframe(frame().rename_axis("row"))
+    grid["y"].attrs["units"], grid["a"].attrs["units"] = "K", "degC"
+    grid["b"].attrs["units"] = "K"
+    grid.to_netcdf(tmp_path / "table.nc", engine="h5netcdf")
+    (tmp_path / "study.toml").write_text(STUDY.replace("table.csv", "table.nc"))
+    assert main(["check", str(tmp_path / "study.toml")]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "by the file" in line]
+    assert [line.partition(":")[2].partition(":")[0] for line in said] == [
+        " a is in 'degC' by the file and y in 'K'"
+    ]
 
 
 def test_what_coordinates_are_is_said(tmp_path, capsys):

@@ -100,6 +100,7 @@ def test_an_unknown_ending_is_refused_before_anything_is_written(tmp_path):
     ("text", "message"),
     [
         ("a,b,a\n1,2,3\n", r"names the column 'a' 2 times; give every column a name of its own"),
+        ("a,b\n1,2\n# second part\n3,4\n", r"has '# second part' in place of data row 2, and comm"),
         ("a,b\n1,2\n3\n", r"has 2 columns but 1 values in data row 2; it may be cut short"),
         ("a,b\n1,2,3\n", r"has 2 columns but 3 values in data row 1"),
         ('a,b\n1,"2\n', r"cannot be read as CSV .*unexpected end of data"),

@@ -1,5 +1,7 @@
 """The same table from every library gives the same numbers, whatever the order of its columns."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -222,7 +224,10 @@ def test_labelled_targets_go_to_their_rows_by_their_labels():
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (grid(("day", "lat"))["y"][:2], "target must be finite everywhere, and is nan at row 5"),
+        (
+            grid(("day", "lat"))["y"][:2],
+            "target has no value at 1 of the 3 labels of the table along 'day', the first 2",
+        ),
         (
             grid(("day", "lat", "lon"))["y"],
             "target lies on 'lon', too, and the table on 'day', 'la",
@@ -254,3 +259,56 @@ def test_a_long_table_that_was_not_said_to_be_one_is_refused_with_what_reads_it(
         as_frame(long, ["day", "a", "b"])
     with pytest.raises(InputError, match="the columns are 'day', 'model'$"):  # the control
         as_frame(long.drop(columns="value"), ["a"])
+
+
+def test_an_index_of_pandas_in_an_arrow_table_stays_a_column():
+    table = frame()
+    for index in ("x", ["x", "z"]):
+        found = make_table(pa.Table.from_pandas(table.set_index(index)), COORDS, MODELS)
+        np.testing.assert_array_equal(found.x, table[COORDS])
+        with pytest.raises(InputError, match=r"'x' is no column of the table but of its index; g"):
+            make_table(table.set_index(index), COORDS, MODELS)
+
+
+def test_bytes_and_dictionaries_of_arrow_are_the_labels_that_they_stand_for():
+    table = frame().assign(place=["north", "south", "s\u00fcd"] * 4)
+    words = table.assign(place=[word.encode("latin-1") for word in table["place"]])
+    coded = pa.table({"place": pa.array(table["place"]).dictionary_encode()})
+    arrow = table.assign(place=coded.to_pandas(types_mapper=pd.ArrowDtype)["place"])
+    binary = table.assign(place=[word.encode() for word in table["place"]])
+    for other in (words, arrow, binary):
+        found = make_table(other, ["place"], MODELS)
+        assert found.levels["place"] == ("north", "south", "s\u00fcd")
+        np.testing.assert_array_equal(found.x[:, 0], [0, 1, 2] * 4)
+    numbers = pa.table({"a": pa.array(table["a"]).dictionary_encode()})
+    arrow = table.assign(a=numbers.to_pandas(types_mapper=pd.ArrowDtype)["a"])
+    np.testing.assert_array_equal(make_table(arrow, COORDS, MODELS).f[:, 0], table["a"])
+
+
+def test_a_series_beside_a_grid_goes_to_its_rows_by_its_labels():
+    rng = np.random.default_rng(2)
+    grid: Any = xr.Dataset(
+        {name: (("day", "z"), rng.normal(size=(4, 3))) for name in (*MODELS, "y")},
+        {"day": pd.date_range("2024-01-01", periods=4), "z": [1.0, 2.0, 3.0]},
+    )
+    series = grid["y"].to_series()
+    straight = SimplexLeastSquares(["day", "z"], MODELS).fit(grid, grid["y"])
+    for other in (series.sample(frac=1, random_state=1), series.swaplevel().sort_index()):
+        mixture = SimplexLeastSquares(["day", "z"], MODELS).fit(grid, other)
+        np.testing.assert_array_equal(mixture.weights_, straight.weights_)
+
+
+def test_what_has_no_rows_or_kinds_that_pandas_lacks_is_refused():
+    data = xr.Dataset({name: ("x", np.arange(3.0)) for name in MODELS}, {"x": [1.0, 2.0, 3.0]})
+    for other, kind in ((xr.DataTree(data), "DataTree"), (data.groupby("x"), "DatasetGroupBy")):
+        with pytest.raises(InputError, match=f"a {kind} of xarray is no table; give a Dataset"):
+            make_table(other, ["x"], MODELS)
+    with pytest.raises(InputError, match="a list of dicts is no table; give pandas.DataFrame"):
+        make_table(frame().to_dict("records"), COORDS, MODELS)
+    polars = pytest.importorskip("polars", reason="polars is not installed")
+    if hasattr(polars, "Int128"):
+        wide = polars_frame(frame()).with_columns(polars.lit(1).cast(polars.Int128).alias("n"))
+        with pytest.raises(
+            InputError, match=r"the DataFrame of polars cannot be read \(.*; convert"
+        ):
+            make_table(wide, COORDS, MODELS)

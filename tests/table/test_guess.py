@@ -192,3 +192,17 @@ def test_a_date_that_is_the_same_at_every_row_is_no_coordinate():
     found = guess(frame)
     assert "day" in found.coords
     assert found.unused == ("issued",)
+
+
+@pytest.mark.parametrize("form", ["{:.2f} \u00b1 0.1", "{:.3f}(12)", "{:.1f} m"])
+def test_observations_with_more_than_a_number_in_a_cell_are_still_the_observations(form):
+    frame = table().assign(y=[form.format(v) for v in table()["y"]])
+    found = guess(frame.assign(error=0.1))
+    assert (found.target, found.names) == ("y", None)
+    assert f"y has texts such as {frame['y'][0]!r}: write numbers as 1234.5" in found.words()[-1]
+
+
+def test_models_with_signs_for_thousands_are_named_and_not_left_out_without_a_word():
+    frame = table().assign(line=[f"{1e4 + v:,.1f}" for v in table()["y"]])
+    frame = frame.assign(other=frame["late"] + 0.1)
+    assert "line has texts such as '10,0" in guess(frame).words()[-1]

@@ -271,3 +271,46 @@ def test_no_file_is_left_open_whole_or_cut_short(tmp_path, kind, part):
     assert path not in {Path(file.path) for file in psutil.Process().open_files()}
     assert str(path) not in {area.path for area in psutil.Process().memory_maps()}
     assert part == 2 or frame["a"].tolist() == list(range(500))
+
+
+def test_names_in_characters_are_text(tmp_path):
+    def fill(data):
+        variable(data, "v", "f8", [1, 2, 3, 4])
+        names = np.array([b"north", b"south", b"east", b"north"], dtype="S5")
+        variable(data, "name", "S1", names.view("S1").reshape(4, 5), dims=("row", "long"))
+
+    frame = read_frame(write(tmp_path / "t.nc", fill, {"row": 4, "long": 5}))
+    assert frame["name"].tolist() == ["north", "south", "east", "north"]
+
+
+def test_a_time_that_was_never_written_is_missing(tmp_path):
+    def fill(data):
+        for kind in ("i4", "i8", "f4", "f8"):
+            made = data.createVariable(kind, kind, ("row",))
+            made.units = "days since 2000-01-01"
+            made[:2], made[3:] = [0, 1], [3]
+        variable(data, "v", "f8", [1, 2, 3, 4])
+
+    frame = read_frame(write(tmp_path / "t.nc", fill))
+    dates = pd.to_datetime(["2000-01-01", "2000-01-02", None, "2000-01-04"]).tolist()
+    for kind in ("i4", "i8", "f4", "f8"):
+        assert pd.to_datetime(frame[kind]).tolist() == dates, kind
+
+
+def test_times_before_the_calendars_change_bring_no_words_of_libraries(tmp_path):
+    def fill(data):
+        variable(data, "day", "f8", [2, 3, 4, 5], units="days since 0001-01-01")
+        variable(data, "v", "f8", [1, 2, 3, 4])
+
+    # two days less: the calendar of old and the one of today are so far apart in the year 1
+    assert read_frame(write(tmp_path / "t.nc", fill))["day"][0] == "0001-01-01T00:00:00"
+
+
+def test_numbers_that_attributes_hold_as_text_are_numbers(tmp_path):
+    def fill(data):
+        variable(data, "v", "f8", [1, -999, 3, 4], missing_value="-999")
+        variable(data, "packed", "i2", [1, 2, 3, 4], scale_factor="0.5", add_offset="10")
+
+    frame = read_frame(write(tmp_path / "t.nc", fill))
+    np.testing.assert_array_equal(frame["v"], [1, np.nan, 3, 4])
+    assert frame["packed"].tolist() == [10.5, 11, 11.5, 12]

@@ -93,3 +93,23 @@ def test_numbers_that_are_dates_and_labels_of_single_rows_are_pointed_out():
     ]
     others = rows.assign(day=[20130130, 20130132, 20130201], place=list("aba"))
     assert suspicions(make_table(others, ["day", "place"], ["m"])) == []
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "31.12.99 1.1.00",
+        "Jan-2013 Feb-2013",
+        "2013Q1 2013Q2",
+        "12:30 13:00",
+        "1,234.5 2,345.6",
+        "5km 7km",
+    ],
+)
+def test_labels_that_look_like_numbers_or_dates_are_pointed_out(labels):
+    rows = pd.DataFrame({"place": labels.split() * 2, "m": [1.0, 2, 3, 4]})
+    (said,) = suspicions(make_table(rows, ["place"], ["m"]))
+    assert "which look like numbers or dates and are taken for labels" in said
+    for other in ("US 01", "S1 S2", "12A 9B", "DJF MAM", "H2O CO2", "US-Ha1 US-Ho1"):
+        rows = pd.DataFrame({"place": other.split() * 2, "m": [1.0, 2, 3, 4]})
+        assert suspicions(make_table(rows, ["place"], ["m"])) == []

@@ -13,7 +13,7 @@ from dirimix._arrays import Mask
 from dirimix.errors import InputError, counted, did_you_mean
 from dirimix.study.spec import DataChoice
 from dirimix.table.files import read_frame
-from dirimix.table.frames import FILE_ROW
+from dirimix.table.frames import FILE_ROW, UNITS
 from dirimix.table.long import OWN, pivot_long, with_observations
 from dirimix.table.sentinels import made_missing
 from dirimix.table.split import SPLITS, Part, SplitTable
@@ -34,7 +34,8 @@ def as_meant(
         columns: Those that are used, and None.
 
     Returns:
-        The table, and a line for everything that was changed in it.
+        The table, and a line for everything that was changed in it, or is in another unit than
+        the observations.
 
     Raises:
         InputError: If the table is not long, or has two rows of one model and site.
@@ -62,6 +63,7 @@ def as_meant(
         frame = with_observations(frame, observations, choice.target, choice.error)
         count = int((~unknown(pd.Series(frame[choice.target]))).sum())
         notes.append(f"{count} of {len(frame)} rows have an observation in the other file")
+    notes += _other_units(frame, choice)
     if choice.missing:
         there = [c for c in used if c in frame.columns]
         found = made_missing(frame, there, choice.missing)
@@ -73,6 +75,18 @@ def as_meant(
                 )
         frame = found
     return frame, notes
+
+
+def _other_units(frame: pd.DataFrame, choice: DataChoice) -> list[str]:
+    """A line on every model and the error, where the file gives them another unit."""
+    units: dict[str, str] = frame.attrs.get(UNITS, {})
+    own = units.get(choice.target or "", "")
+    return [
+        f"{name} is in {units[name]!r} by the file and {choice.target} in {own!r}: nothing is "
+        "converted; convert one, if these are not the same unit"
+        for name in (*(choice.models or ()), choice.error or "")
+        if own and units.get(name, own) != own
+    ]
 
 
 def mark_rows(

@@ -21,6 +21,7 @@ from dirimix.table.values import (
     number_text,
     numbers,
     parsed,
+    plain,
     precision,
     refuse,
     strays,
@@ -69,6 +70,7 @@ def read_coordinate(
     what = f"coordinate {name!r}"
     if holds_lists(column):
         raise InputError(f"{what} holds lists and no single values; give one value a row")
+    column = plain(column)
     if kind == CATEGORY:
         return _category(column, what, levels)
     column = standard_dates(column)
@@ -87,7 +89,7 @@ def read_coordinate(
 def is_category(column: pd.Series, name: str) -> bool:
     """Whether a column is a category, as a coordinate of this name."""
     try:
-        return _uncategorised(standard_dates(column), name) is None
+        return _uncategorised(standard_dates(plain(column)), name) is None
     except InputError:
         return False
 

@@ -98,6 +98,11 @@ def _less_empty_end(path: Path, rows: list[list[str]]) -> list[list[str]]:
 def _uneven(path: Path, rows: list[list[str]], number: int) -> InputError:
     """What to say of a data row that is shorter or longer than the head."""
     head, row = rows[0], rows[number]
+    if len(row) < len(head) > 1 and row[0].lstrip().startswith("#"):
+        return InputError(
+            f"the file {str(path)!r} has {row[0]!r} in place of data row {number}, and comments "
+            "are not read; take it away"
+        )
     if len(head) == 1 and (head[0].lstrip().startswith("#") or len(row) > 1):
         return InputError(
             f"the file {str(path)!r} begins with {head[0]!r} where the names of the columns are "

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dirimix.errors import InputError, did_you_mean
+from dirimix.errors import InputError, did_you_mean, first_line
 from dirimix.table.grids import beside, flat, variables
 from dirimix.table.values import plain_name, shape_of
 
@@ -52,7 +52,7 @@ def as_frame(data: object, columns: Sequence[str]) -> pd.DataFrame:
                 f"the table has {names[name]} columns {name!r}; keep one or rename them"
             )
         if not names[name]:
-            raise InputError(_missing_column(name, list(map(str, frame.columns))))
+            raise InputError(_missing_column(name, list(map(str, frame.columns)), frame.index))
     return frame
 
 
@@ -86,6 +86,10 @@ def as_column(
     if library == "xarray":
         labelled = _library(rows) == "xarray"
         return beside(values, what, variables(rows, columns)) if labelled else values.to_numpy()
+    if _library(rows) == "xarray" and isinstance(values, pd.Series):
+        labelled = variables(rows, columns)
+        if set(values.index.names) <= set(labelled.dims) and values.index.is_unique:
+            return beside(values.to_xarray(), what, labelled)
     if library == "polars" and hasattr(values, "collect"):
         values = values.collect()
     if library in ("polars", "pyarrow"):
@@ -126,9 +130,9 @@ def _named(data: Any, columns: Sequence[str]) -> pd.DataFrame | None:
     if library == "polars" and hasattr(data, "collect"):
         data = data.collect()
     if library in ("polars", "pyarrow") and len(getattr(data, "shape", ())) == 2:
-        return data.to_pandas()
+        return _to_pandas(data)
     if library == "pyarrow" and hasattr(data, "read_all"):
-        return data.read_all().to_pandas()
+        return _to_pandas(data.read_all())
     if isinstance(data, Mapping):
         return _of_columns(data)
     if isinstance(data, np.ndarray) and data.dtype.names:
@@ -136,17 +140,35 @@ def _named(data: Any, columns: Sequence[str]) -> pd.DataFrame | None:
     if hasattr(data, "__arrow_c_stream__") and len(getattr(data, "shape", (0, 0))) == 2:
         import pyarrow
 
-        return pyarrow.table(data).to_pandas()
+        return _to_pandas(pyarrow.table(data))
     if hasattr(data, "columns"):
         raise InputError(
             f"a {type(data).__name__} of {_library(data)} is a table whose names cannot be read; "
             f"give {_ACCEPTED}"
         )
+    if isinstance(data, list | tuple) and any(isinstance(row, Mapping) for row in data):
+        raise InputError("a list of dicts is no table; give pandas.DataFrame(rows)")
     if isinstance(data, list | tuple) and any(hasattr(row, "_fields") for row in data):
         raise InputError(
             "named tuples would be read by the order of their values; give pandas.DataFrame(rows)"
         )
     return None
+
+
+def _to_pandas(data: Any) -> pd.DataFrame:
+    """A table of polars or pyarrow as a frame, an index that pandas has left there as columns.
+
+    Raises:
+        InputError: If it has a column of a kind that pandas has not.
+    """
+    try:
+        own = _library(data) == "pyarrow"
+        return data.to_pandas(ignore_metadata=True) if own else data.to_pandas()
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise InputError(
+            f"the {type(data).__name__} of {_library(data)} cannot be read ({first_line(error)}); "
+            "convert the column to numbers, text or dates, or leave it out"
+        ) from error
 
 
 def _computed(data: Any) -> Any:
@@ -196,7 +218,9 @@ def _filled(values: Any) -> np.ndarray:
     return values.filled(missing) if np.ma.is_masked(values) else np.asarray(values)
 
 
-def _missing_column(name: str, columns: list[str]) -> str:
+def _missing_column(name: str, columns: list[str], index: pd.Index) -> str:
+    if name in index.names:
+        return f"{name!r} is no column of the table but of its index; give table.reset_index()"
     some = ", ".join(map(repr, columns[:10])) + (", ..." if len(columns) > 10 else "")
     near = did_you_mean(str(name), columns)
     long = "; such a table, a row a model and site, is read with --long, long = true or pivot_long"

@@ -14,6 +14,7 @@ import pandas as pd
 from dirimix._arrays import Mask
 from dirimix.errors import DroppedRowsWarning, InputError
 from dirimix.table.dates import standard_dates
+from dirimix.table.values import plain
 
 SD_SUFFIX = "__sd"  # a column MODEL__sd holds the standard deviation of a corrected model
 
@@ -51,7 +52,7 @@ def flat(dataset: "xr.Dataset", source: str = "") -> pd.DataFrame:
     frame = pd.DataFrame(kept.to_dataframe(dim_order=list(grid)).reset_index())
     frame = frame.drop(columns=[d for d in grid if d not in kept.coords])
     for name in frame.columns:
-        frame[name] = standard_dates(cast(pd.Series, frame[name]))
+        frame[name] = plain(standard_dates(cast(pd.Series, frame[name])))
     whole = [name for name, own in dims.items() if set(own) == set(grid)]
     return _known_cells(frame, whole, source) if source and len(grid) > 1 else frame
 
@@ -60,9 +61,16 @@ def variables(data: Any, columns: Sequence[str]) -> "xr.Dataset":
     """Columns of an xarray table as a Dataset, all that it has where none are named.
 
     Raises:
-        InputError: If it is a DataArray with the columns along none of its dimensions.
+        InputError: If it is a DataArray with the columns along none of its dimensions, or neither
+            a DataArray nor a Dataset.
     """
-    if hasattr(data, "data_vars"):
+    import xarray as xr
+
+    if not isinstance(data, xr.Dataset | xr.DataArray):
+        raise InputError(
+            f"a {type(data).__name__} of xarray is no table; give a Dataset, as of to_dataset()"
+        )
+    if isinstance(data, xr.Dataset):
         # other variables may lie on a finer grid
         if columns and all(c in data.variables for c in columns):
             more = [f"{c}{SD_SUFFIX}" for c in columns]
@@ -101,6 +109,15 @@ def beside(values: "xr.DataArray", what: str, dataset: "xr.Dataset") -> "np.ndar
             f"{', '.join(map(repr, grid))} alone; give one value a row"
         )
     own = {d: dataset.indexes[d] for d in grid if d in dataset.indexes}
+    for name in [str(d) for d in values.dims if d in own and d in values.indexes]:
+        there = values.indexes[name]
+        lacking = own[name][~own[name].isin(there)]
+        if len(lacking):
+            raise InputError(
+                f"the {what} has no value at {len(lacking)} of the {len(own[name])} labels of the "
+                f"table along {name!r}, the first {lacking[0]!s} (its own begin with "
+                f"{there[0]!s}); give it with the same labels, or leave these rows out"
+            )
     cells = xr.DataArray(np.empty([dataset.sizes[d] for d in grid]), own, grid)
     try:
         there = xr.align(cells, values, join="left")[1].broadcast_like(cells)

@@ -184,7 +184,7 @@ def guess(
         int(cast(Any, frame[list(models)]).notna().all(axis=1).sum()),
         logarithm_for([_numbers(frame, n) for n in (target, *models)]),
         tuple(n for n in coords if is_category(cast(pd.Series, frame[n]), n)),
-        tuple(line for n in columns if n in used for line in strays(cast(pd.Series, frame[n]), n)),
+        tuple(s for n in columns for s in strays(cast(Any, frame[n]), n, used=n in used)),
         names,
     )
 
@@ -210,7 +210,8 @@ def find_target(frame: pd.DataFrame, *, elsewhere: bool = False) -> str:
         InputError: If none or several may be it.
     """
     numbers = [n for n in frame.columns if _numbers(frame, n) is not None]
-    named = [n for n in numbers if plain_name(n) in _TARGETS]
+    meant = [n for n in frame.columns if n in numbers or strays(cast(Any, frame[n]), n)]
+    named = [n for n in meant if plain_name(n) in _TARGETS]
     if not named:  # else what has an error of its own, or a word in its name
         named = [n for n in numbers if plain_name(n) not in _COORDS and _own_error(frame, n)]
         said = [n for n in numbers if _says_measured(n)]
@@ -237,8 +238,7 @@ def _says_measured(name: str) -> bool:
 
 def find_error(frame: pd.DataFrame, target: str) -> str | None:
     """The column of errors: named after the target, called an error, or small and just after it."""
-    own = _own_error(frame, target)
-    if own:
+    if own := _own_error(frame, target):
         return own
     for name in frame.columns:
         if name != target and plain_name(name) in _ERRORS and _is_positive(frame, name):

@@ -19,6 +19,7 @@ from dirimix._arrays import Mask
 from dirimix.errors import InputError, TableWarning
 from dirimix.table.frames import LABELS, UNITS
 from dirimix.table.grids import flat
+from dirimix.table.values import parsed
 
 # what the netCDF library writes where nothing was written, by type (netcdf.h, NC_FILL_...)
 _DEFAULT_FILL = {
@@ -127,10 +128,15 @@ def _decoded(raw: xr.Dataset) -> xr.Dataset:
     """
     about = {str(v.attrs[a]) for v in raw.variables.values() for a in _BOUNDS if a in v.attrs}
     raw = raw.drop_vars([name for name in raw.data_vars if name in about])
+    raw = raw.copy()
+    for variable in raw.variables.values():
+        variable.attrs = _attributes(variable)
     timed = [n for n, v in raw.variables.items() if " since " in str(v.attrs.get("units", ""))]
     for name in timed:
         try:
-            xr.decode_cf(raw[[name]], decode_coords=False, decode_timedelta=False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", xr.SerializationWarning)
+                xr.decode_cf(raw[[name]], decode_coords=False, decode_timedelta=False).load()
         except (ValueError, OverflowError):
             warnings.warn(
                 f"the times {str(name)!r}, in {raw[name].attrs['units']!r}, are no dates that can "
@@ -142,7 +148,9 @@ def _decoded(raw: xr.Dataset) -> xr.Dataset:
     with warnings.catch_warnings():
         # several marks of missing values, all of which are taken out
         warnings.filterwarnings("ignore", ".*multiple fill values", xr.SerializationWarning)
-        found = xr.decode_cf(raw, decode_timedelta=False)
+        # dates that only other classes hold
+        warnings.filterwarnings("ignore", ".*decode time axis", xr.SerializationWarning)
+        found = xr.decode_cf(raw, decode_timedelta=False).load()
     for name in list(found.variables):
         bad = _not_valid(raw.variables[name]) if name in raw.variables else None
         if bad is None or not bad.any():
@@ -156,6 +164,22 @@ def _decoded(raw: xr.Dataset) -> xr.Dataset:
     return found
 
 
+def _attributes(raw: xr.Variable) -> dict[Any, Any]:
+    """Those of a variable, numbers where they stand as text, and of times their fill value."""
+    attrs, kind = dict(raw.attrs), raw.dtype
+    if kind.kind not in "iuf":
+        return attrs
+    for name in {*_PACKING, "missing_value"} & set(attrs):
+        number = parsed(attrs[name]) if isinstance(attrs[name], str) else None
+        if number is not None:
+            attrs[name] = number if name in _PACKING else kind.type(number)
+    fill = _DEFAULT_FILL.get(kind.str[1:])
+    timed = " since " in str(attrs.get("units", ""))
+    if fill is not None and timed and not {"_FillValue", "missing_value"} & set(attrs):
+        attrs["_FillValue"] = kind.type(fill)  # a date that no calendar has
+    return attrs
+
+
 def _not_valid(raw: xr.Variable) -> Mask | None:
     """Where a variable, as the file holds it, is empty by default or outside its valid range.
 
@@ -167,7 +191,7 @@ def _not_valid(raw: xr.Variable) -> Mask | None:
     attrs = raw.attrs
     fill = _DEFAULT_FILL.get(values.dtype.str[1:])
     bad = np.zeros(values.shape, dtype=bool)
-    if fill is not None and "_FillValue" not in attrs:
+    if fill is not None and np.all(attrs.get("_FillValue", fill) == fill):
         bad |= values == np.asarray(fill, dtype=values.dtype)
     if values.dtype.kind == "f":
         for name in {"_FillValue", "missing_value"} & set(attrs):

@@ -14,7 +14,7 @@ from dirimix.table.dates import date_like
 from dirimix.table.sentinels import remarks
 from dirimix.table.split import Part
 from dirimix.table.table import Table
-from dirimix.table.values import number_text
+from dirimix.table.values import looks_meant, number_text
 
 _FEWEST = 2  # models that a mixture needs
 
@@ -137,7 +137,14 @@ def suspicions(table: Table) -> list[str]:
         for c, levels in table.levels.items()
         if len(set(table.x[:, table.coords.index(c)])) == len(table.x) > _FEWEST
     ]
-    return [*marks, *dates, *labels]
+    meant = [
+        f"coordinate {c!r} has labels such as {odd!r}, which look like numbers or dates and are "
+        "taken for labels, without near and far; write numbers as 1234.5 and dates as 2013-01-31"
+        for c, levels in table.levels.items()
+        for odd in [looks_meant(levels)]
+        if odd is not None
+    ]
+    return [*marks, *dates, *labels, *meant]
 
 
 def edge_rows(x: Floats, n: int) -> Indices:

@@ -13,8 +13,43 @@ from dirimix._arrays import Floats, Mask
 from dirimix.errors import InputError
 
 _NESTED = (list, tuple, dict, set, np.ndarray)  # what a cell holds that is no single value
+_MEASURED = re.compile(r"[-+\u2212]?\d+([.,]\d+)?(\s*[%\u00b0]\s*\w*|\s+\D+|[^\W\d_]{2,})")  # 5 km
+_MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+# numbers and dates in forms that are not read
+_MEANT = re.compile(
+    r"[-+\u2212]?\d{1,3}([ ,.'\u2019\u00a0\u202f]\d{3})*([.,]\d+)?"  # 1,234.5
+    r"|[-+]?\d+(\.\d*)?d[-+]?\d+"  # 1.5D+03
+    r"|[-+]?\d+([.,]\d+)?\s*(\u00b1|\+/?-|\().*"  # 1.5(2)
+    r"|\d+([.,]\d+)?\s*\u00b0?(\s*[\d.]+['\u2032](\s*[\d.]+(\"|''|\u2033))?)?\s*[nsew]"  # 45N
+    r"|\d{1,2}(?P<mark>[-./])\d{1,2}(?P=mark)\d{2}|\d{1,2}:\d{2}(:\d{2})?"  # 31.12.99, 12:30
+    r"|\d{4}[- ]?(q[1-4]|w\d{2}|\d{3})|\d{8}t\d{4,6}z?"  # 2013Q1, 2013-W05
+    rf"|(\d{{1,2}})?[ .-]?{_MONTH}[ .,-]*\d{{2,4}}|\d{{4}}[ .-]?{_MONTH}",
+    re.IGNORECASE,
+)
 _SKEWED = 5.0  # medians of observations below their 95 % quantile
 _LARGEST = 1e100  # size of a number whose square, and the sum of many such, is one too
+
+
+def plain(column: pd.Series) -> pd.Series:
+    """A column with bytes as the text that they are, and a dictionary of Arrow's as a category.
+
+    >>> plain(pd.Series([b"north", "south"])).to_list()
+    ['north', 'south']
+    """
+    kind = column.dtype
+    if isinstance(kind, pd.ArrowDtype) and str(kind).startswith("dictionary"):
+        return column.astype(object).astype("category")
+    if kind == np.object_ and any(isinstance(v, bytes) for v in column.to_list()):
+        texts = [_text(v) if isinstance(v, bytes) else v for v in column.to_list()]
+        return pd.Series(texts, column.index, dtype=object, name=column.name)
+    return column
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def numbers(column: pd.Series, what: str) -> Floats:
@@ -23,7 +58,7 @@ def numbers(column: pd.Series, what: str) -> Floats:
     Raises:
         InputError: If some value is no real number, or too large to be squared, with its row.
     """
-    values = _floats(column, what)
+    values = _floats(plain(column), what)
     large = np.isfinite(values) & (np.abs(values) > _LARGEST)
     remedy = "correct it, leave it empty if it is unknown, or take a larger unit"
     refuse(large, values, what, f"at most {_LARGEST:g} in size", remedy)
@@ -144,9 +179,29 @@ def mostly_numbers(column: pd.Series) -> Floats | None:
     return found if read.count(None) < np.isfinite(found).sum() else None
 
 
-def strays(column: pd.Series, name: str) -> list[str]:
-    """A line on the texts in a column of numbers, if there are any."""
-    if mostly_numbers(column) is None or not is_text(column):
+def looks_meant(texts: Sequence[str]) -> str | None:
+    """A text that looks like a number or a date in a form that is not read, where all look so.
+
+    >>> looks_meant(["1,234.5", "999"]), looks_meant(["5 km", "12 km"]), looks_meant(["1/31/13"])
+    ('1,234.5', '5 km', '1/31/13')
+    >>> looks_meant(["01", "US"]), looks_meant(["S1", "S2"]), looks_meant(["12A", "9B"])
+    (None, None, None)
+    """
+    odd = [text for text in texts if parsed(text) is None]
+    units = {m[2].strip() if m else "" for m in map(_MEASURED.fullmatch, odd)}
+    one_unit = len(units) == 1 and "" not in units and len(odd) == len(texts) > 1
+    return odd[0] if odd and (one_unit or all(map(_MEANT.fullmatch, odd))) else None
+
+
+def strays(column: pd.Series, name: str, *, used: bool = True) -> list[str]:
+    """A line on the texts in a column of numbers that is used, or where all look like numbers."""
+    if not is_text(column) or isinstance(column.dtype, pd.CategoricalDtype):
+        return []
+    if mostly_numbers(column) is None:
+        odd = looks_meant([v for v in column.dropna().to_list() if isinstance(v, str)])
+        form = "write numbers as 1234.5 and dates as 2013-01-31 if they are meant as such"
+        return [] if odd is None else [f"{name} has texts such as {odd!r}: {form}"]
+    if not used:
         return []
     values: list[Any] = column.astype(object).where(column.notna(), None).to_list()
     bad = [r for r, v in enumerate(values) if parsed(v) is None]
