@@ -12,6 +12,7 @@ from scipy.special import softmax
 
 from dirimix.estimators.global_posterior import DirichletPosterior, LinearPosterior
 from dirimix.laws.noise_prior import AbstractNoisePrior, GammaNoise
+from dirimix.table.selection import observed
 from dirimix.table.table import Table, make_table
 
 NOISE = GammaNoise(5, 10, scale=1.7)
@@ -111,6 +112,27 @@ def test_a_constant_in_all_models_and_y_changes_nothing_where_weights_sum_to_one
     shifted = replace(model, table=replace(table, f=table.f + 50, y=table.y + 50))
     change = np.abs(values(shifted, points) - values(model, points)).max()
     assert (change < 1e-9) == isinstance(model, DirichletPosterior)
+
+
+def test_a_stretch_of_the_weights_says_how_it_stretches_volumes():
+    model = LinearPosterior(make(), NOISE)
+    q, inside = jnp.array([0.2, 0.3, 0.1, -0.5]), 0
+    with jax.enable_x64(True):
+        for key in jax.random.split(jax.random.key(0), 20):
+            moved, stretch = model.stretched(key, q)
+            change = np.log(np.asarray(moved[:-1]) / np.asarray(q[:-1]))
+            np.testing.assert_allclose(change, change[0], rtol=1e-6)  # one factor for all
+            if max(moved[:-1]) > 1:
+                assert stretch == -np.inf
+                continue
+            matrix = jax.jacfwd(lambda at, key=key: model.stretched(key, at)[0])(q)
+            assert float(stretch) == pytest.approx(np.linalg.slogdet(matrix)[1], abs=1e-9)
+            # residuals are as many times sigma as before
+            off = [np.abs(model.table.f @ w - observed(model.table)) for w in (moved[:-1], q[:-1])]
+            rms = [np.sqrt(np.mean(r**2)) for r in off]
+            assert float(moved[-1] - q[-1]) == pytest.approx(np.log(rms[0] / rms[1]), abs=1e-9)
+            inside += 1
+    assert 0 < inside < 20
 
 
 @pytest.mark.parametrize("kind", [LinearPosterior, DirichletPosterior])

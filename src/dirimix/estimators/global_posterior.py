@@ -29,6 +29,7 @@ from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
+_STRETCHES, _STRETCH = 3, 0.6  # of free weights after a trajectory; sd of the log factor
 _REACH, _FAR = 7.0, 12.0  # how far z and log sigma are searched for a mode
 
 
@@ -173,7 +174,24 @@ class LinearPosterior(AbstractGlobalPosterior):
     def target(self) -> Target:
         walls = np.tile([[0.0, 1.0]], (self.size(), 1))
         walls[-1] = -np.inf, np.inf
-        return replace(super().target(), walls=walls)
+        return replace(super().target(), walls=walls, jumps=_STRETCHES * [self.stretched])
+
+    def stretched(self, key: Array, q: Array) -> tuple[Array, Array]:
+        """All weights times a random factor, and sigma times what that makes of the residuals.
+
+        The larger the sum of many weights is, the more of them have it: a poor fit with a large
+        sigma may be as likely as a good one, and trajectories of one step size pass slowly between.
+        """
+        log_factor = _STRETCH * jax.random.normal(key)
+        weights = jnp.exp(log_factor) * q[:-1]
+        change = jnp.log(self._rms(weights)) - jnp.log(self._rms(q[:-1]))
+        inside = jnp.all((weights >= 0) & (weights <= 1))
+        moved = jnp.append(weights, q[-1] + change)
+        return moved, jnp.where(inside, len(weights) * log_factor, -jnp.inf)
+
+    def _rms(self, weights: Array) -> Float[Array, ""]:
+        residual = observed(self.table) - self.table.f @ weights
+        return jnp.sqrt(jnp.mean(residual**2))
 
 
 @dataclass(frozen=True)
