@@ -42,6 +42,21 @@ def test_tables_of_sites_have_them(table, tmp_path):
     assert set(weights["who"]) == {""}
 
 
+@pytest.mark.parametrize("tails", ["normal", "student"])
+def test_diagnostics_without_coordinates_have_the_rows_of_the_table(tmp_path, tails):
+    gaps = frame().assign(b=lambda t: t["b"].where(~t.index.isin([0, 3])))
+    gaps.to_csv(tmp_path / "t.csv", index=False)
+    argv = ["fit", str(tmp_path / "t.csv"), "--target", "y", "--models", "a,b,c", "--quiet"]
+    argv += ["--method", "gbmm-d", "--option", f"tails={tails}", "--chains", "1", "--draws", "20"]
+    argv += ["--warmup", "20", "--min-ess", "0", "--allow-unconverged"]
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 0
+    names = pd.read_csv(tmp_path / "out/diagnostics.csv")["parameter"]
+    found = [name for name in names if name.startswith("prediction")]
+    sites = pd.read_csv(tmp_path / "out/sites.csv")
+    used = sites.loc[(sites["split"] == "train") & ~sites["row"].isin([1, 4]), "row"]
+    assert found == [f"prediction[{row}]" for row in used]
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_predictions_without_coordinates_have_the_numbers_of_their_rows(table, tmp_path, ending):
     argv = ["fit", str(table), "--target", "y", "--models", "a,b,c", "--quiet", "--out"]

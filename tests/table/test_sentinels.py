@@ -7,7 +7,7 @@ import pytest
 from dirimix.errors import TableWarning
 from dirimix.estimators.baselines import EqualWeights
 from dirimix.table.selection import suspicions
-from dirimix.table.sentinels import made_missing, suspects
+from dirimix.table.sentinels import farthest, made_missing, suspects
 from dirimix.table.table import make_table
 
 
@@ -113,3 +113,9 @@ def test_labels_that_look_like_numbers_or_dates_are_pointed_out(labels):
     for other in ("US 01", "S1 S2", "12A 9B", "DJF MAM", "H2O CO2", "US-Ha1 US-Ho1"):
         rows = pd.DataFrame({"place": other.split() * 2, "m": [1.0, 2, 3, 4]})
         assert suspicions(make_table(rows, ["place"], ["m"])) == []
+
+
+def test_a_column_without_a_value_is_not_to_blame():
+    columns = {"model 'a'": np.full(4, np.nan), "model 'b'": np.array([1.0, 2.0, 1e9, 3.0])}
+    assert farthest(columns, [1, 2, 3, 4]).endswith("1000000000 of model 'b' at row 3")
+    assert farthest({"model 'a'": np.full(4, np.nan)}, [1, 2, 3, 4]) == ""

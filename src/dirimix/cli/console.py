@@ -47,7 +47,9 @@ class ConsoleReporter:
         for note in data.notes:
             self.say(note)
         if data.remarks:
-            self.say(f"{len(data.remarks)} remarks on the data stand in manifest.json")
+            stand = "stands" if len(data.remarks) == 1 else "stand"
+            many = counted(len(data.remarks), "remark")
+            self.say(f"{many} on the data {stand} in manifest.json")
 
     def listener(self, method: str) -> Listener | None:
         """A callback for the progress of a method's chains, None to be quiet."""

@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         default="auto",
         metavar="METHOD",
-        help=f"one of {methods} (default: auto); with +gp, of corrected models",
+        help=f"one of {methods} (default: auto); with +gp, of corrected models, with +delta or "
+        "+contrast with a discrepancy",
     )
     options.add_reading(parser)
     parser.add_argument("--rows", choices=("all", "complete"), default="all", help="rows to use")
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--transform", choices=TRANSFORMS, help="scale of the fit, of positive and skewed values"
     )
     options.add_observations(parser)
-    parser.add_argument("--chains", type=options.whole, metavar="N")
+    parser.add_argument("--chains", type=options.whole, metavar="N", help="independent chains")
     parser.add_argument(
         "--draws", type=options.whole, metavar="N", help="draws kept from each chain"
     )
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="break the warm-up off after this time, and begin no more draws",
     )
-    parser.add_argument("--kernel", choices=("hmc", "nuts", "metropolis"))
+    parser.add_argument("--kernel", choices=("hmc", "nuts", "metropolis"), help="sampler")
     parser.add_argument(
         "--y-scale", type=options.number, metavar="S",
         help="scale of the noise, in the unit of the target (default: found from the data)",

@@ -71,7 +71,7 @@ class AbstractGlobalMixture(RoutedOptions, AbstractSampledMixture):
         self.weights_ = self.weight_draws_.mean(axis=0)
 
     def _points(self, table: Table) -> tuple[str, ...]:
-        return tuple(map(str, range(1, len(table.f) + 1)))
+        return tuple(str(table.number(row)) for row in range(len(table.f)))
 
     def _quantities(self, draws: Draws, table: Table) -> dict[str, Quantity]:
         of_models = {n: draws[n] for n in ("weights", "alpha") if n in draws}

@@ -77,7 +77,8 @@ def farthest(columns: Mapping[str, Floats], rows: Sequence[int]) -> str:
     "the value farthest from the others is 1000000000 of model 'a' at row 3"
     """
     found, most = "", _FARTHEST
-    for what, values in columns.items():
+    known = {what: values for what, values in columns.items() if not np.isnan(values).all()}
+    for what, values in known.items():
         off = np.abs(values - np.nanmedian(values))
         spread = float(np.nanmedian(off))
         k = int(np.nanargmax(off))

@@ -66,8 +66,9 @@ class Table:
         return place_text(value, self.kinds.get(name, NUMBER), self.levels.get(name, ()))
 
     def site(self, row: int) -> str:
-        """Where a row is, such as 'Z=8, N=10'."""
-        return ", ".join(f"{c}={self.place(row, c)}" for c in self.coords)
+        """Where a row is, such as 'Z=8, N=10'; its number where there are no coordinates."""
+        places = [f"{c}={self.place(row, c)}" for c in self.coords]
+        return ", ".join(places) or str(self.number(row))
 
     @property
     def site_keys(self) -> list[bytes]:
