@@ -472,7 +472,7 @@ def test_rows_without_an_observation_are_predicted_in_fit_as_in_run(tmp_path, ca
     assert "target 'y' is -9999 at 1 of 28 rows" in said
     assert main([*argv, "--missing", "-9999"]) == 0
     said = capsys.readouterr().err
-    assert "y holds a mark of missing values at 1 rows" in said
+    assert "y holds a mark of missing values at 1 row" in said
     assert "27 train, 3 landscape rows" in said
     found = pd.read_csv(tmp_path / "out/predictions.csv", converters={"x": float})  # every digit
     unseen = found[found["split"] == "landscape"]
