@@ -165,3 +165,14 @@ def test_dates_of_other_calendars_are_dates_where_there_are_such_and_else_number
         own = 360 * (int(start[:4]) - 1970) + 58
         np.testing.assert_array_equal(found.values, own + np.arange(3.0))
         assert found.kind == "number"
+
+
+@pytest.mark.parametrize(
+    ("fit", "new"), [("True False", "TRUE FALSE"), ("true false", [True, False])]
+)
+def test_truth_values_are_the_same_labels_in_every_spelling(fit, new):
+    known = tuple(fit.split())
+    values = new.split() if isinstance(new, str) else new
+    found = read_coordinate(pd.Series(values), "open", "category", known)
+    assert found.levels == known
+    np.testing.assert_array_equal(found.values, [0.0, 1.0])

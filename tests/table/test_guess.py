@@ -202,6 +202,13 @@ def test_observations_with_more_than_a_number_in_a_cell_are_still_the_observatio
     assert f"y has texts such as {frame['y'][0]!r}: write numbers as 1234.5" in found.words()[-1]
 
 
+def test_codes_beside_text_are_labels_and_no_fault():
+    frame = table(location=["01", "36", "06", "US"] * 10)
+    frame.insert(0, "location", frame.pop("location"))
+    found = guess(frame)
+    assert (found.coords, found.labels, found.strays) == (("location", "x"), ("location",), ())
+
+
 def test_models_with_signs_for_thousands_are_named_and_not_left_out_without_a_word():
     frame = table().assign(line=[f"{1e4 + v:,.1f}" for v in table()["y"]])
     frame = frame.assign(other=frame["late"] + 0.1)

@@ -28,6 +28,7 @@ from dirimix.table.values import (
 )
 
 NUMBER, DATE, CATEGORY = "number", "date", "category"
+_TRUTHS = ("true", "false")
 _WORDS = {NUMBER: "numbers", DATE: "dates", CATEGORY: "labels of a category"}
 
 
@@ -183,8 +184,10 @@ def _category(column: pd.Series, what: str, known: Sequence[str]) -> Coordinate:
 
 
 def _label(value: Any, known: Collection[str] = ()) -> str:
-    """A label as text: that of a number, if it is none of those known and its number is."""
+    """A label as text, as one of those known has it where it is a number or a truth value."""
     text = number_text(value) if isinstance(value, float) else str(value)
+    if text.lower() in _TRUTHS and text not in known:  # TRUE of one program is True of another
+        return next((k for k in known if k.lower() == text.lower()), text)
     number = parsed(value) if isinstance(value, str) and not CODE.fullmatch(value) else None
     if text in known or number is None:
         return text

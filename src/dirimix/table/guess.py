@@ -170,21 +170,23 @@ def guess(
             "--long-model and --long-value which columns hold models, a row each, and values"
         )
     used = {target, split, error, *coords, *models}
-    labels = (n for n in columns if n not in used and names_rows(cast(pd.Series, frame[n]), n))
-    names = names or next(labels, None)
+    free = [n for n in columns if n not in used]
+    names = names or next((n for n in free if names_rows(cast(Any, frame[n]), n)), None)
+    labels = tuple(n for n in coords if is_category(cast(pd.Series, frame[n]), n))
+    numbers = used - {*labels}
     return Guess(
         target,
         tuple(coords),
         tuple(models),
         error,
         split,
-        (*(n for n in columns if n not in used and n != names), *lists),
+        (*(n for n in free if n != names), *lists),
         len(frame),
         int(cast(Any, frame[target]).notna().sum()),
         int(cast(Any, frame[list(models)]).notna().all(axis=1).sum()),
         logarithm_for([_numbers(frame, n) for n in (target, *models)]),
-        tuple(n for n in coords if is_category(cast(pd.Series, frame[n]), n)),
-        tuple(s for n in columns for s in strays(cast(Any, frame[n]), n, used=n in used)),
+        labels,
+        tuple(s for n in columns for s in strays(cast(Any, frame[n]), n, used=n in numbers)),
         names,
     )
 
@@ -243,8 +245,7 @@ def find_error(frame: pd.DataFrame, target: str) -> str | None:
     for name in frame.columns:
         if name != target and plain_name(name) in _ERRORS and _is_positive(frame, name):
             return name
-    following = list(frame.columns)[list(frame.columns).index(target) + 1 :][:1]
-    for name in following:
+    for name in list(frame.columns)[list(frame.columns).index(target) + 1 :][:1]:
         values, y = _numbers(frame, name), _numbers(frame, target)
         if values is None or y is None or plain_name(name) in _COORDS:
             continue
@@ -288,9 +289,8 @@ def _in_range(frame: pd.DataFrame, name: str, target: str) -> bool:
     if values is None or y is None:
         return False
     both = np.isfinite(values) & np.isfinite(y)
-    if both.sum() < 2:
-        return False
-    return bool(np.median(np.abs(values[both] - y[both])) <= np.ptp(y[both]))
+    off = np.abs(values[both] - y[both])
+    return bool(both.sum() > 1 and np.median(off) <= np.ptp(y[both]))
 
 
 def _is_coordinate(frame: pd.DataFrame, name: str, first: int) -> bool:
