@@ -104,7 +104,7 @@ def test_methods_that_use_no_coordinates_need_none(home, capsys):
         given = home / f"{method}.csv"
         words = [str(out), str(home / "east.csv"), "--quiet", "--out", str(given)]
         assert main(["predict", *words]) == 0
-        assert list(pd.read_csv(given).columns[:2]) == ["mean", "sd"]
+        assert list(pd.read_csv(given).columns[:3]) == ["row", "mean", "sd"]
     capsys.readouterr()
     for method in ("lbmm-gld", "equal+gp", "bma-laplace"):
         words = [*columns, "--method", method, "--out", str(home / "none")]
