@@ -223,6 +223,15 @@ def test_scores_are_printed_at_the_end(tmp_path, capsys):
     assert [line.split("  ")[0] for line in shown[2:6]] == ["raw a", "raw b", "raw c", "equal"]
 
 
+def test_a_reason_that_many_share_is_given_once(capsys):
+    why = {f"signed-gp without blocks {k}": ("at the mode",) for k in range(16)}
+    ConsoleReporter().complain({"gbmm-d": ("rhat above 1.01",)} | why, "out")
+    said = capsys.readouterr().err
+    assert "not converged: gbmm-d (rhat above 1.01), signed-gp without blocks 0, " in said
+    assert "blocks 4 and 11 more (at the mode); the outputs in out are marked" in said
+    assert said.count("at the mode") == 1
+
+
 def test_intervals_that_hold_too_few_or_too_many_rows_are_told_in_the_scores():
     def rows(method: str, share: float, lo: float, hi: float) -> dict[str, Any]:
         scores = {"rms": 1.0, "crps": 0.5, "log_score": -1.0}

@@ -111,6 +111,8 @@ def test_batches_are_those_that_can_share_and_keep_all_processes_at_work(tmp_pat
                 assert len(batch) == 1
         return found
 
+    last = [batch[0].choice.name for batch in make_batches(jobs, data, 2)][-2:]
+    assert last == ["raw+delta", "signed-gp"]  # as many folds, each with as many fits as models
     one_each = dict.fromkeys(
         ("equal", "signed-gp@sampled", "ols", "bma-closed-form", "simplex-ls+gp", "simplex-ls"),
         [1, 1, 1],

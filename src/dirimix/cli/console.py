@@ -3,7 +3,7 @@
 import math
 import sys
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dirimix.table.split import SplitTable
 
 _BAR = 24  # cells
+_NAMED = 5  # results that are named at most where one reason is that of many
 _NOMINAL = 0.9  # share of the observations that 90 % intervals are to hold
 _EVERY = 15.0  # seconds between two plain lines of a chain
 
@@ -70,7 +71,10 @@ class ConsoleReporter:
 
     def complain(self, unconverged: Mapping[str, tuple[str, ...]], place: str) -> None:
         """Write what has not converged, quiet or not."""
-        which = ", ".join(f"{name} ({'; '.join(why)})" for name, why in unconverged.items())
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for name, why in unconverged.items():
+            alike.setdefault(why, []).append(name)
+        which = ", ".join(f"{_some(names)} ({'; '.join(why)})" for why, names in alike.items())
         end = "" if self.accepted else "; --allow-unconverged accepts them"
         marked = f"the outputs in {place} are marked (docs/not-converged.md){end}"
         sys.stderr.write(f"dirimix: not converged: {which}; {marked}\n")
@@ -178,6 +182,13 @@ def score_lines(outcome: "Outcome") -> str:
     if outcome.unconverged:
         lines.append("* not converged")
     return "\n".join(lines) + "\n"
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few of many names, and how many more there are."""
+    if len(names) <= _NAMED + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
 
 
 def _wide(row: Mapping[Hashable, Any]) -> str:

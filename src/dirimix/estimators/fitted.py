@@ -84,8 +84,12 @@ class FittedMethod:
 
     def reasons(self) -> tuple[str, ...]:
         """Why the result has not converged; nothing if it has."""
-        found = {model: member.fit_report().reasons for model, member in self.members.items()}
-        return tuple(f"{m}: {r}" if m else r for m, own in found.items() for r in own)
+        found: dict[str, list[str]] = {}
+        for model, member in self.members.items():
+            for reason in member.fit_report().reasons:
+                found.setdefault(reason, []).append(model)
+        every = len(self.members)
+        return tuple(r if len(m) == every else f"{', '.join(m)}: {r}" for r, m in found.items())
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,10 @@ def run_jobs(
 
 
 def make_batches(jobs: Sequence[Job], data: SplitTable, processes: int) -> Iterator[Batch]:
-    """The jobs in batches: those that share what is compiled, in as many as keep all at work."""
+    """The jobs in batches: those that share what is compiled, in as many as keep all at work.
+
+    Of these the largest come first, so that none is left alone at the end.
+    """
     alike: dict[str, list[Job]] = {}
     for job in jobs:
         if _shares(job, data):
@@ -64,8 +67,12 @@ def make_batches(jobs: Sequence[Job], data: SplitTable, processes: int) -> Itera
         else:
             yield (job,)
     parts = max(1, processes // max(1, len(alike)))
-    for batch in alike.values():
-        yield from (tuple(batch[k::parts]) for k in range(min(parts, len(batch))))
+    shared = [tuple(b[k::parts]) for b in alike.values() for k in range(min(parts, len(b)))]
+
+    def fits(batch: Batch) -> int:
+        return len(batch) * (len(data.models) if batch[0].choice.method.each_model else 1)
+
+    yield from sorted(shared, key=fits, reverse=True)
 
 
 def _shares(job: Job, data: SplitTable) -> bool:
