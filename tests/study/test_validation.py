@@ -190,7 +190,9 @@ def test_folds_that_have_not_converged_are_told(tmp_path, monkeypatch, capsys):
     text = STUDY.replace('"equal", ', '"equal", "stand-in", ') + VALIDATION
     text = text.replace("size = [2.0, 2.5]", 'size = [2.0, 2.5]\noptions = { outcome = "bad" }')
     assert run(tmp_path, text, "--only", "stand-in") == 3
-    assert "stand-in without blocks -2_0 (rhat above 1.01)" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "not converged: stand-in without blocks -2_0, stand-in without blocks" in said
+    assert said.count("(rhat above 1.01)") == 1  # that of all folds
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["methods"]["stand-in"]["converged"] is True
     assert manifest["converged"] is False
