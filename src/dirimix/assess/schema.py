@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MATTERS = 0.05  # power-scaling sensitivity above which a prior matters
 COORDINATES = "*"  # stands for one column a coordinate, each under its own name
+_NOMINAL = 0.9  # share of the observations that 90 % intervals are to hold
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of `scores`, which is too slow to import for a word
 QUANTILES = {
     "q025": 0.025, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95, "q975": 0.975,
@@ -237,6 +238,17 @@ def read_tables(
     for folder in folders:
         if any((folder / f"{name}{ending}").is_file() for ending in (".csv", ".parquet")):
             yield read_table(folder, name, words)
+
+
+def width_fault(row: Mapping[Any, Any]) -> str:
+    """What is wrong with the width of 90 % intervals, by the band of the share that they hold.
+
+    >>> width_fault({"coverage_90_lo": 0.61, "coverage_90_hi": 0.86})
+    'too narrow'
+    """
+    if row["coverage_90_hi"] < _NOMINAL:
+        return "too narrow"
+    return "too wide" if row["coverage_90_lo"] > _NOMINAL else ""
 
 
 def row_label(row: Mapping[Any, Any], labels: Mapping[str, str] | None = None) -> str:

@@ -3,9 +3,9 @@
 import math
 import sys
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from dirimix.errors import counted
 from dirimix.sampling.progress import ChainProgress, Listener
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _BAR = 24  # cells
 _NAMED = 5  # results that are named at most where one reason is that of many
-_NOMINAL = 0.9  # share of the observations that 90 % intervals are to hold
 _EVERY = 15.0  # seconds between two plain lines of a chain
 
 
@@ -160,6 +159,7 @@ def chain_line(method: str, event: ChainProgress, *, bar: bool = False) -> str:
 
 def score_lines(outcome: "Outcome") -> str:
     """The score table of the test rows, or of the training rows where there are no others."""
+    from dirimix.assess.schema import width_fault
     from dirimix.table.values import quantity_text  # what it imports is heavy
 
     table = outcome.scores.fillna({"model": ""}).to_dict("records")
@@ -177,7 +177,7 @@ def score_lines(outcome: "Outcome") -> str:
         lines.append(
             f"{name:28}{row['weights']:13}{row['n']:5d}{quantity_text(row['rms']):>9}"
             f"{quantity_text(row['crps']):>9}"
-            f"{row['log_score']:11.3f}{row['coverage_90']:9.2f}{_wide(row)}"
+            f"{row['log_score']:11.3f}{row['coverage_90']:9.2f}  {width_fault(row)}".rstrip()
         )
     if outcome.unconverged:
         lines.append("* not converged")
@@ -189,13 +189,6 @@ def _some(names: Sequence[str]) -> str:
     if len(names) <= _NAMED + 1:
         return ", ".join(names)
     return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
-
-
-def _wide(row: Mapping[Hashable, Any]) -> str:
-    """Whether 90 % is outside the band of the share that 90 % intervals hold."""
-    if row["coverage_90_hi"] < _NOMINAL:
-        return "  too narrow"
-    return "  too wide" if row["coverage_90_lo"] > _NOMINAL else ""
 
 
 def _clock(seconds: float) -> str:

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -77,9 +77,13 @@ class AbstractGlobalPosterior(ABC):
 
     def log_sigma_of(self, weights: np.ndarray) -> float:
         """Log rms of the residuals that `weights`, (K,), leave, bounded where they leave none."""
-        residual = observed(self.table) - self.table.f @ weights
+        residual = self._residual(weights)
         least = (1.0 if self.few else 1e-6) * self.noise.scale
         return float(np.log(max(np.sqrt(np.mean(residual**2)), least)))
+
+    def _residual(self, weights: Any) -> Any:
+        """What `weights`, (K,), leave of the observations, (n,)."""
+        return observed(self.table) - self.table.f @ weights
 
     def log_joint(self, q: Array) -> Float[Array, ""]:
         """Log density of the latents and the observations, up to a constant."""
@@ -93,7 +97,7 @@ class AbstractGlobalPosterior(ABC):
     def site_log_likelihood(self, p: dict[str, Array]) -> Float[Array, " n"]:
         """Log Normal(y_i; w . f_i, sigma^2 + u_i^2)."""
         variance = p["sigma"] ** 2 + self.table.y_err**2
-        residual = observed(self.table) - self.table.f @ p["weights"]
+        residual = self._residual(p["weights"])
         return jnp.asarray(-0.5 * (residual**2 / variance + jnp.log(2 * jnp.pi * variance)))
 
     @cached_property
@@ -190,8 +194,7 @@ class LinearPosterior(AbstractGlobalPosterior):
         return moved, jnp.where(inside, len(weights) * log_factor, -jnp.inf)
 
     def _rms(self, weights: Array) -> Float[Array, ""]:
-        residual = observed(self.table) - self.table.f @ weights
-        return jnp.sqrt(jnp.mean(residual**2))
+        return jnp.sqrt(jnp.mean(self._residual(weights) ** 2))
 
 
 @dataclass(frozen=True)
