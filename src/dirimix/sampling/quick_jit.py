@@ -2,7 +2,8 @@
 
 XLA's newest code generator for processors takes two to three times as long to compile as the one
 before it, and what it makes is no faster where the likelihood is compiled by Numba, or where the
-arrays are those of a handful of latents (docs/engine.md).
+arrays are those of a handful of latents; nor is what LLVM makes at its third level of optimisation
+faster than at its first (docs/engine.md).
 """
 
 from collections.abc import Callable
@@ -13,7 +14,11 @@ import jax
 
 # one thread a chain: the arrays are too small for XLA's own threads to pay
 _ONE_THREAD = {"xla_cpu_multi_thread_eigen": False}
-_QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
+_QUICK = {
+    "xla_cpu_use_fusion_emitters": False,
+    "xla_cpu_parallel_codegen_split_count": 1,
+    "xla_backend_optimization_level": 1,
+}
 
 
 def quick_jit(
