@@ -1,7 +1,6 @@
 """Compiled programs are kept between tests and between runs of them: one fit compiles once.
 
-Those of tables of one shape are the same program: the data are no constants of it, which costs a
-gradient a few per cent.
+Those of tables of one shape are the same program: the data are no constants of it (docs/engine.md).
 """
 
 import os

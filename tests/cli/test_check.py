@@ -203,3 +203,38 @@ def test_what_coordinates_are_is_said(tmp_path, capsys):
         "when (dates), place (2 labels), lon (on the globe), lat (on the globe), x (periodic)"
     )
     assert f"coordinates: {expected}\n" in capsys.readouterr().out
+
+
+def test_what_may_take_hours_is_said_before_it_begins(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    many = pd.DataFrame(rng.normal(0, 1, (2100, 4)), columns=["x", "a", "b", "y"])
+    many.to_csv(tmp_path / "many.csv", index=False)
+    text = """[data]
+table = "many.csv"
+target = "y"
+coords = ["x"]
+models = ["a", "b"]
+{}
+[methods]
+run = {}
+"""
+    words = "2100 training rows may take lbmm-gpd and gbmm-d+delta hours: n_train = 1000 in [data]"
+    local, plain = ["lbmm-gpd", "gbmm-d+delta"], ["equal", "lbmm-gld", "gbmm-d"]
+    for entry, run, said in (
+        ("", local, True),
+        ("", plain, False),
+        ("n_train = 1000", local, False),
+    ):
+        (tmp_path / "study.toml").write_text(text.format(entry, run))
+        assert main(["check", str(tmp_path / "study.toml")]) == 0
+        assert (words in capsys.readouterr().out) is said
+    fit = ["fit", str(tmp_path / "many.csv"), "--target", "y", "--coords", "x", "--models", "a,b"]
+    fit += ["--method", "stacked", "--option", 'candidates=["equal", "simplex-ls"]', "--out"]
+    assert main([*fit, str(tmp_path / "all")]) == 0
+    assert "note: 2100 training rows may take stacked hours" in capsys.readouterr().err
+    assert main([*fit, str(tmp_path / "some"), "--n-train", "500"]) == 0
+    said = capsys.readouterr().err
+    assert "may take" not in said
+    assert "500 of 2100 train rows are used, drawn with the seed" in said
+    assert main([*fit, str(tmp_path / "none"), "--n-train", "1"]) == 2
+    assert "--n-train must be at least 2, not 1" in capsys.readouterr().err

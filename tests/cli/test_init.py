@@ -44,6 +44,16 @@ def test_init_writes_a_study_that_runs(table, capsys):
     assert (table / "out" / "scores.csv").is_file()
 
 
+def test_of_many_observations_a_study_takes_some(table):
+    rng = np.random.default_rng(0)
+    many = pd.DataFrame(rng.normal(0, 1, (2100, 4)), columns=["x", "a", "b", "y"])
+    for rows, wanted in ((2100, 1000), (1900, None)):
+        many.head(rows).to_csv("many.csv", index=False)
+        command = ["init", "many.csv", "--target", "y", "--coords", "x", "--models", "a,b"]
+        assert main([*command, "--out", f"{rows}.toml", "--quiet"]) == 0
+        assert read_study(table / f"{rows}.toml").data.n_train == wanted
+
+
 def test_init_refuses_to_overwrite_and_writes_nothing_it_cannot(table, capsys):
     (table / "mine.toml").write_text("title = 'mine'\n")
     assert main(["init", "a b.csv", "--out", "mine.toml"]) == 2

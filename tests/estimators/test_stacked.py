@@ -83,6 +83,15 @@ def test_a_row_is_scored_by_what_has_weight_however_far_that_is_behind():
     np.testing.assert_array_equal(stacked_log_score(far, np.repeat([0, 1], 6)), -900.0)
 
 
+def test_a_weight_as_small_as_a_number_may_be_gives_no_infinite_score():
+    """Steps of expectation and maximisation leave the weight of a candidate that is far behind."""
+    behind = np.array([[-0.5, -1.1, -0.501]] * 60 + [[-0.5, 0.0, -0.501]] * 20)
+    score = stacked_log_score(behind, np.repeat([0, 1], [60, 20]))
+    weights = stacking_weights(behind[:60])
+    assert 0 < weights[1] < 1e-300  # what is tested
+    assert score[-1] == pytest.approx(-0.5, abs=1e-3)
+
+
 def test_bands_of_weights_hold_the_truth_as_often_as_they_say():
     """Data drawn from a known mixture of two laws: its weight lies in the band of the stack's."""
     rng, inside = np.random.default_rng(5), []
@@ -117,13 +126,13 @@ def test_the_choice_says_what_is_better_and_what_cannot_be_told_apart():
     found = scored((0.0, 0.02, -0.5))
     assert found.best == "b"
     assert found.alike("b") == ("a",)
-    first, second, third = found.sentences("b")
+    first, second, third = found.sentences("b", 240)
     assert first.startswith("b was fitted to all 240 training rows")
     assert "the best candidate is b" in second
     assert "ahead of a (90 % band" in second
     assert third == "the held-out rows do not tell it from a"
-    assert "all other candidates are surely worse" in scored((0.5, 0.0)).sentences("a")[2]
-    assert "no other candidate" in scored((0.5,)).sentences("a")[2]
+    assert "all other candidates are surely worse" in scored((0.5, 0.0)).sentences("a", 240)[2]
+    assert "no other candidate" in scored((0.5,)).sentences("a", 240)[2]
 
 
 def test_a_stack_is_chosen_only_where_it_is_surely_better():
@@ -176,6 +185,20 @@ def test_the_best_is_chosen_with_three_sentences_and_without_the_rows_that_it_pr
         own._build("mode")["equal"], own._training_table(frame, frame["y"], None), label
     )
     assert region[here] == pytest.approx(law.logpdf(frame["y"][here].to_numpy()))
+
+
+def test_candidates_are_scored_on_a_thousand_rows_at_most():
+    many = fitted(table(1500), candidates=["equal"])
+    assert many.candidates_["n"].tolist() == [1000] * 2
+    assert "to all 1500 training rows" in many.summary_[0]
+    assert "on 4 regions of 1000 of them, drawn with the seed, that were held" in many.summary_[0]
+    score = many.candidates_["log_score"]
+    again = fitted(table(1500), candidates=["equal"])
+    assert again.candidates_["log_score"].equals(score)
+    other = fitted(table(1500), candidates=["equal"], random_state=1)
+    assert not other.candidates_["log_score"].equals(score)  # the control
+    fewer = fitted(table(1000), candidates=["equal"])
+    assert "on 4 regions of them that were held out" in fewer.summary_[0]
 
 
 def test_units_change_nothing_but_the_unit():

@@ -9,6 +9,7 @@ from dirimix.table.guess import Guess
 
 _WIDTH = 88  # of a line
 _FEW = 30  # observations below which none are set aside for a test
+_MANY, _ENOUGH = 2000, 1000  # observations from which local methods take hours, and in minutes
 
 
 def study_text(
@@ -71,6 +72,12 @@ def study_text(
         )
     else:
         lines.append(f"# {found.observed} observations are too few to set some aside for a test")
+    if found.coords and found.observed > _MANY:
+        lines.append(
+            f"n_train = {_ENOUGH} # of {found.observed} observations, drawn with the seed; the "
+            "others are predicted:\n# with all of them local methods take hours, and neighbours "
+            "tell a smooth field the same thing"
+        )
     lines += [
         "",
         "# docs/methods.md says what they are; delete what is not wanted",

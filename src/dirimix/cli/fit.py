@@ -39,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_reading(parser)
     parser.add_argument("--rows", choices=("all", "complete"), default="all", help="rows to use")
     parser.add_argument(
+        "--n-train",
+        type=options.whole,
+        metavar="N",
+        help="at most so many training rows, drawn with the seed; the others are predicted",
+    )
+    parser.add_argument(
         "--transform", choices=TRANSFORMS, help="scale of the fit, of positive and skewed values"
     )
     options.add_observations(parser)
@@ -82,9 +88,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _fit(arguments: argparse.Namespace) -> bool:
     choice = parse_method(arguments.method)
+    if arguments.n_train is not None and arguments.n_train < 2:
+        raise InputError(f"--n-train must be at least 2, not {arguments.n_train}")
     reporter = ConsoleReporter(quiet=arguments.quiet, accepted=arguments.allow_unconverged)
     # light checks first: the rest imports much
-    from dirimix.study.check.setup import check_setup
+    from dirimix.study.check.setup import check_setup, long_waits
     from dirimix.study.check.target import check_target
     from dirimix.study.jobs import ResolvedStudy
     from dirimix.study.load import load_split_table
@@ -103,6 +111,7 @@ def _fit(arguments: argparse.Namespace) -> bool:
         error=arguments.error,
         names=arguments.names,
         rows=arguments.rows,
+        n_train=arguments.n_train,
         transform=arguments.transform,
         geo=options.columns(arguments.geo, "--geo"),
         periodic=options.periods(arguments.periodic),
@@ -121,8 +130,11 @@ def _fit(arguments: argparse.Namespace) -> bool:
     check_target(Path(arguments.out), "fit")
     with collected_warnings(reporter.say, arguments.table):
         data = load_split_table(wanted, study.seed, arguments.data_dir).training_only()
-    check_setup(ResolvedStudy(study, data))
+    setup = ResolvedStudy(study, data)
+    check_setup(setup)
     reporter.describe(data)
+    for line in long_waits(setup):
+        reporter.say(f"note: {line}")
     outcome = fit_one(study, data, Path(arguments.out), reporter, resume=arguments.resume)
     reporter.finish(outcome, arguments.out)
     return not outcome.unconverged

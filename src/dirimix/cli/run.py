@@ -30,7 +30,7 @@ def _run(arguments: argparse.Namespace) -> bool:
         raise InputError(f"--jobs must be at least 1, not {arguments.jobs}")
     study, folder = options.read_study(arguments), options.study_folder(arguments)
     # a study that is not valid is refused before the heavy imports
-    from dirimix.study.check.setup import check_setup
+    from dirimix.study.check.setup import check_setup, long_waits
     from dirimix.study.check.study import resolve
     from dirimix.study.check.target import check_target
     from dirimix.study.failures import refuse
@@ -47,6 +47,8 @@ def _run(arguments: argparse.Namespace) -> bool:
         setup = resolve(study, arguments.data_dir)
     check_setup(setup)
     reporter.describe(setup.data)
+    for line in long_waits(setup):
+        reporter.say(f"note: {line}")
     given = Path(arguments.study)
     inputs = {given.name if given.is_absolute() else str(given): file_sha256(given)}
     outcome = run_study(

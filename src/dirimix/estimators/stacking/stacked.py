@@ -43,6 +43,7 @@ _CLUSTERS = 8  # parts of a region that are resampled together
 _KEPT = 200  # draws of weights from a member
 _TO_SCORE = 400  # draws of a fit that only scores
 _MOST = 32  # regions
+_ROWS = 1000  # that candidates are scored on at most: the time of a fit grows as their cube
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -51,7 +52,8 @@ class StackedMixture(AbstractMixture):
 
     The training sites are cut into regions of about equally many. Every candidate is fitted
     without each of them in turn and scored there; those of latent fields with hyperparameters at
-    their mode. The candidates that are wanted are then fitted to all training rows.
+    their mode. Of more than 1,000 training rows so many are drawn for that. The candidates that
+    are wanted are then fitted to all training rows.
 
     Args:
         coords: Names of the coordinate columns.
@@ -121,13 +123,14 @@ class StackedMixture(AbstractMixture):
                 member.borrow(self)._check_table(own_table(member, table))
 
     def _fit(self, table: Table) -> None:
-        region, cluster = self._scored_parts(table)
+        rows = self._scored_rows(table)
+        region, cluster = self._scored_parts(rows)
         self._check_noise()
         members = self._build("mode")
         for member in members.values():
             if getattr(member, "inference", None) == "mode":
                 member.set_params(draws=_TO_SCORE)
-        log_density = np.column_stack([self._held_out(m, table, region) for m in members.values()])
+        log_density = np.column_stack([self._held_out(m, rows, region) for m in members.values()])
         names = tuple(members)
         scored = Scored(names, log_density, region, cluster, self.random_state)
         chosen = STACK if self.choose == "stack" else scored.chosen
@@ -144,7 +147,7 @@ class StackedMixture(AbstractMixture):
             member._fit(own_table(member, table))
             member.progress = None
         self.candidates_ = scored.table()
-        self.summary_ = scored.sentences(chosen)
+        self.summary_ = scored.sentences(chosen, len(table.x))
         reports = {name: member.fit_report() for name, member in self.members_.items()}
         self.priors_ = {
             "weights": "none; largest log score on held-out regions",
@@ -235,6 +238,13 @@ class StackedMixture(AbstractMixture):
         except InputError:  # such as an evidence of normal noise alone
             return False
         return True
+
+    def _scored_rows(self, table: Table) -> Table:
+        """The rows that candidates are scored on: all, or so many of them drawn with the seed."""
+        if len(table.x) <= _ROWS:
+            return table
+        drawn = np.random.default_rng(self.random_state).permutation(len(table.x))[:_ROWS]
+        return table.rows(np.sort(drawn))
 
     def _scored_parts(self, table: Table) -> tuple[np.ndarray, np.ndarray]:
         """The region of each row, and the part of it that is resampled together, (n,) each."""

@@ -62,7 +62,8 @@ def stacked_log_score(log_density: Floats, regions: Indices) -> Floats:
     found = np.empty(len(log_density))
     for region in np.unique(regions):
         here = regions == region
-        weights = stacking_weights(log_density[~here])
-        # in logs: the best candidate of a row may have no weight, the others next to no density
-        found[here] = _special.logsumexp(log_density[here], axis=1, b=weights)
+        with np.errstate(divide="ignore"):  # a weight may be 0
+            log_weights = np.log(stacking_weights(log_density[~here]))
+        # in logs: the best candidate of a row may have next to no weight, the others no density
+        found[here] = _special.logsumexp(log_density[here] + log_weights, axis=1)
     return found

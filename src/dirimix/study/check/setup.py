@@ -19,6 +19,7 @@ from dirimix.table.split import SplitTable
 from dirimix.table.table import make_table
 
 Lines = dict[str, list[str]]
+_MANY = 2000  # training rows from which a Gaussian process may take hours
 
 
 @dataclass
@@ -89,6 +90,8 @@ def look_over(setup: ResolvedStudy) -> Findings:
             _check_along(coordinate, tables[table])
     for choice in study.choices():
         _look_at_method(found, setup, choice, data)
+    for sentence in long_waits(setup):
+        found.warnings.setdefault(sentence, []).append("")
     for scheme in study.validation:
         _look_at_scheme(found, setup, scheme)
     followed = () if study.threshold is None else study.threshold.methods
@@ -99,6 +102,25 @@ def look_over(setup: ResolvedStudy) -> Findings:
         for choice in (c for c in study.choices() if c.name in followed):
             _look_at_method(found, setup, choice, other, f"{choice.name} of {other.target}")
     return found
+
+
+def long_waits(setup: ResolvedStudy) -> tuple[str, ...]:
+    """What of a study may take hours, if anything: a sentence to be read before it begins."""
+    rows = len(setup.data.parts["train"].frame)
+    fields = [c.name for c in setup.study.choices() if _has_process(c)]
+    if rows <= _MANY or not fields:
+        return ()
+    return (
+        f"{rows} training rows may take {' and '.join(fields)} hours: n_train = 1000 in [data], or "
+        "--n-train 1000 of dirimix fit, takes so many of them, drawn with the seed",
+    )
+
+
+def _has_process(choice: Choice) -> bool:
+    """Whether Gaussian processes are inferred together with the weights."""
+    method = choice.method
+    discrepancy = method.fixed.get("discrepancy", "none") != "none"
+    return discrepancy or (method.local and method.fixed.get("field") != "linear")
 
 
 def _look_at_method(
