@@ -14,7 +14,7 @@ from dirimix.cli.main import VERBS, main
 from dirimix.cli.options import names, setting
 from dirimix.datasets import DATASETS
 from dirimix.errors import InputError
-from dirimix.sampling.progress import ChainProgress
+from dirimix.sampling.progress import COMPARING, ChainProgress
 from dirimix.study.disk.fitted_file import FORMAT
 from dirimix.study.load import file_sha256
 from dirimix.study.manifest import Outcome
@@ -306,6 +306,15 @@ def event(chain, done, ess=float("nan"), left=float("nan")) -> ChainProgress:
 def test_a_chain_line_leaves_out_what_is_not_known():
     assert chain_line("m", event(0, 50)) == "m chain 1 draws   50/100  2 divergent"
     assert chain_line("m", event(1, 5, 7.0, 3700.0)).endswith("ESS 7  1:01:40 left")
+
+
+def test_a_comparison_of_candidates_is_no_chain():
+    compared = ChainProgress(0, COMPARING, 2, 5, 0, float("nan"), float("nan"))
+    assert chain_line("auto", compared) == "auto candidates compared 2/5"
+    assert (
+        chain_line("auto", compared, bar=True)
+        == f"auto candidates compared {'█' * 10}{'░' * 14} 2/5"
+    )
 
 
 def test_live_lines_are_redrawn_in_place():

@@ -201,6 +201,15 @@ def test_candidates_are_scored_on_a_thousand_rows_at_most():
     assert "on 4 regions of them that were held out" in fewer.summary_[0]
 
 
+def test_every_candidate_that_is_scored_is_told():
+    events = []
+    frame = table()
+    stack = StackedMixture(["x"], ["a", "b", "c"], candidates=PLAIN)
+    stack.progress = events.append
+    stack.fit(frame, frame["y"])
+    assert [(e.phase, e.done, e.total) for e in events] == [("comparing", n, 3) for n in (1, 2, 3)]
+
+
 def test_units_change_nothing_but_the_unit():
     frame, times = table(), 1e5
     columns = ["a", "b", "c", "y"]

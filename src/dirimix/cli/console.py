@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from dirimix.errors import counted
-from dirimix.sampling.progress import ChainProgress, Listener
+from dirimix.sampling.progress import COMPARING, ChainProgress, Listener
 
 if TYPE_CHECKING:
     from dirimix.study.manifest import Outcome
@@ -145,6 +145,8 @@ def chain_line(method: str, event: ChainProgress, *, bar: bool = False) -> str:
     width = len(str(event.total))
     cells = round(_BAR * event.done / event.total)
     drawn = f" {'█' * cells}{'░' * (_BAR - cells)}" if bar else ""
+    if event.phase == COMPARING:
+        return f"{method} candidates compared{drawn} {event.done}/{event.total}"
     parts = [
         f"{method} chain {event.chain + 1} {event.phase:6}{drawn} "
         f"{event.done:{width}}/{event.total}",

@@ -1,7 +1,9 @@
-"""Progress events of the chains, for callbacks."""
+"""Progress events of the chains, and of what comes before them, for callbacks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+
+COMPARING = "comparing"  # the candidates of a choice, before the first chain
 
 
 @dataclass(frozen=True)
@@ -10,9 +12,9 @@ class ChainProgress:
 
     Attributes:
         chain: Its number, from 0.
-        phase: 'warmup' or 'draws'.
-        done: Iterations done in this phase.
-        total: Iterations of this phase.
+        phase: 'warmup', 'draws', or 'comparing' where candidates are scored before any chain.
+        done: Iterations, or candidates, done in this phase.
+        total: Those of this phase.
         divergences: Divergent iterations so far in this phase.
         ess: Smallest bulk effective sample size so far over all chains, NaN before it is known.
         seconds_left: Estimated time to the end of the phase, NaN before it is known.

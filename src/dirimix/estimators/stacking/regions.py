@@ -6,6 +6,8 @@ import numpy as np
 
 from dirimix._arrays import Floats, Indices
 
+_MOST = 1000  # rows that are scored: the time of a fit of latent fields grows as their cube
+
 
 def regions(x: Floats, count: int, seed: int = 0) -> Indices:
     """Which of so many regions each site belongs to, (n,), about equally many sites in each.
@@ -41,6 +43,15 @@ def regions(x: Floats, count: int, seed: int = 0) -> Indices:
     for number, part in enumerate(parts):
         label[part] = number
     return label
+
+
+def scored_rows(n: int, seed: int) -> Indices:
+    """Which of n rows candidates are scored on: all, or a thousand of them drawn with the seed.
+
+    >>> len(scored_rows(40, 0)), len(scored_rows(4000, 0))
+    (40, 1000)
+    """
+    return np.sort(np.random.default_rng(seed).permutation(n)[:_MOST])
 
 
 def _halves(x: Floats, part: Indices) -> tuple[Indices, Indices]:

@@ -21,9 +21,10 @@ from dirimix.estimators.latent.noise_kind import (
 )
 from dirimix.estimators.stacking.choice import STACK, Scored
 from dirimix.estimators.stacking.own_table import own_table
-from dirimix.estimators.stacking.regions import regions
+from dirimix.estimators.stacking.regions import regions, scored_rows
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.methods import Choice, parse_method
+from dirimix.sampling.progress import COMPARING, ChainProgress
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
@@ -43,7 +44,6 @@ _CLUSTERS = 8  # parts of a region that are resampled together
 _KEPT = 200  # draws of weights from a member
 _TO_SCORE = 400  # draws of a fit that only scores
 _MOST = 32  # regions
-_ROWS = 1000  # that candidates are scored on at most: the time of a fit grows as their cube
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -123,14 +123,20 @@ class StackedMixture(AbstractMixture):
                 member.borrow(self)._check_table(own_table(member, table))
 
     def _fit(self, table: Table) -> None:
-        rows = self._scored_rows(table)
+        rows = table.rows(scored_rows(len(table.x), self.random_state))
         region, cluster = self._scored_parts(rows)
         self._check_noise()
         members = self._build("mode")
         for member in members.values():
             if getattr(member, "inference", None) == "mode":
                 member.set_params(draws=_TO_SCORE)
-        log_density = np.column_stack([self._held_out(m, rows, region) for m in members.values()])
+        columns: list[np.ndarray] = []
+        for member in members.values():
+            columns.append(self._held_out(member, rows, region))
+            if self.progress is not None:
+                done = len(columns), len(members)
+                self.progress(ChainProgress(0, COMPARING, *done, 0, np.nan, np.nan))
+        log_density = np.column_stack(columns)
         names = tuple(members)
         scored = Scored(names, log_density, region, cluster, self.random_state)
         chosen = STACK if self.choose == "stack" else scored.chosen
@@ -238,13 +244,6 @@ class StackedMixture(AbstractMixture):
         except InputError:  # such as an evidence of normal noise alone
             return False
         return True
-
-    def _scored_rows(self, table: Table) -> Table:
-        """The rows that candidates are scored on: all, or so many of them drawn with the seed."""
-        if len(table.x) <= _ROWS:
-            return table
-        drawn = np.random.default_rng(self.random_state).permutation(len(table.x))[:_ROWS]
-        return table.rows(np.sort(drawn))
 
     def _scored_parts(self, table: Table) -> tuple[np.ndarray, np.ndarray]:
         """The region of each row, and the part of it that is resampled together, (n,) each."""
