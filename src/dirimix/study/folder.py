@@ -3,6 +3,7 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 import json
+import math
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from dirimix._arrays import Floats
 from dirimix.assess.schema import TABLES
 from dirimix.errors import InputError
 from dirimix.table.csv_text import write_csv_text
@@ -93,18 +95,19 @@ def write_csv(table: pd.DataFrame, path: Path, given: Collection[str] = ()) -> N
 
 
 def _in_words(column: pd.Series, exact: bool) -> pd.Series:
-    if pd.api.types.is_float_dtype(column.dtype):
-        numbers = column.to_numpy(dtype=float)
-        if exact:
-            words = [number_text(v) for v in numbers]
-        else:
-            known = np.abs(numbers[np.isfinite(numbers)])
-            spread = np.ptp(numbers[np.isfinite(numbers)]) if len(known) else 0.0
-            more = np.log10(known.max() / spread) if spread > 0 else 0.0
-            form = f"%.{min(_DIGITS + max(int(more), 0), 17)}g"
-            words = [form % v for v in numbers]
-        return pd.Series(words, column.index, dtype=object).where(~np.isnan(numbers), "")
-    return date_words(column)
+    if not pd.api.types.is_float_dtype(column.dtype):
+        return date_words(column)
+    numbers = column.to_numpy(dtype=float)
+    word = number_text if exact else _form(numbers[np.isfinite(numbers)]).__mod__
+    words = ["" if math.isnan(v) else word(v) for v in numbers.tolist()]
+    return pd.Series(words, column.index, dtype=object)
+
+
+def _form(numbers: Floats) -> str:
+    """A format that tells numbers apart: digits by how large they are beside their spread."""
+    spread = np.ptp(numbers) if len(numbers) else 0.0
+    more = np.log10(np.abs(numbers).max() / spread) if spread > 0 else 0.0
+    return f"%.{min(_DIGITS + max(int(more), 0), 17)}g"
 
 
 def write_json(content: Any, path: Path) -> None:
