@@ -44,13 +44,15 @@ def test_init_writes_a_study_that_runs(table, capsys):
     assert (table / "out" / "scores.csv").is_file()
 
 
-def test_of_many_observations_a_study_takes_some(table):
+def test_of_many_observations_a_study_takes_some_and_says_so(table, capsys):
     rng = np.random.default_rng(0)
     many = pd.DataFrame(rng.normal(0, 1, (2100, 4)), columns=["x", "a", "b", "y"])
     for rows, wanted in ((2100, 1000), (1900, None)):
         many.head(rows).to_csv("many.csv", index=False)
         command = ["init", "many.csv", "--target", "y", "--coords", "x", "--models", "a,b"]
-        assert main([*command, "--out", f"{rows}.toml", "--quiet"]) == 0
+        assert main([*command, "--out", f"{rows}.toml"]) == 0
+        said = "training rows: 1000, drawn with the seed (n_train)" in capsys.readouterr().out
+        assert said is (wanted is not None)
         assert read_study(table / f"{rows}.toml").data.n_train == wanted
 
 

@@ -72,9 +72,9 @@ def study_text(
         )
     else:
         lines.append(f"# {found.observed} observations are too few to set some aside for a test")
-    if found.coords and found.observed > _MANY:
+    if taken := rows_taken(found):
         lines.append(
-            f"n_train = {_ENOUGH} # of {found.observed} observations, drawn with the seed; the "
+            f"n_train = {taken} # of {found.observed} observations, drawn with the seed; the "
             "others are predicted:\n# with all of them local methods take hours, and neighbours "
             "tell a smooth field the same thing"
         )
@@ -88,6 +88,11 @@ def study_text(
         f"pairs = [{_listed([best, 'simplex-ls'])}, {_listed([best, 'ridge-stacking'])}]",
     ]
     return "\n".join(lines) + "\n"
+
+
+def rows_taken(found: Guess) -> int | None:
+    """How many training rows a first study takes of a table with many; None for all."""
+    return _ENOUGH if found.coords and found.observed > _MANY else None
 
 
 def _listed(names: Sequence[str]) -> str:

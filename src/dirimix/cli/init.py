@@ -36,7 +36,7 @@ def _init(arguments: argparse.Namespace) -> bool:
         raise InputError(f"{str(out)!r} is there already; name another file with --out")
     if not out.parent.is_dir():
         raise InputError(f"there is no folder {str(out.parent)!r}; make it, or name another --out")
-    from dirimix.cli.draft import study_text
+    from dirimix.cli.draft import rows_taken, study_text
     from dirimix.table.files import whole_file
     from dirimix.table.guess import guess
 
@@ -55,6 +55,8 @@ def _init(arguments: argparse.Namespace) -> bool:
     if not arguments.quiet:
         for line in (*found.words(), *_codes(read.frame, found.coords)):
             sys.stdout.write(line + "\n")
+        if taken := rows_taken(found):
+            sys.stdout.write(f"training rows: {taken}, drawn with the seed (n_train)\n")
         sys.stdout.write(f"written to {out}; correct it where it is wrong, then\n")
         sys.stdout.write(f"  dirimix check {out}\n  dirimix run {out}\n")
     return True
