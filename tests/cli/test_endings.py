@@ -31,10 +31,12 @@ def kill(number: int) -> bool:
 
 @pytest.fixture(autouse=True)
 def _interrupts():
-    """Interrupts arrive, even where the tests were started in the background, without them."""
+    """Interrupts and hang-ups arrive, even where the tests were started without, as by nohup."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hung_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGHUP, hung_up)
 
 
 @pytest.mark.parametrize(
