@@ -30,7 +30,7 @@ ALL_PAGES = (*PAGES, *(ROOT / f"{name}.md" for name in ("VISION", "CONTRIBUTING"
 _BLOCK = re.compile(
     r"^(?:<!-- test: (?P<marks>.*?) -->\n)?```(?:\{code-cell\} )?(?P<language>\w+)"
     r"(?: (?P<file>\S+))?\n"
-    r"(?::\w+: .*\n\n?)?"  # how a notebook shows what a cell gives
+    r"(?::\w+: [^\n]*\n\n?)?"  # how a notebook shows what a cell gives
     r"(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
