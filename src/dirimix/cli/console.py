@@ -40,8 +40,8 @@ class ConsoleReporter:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
 
-    def describe(self, data: "SplitTable") -> None:
-        """How many rows there are, what was left out, and where to read the rest."""
+    def describe(self, data: "SplitTable", waits: Sequence[str]) -> None:
+        """How many rows there are, what was left out, where to read the rest, what takes long."""
         counts = ", ".join(f"{len(rows.frame)} {split}" for split, rows in data.parts.items())
         self.say(f"{data.source}: {counts} rows, {counted(len(data.models), 'model')}")
         for note in data.notes:
@@ -50,6 +50,8 @@ class ConsoleReporter:
             stand = "stands" if len(data.remarks) == 1 else "stand"
             many = counted(len(data.remarks), "remark")
             self.say(f"{many} on the data {stand} in manifest.json")
+        for wait in waits:
+            self.say(f"note: {wait}")
 
     def listener(self, method: str) -> Listener | None:
         """A callback for the progress of a method's chains, None to be quiet."""

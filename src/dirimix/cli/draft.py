@@ -5,11 +5,11 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from dirimix.study.spec import ENOUGH_ROWS, MANY_ROWS
 from dirimix.table.guess import Guess
 
 _WIDTH = 88  # of a line
 _FEW = 30  # observations below which none are set aside for a test
-_MANY, _ENOUGH = 2000, 1000  # observations from which local methods take hours, and in minutes
 
 
 def study_text(
@@ -92,7 +92,7 @@ def study_text(
 
 def rows_taken(found: Guess) -> int | None:
     """How many training rows a first study takes of a table with many; None for all."""
-    return _ENOUGH if found.coords and found.observed > _MANY else None
+    return ENOUGH_ROWS if found.coords and found.observed > MANY_ROWS else None
 
 
 def _listed(names: Sequence[str]) -> str:

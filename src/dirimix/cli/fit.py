@@ -132,9 +132,7 @@ def _fit(arguments: argparse.Namespace) -> bool:
         data = load_split_table(wanted, study.seed, arguments.data_dir).training_only()
     setup = ResolvedStudy(study, data)
     check_setup(setup)
-    reporter.describe(data)
-    for line in long_waits(setup):
-        reporter.say(f"note: {line}")
+    reporter.describe(data, long_waits(setup))
     outcome = fit_one(study, data, Path(arguments.out), reporter, resume=arguments.resume)
     reporter.finish(outcome, arguments.out)
     return not outcome.unconverged

@@ -46,9 +46,7 @@ def _run(arguments: argparse.Namespace) -> bool:
     with collected_warnings(reporter.say, study.data.table):
         setup = resolve(study, arguments.data_dir)
     check_setup(setup)
-    reporter.describe(setup.data)
-    for line in long_waits(setup):
-        reporter.say(f"note: {line}")
+    reporter.describe(setup.data, long_waits(setup))
     given = Path(arguments.study)
     inputs = {given.name if given.is_absolute() else str(given): file_sha256(given)}
     outcome = run_study(

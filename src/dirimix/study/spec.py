@@ -10,6 +10,9 @@ from dirimix.assess.options import Reversion, Scheme, Threshold
 from dirimix.errors import InputError, did_you_mean
 from dirimix.methods import Choice, parse_method
 
+MANY_ROWS = 2000  # of training, from which a Gaussian process may take hours
+ENOUGH_ROWS = 1000  # of them, which take it minutes
+
 
 @dataclass(frozen=True)
 class LongColumns:

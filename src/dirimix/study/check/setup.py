@@ -14,12 +14,11 @@ from dirimix.errors import InputError, did_you_mean
 from dirimix.estimators.fitted import check_method, check_parameters, transform_of
 from dirimix.methods import Choice
 from dirimix.study.jobs import ResolvedStudy
-from dirimix.study.spec import Study
+from dirimix.study.spec import ENOUGH_ROWS, MANY_ROWS, Study
 from dirimix.table.split import SplitTable
 from dirimix.table.table import make_table
 
 Lines = dict[str, list[str]]
-_MANY = 2000  # training rows from which a Gaussian process may take hours
 
 
 @dataclass
@@ -108,11 +107,12 @@ def long_waits(setup: ResolvedStudy) -> tuple[str, ...]:
     """What of a study may take hours, if anything: a sentence to be read before it begins."""
     rows = len(setup.data.parts["train"].frame)
     fields = [c.name for c in setup.study.choices() if _has_process(c)]
-    if rows <= _MANY or not fields:
+    if rows <= MANY_ROWS or not fields:
         return ()
     return (
-        f"{rows} training rows may take {' and '.join(fields)} hours: n_train = 1000 in [data], or "
-        "--n-train 1000 of dirimix fit, takes so many of them, drawn with the seed",
+        f"{rows} training rows may take {' and '.join(fields)} hours: n_train = {ENOUGH_ROWS} in "
+        f"[data], or --n-train {ENOUGH_ROWS} of dirimix fit, takes so many of them, drawn with the "
+        "seed",
     )
 
 
