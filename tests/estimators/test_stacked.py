@@ -201,6 +201,15 @@ def test_candidates_are_scored_on_a_thousand_rows_at_most():
     assert "on 4 regions of them that were held out" in fewer.summary_[0]
 
 
+def test_as_many_rows_are_scored_as_regions_and_models_need():
+    rng = np.random.default_rng(0)
+    names = [f"m{k}" for k in range(20)]
+    frame = pd.DataFrame(rng.standard_normal((1300, 21)), columns=["x", *names])
+    stack = StackedMixture(["x"], names, candidates=["equal"], regions=32)
+    stack.fit(frame, pd.Series(rng.standard_normal(1300)))
+    assert stack.candidates_["n"].tolist() == [1280] * 2
+
+
 def test_every_candidate_that_is_scored_is_told():
     events = []
     frame = table()

@@ -45,13 +45,15 @@ def regions(x: Floats, count: int, seed: int = 0) -> Indices:
     return label
 
 
-def scored_rows(n: int, seed: int) -> Indices:
+def scored_rows(n: int, least: int, seed: int) -> Indices:
     """Which of n rows candidates are scored on: all, or a thousand of them drawn with the seed.
 
-    >>> len(scored_rows(40, 0)), len(scored_rows(4000, 0))
-    (40, 1000)
+    Where regions and models need more than a thousand, it is so many.
+
+    >>> len(scored_rows(40, 16, 0)), len(scored_rows(4000, 16, 0)), len(scored_rows(4000, 1280, 0))
+    (40, 1000, 1280)
     """
-    return np.sort(np.random.default_rng(seed).permutation(n)[:_MOST])
+    return np.sort(np.random.default_rng(seed).permutation(n)[: max(_MOST, least)])
 
 
 def _halves(x: Floats, part: Indices) -> tuple[Indices, Indices]:

@@ -123,8 +123,7 @@ class StackedMixture(AbstractMixture):
                 member.borrow(self)._check_table(own_table(member, table))
 
     def _fit(self, table: Table) -> None:
-        rows = table.rows(scored_rows(len(table.x), self.random_state))
-        region, cluster = self._scored_parts(rows)
+        rows, region, cluster = self._scored_parts(table)
         self._check_noise()
         members = self._build("mode")
         for member in members.values():
@@ -245,19 +244,20 @@ class StackedMixture(AbstractMixture):
             return False
         return True
 
-    def _scored_parts(self, table: Table) -> tuple[np.ndarray, np.ndarray]:
-        """The region of each row, and the part of it that is resampled together, (n,) each."""
+    def _scored_parts(self, table: Table) -> tuple[Table, np.ndarray, np.ndarray]:
+        """The n rows that are scored, the region of each, and what is resampled together, (n,)."""
         least = 2 * self.regions * max(2, len(table.models))
         if len(table.x) < least:
             raise InputError(
                 f"{self.regions} held-out regions of {len(table.models)} models need {least} "
                 f"rows, and there are {len(table.x)}; give more rows, or take one method"
             )
-        places = self.space_.embed(table.x) if self.space_.axes else np.empty((len(table.x), 0))
+        rows = table.rows(scored_rows(len(table.x), least, self.random_state))
+        places = self.space_.embed(rows.x) if self.space_.axes else np.empty((len(rows.x), 0))
         fine = regions(places, self.regions * _CLUSTERS, self.random_state)
         if not places.shape[1]:
-            fine = np.arange(len(table.x))  # rows are independent
-        return regions(places, self.regions, self.random_state), fine
+            fine = np.arange(len(rows.x))  # rows are independent
+        return rows, regions(places, self.regions, self.random_state), fine
 
     def _held_out(self, member: AbstractMixture, table: Table, region: np.ndarray) -> np.ndarray:
         """Log density of each row under fits without its region, in the scale of the fit, (n,)."""
