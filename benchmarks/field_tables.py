@@ -38,9 +38,9 @@ class FieldTable:
 
     def build(self, method: str, options: dict[str, Any], seed: int) -> dict[str, Any]:
         """The estimators of a method by their models, '' for a mixture of all."""
-        from dirimix.methods import METHODS
+        from dirimix.methods import parse_method
 
-        return METHODS[method].build(self.coords, self.models, options, seed)
+        return parse_method(method).method.build(self.coords, self.models, options, seed)
 
     def fit(self, member: Any) -> Any:
         """An estimator, fitted to the rows to fit."""

@@ -66,6 +66,31 @@ def test_weights_maximise_the_log_score_of_the_mixture(seed):
     assert loss(np.log(softmax(rng.standard_normal(4)))) > best.fun + 1e-6
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_no_candidate_could_take_more_weight_at_the_maximum(seed):
+    """The conditions of Karush, Kuhn and Tucker, which bound what any other weights could gain."""
+    rng = np.random.default_rng(seed)
+    rows, candidates = np.exp(rng.uniform(np.log([2, 3]), np.log([400, 31]))).astype(int)
+    spread = 10 ** rng.uniform(-6, 4)
+    log_density = rng.normal(0, spread, (rows, candidates)) + rng.normal(0, 30, (rows, 1))
+    log_density[:, -1] = log_density[:, 0]  # nothing tells these apart
+    counts = rng.dirichlet(np.ones(rows), size=3)
+    found = stacking_weights(log_density, counts)
+    assert found.sum(axis=1) == pytest.approx(1)
+    assert np.all(found >= 0)
+
+    def most_gained(weights: np.ndarray) -> float:
+        density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+        share = counts / counts.sum(axis=1, keepdims=True)
+        seen = share > 0
+        ratio = np.divide(share, weights @ density.T, where=seen, out=np.zeros_like(share))
+        return float((ratio @ density).max()) - 1
+
+    assert most_gained(found) < 1e-8
+    # a control: equal weights are not the best
+    assert most_gained(np.full_like(found, 1 / candidates)) > 1e-8
+
+
 def test_the_stack_is_scored_with_weights_of_the_other_regions():
     given = scored((0.0, 0.0, 0.1))
     own = stacked_log_score(given.log_density, given.regions)
@@ -83,12 +108,12 @@ def test_a_row_is_scored_by_what_has_weight_however_far_that_is_behind():
     np.testing.assert_array_equal(stacked_log_score(far, np.repeat([0, 1], 6)), -900.0)
 
 
-def test_a_weight_as_small_as_a_number_may_be_gives_no_infinite_score():
-    """Steps of expectation and maximisation leave the weight of a candidate that is far behind."""
+def test_a_candidate_that_only_takes_from_others_has_no_weight_and_no_say():
     behind = np.array([[-0.5, -1.1, -0.501]] * 60 + [[-0.5, 0.0, -0.501]] * 20)
     score = stacked_log_score(behind, np.repeat([0, 1], [60, 20]))
     weights = stacking_weights(behind[:60])
-    assert 0 < weights[1] < 1e-300  # what is tested
+    assert weights[1] == 0
+    assert weights[[0, 2]].sum() == pytest.approx(1)
     assert score[-1] == pytest.approx(-0.5, abs=1e-3)
 
 

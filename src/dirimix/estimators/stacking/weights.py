@@ -11,18 +11,22 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from dirimix._arrays import Floats, Indices
+from dirimix._arrays import Floats, Indices, Mask
 
 _special: Any = special  # SciPy does not type the results of these
-_STEPS = 2000
-_SETTLED = 1e-7  # largest change of a weight in a step, after which there is no other
+_STEPS = 100  # some twenty are enough
+_GAP = 1e-16  # product of a weight and its slope, below which the smaller of both is 0
+_ROUNDING = 1e-10  # of slopes
+_NEARER = 0.1  # times the product of weights and slopes, the next step's
+_SHORT = 0.9  # share of the way to where a weight or a slope is 0
 
 
 def stacking_weights(log_density: Floats, counts: Floats | None = None) -> Floats:
     """Weights on the simplex that maximise sum_i c_i log sum_j w_j p_ij, (j,), or (b, j).
 
-    The likelihood is concave; steps are those of expectation and maximisation, which never leave
-    the simplex.
+    The likelihood is concave, and its maximum is found by a primal-dual interior-point method
+    (Nocedal and Wright 2006, chapter 19): Newton's steps for the weights and for the slopes that
+    keep those of 0 there. A weight smaller than its slope ends at 0.
 
     Args:
         log_density: log p_ij of row i under candidate j, (n, j).
@@ -37,13 +41,47 @@ def stacking_weights(log_density: Floats, counts: Floats | None = None) -> Float
     several = np.atleast_2d(np.ones(len(density)) if counts is None else counts)
     share = several / several.sum(axis=1, keepdims=True)
     weights = np.full((len(share), density.shape[1]), 1 / density.shape[1])
+    slopes, left = weights.copy(), np.arange(len(share))
     for _ in range(_STEPS):
-        after = weights * ((share / (weights @ density.T)) @ density)
-        change = float(np.max(np.abs(after - weights)))
-        weights = after
-        if change < _SETTLED:
+        weights[left], slopes[left], there = _nearer(
+            weights[left], slopes[left], share[left], density
+        )
+        left = left[~there]
+        if not len(left):
             break
+    weights[weights < slopes] = 0.0
+    weights /= weights.sum(axis=1, keepdims=True)
     return weights if counts is not None and counts.ndim == 2 else weights[0]
+
+
+def _nearer(
+    weights: Floats, slopes: Floats, share: Floats, density: Floats
+) -> tuple[Floats, Floats, Mask]:
+    """Weights and slopes, (b, j) each, after a step, and whether they are at the maximum, (b,).
+
+    That of sum_i s_i log sum_j w_j p_ij - sum_j w_j, whose weights sum to one by themselves.
+    """
+    count = weights.shape[1]
+    mixed = weights @ density.T
+    excess = 1 - (share / mixed) @ density
+    aim = _NEARER * np.mean(weights * slopes, axis=1, keepdims=True)
+    products = (density[:, :, None] * density[:, None, :]).reshape(len(density), -1)
+    curvature = ((share / mixed**2) @ products).reshape(-1, count, count)
+    curvature[:, np.arange(count), np.arange(count)] += slopes / weights
+    step = np.linalg.solve(curvature, (aim / weights - excess)[..., None])[..., 0]
+    rise = (aim - slopes * step) / weights - slopes
+    weights = weights + _within(weights, step) * step
+    slopes = slopes + _within(slopes, rise) * rise
+    excess = 1 - (share / (weights @ density.T)) @ density
+    there = (np.abs(excess - slopes) < _ROUNDING) & (weights * slopes < _GAP)
+    return weights, slopes, there.all(axis=1)
+
+
+def _within(values: Floats, step: Floats) -> Floats:
+    """The share of a step after which all values are above 0, (b, 1)."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ends = np.where(step < 0, -values / step, np.inf)
+    return np.minimum(1.0, _SHORT * ends.min(axis=1, keepdims=True))
 
 
 def resampled_weights(log_density: Floats, clusters: Indices, count: int, seed: int) -> Floats:
