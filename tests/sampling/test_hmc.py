@@ -5,13 +5,14 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 from dirimix.sampling import sampler
 from dirimix.sampling.convergence import summarise
 from dirimix.sampling.peaks import Peak, between
 from dirimix.sampling.progress import ChainProgress
-from dirimix.sampling.sampler import sample
+from dirimix.sampling.sampler import _ended, sample
 from dirimix.sampling.target import Settings, Target
 from monte_carlo import LIMIT, Law
 
@@ -221,6 +222,32 @@ def test_chains_in_modes_of_their_own_do_not_draw_for_ever(asked, times):
     assert found.ended == "draws"
     assert times * 40 <= found.stats["lp"].shape[1] < (times + 1) * 40
     assert found.summary["rhat"].max() > 1.5
+
+
+@pytest.mark.parametrize(
+    ("asked", "drawn", "ess", "ended"),
+    [
+        (None, 100, 30.0, None),
+        (None, 400, 99.0, "draws"),  # sixteen times as many would not be enough
+        (None, 400, 101.0, None),
+        (None, 800, 199.0, "draws"),  # nor are they any more
+        (None, 1600, 399.0, "draws"),
+        (None, 400, 400.0, "ess"),
+        (100.0, 400, 20.0, None),
+        (100.0, 1600, 99.0, "draws"),
+        (None, 400, np.nan, "draws"),
+    ],
+)
+def test_draws_go_on_while_they_may_become_enough(asked, drawn, ess, ended):
+    found = {"parameter": ["q", "still"], "mean": 0.0, "sd": [1.0, 0.0], "rhat": [1.02, np.nan]}
+    sizes = [ess, np.nan]
+    summary = pd.DataFrame(found | {"ess_bulk": sizes, "ess_tail": [2000.0, np.nan]})
+    if ended == "ess":
+        summary["rhat"] = 1.0
+    elif np.isnan(ess):
+        summary["ess_tail"] = np.nan
+    settings = Settings(draws=100, min_ess=asked)
+    assert _ended(summary, settings, drawn, until=np.inf) == ended
 
 
 @pytest.mark.parametrize(("limit", "iterations"), [(None, 1000), (1e-9, 20)])

@@ -36,10 +36,11 @@ _MIN_WINDOW = 10  # iterations
 _LEARNING, _PER_LATENT = slice(3, 6), 8  # windows, and their draws a latent where it is `dense`
 _ADDED = 0.1  # draws that are added until `min_ess` is there, as a share of those asked for
 _ADDED_ALONE = 0.25  # the same where none is given
-_AT_MOST = 4  # times the draws asked for, where none is given
+# times the draws asked for, where none is given and these do not show that the most are enough
+_AT_FIRST = 4
 # times them, or the effective size asked for: what has not converged by then, such as chains in
 # modes of their own, does not with more
-_AT_MOST_ASKED = 16
+_AT_MOST = 16
 
 Diagnose = Callable[[dict[str, np.ndarray]], pd.DataFrame]
 
@@ -124,12 +125,18 @@ def _ended(summary: pd.DataFrame, settings: Settings, drawn: int, until: float) 
     mendable = ("size", "mixing")
     if not any(f.cause in mendable for f in convergence.faults(summary, min_ess)):
         return "ess"
-    most = _AT_MOST * settings.draws
-    if settings.min_ess is not None:
-        most = _AT_MOST_ASKED * max(settings.draws, settings.min_ess)
+    most = _AT_MOST * max(settings.draws, settings.min_ess or 0)
+    if settings.min_ess is None and _smallest_ess(summary) * most < min_ess * drawn:
+        most = _AT_FIRST * settings.draws
     if drawn >= most:
         return "draws"
     return "time" if time.perf_counter() > until else None
+
+
+def _smallest_ess(summary: pd.DataFrame) -> float:
+    """That of all quantities which have one; 0 where none has."""
+    sizes = summary[["ess_bulk", "ess_tail"]].min(axis=None)
+    return float(np.nan_to_num(sizes))
 
 
 def _warm_up(
