@@ -11,13 +11,15 @@ grows Taweret's trees, is compiled by pip: that takes a C++ compiler, MPI and Ei
 
 The peers run in an environment of their own (`peer_methods`), with their defaults. Only rows where
 every model has a value are used, as the peers need them; where a table names no test rows every
-fourth is held back. `over_simplex`, `over_peer` and `over_best` are differences of the mean log
-score to simplex-ls, to the best peer and to the best of ours by that score, row by row, with 90 %
-bands. Of intervals alone there is a coverage and nothing else. `seconds` are wall time,
-`cpu_seconds` those of all processors, whatever else the machine does. What each row of the test
-adds to the scores is kept in a folder (`--points`), so that methods can be run one at a time;
-rows of the file that have nothing there stay as they are, and so do differences to rivals that have
-nothing there.
+fourth is held back. `nuclear-s2n-blocks` and `-edges` are the training rows of that table without
+the regions that `studies/nuclear-mixtures.toml` leaves out, blocks in four fits, each without every
+fourth of them; their bands resample blocks. `over_simplex`, `over_peer` and `over_best` are
+differences of the mean log score to simplex-ls, to the best peer and to the best of ours by that
+score, row by row, with 90 % bands. Of intervals alone there is a coverage and nothing else.
+`seconds` are wall time, `cpu_seconds` those of all processors, whatever else the machine does. What
+each row of the test adds to the scores is kept in a folder (`--points`), so that methods can be run
+one at a time; rows of the file that have nothing there stay as they are, and so do differences to
+rivals that have nothing there.
 """
 
 import argparse
@@ -30,14 +32,19 @@ import time
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import field_tables
 import measurements
 import numpy as np
+import pandas as pd
 from field_tables import FIELDS, FieldTable
 from peer_methods import PEERS, Arrays
 
-_CAP = 600  # seconds that a peer may take
+_CAP = 600  # seconds that a peer may take for a fit
+_STUDY = Path(__file__).parents[1] / "studies/nuclear-mixtures.toml"
+_REGIONS = {f"nuclear-s2n-{scheme}": scheme for scheme in ("blocks", "edges")}
+_FITS = 4  # of the blocks
 _SCORES = ("log_score", "crps", "coverage_50", "coverage_90", "below_median")
 _RIVALS = ("over_simplex", "over_peer", "over_best")
 COLUMNS = (
@@ -60,24 +67,51 @@ OURS: dict[str, tuple[str, dict[str, object]]] = {
     "stacked@mode": ("stacked", _MODE),
     "auto@mode": ("auto", _MODE),
 }
-Row = dict[str, object]
+Row = dict[str, Any]
 Points = dict[str, np.ndarray]
 
 
 def tables() -> list[str]:
     """The names of all tables."""
-    return [*FIELDS, "nuclear-s2n", "liquid-drop"]
+    return [*FIELDS, "nuclear-s2n", "nuclear-s2p", *_REGIONS, "liquid-drop"]
 
 
-def table_of(name: str) -> FieldTable:
-    """A table with the rows where every model has a value."""
+def parts_of(name: str) -> list[FieldTable]:
+    """A table, or what is left of it without each of several parts."""
+    if name in _REGIONS:
+        return [_complete(part) for part in _without_regions(_REGIONS[name])]
+    return [_complete(_read(name))]
+
+
+def _without_regions(scheme: str) -> list[FieldTable]:
+    """The training rows of a study without regions of them, which are the rows to predict."""
+    from dirimix.assess.folds import clusters, make_folds
+    from dirimix.study.load import load_split_table
+    from dirimix.study.parse import read_study
+
+    study = read_study(_STUDY)
+    data = load_split_table(study.data, study.seed)
+    chosen = next(s for s in study.validation if s.name == scheme)
+    rows, folds = data.parts["train"], make_folds(chosen, data, study.seed)
+    frame = rows.frame.assign(y=rows.y, y_err=rows.y_err, cluster=clusters(chosen, data))
+    held = [np.concatenate([f.held for f in folds[n::_FITS]]) for n in range(_FITS) if folds[n:]]
+    return [
+        FieldTable(data.coords, data.models, frame.drop(index=frame.index[r]), frame.iloc[r])
+        for r in held
+    ]
+
+
+def _read(name: str) -> FieldTable:
     if name in FIELDS:
         if field_tables.DATA_DIR not in os.environ:
             raise SystemExit(f"{name} is a file of the folder that {field_tables.DATA_DIR} names")
         path = Path(os.environ[field_tables.DATA_DIR]) / "fields" / f"{name}.csv"
-        table = field_tables.read(path, FIELDS[name])
-    else:
-        table = _data_set(name)
+        return field_tables.read(path, FIELDS[name])
+    return _data_set(name)
+
+
+def _complete(table: FieldTable) -> FieldTable:
+    """The rows where every model has a value."""
     names = list(table.models)
     train, test = (
         part.loc[part[names].notna().all(axis=1)].reset_index(drop=True)
@@ -98,8 +132,6 @@ def _data_set(name: str) -> FieldTable:
 
 def arrays(table: FieldTable) -> Arrays:
     """What a peer is given; labels among the coordinates as codes."""
-    import pandas as pd
-
     found: Arrays = {}
     for end, rows in (("", table.train), ("_new", table.test)):
         found |= {f"f{end}": rows[list(table.models)].to_numpy(float)}
@@ -188,17 +220,20 @@ def scored(points: Points) -> Row:
     from dirimix.laws.bootstrap import Bootstrap
     from dirimix.scores import score_points
 
-    row = score_points(points, Bootstrap(0))
+    row = score_points(points, Bootstrap(0), clusters=points.get("cluster"))
     names = (*_SCORES, "log_score_lo", "log_score_hi", "rms")
     return {name: row[name] for name in names}
 
 
 def beside(points: Points, rival: Points, column: str) -> Row:
     """The difference of the log scores to those of a rival."""
-    from dirimix.laws.bands import paired_difference
+    from dirimix.laws.bands import deviations
+    from dirimix.laws.bootstrap import Bootstrap
 
-    found = paired_difference(points["log_score"], rival["log_score"], 0)
-    return {column: found.mean, f"{column}_lo": found.lo, f"{column}_hi": found.hi}
+    each = deviations(points["log_score"], rival["log_score"])[:, None]
+    found = Bootstrap(0).resample(each, points.get("cluster"))
+    low, high = found.band()[:, 0]
+    return {column: found.mean[0], f"{column}_lo": low, f"{column}_hi": high}
 
 
 def best_of(rows: list[Row], methods: Iterable[str]) -> str:
@@ -264,15 +299,37 @@ def main() -> None:
             sys.stderr.write(" ".join(f"{row.get(c, '')}" for c in told) + "\n")
 
 
-def _measured(name: str, method: str, given: argparse.Namespace) -> Row:
-    """Run one method on one table, and write the file with its row."""
-    table = table_of(name)
+def _run(table: FieldTable, method: str, given: argparse.Namespace) -> tuple[Row, Points]:
     if method in OURS:
         row, points = of_ours(table, method, given.seed)
     else:
         row, points = of_peer(table, method, given.peers, given.seed)
-    row |= {"table": name, "method": method, "models": len(table.models)}
-    row |= {"n_train": len(table.train), "n_test": len(table.test)}
+    return row | {"n_test": len(table.test)}, points
+
+
+def _of_all(found: list[tuple[Row, Points]]) -> tuple[Row, Points]:
+    """The rows of several fits as one; without points where one of them has none."""
+    rows, points = zip(*found, strict=True)
+    told = [row for row in rows if row.get("said")]
+    row = {**rows[0], **(told[0] if told else {})}
+    for name in ("seconds", "cpu_seconds", "n_test"):
+        if all(name in r for r in rows):
+            row[name] = sum(r[name] for r in rows)
+    if all("coverage_90" in r for r in rows):
+        row["coverage_90"] = sum(r["coverage_90"] * r["n_test"] for r in rows) / row["n_test"]
+    if not all(points):
+        return row, {}
+    return row, {key: np.concatenate([p[key] for p in points]) for key in points[0]}
+
+
+def _measured(name: str, method: str, given: argparse.Namespace) -> Row:
+    """Run one method on one table, and write the file with its row."""
+    parts = parts_of(name)
+    row, points = _of_all([_run(part, method, given) for part in parts])
+    if points and "cluster" in parts[0].test:
+        points["cluster"] = np.concatenate([part.test["cluster"] for part in parts])
+    row |= {"table": name, "method": method, "models": len(parts[0].models)}
+    row |= {"n_train": max(len(part.train) for part in parts)}
     path = given.points / f"{name}+{method}.npz"
     path.unlink(missing_ok=True)
     if points:
