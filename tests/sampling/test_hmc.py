@@ -250,6 +250,15 @@ def test_draws_go_on_while_they_may_become_enough(asked, drawn, ess, ended):
     assert _ended(summary, settings, drawn, until=np.inf) == ended
 
 
+@pytest.mark.parametrize("limit", [None, 1e-9])
+def test_trajectories_are_short_where_the_time_was_over_before_the_draws(limit):
+    settings = Settings(
+        chains=2, draws=20, warmup=100, trajectory=1000.0, min_ess=0, max_seconds=limit
+    )
+    drawn = sample(Normal(), np.zeros((2, 3)), settings, lambda d: summarise(d["q"], ["q"] * 3))
+    assert bool(np.median(drawn.stats["n_steps"]) < 100) is (limit is not None)
+
+
 @pytest.mark.parametrize(("limit", "iterations"), [(None, 1000), (1e-9, 20)])
 def test_the_warm_up_is_broken_off_when_the_time_is_over(limit, iterations):
     """One chunk is left of it, from which chains draw what a fit has at least: 20 each."""

@@ -33,6 +33,7 @@ _TRIALS = 8  # of the step size at the end, at most
 _SHORT = 0.05  # acceptance by which a trial may fall short
 _SMALLER = 0.75  # times the step has the next
 _MIN_WINDOW = 10  # iterations
+_HURRIED = 50  # steps of a trajectory, about, where the time was over before the draws
 _LEARNING, _PER_LATENT = slice(3, 6), 8  # windows, and their draws a latent where it is `dense`
 _ADDED = 0.1  # draws that are added until `min_ess` is there, as a share of those asked for
 _ADDED_ALONE = 0.25  # the same where none is given
@@ -97,6 +98,10 @@ def sample(
     progress = _Progress(settings, listener, target)
     with chain_pool(model, settings, keeper, heavy=heavy) as pool:
         chains, tuning, gradients = _warm_up(pool, target, chains, tuning, settings, progress)
+        if (
+            time.perf_counter() > keeper.until
+        ):  # steps are small yet, and full lengths of them hours
+            tuning = tuning._replace(length=np.minimum(tuning.length, _HURRIED * tuning.step))
         progress.start_draws()
         results, ended, count = [(chain, []) for chain in chains], None, settings.draws
         while ended is None:
