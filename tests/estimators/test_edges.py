@@ -17,6 +17,7 @@ from dirimix.estimators.latent.weights import Ensemble, PrincipalWeights
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.likelihood.density import Likelihood
 from dirimix.likelihood.routes import COARSE, FINE
+from dirimix.methods import METHODS
 from dirimix.sampling import sampler
 from short_fits import SHORT
 
@@ -271,3 +272,15 @@ def test_other_numbers_of_draws_are_refused_too(name):
         OTHERS[name](0)
     with pytest.raises(InputError, match="GiB are needed and the machine has .*: 1000000000000 "):
         OTHERS[name](10**12)
+
+
+@pytest.mark.parametrize("door", ["check", "fit"])
+@pytest.mark.parametrize("method", ["lbmm-lgp", "gbmm-d"])
+def test_an_approximation_of_more_rows_than_memory_holds_is_refused_before_it_begins(method, door):
+    n = 50_000
+    x = np.arange(n) / n
+    many = pd.DataFrame({"x": x, "a": x, "b": 1 - x})
+    mixture = METHODS[method].build(("x",), ("a", "b"), {"inference": "mode"}, 0)[""]
+    said = f"GiB are needed .*: inference = 'mode' holds 20 numbers for every pair of {n} rows;"
+    with pytest.raises(InputError, match=said):
+        getattr(mixture, door)(many, np.sin(x))

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import halfnorm
 
-from dirimix._arguments import check_whole
+from dirimix._arguments import check_room, check_whole
 from dirimix._cores import on_device
 from dirimix.estimators.latent.build import (
     COMPLETE,
@@ -33,6 +33,7 @@ from dirimix.table.selection import complete_rows, refuse_answers
 from dirimix.table.table import Table
 
 _KEPT = 1000  # draws that prediction uses
+_MATRICES = 20  # of the rows squared, that an approximation holds at once
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -122,6 +123,16 @@ class LatentMixture(AbstractSampledMixture):
         if self.complete_only:
             table = table.rows(np.flatnonzero(table.known.all(axis=1)))
         check_parts(self._parts(), table, self.space_)
+
+    def _check_room(self, table: Table) -> None:
+        super()._check_room(table)
+        if self.inference != "hmc":
+            known = table.known.all(axis=1) if self.complete_only else table.known.any(axis=1)
+            check_room(
+                _MATRICES * (n := int(known.sum())) ** 2,
+                f"inference = {self.inference!r} holds {_MATRICES} numbers for every pair of {n} "
+                "rows; fit to fewer (n_train), or take inference = 'hmc'",
+            )
 
     def _fit(self, table: Table) -> None:
         if self.complete_only:
