@@ -9,6 +9,7 @@ import pytest
 
 from dirimix.cli.main import main
 from dirimix.study.parse import read_study
+from dirimix.study.spec import LongColumns
 
 
 @pytest.fixture
@@ -171,6 +172,26 @@ def test_labels_alone_choose_no_evidence_rows(table):
     assert main(["init", "sites.csv", "--coords", "site", "--quiet"]) == 0
     assert not {"lbmm-gpd", "bma-closed-form"} & set(read_study(table / "sites.toml").run)
     assert main(["check", "sites.toml", "--quiet"]) == 0
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_grid_of_models_is_known_by_their_dimension(table, apart):
+    wide = pd.read_csv("a b.csv")
+    runs = wide[["x", "flat", "late"]].melt("x", var_name="model", value_name="tas")
+    grid = runs.set_index(["model", "x"]).to_xarray()
+    observed = wide.set_index("x")["y"].to_xarray()
+    words = ["init", "grid.nc", "--quiet"]
+    if apart:
+        observed.to_netcdf("truth.nc", engine="h5netcdf")
+        words += ["--observations", "truth.nc"]
+    else:
+        grid["y"] = observed
+    grid.to_netcdf("grid.nc", engine="h5netcdf")
+    assert main(words) == 0
+    study = read_study(table / "grid.toml")
+    assert (study.data.coords, study.data.models) == (("x",), ("flat", "late"))
+    assert study.data.long == LongColumns("model", "tas")
+    assert main(["check", "grid.toml", "--quiet"]) == 0
 
 
 @pytest.mark.parametrize("error", [[], ["--error", "value_sd"]])

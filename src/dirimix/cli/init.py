@@ -5,15 +5,20 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from dirimix.cli import options
 from dirimix.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dirimix.study.spec import LongColumns
+
+_NAMES_MODELS = ("model", "models", "model_id", "source_id")  # plain names of columns
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +84,7 @@ def _as_read(arguments: argparse.Namespace, out: Path) -> _Reading:
     from dirimix.table.long import pivot_long, with_observations
 
     frame, lines, target = read_frame(arguments.table), list[str](), arguments.target
-    long = options.long_columns(arguments)
+    long = options.long_columns(arguments) or _long_by_names(frame, target)
     if long is not None or looks_long(list(map(str, frame.columns))):
         given = {} if long is None else {k: v for k, v in vars(long).items() if v is not None}
         frame = pivot_long(frame, **given)
@@ -93,6 +98,23 @@ def _as_read(arguments: argparse.Namespace, out: Path) -> _Reading:
         frame = with_observations(frame, other, target, error)
         lines.append(f"observations = {quoted(_place(Path(arguments.observations), out))}")
     return _Reading(frame, lines, target)
+
+
+def _long_by_names(frame: "pd.DataFrame", target: str | None) -> "LongColumns | None":
+    """Columns of a long table: one whose text names models, and the only one of their values."""
+    from dirimix.study.spec import LongColumns
+    from dirimix.table.guess import COORDS, find_error, find_target
+    from dirimix.table.values import mostly_numbers, plain_name
+
+    names = [n for n in map(str, frame.columns) if plain_name(n) in _NAMES_MODELS]
+    numbers = [str(n) for n in frame.columns if mostly_numbers(cast(Any, frame[n])) is not None]
+    if len(names) != 1 or names[0] in numbers or "value" in map(plain_name, numbers):
+        return None
+    with suppress(InputError):
+        target = target or find_target(frame)
+    taken = {target, find_error(frame, target) if target in numbers else None}
+    values = [n for n in numbers if n not in taken and plain_name(n) not in COORDS]
+    return LongColumns(names[0], values[0]) if len(values) == 1 else None
 
 
 def _codes(frame: "pd.DataFrame", coords: Sequence[str]) -> Iterator[str]:

@@ -32,7 +32,7 @@ _NOT_MEASURED = frozenset((*_ERRORS, *"n count number num id flag quality date t
 _TIMES = frozenset(
     "t time day doy hour week month year horizon lead lead_time".split()  # counted, not dated
 )
-_COORDS = _TIMES | frozenset(
+COORDS = _TIMES | frozenset(
     "x z n date datetime lat latitude lon long lng longitude elevation elev altitude alt height "
     "depth level pressure temperature station site location region state country fips id east "
     "north easting northing".split()
@@ -158,7 +158,7 @@ def guess(
     taken = {target, split, error, names, *(coords or ()), *(models or ())}
     free = [n for n in columns if n not in taken and not counts_rows(_numbers(frame, n), n)]
     if models is None:
-        models = _find_models(frame, [n for n in free if plain_name(n) not in _COORDS], target)
+        models = _find_models(frame, [n for n in free if plain_name(n) not in COORDS], target)
     if coords is None:
         first = min((columns.index(m) for m in models), default=len(columns))
         coords = [n for n in free if n not in models and _is_coordinate(frame, n, first)]
@@ -215,7 +215,7 @@ def find_target(frame: pd.DataFrame, *, elsewhere: bool = False) -> str:
     meant = [n for n in frame.columns if n in numbers or strays(cast(Any, frame[n]), n)]
     named = [n for n in meant if plain_name(n) in _TARGETS]
     if not named:  # else what has an error of its own, or a word in its name
-        named = [n for n in numbers if plain_name(n) not in _COORDS and _own_error(frame, n)]
+        named = [n for n in numbers if plain_name(n) not in COORDS and _own_error(frame, n)]
         said = [n for n in numbers if _says_measured(n)]
         named = [n for n in named if n in said] or named or said
     if not named:  # else what stands before a column of errors
@@ -247,7 +247,7 @@ def find_error(frame: pd.DataFrame, target: str) -> str | None:
             return name
     for name in list(frame.columns)[list(frame.columns).index(target) + 1 :][:1]:
         values, y = _numbers(frame, name), _numbers(frame, target)
-        if values is None or y is None or plain_name(name) in _COORDS:
+        if values is None or y is None or plain_name(name) in COORDS:
             continue
         if _is_positive(frame, name) and np.nanmax(values) < _SMALL * np.nanmedian(
             np.abs(y - np.nanmedian(y))
@@ -304,7 +304,7 @@ def _is_coordinate(frame: pd.DataFrame, name: str, first: int) -> bool:
     column = cast(Any, frame[name])
     if column.nunique() < 2:
         return False
-    known = plain_name(name) in _COORDS
+    known = plain_name(name) in COORDS
     if _numbers(frame, name) is None:
         return bool(is_dated(column) or (known and column.nunique() < len(column)))
     return bool(column.notna().all() and (known or list(frame.columns).index(name) < first))
