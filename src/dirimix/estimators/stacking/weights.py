@@ -4,7 +4,8 @@ Yao, Vehtari, Simpson, Gelman (2018), "Using stacking to average Bayesian predic
 distributions", doi 10.1214/17-BA1091.
 """
 
-# pyright: strict, reportMissingTypeStubs=false
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from typing import Any
 
@@ -74,7 +75,7 @@ def _nearer(
     slopes = slopes + _within(slopes, rise) * rise
     excess = 1 - (share / (weights @ density.T)) @ density
     there = (np.abs(excess - slopes) < _ROUNDING) & (weights * slopes < _GAP)
-    return weights, slopes, there.all(axis=1)
+    return weights, slopes, np.asarray(there.all(axis=1))
 
 
 def _within(values: Floats, step: Floats) -> Floats:
