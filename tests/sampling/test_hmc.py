@@ -228,10 +228,10 @@ def test_chains_in_modes_of_their_own_do_not_draw_for_ever(asked, times):
     ("asked", "drawn", "ess", "ended"),
     [
         (None, 100, 30.0, None),
-        (None, 400, 99.0, "draws"),  # sixteen times as many would not be enough
-        (None, 400, 101.0, None),
-        (None, 800, 199.0, "draws"),  # nor are they any more
-        (None, 1600, 399.0, "draws"),
+        (None, 400, 199.0, "draws"),  # twice as many would not be enough
+        (None, 400, 201.0, None),
+        (None, 600, 299.0, "draws"),  # nor are they any more
+        (None, 800, 399.0, "draws"),
         (None, 400, 400.0, "ess"),
         (100.0, 400, 20.0, None),
         (100.0, 1600, 99.0, "draws"),

@@ -191,7 +191,7 @@ class DirichletMixture(AbstractGlobalMixture):
         min_ess: Effective sample size that all of `diagnostics_` is to reach, R-hat passing:
             after `draws` a tenth as many more, again and again, up to sixteen times the larger of
             both; 0 for `draws` alone. None for that of the checks, and up to four times `draws`,
-            or sixteen where four times show that these will be enough.
+            or eight where four times show that these will be enough.
         max_seconds: Wall time that breaks the warm-up off, and all draws but the first 20 a chain.
         noise_prior: Prior of sigma in units of y_scale: 'weak' (half-Cauchy), 'paper'
             (Gamma(5, 10)) or one of `dirimix.laws.noise_prior`.

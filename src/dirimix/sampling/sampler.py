@@ -37,11 +37,11 @@ _HURRIED = 50  # steps of a trajectory, about, where the time was over before th
 _LEARNING, _PER_LATENT = slice(3, 6), 8  # windows, and their draws a latent where it is `dense`
 _ADDED = 0.1  # draws that are added until `min_ess` is there, as a share of those asked for
 _ADDED_ALONE = 0.25  # the same where none is given
-# times the draws asked for, where none is given and these do not show that the most are enough
-_AT_FIRST = 4
+# times the draws asked for, where none is given; twice that where it shows that this is enough
+_AT_MOST = 4
 # times them, or the effective size asked for: what has not converged by then, such as chains in
 # modes of their own, does not with more
-_AT_MOST = 16
+_AT_MOST_ASKED = 16
 
 Diagnose = Callable[[dict[str, np.ndarray]], pd.DataFrame]
 
@@ -130,9 +130,12 @@ def _ended(summary: pd.DataFrame, settings: Settings, drawn: int, until: float) 
     mendable = ("size", "mixing")
     if not any(f.cause in mendable for f in convergence.faults(summary, min_ess)):
         return "ess"
-    most = _AT_MOST * max(settings.draws, settings.min_ess or 0)
-    if settings.min_ess is None and _smallest_ess(summary) * most < min_ess * drawn:
-        most = _AT_FIRST * settings.draws
+    if settings.min_ess is not None:
+        most = _AT_MOST_ASKED * max(settings.draws, settings.min_ess)
+    else:
+        most = _AT_MOST * settings.draws
+        if _smallest_ess(summary) * 2 * most >= min_ess * drawn:
+            most *= 2
     if drawn >= most:
         return "draws"
     return "time" if time.perf_counter() > until else None
