@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
@@ -66,6 +67,13 @@ def test_a_clone_has_the_parameters_and_nothing_fitted(name):
     copy = clone(fitted(name))
     assert copy.get_params() == fitted(name).get_params()
     assert not [a for a in vars(copy) if a.endswith("_")]
+
+
+@every_mixture
+@pytest.mark.parametrize("method", ["predict", "predictive", "predict_interval", "predict_weights"])
+def test_what_is_not_fitted_says_so(name, method):
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
+        getattr(made(name), method)(table())
 
 
 @every_estimator

@@ -227,3 +227,17 @@ def test_labels_of_a_fit_stay_labels_in_a_file_that_has_only_numbers(tmp_path):
     new.to_csv(tmp_path / "new.csv", index=False)
     assert predict(tmp_path, "fit", tmp_path / "new.csv", tmp_path / "p.parquet") == 0
     assert read_frame(tmp_path / "p.parquet")["side"].tolist() == new["side"].tolist()
+
+
+def test_marks_of_missing_values_are_noticed_over_all_batches(fits, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(batches, "_ROWS", 7)
+    rows = new_rows()
+    rows.loc[[3, 20], "a"] = -9999.0
+    write_frame(rows, tmp_path / "new.parquet")
+    argv = ["predict", str(fits / "equal"), str(tmp_path / "new.parquet")]
+    assert main([*argv, "--out", str(tmp_path / "p.csv")]) == 0
+    said = capsys.readouterr().err
+    assert said.count("warning: ") == 1
+    assert "model 'a' is -9999 at 2 of 40 rows, far outside its other values" in said
+    assert main([*argv, "--out", str(tmp_path / "q.csv"), "--missing", "-9999"]) == 0
+    assert "-9999" not in capsys.readouterr().err

@@ -119,3 +119,11 @@ def test_a_column_without_a_value_is_not_to_blame():
     columns = {"model 'a'": np.full(4, np.nan), "model 'b'": np.array([1.0, 2.0, 1e9, 3.0])}
     assert farthest(columns, [1, 2, 3, 4]).endswith("1000000000 of model 'b' at row 3")
     assert farthest({"model 'a'": np.full(4, np.nan)}, [1, 2, 3, 4]) == ""
+
+
+def test_marks_in_rows_to_predict_are_noticed():
+    x = np.arange(30.0)
+    table = pd.DataFrame({"x": x, "a": np.sin(x), "b": np.cos(x)})
+    mixture = EqualWeights(["x"], ["a", "b"]).fit(table, np.sin(x))
+    with pytest.warns(TableWarning, match="model 'b' is 1e[+]20 at 1 of 30 rows, far outside"):
+        mixture.predict(table.assign(b=np.where(x == 4, 1e20, table["b"])))

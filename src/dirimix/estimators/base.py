@@ -27,7 +27,7 @@ from dirimix.laws.sites import site_normals
 from dirimix.laws.transformed_mixture import PredictiveLaw
 from dirimix.laws.transforms import AbstractTransform
 from dirimix.sampling.progress import Listener
-from dirimix.table.selection import complete_rows, observed, suspicions
+from dirimix.table.selection import complete_rows, marks, observed, suspicions
 from dirimix.table.sites import Reach, check_repeats, copies, pool_repeats
 from dirimix.table.space import make_space
 from dirimix.table.table import Table, make_table
@@ -75,9 +75,8 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         Sets `scale_` and `y_scale_`, the scale of the noise and its value, too.
         """
         self.check_parameters()
-        table = make_table(
-            X, self.coords, self.models, y, y_err, fitting=True, min_models=min_models
-        )
+        names = self.coords, self.models
+        table = make_table(X, *names, y, y_err, fitting=True, min_models=min_models)
         self.kinds_, self.levels_ = dict(table.kinds), dict(table.levels)
         for sentence in (*suspicions(table), *copies(table)):
             warnings.warn(sentence, TableWarning, stacklevel=3)
@@ -99,14 +98,16 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
     def _table_to_predict(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> Table:
         """The table of new sites in the scale of the fit, with measurement errors as given."""
         table = self._new_table(X, y_err)
-        beyond = self.reach_.sentence(table.x, "rows") if self.uses_places else ""
-        if beyond:
+        if self.uses_places and (beyond := self.reach_.sentence(table.x, "rows")):
             warnings.warn(beyond, ExtrapolationWarning, stacklevel=3)
+        for sentence in marks(table.models, table.f):
+            warnings.warn(sentence, TableWarning, stacklevel=3)
         refuse_outside(table, str(self.transform_))
         return to_scale(table, self.transform_)
 
     def _new_table(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> Table:
         """The table of sites to predict, its coordinates read as those of the fit were."""
+        check_is_fitted(self)
         names = self.coords, self.models
         table = make_table(X, *names, None, y_err, kinds=self.kinds_, levels=self.levels_)
         self.space_.check(table.x)
@@ -221,7 +222,6 @@ class AbstractMixture(InNotebooks, RegressorMixin, AbstractEstimator):
 
     def _blocks(self, table: Table) -> Iterator[Table]:
         """A table in blocks of sites, as large as memory has room for."""
-        check_is_fitted(self)
         return in_blocks(table, self._numbers_of_site(table.rows(np.arange(1))))
 
     def _numbers_of_site(self, table: Table) -> int:

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from dirimix._arrays import Floats
 from dirimix._cores import cores
 from dirimix.assess.forecast import forecast
-from dirimix.errors import ExtrapolationWarning, InputError
+from dirimix.errors import ExtrapolationWarning, InputError, TableWarning
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.estimators.transforms.domain import refuse_outside
 from dirimix.study.folder import MANIFEST_FILE
@@ -36,7 +36,9 @@ from dirimix.table.coordinates import CATEGORY, DATE
 from dirimix.table.dates import as_dates, days
 from dirimix.table.files import read_parquet_batches, read_parquet_texts, write_frames
 from dirimix.table.frames import FILE_ROW
+from dirimix.table.selection import marks
 from dirimix.table.split import DATASET
+from dirimix.table.table import Table
 
 _ROWS = 2048  # of a batch
 Progress = Callable[[int, int], None]
@@ -102,7 +104,7 @@ def predict_rows(
     """
     _check(fitted, rows)
     each = each or partial(_side_by_side, partial(forecast, fitted))
-    with _extrapolation_said():
+    with _said_of_all():
         write_frames(_predicted(each, rows, progress), out)
 
 
@@ -114,7 +116,7 @@ def forecast_of_folder(folder: str, checksum: str, frame: pd.DataFrame) -> pd.Da
         checksum: That of its manifest.
         frame: Rows that can be predicted.
     """
-    with _extrapolation_said():
+    with _said_of_all():
         return forecast(_loaded(folder, checksum), frame)
 
 
@@ -128,10 +130,11 @@ def _loaded(folder: str, checksum: str) -> FittedMethod:
 
 
 @contextmanager
-def _extrapolation_said() -> Generator[None]:
-    """Batches say nothing of rows outside the training sites: that is said of all rows at once."""
+def _said_of_all() -> Generator[None]:
+    """Batches say nothing of sites and marks in their rows: that is said of all rows at once."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExtrapolationWarning)
+        for said in (ExtrapolationWarning, TableWarning):
+            warnings.simplefilter("ignore", said)
         yield
 
 
@@ -174,15 +177,20 @@ def _predicted(each: Each, rows: Source, progress: Progress) -> Iterator[pd.Data
 
 
 def _check(fitted: FittedMethod, rows: Source) -> None:
-    """Refuse rows that cannot be predicted, and warn of those outside the training sites."""
+    """Refuse rows that cannot be predicted, and warn of places and marks in the others."""
     places: list[np.ndarray] = []
+    models: list[np.ndarray] = []
     for number, frame in enumerate(rows.batches()):
         try:
-            places.append(_checked(fitted, frame))
+            table = _checked(fitted, frame)
         except InputError:
             # with the rows before it, so that the message counts rows as the file does
             _checked(fitted, pd.concat(islice(rows.batches(), number + 1)))
             raise
+        places.append(table.x)
+        models.append(table.f)
+    for sentence in marks(fitted.models, np.concatenate(models)):
+        warnings.warn(sentence, TableWarning, stacklevel=3)
     members = [*fitted.members.values(), *([fitted.correction] if fitted.correction else [])]
     if any(member.uses_places for member in members):
         reach = next(iter(fitted.members.values())).reach_
@@ -191,11 +199,11 @@ def _check(fitted: FittedMethod, rows: Source) -> None:
             warnings.warn(sentence, ExtrapolationWarning, stacklevel=3)
 
 
-def _checked(fitted: FittedMethod, frame: pd.DataFrame) -> np.ndarray:
-    """The sites of rows that can be predicted, (m, q)."""
+def _checked(fitted: FittedMethod, frame: pd.DataFrame) -> Table:
+    """Rows that can be predicted."""
     table = fitted.table(frame)
     refuse_outside(table, fitted.transform)
-    return table.x
+    return table
 
 
 def _dates_by_text(table: str, name: str) -> dict[str, np.datetime64]:

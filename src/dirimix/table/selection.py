@@ -122,7 +122,7 @@ def suspicions(table: Table) -> list[str]:
     """Sentences on columns of a table that may be meant otherwise: marks, dates, labels."""
     places = {c: table.x[:, k] for k, c in enumerate(table.coords) if table.kinds[c] == NUMBER}
     columns = {f"coordinate {c!r}": values for c, values in places.items()}
-    columns |= {f"model {m!r}": table.f[:, k] for k, m in enumerate(table.models)}
+    columns |= _by_model(table.models, table.f)
     marks = remarks((columns | ({} if table.y is None else {"the target": table.y})).items())
     dates = [
         f"coordinate {c!r} has numbers such as {number_text(values[0])}, which look like dates and "
@@ -145,6 +145,15 @@ def suspicions(table: Table) -> list[str]:
         if odd is not None
     ]
     return [*marks, *dates, *labels, *meant]
+
+
+def marks(models: Sequence[str], f: Floats) -> list[str]:
+    """Sentences on values of models, (m, K), that may mark missing ones."""
+    return remarks(_by_model(models, f).items())
+
+
+def _by_model(models: Sequence[str], f: Floats) -> dict[str, Floats]:
+    return {f"model {m!r}": column for m, column in zip(models, f.T, strict=True)}
 
 
 def edge_rows(x: Floats, n: int) -> Indices:
