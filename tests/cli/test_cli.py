@@ -247,6 +247,16 @@ def test_intervals_that_hold_too_few_or_too_many_rows_are_told_in_the_scores():
     assert said == ["too narrow", "too wide", "0.84", "0.50"]
 
 
+def test_scores_of_any_size_stand_apart():
+    scores = {"n": 12345, "rms": 679279.25, "crps": -949834.77, "log_score": -2.5e12}
+    about = {"method": "m" * 30, "model": None, "weights": "unprojected", "split": "test"}
+    row = about | scores | {f"coverage_90{end}": 0.9 for end in ("", "_lo", "_hi")}
+    line = score_lines(Outcome({}, pd.DataFrame([row]))).splitlines()[2]
+    assert line.split() == [
+        "m" * 30, "unprojected", "12345", "679279.250", "-949834.770", "-2500000000000.000", "0.90"
+    ]  # fmt: skip
+
+
 def test_run_writes_to_a_folder_named_after_the_study(tmp_path, monkeypatch):
     study = write_study(tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -179,9 +179,9 @@ def score_lines(outcome: "Outcome") -> str:
         if row["method"] in outcome.unconverged:
             name += " *"
         lines.append(
-            f"{name:28}{row['weights']:13}{row['n']:5d}{quantity_text(row['rms']):>9}"
-            f"{quantity_text(row['crps']):>9}"
-            f"{row['log_score']:11.3f}{row['coverage_90']:9.2f}  {width_fault(row)}".rstrip()
+            f"{name:27} {row['weights']:12} {row['n']:4d} {quantity_text(row['rms']):>8} "
+            f"{quantity_text(row['crps']):>8} {row['log_score']:10.3f} {row['coverage_90']:8.2f}"
+            f"  {width_fault(row)}".rstrip()
         )
     if outcome.unconverged:
         lines.append("* not converged")

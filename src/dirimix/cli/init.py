@@ -4,8 +4,9 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -45,7 +46,8 @@ def _init(arguments: argparse.Namespace) -> bool:
     from dirimix.table.files import whole_file
     from dirimix.table.guess import guess
 
-    read = _as_read(arguments, out)
+    with _warnings_said(arguments):
+        read = _as_read(arguments, out)
     found = guess(
         read.frame,
         target=read.target,
@@ -65,6 +67,20 @@ def _init(arguments: argparse.Namespace) -> bool:
         sys.stdout.write(f"written to {out}; correct it where it is wrong, then\n")
         sys.stdout.write(f"  dirimix check {out}\n  dirimix run {out}\n")
     return True
+
+
+@contextmanager
+def _warnings_said(arguments: argparse.Namespace) -> Generator[None]:
+    """What is warned of while the table is read, each once, on stderr."""
+    caught: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+    finally:
+        if not arguments.quiet:
+            for text in dict.fromkeys(str(w.message) for w in caught):
+                sys.stderr.write(f"{arguments.table}: warning: {text}\n")
 
 
 @dataclass(frozen=True)

@@ -149,8 +149,8 @@ def _known_cells(frame: pd.DataFrame, variables: list[str], source: str) -> pd.D
     empty = cast(Mask, frame[variables].isna().to_numpy()).all(axis=1)
     if empty.any():
         warnings.warn(
-            f"{int(empty.sum())} of {len(frame)} grid cells of {source} are left out: every "
-            "variable is empty there",
+            f"{int(empty.sum())} of {len(frame)} grid cells of {source} are left out: of what lies "
+            f"on the whole grid ({', '.join(variables)}) they hold nothing",
             DroppedRowsWarning,
             stacklevel=3,
         )

@@ -265,9 +265,10 @@ def lined_up(values: Any, n: int, what: str) -> Floats:
     """
     shape = shape_of(values, what)
     if len(shape) != 1 or shape[0] != n:
+        column = "its one column, such as y.ravel() or frame['y']"
+        remedy = column if shape == (n, 1) else "as many values as the table has rows"
         raise InputError(
-            f"{what} needs one value a row, shape ({n},), and has shape {shape}; give as many "
-            "values as the table has rows"
+            f"{what} needs one value a row, shape ({n},), and has shape {shape}; give {remedy}"
         )
     return np.array(numbers(pd.Series(values, dtype=getattr(values, "dtype", None)), what))
 

@@ -107,20 +107,26 @@ def run_job(
 
 @contextmanager
 def collected_warnings(say: Callable[[str], None], name: str) -> Generator[list[str]]:
-    """Collect the warnings about a result, each once, and say them; pass the others on."""
+    """Collect the warnings about a result, each once, and say them; pass the others on.
+
+    What comes before an error may be its reason, and is said before it.
+    """
     lines: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield lines
-    for w in caught:
-        if issubclass(w.category, ConvergenceWarning):
-            continue  # the estimator's own verdict says it, and why
-        if not issubclass(w.category, _KEPT):
-            warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
-        elif str(w.message) not in lines:
-            lines.append(str(w.message))
-            word = "" if issubclass(w.category, ChoiceNote) else "warning: "
-            say(f"{name}: {word}{w.message}")
+    caught: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield lines
+    finally:
+        for w in caught:
+            if issubclass(w.category, ConvergenceWarning):
+                continue  # the estimator's own verdict says it, and why
+            if not issubclass(w.category, _KEPT):
+                warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+            elif str(w.message) not in lines:
+                lines.append(str(w.message))
+                word = "" if issubclass(w.category, ChoiceNote) else "warning: "
+                say(f"{name}: {word}{w.message}")
 
 
 def _facts(job: Job, fitted: FittedMethod, lines: list[str], seconds: float) -> dict[str, object]:
