@@ -100,6 +100,11 @@ class Keeper:
         limit = settings.max_seconds
         self.until = inf if limit is None else self.begun + limit
 
+    def over(self, chains: Sequence[Chain], tuning: Tuning) -> bool:
+        """Whether the time is over, and nothing is kept of a stage that begins so."""
+        begin = _checksum([*_arrays(chains), *tuning])
+        return time.perf_counter() > self.until and all(b.begin != begin for b in self._kept)
+
     def stage(self, chains: Sequence[Chain], tuning: Tuning) -> "Stage":
         """The next stage of the sampling, which begins so."""
         number, begin = next(self._numbers), _checksum([*_arrays(chains), *tuning])

@@ -158,6 +158,8 @@ def _warm_up(
     gradients, counts, until = 0, _counts(settings, target), pool.keeper.until
     for number, ((_, reach), count) in enumerate(zip(WINDOWS, counts, strict=True), start=1):
         tuning = tuning._replace(length=np.asarray(reach * settings.trajectory))
+        if number > 1 and pool.keeper.over(chains, tuning):
+            return chains, tuning, gradients
         results = pool.run(chains, tuning, count, progress.on_chunk, warmup=True, until=until)
         draws, stats = _stacked(results)
         chains = [chain for chain, _ in results]
@@ -169,6 +171,8 @@ def _warm_up(
         if stats["lp"].shape[1] < count:  # and not where the time is over: the rest may be kept
             return chains, tuning, gradients
     for _ in range(_TRIALS):
+        if pool.keeper.over(chains, tuning):
+            break
         progress.extend(counts[-1])
         results = pool.run(chains, tuning, counts[-1], progress.on_chunk, warmup=False, until=until)
         _, stats = _stacked(results)
