@@ -97,6 +97,7 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
 
     def _table_to_predict(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> Table:
         """The table of new sites in the scale of the fit, with measurement errors as given."""
+        check_is_fitted(self)
         table = self._new_table(X, y_err)
         if self.uses_places and (beyond := self.reach_.sentence(table.x, "rows")):
             warnings.warn(beyond, ExtrapolationWarning, stacklevel=3)
@@ -107,7 +108,6 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
 
     def _new_table(self, X: pd.DataFrame, y_err: ArrayLike | None = None) -> Table:
         """The table of sites to predict, its coordinates read as those of the fit were."""
-        check_is_fitted(self)
         names = self.coords, self.models
         table = make_table(X, *names, None, y_err, kinds=self.kinds_, levels=self.levels_)
         self.space_.check(table.x)
@@ -201,7 +201,6 @@ class AbstractMixture(InNotebooks, RegressorMixin, AbstractEstimator):
         Raises:
             InputError: If the table is not usable.
         """
-        check_is_fitted(self)
         return self._law(self._table_to_predict(X, y_err))
 
     def _law(self, table: Table) -> PredictiveLaw:
