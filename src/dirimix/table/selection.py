@@ -123,7 +123,7 @@ def suspicions(table: Table) -> list[str]:
     places = {c: table.x[:, k] for k, c in enumerate(table.coords) if table.kinds[c] == NUMBER}
     columns = {f"coordinate {c!r}": values for c, values in places.items()}
     columns |= _by_model(table.models, table.f)
-    marks = remarks((columns | ({} if table.y is None else {"the target": table.y})).items())
+    missing = remarks((columns | ({} if table.y is None else {"the target": table.y})).items())
     dates = [
         f"coordinate {c!r} has numbers such as {number_text(values[0])}, which look like dates and "
         "are taken for numbers, in which months are far apart; write them as 2013-01-31"
@@ -144,7 +144,7 @@ def suspicions(table: Table) -> list[str]:
         for odd in [looks_meant(levels)]
         if odd is not None
     ]
-    return [*marks, *dates, *labels, *meant]
+    return [*missing, *dates, *labels, *meant]
 
 
 def marks(models: Sequence[str], f: Floats) -> list[str]:
