@@ -174,7 +174,8 @@ BAD_VECTORS = [
     (
         np.zeros((5, 1)),
         None,
-        r"target needs one value a row, .* has shape \(5, 1\); give its one column, such as y",
+        r"target needs one value a row, .* has shape \(5, 1\); give its one column, such as "
+        r"y.ravel\(\)",
     ),
     (3.0, None, r"target needs one value a row, .* has shape \(\)"),
     ([0, 1, np.nan, 3, 4], None, r"target must be finite everywhere, and is nan at row 3"),
