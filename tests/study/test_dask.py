@@ -17,7 +17,7 @@ import pytest
 from dirimix.errors import InputError, SizeWarning, WorkerLost
 from dirimix.study.work import cluster
 from dirimix.study.work.cluster import Cluster, dask_cluster, versions
-from dirimix.study.work.one_job import collected_warnings
+from dirimix.study.work.said import collected_warnings
 from stand_ins import COLUMNS, STUDY, train_frame, write_study
 
 TEXT = STUDY.replace('run = ["raw", ', 'run = ["raw", "ridge-stacking", ')

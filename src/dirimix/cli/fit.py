@@ -99,7 +99,7 @@ def _fit(arguments: argparse.Namespace) -> bool:
     from dirimix.study.parse import check_options
     from dirimix.study.run import fit_one
     from dirimix.study.spec import DataChoice, Study
-    from dirimix.study.work.one_job import collected_warnings
+    from dirimix.study.work.said import collected_warnings
 
     own = dict(options.setting(text) for text in arguments.option)
     check_options(choice, own)

@@ -4,14 +4,14 @@ import argparse
 import os
 import re
 import sys
-import warnings
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from dirimix.cli import options
+from dirimix.cli.console import ConsoleReporter
 from dirimix.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,10 +43,11 @@ def _init(arguments: argparse.Namespace) -> bool:
     if not out.parent.is_dir():
         raise InputError(f"there is no folder {str(out.parent)!r}; make it, or name another --out")
     from dirimix.cli.draft import rows_taken, study_text
+    from dirimix.study.work.said import collected_warnings
     from dirimix.table.files import whole_file
     from dirimix.table.guess import guess
 
-    with _warnings_said(arguments):
+    with collected_warnings(ConsoleReporter(quiet=arguments.quiet).say, arguments.table):
         read = _as_read(arguments, out)
     found = guess(
         read.frame,
@@ -67,20 +68,6 @@ def _init(arguments: argparse.Namespace) -> bool:
         sys.stdout.write(f"written to {out}; correct it where it is wrong, then\n")
         sys.stdout.write(f"  dirimix check {out}\n  dirimix run {out}\n")
     return True
-
-
-@contextmanager
-def _warnings_said(arguments: argparse.Namespace) -> Generator[None]:
-    """What is warned of while the table is read, each once, on stderr."""
-    caught: list[warnings.WarningMessage] = []
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield
-    finally:
-        if not arguments.quiet:
-            for text in dict.fromkeys(str(w.message) for w in caught):
-                sys.stderr.write(f"{arguments.table}: warning: {text}\n")
 
 
 @dataclass(frozen=True)

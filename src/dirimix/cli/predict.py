@@ -28,7 +28,7 @@ def _predict(arguments: argparse.Namespace) -> bool:
     from dirimix.study.run import load_fitted
     from dirimix.study.spec import DataChoice
     from dirimix.study.work.cluster import dask_cluster
-    from dirimix.study.work.one_job import collected_warnings
+    from dirimix.study.work.said import collected_warnings
     from dirimix.table.files import file_kind
 
     reporter = ConsoleReporter(quiet=arguments.quiet, accepted=arguments.allow_unconverged)

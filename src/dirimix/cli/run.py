@@ -36,7 +36,7 @@ def _run(arguments: argparse.Namespace) -> bool:
     from dirimix.study.failures import refuse
     from dirimix.study.load import file_sha256
     from dirimix.study.run import run_study
-    from dirimix.study.work.one_job import collected_warnings
+    from dirimix.study.work.said import collected_warnings
 
     alone = arguments.jobs == 1 and arguments.dask is None
     reporter = ConsoleReporter(

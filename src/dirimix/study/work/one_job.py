@@ -4,22 +4,11 @@
 
 import time
 import warnings
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from dirimix.errors import (
-    ChoiceNote,
-    ConvergenceWarning,
-    CorrectionOverlapWarning,
-    DroppedRowsWarning,
-    ExtrapolationWarning,
-    FitWarning,
-    ScaleWarning,
-    SizeWarning,
-    TableWarning,
-)
+from dirimix.errors import ExtrapolationWarning, TableWarning
 from dirimix.estimators.fitted import FittedMethod, fit_method
 from dirimix.estimators.transforms.choice import in_words
 from dirimix.laws.transform_names import NO_TRANSFORM
@@ -29,15 +18,12 @@ from dirimix.study.disk.parts import write_facts
 from dirimix.study.failures import with_the_value_to_blame
 from dirimix.study.folder import POSTERIOR_FILE, remove, write_tables
 from dirimix.study.jobs import Job
+from dirimix.study.work.said import collected_warnings
 from dirimix.table.netcdf import write_netcdf
 from dirimix.table.split import SplitTable
 
 if TYPE_CHECKING:
     from dirimix.estimators.latent.folds import FoldFits
-
-# warnings about a result, which are kept with it
-_OF_ROWS = (CorrectionOverlapWarning, DroppedRowsWarning, ExtrapolationWarning, TableWarning)
-_KEPT = (*_OF_ROWS, ChoiceNote, FitWarning, ScaleWarning, SizeWarning)
 
 
 class Reporter(Protocol):
@@ -103,30 +89,6 @@ def run_job(
     if draws is None:
         remove(kept)
     return fitted
-
-
-@contextmanager
-def collected_warnings(say: Callable[[str], None], name: str) -> Generator[list[str]]:
-    """Collect the warnings about a result, each once, and say them; pass the others on.
-
-    What comes before an error may be its reason, and is said before it.
-    """
-    lines: list[str] = []
-    caught: list[warnings.WarningMessage] = []
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield lines
-    finally:
-        for w in caught:
-            if issubclass(w.category, ConvergenceWarning):
-                continue  # the estimator's own verdict says it, and why
-            if not issubclass(w.category, _KEPT):
-                warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
-            elif str(w.message) not in lines:
-                lines.append(str(w.message))
-                word = "" if issubclass(w.category, ChoiceNote) else "warning: "
-                say(f"{name}: {word}{w.message}")
 
 
 def _facts(job: Job, fitted: FittedMethod, lines: list[str], seconds: float) -> dict[str, object]:
