@@ -241,3 +241,19 @@ def test_marks_of_missing_values_are_noticed_over_all_batches(fits, tmp_path, mo
     assert "model 'a' is -9999 at 2 of 40 rows, far outside its other values" in said
     assert main([*argv, "--out", str(tmp_path / "q.csv"), "--missing", "-9999"]) == 0
     assert "-9999" not in capsys.readouterr().err
+
+
+def test_a_model_without_rows_in_a_long_table_is_missing_everywhere(fits, tmp_path, capsys):
+    rows = new_rows(6).assign(side="dry")
+    long = rows.melt(["day", "side"], var_name="model")
+    write_frame(long.query("model != 'b'"), tmp_path / "long.csv")
+    write_frame(rows.assign(b=np.nan), tmp_path / "wide.csv")
+    argv = ["predict", str(fits / "equal"), str(tmp_path / "long.csv"), "--long", "--out"]
+    assert main([*argv, str(tmp_path / "of_long.csv")]) == 0
+    assert "model 'b' has no row in the long table" in capsys.readouterr().err
+    assert predict(fits, "equal", tmp_path / "wide.csv", tmp_path / "of_wide.csv") == 0
+    found, wanted = ((tmp_path / f"of_{kind}.csv").read_text() for kind in ("long", "wide"))
+    assert found == wanted
+    write_frame(long.replace({"model": dict.fromkeys(MODELS, "d")}).iloc[:6], tmp_path / "long.csv")
+    assert main([*argv, str(tmp_path / "none.csv")]) == 2
+    assert "the table has no column 'a'" in capsys.readouterr().err

@@ -76,6 +76,10 @@ def open_rows(
         return Source(count, lambda: _numbered(_dated(batches(), known))), []
     frame, notes = as_meant(read_table(choice.table, data_dir, labels), choice, used)
     frame = frame.copy(deep=False)
+    absent = [m for m in fitted.models if m not in frame] if choice.long is not None else []
+    for name in absent if len(absent) < len(fitted.models) else []:
+        frame[name] = np.nan
+        notes.append(f"model {name!r} has no row in the long table: it is missing everywhere")
     for name in set(dated) & set(frame.columns):
         # all rows tell the order of day and month, some of them may not
         found = days(pd.Series(frame[name]), f"coordinate {name!r}")

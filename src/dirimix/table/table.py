@@ -226,7 +226,7 @@ def _check_names(coords: tuple[str, ...], models: tuple[str, ...], min_models: i
 
 def _model(frame: pd.DataFrame, name: str) -> Floats:
     what = f"model {name!r}"
-    values = numbers(pd.Series(frame[name]), what)
+    values = numbers(pd.Series(frame[name]), what, "leave it empty if it is unknown")
     remedy = "leave the value empty where the model has none"
     refuse(np.isinf(values), values, what, "finite or empty", remedy)
     return values

@@ -52,20 +52,25 @@ def _text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-def numbers(column: pd.Series, what: str) -> Floats:
+def numbers(column: pd.Series, what: str, gap: str = "leave out the row") -> Floats:
     """The column as floats, (n,), NaN where empty; text counts if all of it reads as numbers.
+
+    Args:
+        column: The values, (n,).
+        what: What messages call it.
+        gap: What to do where a value is not known.
 
     Raises:
         InputError: If some value is no real number, or too large to be squared, with its row.
     """
-    values = _floats(plain(column), what)
+    values = _floats(plain(column), what, gap)
     large = np.isfinite(values) & (np.abs(values) > _LARGEST)
-    remedy = "correct it, leave it empty if it is unknown, or take a larger unit"
+    remedy = f"correct it, {gap}, or take a larger unit"
     refuse(large, values, what, f"at most {_LARGEST:g} in size", remedy)
     return values
 
 
-def _floats(column: pd.Series, what: str) -> Floats:
+def _floats(column: pd.Series, what: str, gap: str) -> Floats:
     if pd.api.types.is_bool_dtype(column.dtype) or not (
         pd.api.types.is_numeric_dtype(column.dtype) or is_text(column)
     ):
@@ -81,7 +86,7 @@ def _floats(column: pd.Series, what: str) -> Floats:
         raise InputError(
             f"{what} has {'the text ' if isinstance(values[bad[0]], str) else ''}"
             f"{_short(values[bad[0]])} at row {bad[0] + 1}{_others(len(bad))}; numbers are needed: "
-            "correct it, or leave it empty if unknown"
+            f"correct it, or {gap}"
         )
     return found.astype(float)
 
@@ -207,7 +212,7 @@ def strays(column: pd.Series, name: str, *, used: bool = True) -> list[str]:
     bad = [r for r, v in enumerate(values) if parsed(v) is None]
     return [
         f"{name} has {_short(values[r])} at row {r + 1}{_others(len(bad))}, which is no "
-        "number: correct it, or leave the cell empty if it is unknown"
+        "number: correct it, or leave out the row (a model's value may be empty)"
         for r in bad[:1]
     ]
 
