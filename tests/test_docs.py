@@ -111,6 +111,7 @@ def test_page_runs(page, as_written, monkeypatch):
         pytest.skip(f"needs {VARIABLE}: {left}; the rest of the page ran")
 
 
+@pytest.mark.slow
 def test_package_is_extended_as_written(clone):
     shutil.copytree(ROOT / "src", clone / "src", ignore=shutil.ignore_patterns("__pycache__"))
     for block in blocks(EXTENDING):

@@ -45,6 +45,7 @@ FITS: dict[str, tuple[str, dict[str, Any]]] = {
 SUM_ONE = [fit for fit in FITS if fit not in ("ols", "ridge-stacking")]
 QUICK = ("equal", "simplex-ls", "ridge-stacking", "bma-closed-form", "bma-laplace")
 SAMPLED = ("gbmm-l", "gbmm-d", "lbmm-gld", "lbmm-gpd", "lbmm-lgp", "signed-gp")
+LONG = ("gbmm-l", "lbmm-gld", "lbmm-lgp", "signed-gp")  # long to compile, like others in kind
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"
 )
@@ -67,7 +68,9 @@ def fitted(fit: str, frame: pd.DataFrame, y: np.ndarray, **options: Any) -> Any:
     return getattr(dirimix, name)(["x"], models, **{**own, **options}).fit(frame, y)
 
 
-@pytest.mark.parametrize("fit", SUM_ONE)
+@pytest.mark.parametrize(
+    "fit", [pytest.param(fit, marks=[pytest.mark.slow] * (fit in LONG)) for fit in SUM_ONE]
+)
 def test_models_that_are_the_same_are_mixed_to_what_they_say(fit):
     frame, y = table()
     same = frame.assign(b=frame["a"], c=frame["a"])
@@ -209,7 +212,8 @@ def test_the_scale_of_the_coordinates_is_nothing_to_the_density(fit, monkeypatch
     ("fit", "n", "models"),
     [
         *((fit, k, k) for fit in QUICK for k in (2, 3, 40)),
-        *(("gbmm-d", k, k) for k in (2, 3, 40)),
+        *(("gbmm-d", k, k) for k in (2, 3)),
+        pytest.param("gbmm-d", 40, 40, marks=pytest.mark.slow),
     ],
 )
 def test_as_many_rows_as_models_are_enough(fit, n, models):

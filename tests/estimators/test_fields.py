@@ -166,6 +166,7 @@ def test_a_line_has_no_form():
     assert isinstance(line, LinearField)
 
 
+@pytest.mark.slow
 def test_three_coordinates_are_served_exactly_at_the_sites():
     rng = np.random.default_rng(2)
     table = np.column_stack([rng.uniform(0, 5, (25, 3)), rng.normal(0, 1, (25, 2))])

@@ -1,5 +1,6 @@
 """Tables that `verification/generated.py` makes: they converge by default."""
 
+import pytest
 from generated import CONTROL, measure
 
 SEED = 23
@@ -18,6 +19,7 @@ def test_trajectories_that_hardly_move_are_told():
     assert "rhat" in str(row["reasons"])
 
 
+@pytest.mark.slow
 def test_free_weights_of_more_models_than_rows_converge_whatever_their_sum():
     """Weights of a larger sum fit poorly, but there are more of them: sigma is of two sizes."""
     row = measure(6, "gbmm-l", draws=1000)

@@ -113,6 +113,7 @@ def two_kinds(n: int, seed: int) -> tuple[pd.DataFrame, pd.Series]:
     return frame, pd.Series(y)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 def test_each_label_finds_its_model_and_a_new_one_says_neither():
     frame, y = two_kinds(80, 0)

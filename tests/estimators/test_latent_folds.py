@@ -64,6 +64,7 @@ def together():
     return FoldFits(parse_method("signed-gp"), data(), PLAIN, 3)
 
 
+@pytest.mark.slow
 def test_a_fold_is_fitted_as_if_the_other_rows_were_all(apart, together):
     """The priors are the same here, and a row that is not seen weighs 1e-16 of one that is."""
     table, held = data(), corner(data())

@@ -152,7 +152,11 @@ def test_the_log_joint_is_that_of_the_model(parts):
 
 @pytest.mark.parametrize(
     ("weights", "discrepancy", "noise"),
-    [("single", "delta", "constant"), ("free", "none", "local"), ("free-gp", "delta", "local")],
+    [
+        pytest.param("single", "delta", "constant", marks=pytest.mark.slow),
+        pytest.param("free", "none", "local", marks=pytest.mark.slow),
+        ("free-gp", "delta", "local"),
+    ],
 )
 def test_laplace_is_exact_where_the_mean_is_linear_and_the_noise_normal(
     weights, discrepancy, noise
@@ -297,7 +301,8 @@ def test_limits_of_the_noise_and_the_discrepancy():
 
 
 @pytest.mark.parametrize(
-    ("weights", "discrepancy"), [("simplex-gp", "contrast"), ("free-gp", "delta")]
+    ("weights", "discrepancy"),
+    [pytest.param("simplex-gp", "contrast", marks=pytest.mark.slow), ("free-gp", "delta")],
 )
 def test_exchanged_models_are_the_posterior_of_a_table_with_exchanged_columns(weights, discrepancy):
     fields = "free" if weights == "free-gp" else None  # one a model
@@ -318,6 +323,7 @@ def test_exchanged_models_are_the_posterior_of_a_table_with_exchanged_columns(we
     assert value != pytest.approx(float(density(moved)), abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["simplex", "simplex-linear", "simplex-gp"])
 def test_two_smooth_weights_may_be_borne_by_either_field(weights):
     posterior = made(Parts(weights, "local", "student", "contrast"), table_of(count=2, gaps=True))
@@ -389,7 +395,7 @@ def test_copies_of_models_add_no_principal_component():
     assert np.asarray(rule.mixture(u, ensemble)) == pytest.approx(mixture)
 
 
-@pytest.mark.parametrize("count", [14, 260])
+@pytest.mark.parametrize("count", [14, pytest.param(260, marks=pytest.mark.slow)])
 def test_the_force_is_about_the_gradient(count):
     """On a lattice, by inducing points and where there is no cheaper way."""
     table = table_of(count)

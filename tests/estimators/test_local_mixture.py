@@ -202,7 +202,7 @@ def test_a_model_without_value_takes_no_part():
     np.testing.assert_allclose(mixture.predict(alone), alone["left"])
 
 
-@pytest.mark.parametrize("field", ["linear", "gp"])
+@pytest.mark.parametrize("field", ["linear", pytest.param("gp", marks=pytest.mark.slow)])
 def test_the_same_seed_gives_the_same_answer(field):
     table = line(20)
     first, again = (

@@ -29,7 +29,10 @@ MIXTURES = {
 }
 
 
-@pytest.fixture(scope="module", params=MIXTURES)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(m, marks=[pytest.mark.slow] * (m == "delta")) for m in MIXTURES],
+)
 def fitted(request):
     return MIXTURES[request.param].fit(*table())
 

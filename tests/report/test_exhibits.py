@@ -76,6 +76,7 @@ def test_the_page_with_all_of_them_is_whole(out):
     assert all(address.startswith(("#", "data:")) for address in outline.addresses)
 
 
+@pytest.mark.slow
 def test_the_same_folder_gives_the_same_files(out):
     files = sorted((out / "figures").iterdir())
     before = [f.read_bytes() for f in files]

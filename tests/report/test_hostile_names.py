@@ -60,6 +60,7 @@ def test_names_stand_in_tables_and_figures_as_they_are(outline):
     assert shown <= outline.texts["text"]
 
 
+@pytest.mark.slow
 def test_columns_may_have_the_names_of_arguments(tmp_path, monkeypatch):
     names = {"x": "self", "z": "data", "a": "cls", "b": "index", "c": "columns"}
     text = STUDY.replace('"equal", ', '"equal", "gbmm-d", ') + SECTIONS

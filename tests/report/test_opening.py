@@ -111,7 +111,7 @@ def test_a_section_of_scattered_sites_says_what_it_mixes(chromium, tmp_path):
         assert "the 25 nearest, of v " in page.locator("figcaption").nth(1).inner_text()
 
 
-@pytest.mark.parametrize("far", [1000.0, 60.0])
+@pytest.mark.parametrize("far", [60.0, pytest.param(1000.0, marks=pytest.mark.slow)])
 def test_a_band_far_beyond_all_others_does_not_flatten_them(chromium, tmp_path, far):
     x = np.arange(50.0)
     table = pd.DataFrame({"x": x, "y": x + np.sin(x), "a": x + 5, "b": x - 5})

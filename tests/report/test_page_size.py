@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from dirimix.cli.main import main
 from fit_report import fit_table
@@ -59,6 +60,7 @@ def make_more(folder, rng) -> None:
     path.write_text(json.dumps(numbers))
 
 
+@pytest.mark.slow
 def test_a_page_of_two_thousand_sites_and_ten_models_has_less_than_three_megabytes(tmp_path):
     rng = np.random.default_rng(7)
     out = fit_table(tmp_path, table(rng), MODELS, "pq")

@@ -226,7 +226,13 @@ with WorkerPool([[core] for core in sorted(__import__("os").sched_getaffinity(0)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        *(pytest.param(n, marks=pytest.mark.slow) for n in (signal.SIGINT, signal.SIGKILL)),
+    ],
+)
 def test_workers_end_with_the_process_that_started_them(number):
     with subprocess.Popen(
         [sys.executable, "-c", WAIT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

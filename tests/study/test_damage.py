@@ -289,7 +289,10 @@ def full_disk(most: int):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("most", [0, 400, 3000, 9000, 30_000])
+SIZES = [0, 3000, *(pytest.param(most, marks=pytest.mark.slow) for most in (400, 9000, 30_000))]
+
+
+@pytest.mark.parametrize("most", SIZES)
 def test_a_full_disk_leaves_nothing_half(most, tmp_path, capsys):
     write_study(tmp_path, TEXT.replace('"stand-in"', '"ols"'))
     train_frame().to_csv(tmp_path / "t.csv", index=False)

@@ -42,7 +42,7 @@ def test_tables_of_sites_have_them(table, tmp_path):
     assert set(weights["who"]) == {""}
 
 
-@pytest.mark.parametrize("tails", ["normal", "student"])
+@pytest.mark.parametrize("tails", ["normal", pytest.param("student", marks=pytest.mark.slow)])
 def test_diagnostics_without_coordinates_have_the_rows_of_the_table(tmp_path, tails):
     gaps = frame().assign(b=lambda t: t["b"].where(~t.index.isin([0, 3])))
     gaps.to_csv(tmp_path / "t.csv", index=False)

@@ -172,12 +172,7 @@ def test_resume_keeps_folds_and_redoes_those_of_a_changed_scheme(tmp_path, capsy
     study = tmp_path / "study.toml"
     study.write_text((STUDY + VALIDATION).replace("folds = 3", "folds = 4"))
     out = tmp_path / "out"
-    assert (
-        main(
-            ["run", "--no-report", str(study), "--out", str(out), "--resume", "--jobs", "2", *only]
-        )
-        == 0
-    )
+    assert main(["run", "--no-report", str(study), "--out", str(out), "--resume", *only]) == 0
     told = capsys.readouterr().err
     assert "equal without blocks -2_0: already there" in told
     assert "raw without random" not in told.replace("raw without random 4: every", "")
