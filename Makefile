@@ -37,21 +37,20 @@ docs: .venv.ok
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-# two at a time: fits and what they rest on take as long as all the rest, and threads of BLAS would
-# wait for each other; loops that both need are compiled before
+# two at a time: fits, commands and what they rest on take as long as all the rest, and threads of
+# BLAS would wait for each other; loops that both need are compiled before
 test: export OPENBLAS_NUM_THREADS = 1
-FITS := $(addprefix tests/,estimators sampling likelihood laws assess compiled)
+FITS := $(addprefix tests/,estimators sampling likelihood laws assess compiled cli)
 test: .venv-test.ok
-	$(MAKE) --jobs 2 --output-sync=target lint loops
-	$(MAKE) --jobs 2 --output-sync=target test-rest test-fits
+	$(MAKE) --jobs 2 --output-sync=target lint test-rest test-fits
 
 loops: .venv.ok
 	$(BIN)/python -m dirimix.likelihood.ahead
 
-test-fits: .venv-test.ok
+test-fits: .venv-test.ok loops
 	$(BIN)/pytest -m 'not slow' $(FITS)
 
-test-rest: .venv-test.ok
+test-rest: .venv-test.ok loops
 	$(BIN)/pytest -m 'not slow' $(addprefix --ignore=,$(FITS))
 
 # what the paper found and what it asked for, from the data sets of studies/*.toml: hours
