@@ -6,7 +6,7 @@ import pytest
 
 from dirimix.errors import InputError
 from dirimix.table.frames import looks_long
-from dirimix.table.guess import guess
+from dirimix.table.guessing.guess import guess
 
 
 def table(n: int = 40, **columns) -> pd.DataFrame:
@@ -206,10 +206,38 @@ def test_codes_beside_text_are_labels_and_no_fault():
     frame = table(location=["01", "36", "06", "US"] * 10)
     frame.insert(0, "location", frame.pop("location"))
     found = guess(frame)
-    assert (found.coords, found.labels, found.strays) == (("location", "x"), ("location",), ())
+    assert (found.coords, found.labels, found.doubts) == (("location", "x"), ("location",), ())
 
 
 def test_models_with_signs_for_thousands_are_named_and_not_left_out_without_a_word():
     frame = table().assign(line=[f"{1e4 + v:,.1f}" for v in table()["y"]])
     frame = frame.assign(other=frame["late"] + 0.1)
     assert "line has texts such as '10,0" in guess(frame).words()[-1]
+
+
+def test_columns_that_may_be_something_else_are_pointed_out():
+    rng = np.random.default_rng(2)
+    clean = table(60)
+    assert guess(clean).doubts == ()
+    share = clean.copy()
+    share.insert(1, "share", rng.uniform(0.0, 0.9, 60))  # a composition, in the target's range
+    (line,) = guess(share).doubts
+    assert line.startswith("share hardly goes with y (rank correlation 0.")
+    given = guess(share, models=["flat", "line", "late"])
+    assert (given.doubts, given.coords) == ((), ("x", "share"))
+    far = table(60, y=np.exp(-np.linspace(0, 4, 60)))
+    far.insert(1, "decades", 1e6 * far["y"] ** 3)  # a model out of the range
+    found = guess(far)
+    assert "decades" in found.coords
+    assert found.doubts[0].startswith("decades is taken for a coordinate and goes with y (rank ")
+
+
+def test_a_negative_error_is_neither_taken_nor_a_coordinate():
+    err = np.full(40, 0.01)
+    err[6] = -1.0
+    found = guess(table(err=err)[["x", "err", "flat", "line", "late", "y"]])
+    assert (found.error, found.coords, found.unused) == (None, ("x",), ("err",))
+    (line,) = found.doubts
+    assert line.startswith("err is not taken for the observations' standard deviations, as it")
+    assert "holds -1 at row 7: correct it, then give --error err" in line
+    assert guess(table(err=np.abs(err))).doubts == ()

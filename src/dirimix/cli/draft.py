@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from dirimix.study.spec import ENOUGH_ROWS, MANY_ROWS
-from dirimix.table.guess import Guess
+from dirimix.table.guessing.guess import Guess
 
 _WIDTH = 88  # of a line
 _FEW = 30  # observations below which none are set aside for a test

@@ -2,9 +2,7 @@
 
 import argparse
 import os
-import re
 import sys
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +43,7 @@ def _init(arguments: argparse.Namespace) -> bool:
     from dirimix.cli.draft import rows_taken, study_text
     from dirimix.study.work.said import collected_warnings
     from dirimix.table.files import whole_file
-    from dirimix.table.guess import guess
+    from dirimix.table.guessing.guess import guess
 
     with collected_warnings(ConsoleReporter(quiet=arguments.quiet).say, arguments.table):
         read = _as_read(arguments, out)
@@ -61,7 +59,7 @@ def _init(arguments: argparse.Namespace) -> bool:
         text = study_text(found, _place(table, out), read.lines, _said_of(found.target, read.frame))
         path.write_text(text, encoding="utf-8")
     if not arguments.quiet:
-        for line in (*found.words(), *_codes(read.frame, found.coords)):
+        for line in found.words():
             sys.stdout.write(line + "\n")
         if taken := rows_taken(found):
             sys.stdout.write(f"training rows: {taken}, drawn with the seed (n_train)\n")
@@ -83,7 +81,7 @@ def _as_read(arguments: argparse.Namespace, out: Path) -> _Reading:
     from dirimix.cli.draft import quoted
     from dirimix.table.files import read_frame
     from dirimix.table.frames import looks_long
-    from dirimix.table.guess import find_error, find_target
+    from dirimix.table.guessing.roles import find_error, find_target
     from dirimix.table.long import pivot_long, with_observations
 
     frame, lines, target = read_frame(arguments.table), list[str](), arguments.target
@@ -106,7 +104,7 @@ def _as_read(arguments: argparse.Namespace, out: Path) -> _Reading:
 def _long_by_names(frame: "pd.DataFrame", target: str | None) -> "LongColumns | None":
     """Columns of a long table: one whose text names models, and the only one of their values."""
     from dirimix.study.spec import LongColumns
-    from dirimix.table.guess import COORDS, find_error, find_target
+    from dirimix.table.guessing.roles import COORDS, find_error, find_target
     from dirimix.table.values import mostly_numbers, plain_name
 
     names = [n for n in map(str, frame.columns) if plain_name(n) in _NAMES_MODELS]
@@ -118,18 +116,6 @@ def _long_by_names(frame: "pd.DataFrame", target: str | None) -> "LongColumns | 
     taken = {target, find_error(frame, target) if target in numbers else None}
     values = [n for n in numbers if n not in taken and plain_name(n) not in COORDS]
     return LongColumns(names[0], values[0]) if len(values) == 1 else None
-
-
-def _codes(frame: "pd.DataFrame", coords: Sequence[str]) -> Iterator[str]:
-    """A line on every coordinate whose digits look like a code and count as a number."""
-    for name in coords:
-        texts = {v for v in frame[name].unique() if isinstance(v, str)}
-        code = next((v for v in sorted(texts) if re.fullmatch("0[0-9]+", v)), None)
-        if code and all(text.isdecimal() for text in texts):
-            yield (
-                f"{name} counts as a number, {code} as {int(code)}: if it is a code, without near "
-                f"and far, put a letter before it, such as L{code}"
-            )
 
 
 def _said_of(target: str, frame: "pd.DataFrame") -> dict[str, str]:

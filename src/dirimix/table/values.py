@@ -26,7 +26,6 @@ _MEANT = re.compile(
     rf"|(\d{{1,2}})?[ .-]?{_MONTH}[ .,-]*\d{{2,4}}|\d{{4}}[ .-]?{_MONTH}",
     re.IGNORECASE,
 )
-_SKEWED = 5.0  # medians of observations below their 95 % quantile
 _LARGEST = 1e100  # size of a number whose square, and the sum of many such, is one too
 
 
@@ -276,15 +275,3 @@ def lined_up(values: Any, n: int, what: str) -> Floats:
             f"{what} needs one value a row, shape ({n},), and has shape {shape}; give {remedy}"
         )
     return np.array(numbers(pd.Series(values, dtype=getattr(values, "dtype", None)), what))
-
-
-def logarithm_for(columns: Sequence[Floats | None]) -> str | None:
-    """A logarithm that takes observations and models, the others, where the former are skewed."""
-    numbers = [values for values in columns if values is not None]
-    if len(numbers) < len(columns):
-        return None
-    least = min(np.nanmin(values, initial=np.inf) for values in numbers)
-    y = numbers[0][np.isfinite(numbers[0])]
-    if least < 0 or not len(y) or not np.quantile(y, 0.95) > _SKEWED * np.median(y) > 0:
-        return None
-    return "log" if least > 0 else "log1p"

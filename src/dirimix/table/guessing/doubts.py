@@ -1,0 +1,112 @@
+"""What speaks against a guess: columns that may be something else than they were taken for."""
+
+# pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from dirimix.table.guessing.roles import COORDS, is_error, values_of
+from dirimix.table.values import number_text, plain_name, strays
+
+_ROWS = 8  # that a correlation of ranks needs
+_FOLLOWS, _UNTOLD, _APART = 0.9, 0.6, 0.3  # such correlations with the observations, in size
+
+
+def doubts(
+    frame: pd.DataFrame,
+    target: str,
+    error: str | None,
+    coords: Sequence[str],
+    models: Sequence[str],
+    numbers: Collection[str],
+) -> tuple[str, ...]:
+    """A line on each column that should be looked at.
+
+    Args:
+        frame: The table.
+        target: Column of the observations.
+        error: Column of the measurement errors, if any.
+        coords: Columns of the coordinates.
+        models: Columns of the models.
+        numbers: Columns that are used as numbers.
+    """
+    texts = (s for n in frame.columns for s in strays(cast(Any, frame[n]), n, used=n in numbers))
+    return (
+        *texts,
+        *_codes(frame, coords),
+        *_negative_errors(frame, target, error),
+        *_strange_models(frame, target, models),
+        *_likely_models(frame, target, coords),
+    )
+
+
+def _codes(frame: pd.DataFrame, coords: Sequence[str]) -> Iterator[str]:
+    """On coordinates whose digits look like a code and count as a number."""
+    for name in coords:
+        texts = {v for v in cast(Any, frame[name]).unique() if isinstance(v, str)}
+        code = next((v for v in sorted(texts) if re.fullmatch("0[0-9]+", v)), None)
+        if code and all(text.isdecimal() for text in texts):
+            yield (
+                f"{name} counts as a number, {code} as {int(code)}: if it is a code, without near "
+                f"and far, put a letter before it, such as L{code}"
+            )
+
+
+def _negative_errors(frame: pd.DataFrame, target: str, error: str | None) -> Iterator[str]:
+    """On columns with the name of an error that hold what no standard deviation is."""
+    for name in frame.columns:
+        values = values_of(frame, name)
+        if name in (target, error) or values is None or not is_error(name, target):
+            continue
+        for row in np.flatnonzero(values < 0)[:1]:
+            yield (
+                f"{name} is not taken for the observations' standard deviations, as it holds "
+                f"{number_text(float(values[row]))} at row {row + 1}: correct it, then give "
+                f"--error {name}, if they are meant"
+            )
+
+
+def _strange_models(frame: pd.DataFrame, target: str, models: Sequence[str]) -> Iterator[str]:
+    """On models that vary less than the observations and not with them, where others do."""
+    follow = {name: _correlation(frame, name, target) for name in models}
+    best = max(follow.values(), default=0.0)
+    for name, found in follow.items():
+        if found < _APART and best > _FOLLOWS and _spread(frame, name) < _spread(frame, target):
+            yield (
+                f"{name} hardly goes with {target} (rank correlation {found:.2f}, of others up to "
+                f"{best:.2f}): if it is no model, name the models with --models"
+            )
+
+
+def _likely_models(frame: pd.DataFrame, target: str, coords: Sequence[str]) -> Iterator[str]:
+    """On coordinates beside others that go with the observations as models do."""
+    for name in coords if len(coords) > 1 else ():
+        found = _correlation(frame, name, target)
+        if plain_name(name) not in COORDS and found > _FOLLOWS:
+            yield (
+                f"{name} is taken for a coordinate and goes with {target} (rank correlation "
+                f"{found:.2f}): if it is a model, name it with the others with --models"
+            )
+
+
+def _correlation(frame: pd.DataFrame, name: str, target: str) -> float:
+    """That of the ranks of two columns, in size; between the limits where it cannot be told."""
+    one, other = values_of(frame, name), values_of(frame, target)
+    if one is None or other is None:
+        return _UNTOLD
+    known = np.isfinite(one) & np.isfinite(other)
+    ranks = [pd.Series(values[known]).rank().to_numpy(dtype=float) for values in (one, other)]
+    if known.sum() < _ROWS or min(np.ptp(r) for r in ranks) == 0:
+        return _UNTOLD
+    return abs(float(np.corrcoef(np.stack(ranks))[0, 1]))
+
+
+def _spread(frame: pd.DataFrame, name: str) -> float:
+    """What nine tenths of a column's numbers span; 0 where it has none."""
+    values = values_of(frame, name)
+    known = np.empty(0) if values is None else values[np.isfinite(values)]
+    return float(np.ptp(np.quantile(known, [0.05, 0.95]))) if len(known) else 0.0
