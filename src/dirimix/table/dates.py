@@ -18,7 +18,8 @@ from dirimix.table.values import is_empty
 
 _DAY = np.timedelta64(1, "D")
 _ISO = re.compile(
-    r"\d{4}[-/]\d{1,2}([-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?)?"
+    r"\d{4}[-/]\d{1,2}"
+    r"([-/]\d{1,2}([T ]\d{1,2}(:\d{2}(:\d{2}([.,]\d+)?)?)?\s*(Z|[+-]\d{2}(:?\d{2})?)?)?)?"
 )
 _DATE = re.compile(r"\d{4}([-/])\d{1,2}\1\d{1,2}(?!\d)")  # with a day, as seasons have none
 _OTHER = re.compile(r"\d{1,2}([-./])\d{1,2}\1\d{4}")
