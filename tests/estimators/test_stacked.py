@@ -117,6 +117,14 @@ def test_a_candidate_that_only_takes_from_others_has_no_weight_and_no_say():
     assert score[-1] == pytest.approx(-0.5, abs=1e-3)
 
 
+def test_a_row_that_no_candidate_thought_possible_tells_nothing_of_their_weights():
+    log_density = np.log(np.random.default_rng(3).uniform(0.1, 1, (40, 3)))
+    wanted = stacking_weights(log_density)
+    found = stacking_weights(np.vstack([log_density, np.full((2, 3), -np.inf)]))
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    np.testing.assert_allclose(stacking_weights(np.full((2, 3), -np.inf)), 1 / 3)
+
+
 def test_bands_of_weights_hold_the_truth_as_often_as_they_say():
     """Data drawn from a known mixture of two laws: its weight lies in the band of the stack's."""
     rng, inside = np.random.default_rng(5), []

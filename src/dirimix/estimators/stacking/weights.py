@@ -38,7 +38,9 @@ def stacking_weights(log_density: Floats, counts: Floats | None = None) -> Float
     >>> stacking_weights(p).round(2)
     array([0.82, 0.18])
     """
-    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    best = log_density.max(axis=1, keepdims=True)
+    told = np.isfinite(best)  # a row that has no density under any of them is like to all
+    density = np.where(told, np.exp(log_density - np.where(told, best, 0.0)), 1.0)
     several = np.atleast_2d(np.ones(len(density)) if counts is None else counts)
     share = several / several.sum(axis=1, keepdims=True)
     weights = np.full((len(share), density.shape[1]), 1 / density.shape[1])
