@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dirimix.sampling import sampler
+from dirimix.sampling import chains, sampler
 from dirimix.sampling.convergence import summarise
 from dirimix.sampling.peaks import Peak, between
 from dirimix.sampling.progress import ChainProgress
@@ -259,9 +259,9 @@ def test_trajectories_are_short_where_the_time_was_over_before_the_draws(limit):
     assert bool(np.median(drawn.stats["n_steps"]) < 100) is (limit is not None)
 
 
-@pytest.mark.parametrize(("limit", "iterations"), [(None, 1000), (1e-9, 20)])
+@pytest.mark.parametrize(("limit", "iterations"), [(None, 1000), (1e-9, 1)])
 def test_the_warm_up_is_broken_off_when_the_time_is_over(limit, iterations):
-    """One chunk is left of it, from which chains draw what a fit has at least: 20 each."""
+    """One iteration is left of it, from which chains draw what a fit has at least: 20 each."""
     settings = Settings(chains=2, draws=100, warmup=1000, min_ess=0, max_seconds=limit)
     events: list[ChainProgress] = []
     start = np.zeros((2, 3))
@@ -270,3 +270,17 @@ def test_the_warm_up_is_broken_off_when_the_time_is_over(limit, iterations):
     assert (warmed >= iterations) if limit is None else (warmed == iterations)
     assert drawn.ended == ("draws" if limit is None else "time")
     assert drawn.draws["q"].shape[1] == (100 if limit is None else 20)
+
+
+@pytest.mark.parametrize(("limit", "size"), [(1e9, 1), (None, chains.CHUNK)])
+def test_chunks_are_short_where_they_take_long_and_time_is_limited(monkeypatch, limit, size):
+    monkeypatch.setattr(chains, "_LONG", 1e-9)
+    settings = Settings(chains=2, draws=40, warmup=40, min_ess=0, max_seconds=limit)
+    done = [0]
+
+    def note(event: ChainProgress) -> None:
+        if event.phase == "draws" and event.chain == 0:
+            done.append(event.done)
+
+    sample(Normal(), np.zeros((2, 3)), settings, lambda d: summarise(d["q"], ["q"] * 3), note)
+    assert set(np.diff(done)) == {size}

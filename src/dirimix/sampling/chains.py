@@ -9,7 +9,7 @@ import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache, partial
 from math import inf
 from multiprocessing import current_process
@@ -23,6 +23,7 @@ from dirimix.sampling.target import Chain, Chunk, Sampleable, Settings, Tuning
 from dirimix.sampling.workers import WorkerPool
 
 OnChunk = Callable[[int, Chunk, bool], None]
+_LONG = 10.0  # seconds of a chunk, at most, where time is limited
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,13 @@ class ChainPool:
         submit: Submits one call of `hmc.Advances`.
         keeper: Keeps what the chains do.
         together: Whether all chains go into one call; else each has its own.
+        pace: Iterations of a chain that take a while, by its number, where time is limited.
     """
 
     submit: Callable[[Sequence[Chain], Tuning, Sequence[int], bool], Future]
     keeper: Keeper
     together: bool = False
+    pace: dict[int, int] = field(default_factory=dict)
 
     def run(
         self,
@@ -58,8 +61,8 @@ class ChainPool:
             on_chunk: Called with the number of a chain, a finished chunk of it, and whether that
                 was kept by an earlier process.
             warmup: Whether the chains search their step sizes.
-            until: Reading of `time.perf_counter` after which a chain begins no more chunks but its
-                first.
+            until: Reading of `time.perf_counter` after which a chain begins nothing but its first
+                draws, `CHUNK` of them, or its first iteration of the warm-up.
 
         Returns:
             Where each chain is afterwards, and its chunks; of the warm-up only the positions.
@@ -77,23 +80,29 @@ class ChainPool:
                 left[n] -= block.length
                 on_chunk(n, block.chunk, True)
 
-        running: dict[Future, Sequence[int]] = {}
+        running: dict[Future, tuple[Sequence[int], float]] = {}
+        least = 1 if warmup else CHUNK
 
         def submit(group: Sequence[int]) -> None:
-            if perf_counter() > until and all(chunks[n] for n in group):
-                return
-            sizes = [min(CHUNK, left[n]) for n in group]
+            now = perf_counter()
+            wanted = [left[n] - (max(count - least, 0) if now > until else 0) for n in group]
+            # how a chain is cut into chunks may decide the last bits: never by time without a limit
+            most = CHUNK if until == inf else self.pace.get(group[0], 1)
+            sizes = [max(0, min(most, own)) for own in wanted]
             for n, size in zip(group, sizes, strict=True):
                 left[n] -= size
             if any(sizes):
-                running[self.submit([ends[n] for n in group], tuning, sizes, warmup)] = group
+                future = self.submit([ends[n] for n in group], tuning, sizes, warmup)
+                running[future] = group, now
 
         for group in self._groups(len(chains)):
             submit(group)
         while running:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                group, found = running.pop(future), future.result()
+                (group, began), found = running.pop(future), future.result()
                 done = [(n, *own) for n, own in zip(group, found, strict=True) if _drawn(own[1])]
+                taken = (perf_counter() - began) / max(_drawn(chunk) for _, _, chunk in done)
+                self.pace[group[0]] = min(CHUNK, max(1, int(_LONG / taken)))
                 for n, end, chunk in done:
                     kept = Chunk({"position": chunk.draws["position"]}, chunk.stats)
                     ends[n] = end
