@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 
 from dirimix import DirichletMixture, LinearMixture
 from dirimix.errors import ConvergenceWarning, DroppedRowsWarning, InputError
+from dirimix.estimators import global_posterior
 from dirimix.laws.noise_prior import GammaPrecision
 from monte_carlo import LIMIT, Law, apart, far_from, scalars
 
@@ -110,6 +111,31 @@ def test_the_dirichlet_posterior_is_that_of_quadrature(pair):
     assert far_from(found, dirichlet_by_quadrature(pair)) < LIMIT
     assert far_from(found, dirichlet_by_quadrature(pair, alpha_scale=1.2)) > 2 * LIMIT
     assert far_from(found, dirichlet_by_quadrature(pair, rate=12)) > 2 * LIMIT
+
+
+def test_relative_weights_have_the_same_posterior(pair, monkeypatch):
+    monkeypatch.setattr(global_posterior, "_KNOWN", 10.0)  # as if the data knew them
+    found = scalars(fitted(DirichletMixture, pair, "ab", **PAPER, draws=3000).posterior_)
+    assert far_from(found, dirichlet_by_quadrature(pair)) < LIMIT
+    assert far_from(found, dirichlet_by_quadrature(pair, alpha_scale=1.2)) > 2 * LIMIT
+
+
+@pytest.mark.parametrize("noise", [1e-2, 1e-5])
+def test_weights_that_are_known_well_are_sampled_without_divergences(noise, monkeypatch):
+    table = frame([0.6, 0.4], 40, noise)
+    mixture = fitted_of_little_noise(table)
+    assert mixture.converged_
+    assert not mixture.posterior_["sample_stats"]["diverging"].any()
+    assert mixture.weights_[0] == pytest.approx(0.6, abs=noise)
+    monkeypatch.setattr(global_posterior, "_KNOWN", 0.0)
+    plain = fitted_of_little_noise(table)
+    assert not plain.converged_ or plain.posterior_["sample_stats"]["diverging"].any()
+
+
+def fitted_of_little_noise(table: pd.DataFrame) -> DirichletMixture:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return DirichletMixture(models=["a", "b"], draws=600, min_ess=0).fit(table, table["y"])
 
 
 def test_the_linear_posterior_is_that_of_quadrature(pair):

@@ -1,5 +1,6 @@
 """The log joints of gBMM+L and gBMM+D against scipy's densities, value and gradient."""
 
+import itertools
 import pickle
 from dataclasses import replace
 
@@ -8,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import softmax
+from scipy.integrate import quad
+from scipy.special import gammaln, softmax
 
 from dirimix.estimators.global_posterior import DirichletPosterior, LinearPosterior
 from dirimix.laws.noise_prior import AbstractNoisePrior, GammaNoise
@@ -54,6 +56,45 @@ ORACLES = {
     "gbmm-l": (LinearPosterior, linear_log_joint, {}),
     "gbmm-d": (DirichletPosterior, dirichlet_log_joint, {"alpha_scale": 0.7}),
 }
+
+
+def relative_log_joint(q: np.ndarray, model: DirichletPosterior) -> float:
+    """With the density of log g by an integral over alpha, and its latent's Jacobian."""
+    known = model.known
+    with jax.enable_x64(True):
+        log_g = np.array(model.law.log_g(jnp.asarray(q[:-1])))
+    log_g[known] = log_g[model.reference] + np.sinh(q[known])
+    others = np.delete(np.arange(len(log_g)), known)
+    return (
+        sum(log_density_of_log_g(t, model.alpha_scale) for t in log_g[known])
+        + np.log(np.cosh(q[known])).sum()
+        + stats.norm.logpdf(q[others]).sum()
+        + log_prior_of_sigma(q[-1], model.noise)
+        + log_likelihood(softmax(log_g), q[-1], model.table)
+    )
+
+
+def log_density_of_log_g(t: float, scale: float) -> float:
+    def weighed(log_alpha: float) -> float:
+        alpha = np.exp(log_alpha)
+        prior = stats.halfnorm(0, scale).logpdf(alpha) + log_alpha
+        return np.exp(prior + alpha * t - np.exp(t) - gammaln(alpha))
+
+    # where alpha |t| is about 1, and up to the end of the prior
+    marks = np.linspace(-12, 3, 31) - np.log(max(-t, 1.0))
+    return np.log(sum(quad(weighed, *ends)[0] for ends in itertools.pairwise(marks)))
+
+
+def test_weights_known_relative_to_the_largest_have_the_oracles_log_joint():
+    table = make()
+    y = table.f @ [0.55, 0.45, 0.0] + 1e-3 * np.random.default_rng(1).normal(0, 1, len(table.f))
+    model = DirichletPosterior(replace(table, y=y, y_err=0 * y), NOISE, alpha_scale=0.7)
+    assert (model.reference, list(model.known)) == (0, [1])
+    points = np.random.default_rng(8).normal(0, 0.8, (20, 4))
+    gap = values(model, points) - [relative_log_joint(q, model) for q in points]
+    assert np.ptp(gap) < 1e-4
+    other = replace(model, alpha_scale=0.75)
+    assert np.ptp(values(other, points) - [relative_log_joint(q, model) for q in points]) > 0.01
 
 
 @pytest.fixture(scope="module", params=ORACLES.values(), ids=list(ORACLES))

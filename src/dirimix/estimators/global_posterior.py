@@ -30,7 +30,8 @@ from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
 _STRETCHES, _STRETCH = 3, 0.6  # of free weights after a trajectory; sd of the log factor
-_REACH, _FAR = 7.0, 12.0  # how far z and log sigma are searched for a mode
+_REACH, _REACH_RELATIVE, _FAR = 7.0, 25.0, 12.0  # of z, of relative log weights, of log sigma
+_OPEN, _KNOWN = 3.0, 0.1  # sd of a log weight without data, and below which it is known well
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,10 @@ class LinearPosterior(AbstractGlobalPosterior):
 class DirichletPosterior(AbstractGlobalPosterior):
     """gBMM+D: the weights by independent standard normals, see `HalfNormalDirichlet`.
 
+    Where the data know ratios of weights well these normals would lie on a thin, bent line: how
+    large all g are together is left open. Then only that of one model, the reference, has its
+    normal, and the others have the asinh of their log weight relative to it.
+
     Attributes:
         alpha_scale: Scale of the half-normal prior of every alpha.
     """
@@ -212,24 +217,59 @@ class DirichletPosterior(AbstractGlobalPosterior):
         """The law of the weights a priori."""
         return HalfNormalDirichlet(self.alpha_scale)
 
+    @cached_property
+    def reference(self) -> int:
+        """The model of the largest weight."""
+        return int(np.argmax(self._likely))
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """The models whose ratio to the reference the data know well, indices."""
+        if self.few:
+            return np.empty(0, dtype=int)
+        weights, r = self._likely, self.reference
+        slope = (self.table.f - (self.table.f @ weights)[:, None]) * weights
+        variance = np.exp(2 * self.log_sigma_of(weights)) + self.table.y_err**2
+        # singular values: the precision itself has no digits for what the data leave open
+        _, size, right = np.linalg.svd(slope / np.sqrt(variance)[:, None], full_matrices=False)
+        relative = right - right[:, [r]]
+        share = size**2 / (size**2 + 1 / _OPEN**2)
+        spread = 2 * _OPEN**2 - _OPEN**2 * (share @ relative**2)
+        return np.flatnonzero((spread < _KNOWN**2) & (np.arange(len(weights)) != r))
+
     def size(self) -> int:
         return self.table.f.shape[1] + 1
 
     def parameters(self, q: Array) -> dict[str, Array]:
-        return {"weights": self.law.weights(q[:-1]), "sigma": jnp.exp(q[-1])}
+        log_g = self._log_g(q)
+        # the same to the last digit whatever g the reference has
+        relative = log_g - log_g[self.reference]
+        relative = relative.at[self.known].set(jnp.sinh(q[self.known]))
+        return {"weights": jax.nn.softmax(relative), "sigma": jnp.exp(q[-1])}
+
+    def _log_g(self, q: Array) -> Array:
+        log_g = self.law.log_g(q[:-1])
+        return log_g.at[self.known].set(log_g[self.reference] + jnp.sinh(q[self.known]))
 
     def log_prior_weights(self, q: Array) -> Float[Array, ""]:
-        return -0.5 * jnp.sum(q[:-1] ** 2)
+        normal = np.delete(np.arange(self.size() - 1), self.known)
+        a, log_g = q[self.known], self._log_g(q)[self.known]
+        density = self.law.log_density_of_asinh(jnp.arcsinh(log_g))
+        # that of asinh(log g) is one of the latents by its slope
+        known = density + _log_cosh(a) - 0.5 * jnp.log1p(log_g**2)
+        return jnp.sum(known) - 0.5 * jnp.sum(q[normal] ** 2)
 
     def _collect(self, q: Array) -> dict[str, Array]:
-        return super()._collect(q) | {"log_g": self.law.log_g(q[:-1])}
+        return super()._collect(q) | {"log_g": self._log_g(q)}
 
     def peaks(self, count: int, rng: np.random.Generator) -> list[Peak]:
         start = self._first()
         if self.few:
             return [Peak(start, np.eye(self.size()))]
         scatter = 0.3 * np.sqrt(np.arange(count))[:, None]  # the first search is not random
-        bounds = [(-_REACH, _REACH)] * (self.size() - 1) + [(start[-1] - _FAR, start[-1] + _FAR)]
+        reach = np.full(self.size() - 1, _REACH)
+        reach[self.known] = _REACH_RELATIVE
+        bounds = [(-r, r) for r in reach] + [(start[-1] - _FAR, start[-1] + _FAR)]
         starts = start + scatter * rng.standard_normal((count, self.size()))
         slope, curvature = self._derivatives
         with on_device():
@@ -248,10 +288,20 @@ class DirichletPosterior(AbstractGlobalPosterior):
         # what is compiled stays in its process
         return {n: value for n, value in vars(self).items() if n != "_derivatives"}
 
-    def _first(self) -> np.ndarray:
-        """The best constant mixture, every model with a weight that the data do not mind."""
+    @cached_property
+    def _likely(self) -> np.ndarray:
+        """The best constant mixture, every model with a weight that the data do not mind, (K,)."""
         weights = self.constant_mixture
-        log_sigma = self.log_sigma_of(weights)
+        sigma = np.exp(self.log_sigma_of(weights))
         away = np.sqrt(np.mean((self.table.f - observed(self.table)[:, None]) ** 2, axis=0))
-        least = 0.1 / (10 + away / np.exp(log_sigma))
-        return np.append(self.law.normal(np.log(np.maximum(weights, least))), log_sigma)
+        return np.maximum(weights, 0.1 / (10 + away / sigma))
+
+    def _first(self) -> np.ndarray:
+        log_weights = np.log(self._likely)
+        latents = self.law.normal(log_weights)
+        latents[self.known] = np.arcsinh(log_weights - log_weights[self.reference])[self.known]
+        return np.append(latents, self.log_sigma_of(self.constant_mixture))
+
+
+def _log_cosh(a: Array) -> Array:
+    return jnp.logaddexp(a, -a) - np.log(2)

@@ -22,11 +22,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from scipy import special
+from scipy.interpolate import CubicSpline
 
 from dirimix._arrays import Floats
 
 _REACH = 8.0  # of z in the table; beyond it, with probability 1e-15, asinh(log g) is a line
 _NODES = 201
+_DENSE = 2001  # nodes of the table of densities
 _ALPHAS = 400  # least number of nodes of log alpha
 _LOG_ALPHA = (-45.0, 2.5)  # of alpha / scale: the rest has a probability below 1e-19
 _FAINT = -30.0  # log g below which P(alpha, g) is its first term to 1e-13
@@ -51,15 +53,11 @@ class HalfNormalDirichlet:
 
     def log_g(self, z: Float[Array, " K"]) -> Float[Array, " K"]:
         """The logarithm of the unnormalised weights, by cubic interpolation of its asinh."""
-        s, slope = (jnp.asarray(column) for column in self._table)
-        step = 2 * _REACH / (_NODES - 1)
-        place = (jnp.clip(z, -_REACH, _REACH) + _REACH) / step
-        i = jnp.clip(jnp.floor(place), 0, _NODES - 2).astype(int)
-        x, left = place - i, s[i]
-        rise, a, b = s[i + 1] - left, slope[i] * step, slope[i + 1] * step
-        cubic = left + x * (a + x * (3 * rise - 2 * a - b + x * (a + b - 2 * rise)))
-        ends = jnp.where(z > 0, slope[-1], slope[0])
-        return jnp.sinh(cubic + ends * (z - jnp.clip(z, -_REACH, _REACH)))
+        return jnp.sinh(_between(z, -_REACH, _REACH, *self._table))
+
+    def log_density_of_asinh(self, s: Float[Array, " K"]) -> Float[Array, " K"]:
+        """Log density of asinh(log g) at `s`."""
+        return _between(s, *_densities(self))
 
     def normal(self, log_g: Floats) -> Floats:
         """The normal z from the logarithm of unnormalised weights, (m,)."""
@@ -108,22 +106,30 @@ class HalfNormalDirichlet:
         count = 2 + int((high - low) / spacing)
         return low + (high - low) * np.arange(count) / (count - 1)
 
-    def _cdf(self, t: Floats) -> tuple[Floats, Floats, Floats]:
-        """F(t), 1 - F(t) and the density of log g at `t`, (m,)."""
-        low, high = _LOG_ALPHA
-        count = max(_ALPHAS, int((high - low) * np.sqrt(2 * self.scale)))
-        log_alpha = np.linspace(low, high, count)
-        alpha = self.scale * np.exp(log_alpha)
-        prior = np.sqrt(2 / np.pi) * np.exp(log_alpha - 0.5 * np.exp(2 * log_alpha))
-        prior = prior * (log_alpha[1] - log_alpha[0])
-        power = np.outer(t, alpha)
-        log_first = np.minimum(power, 0) - _special.gammaln(alpha + 1)
+    def _cdf(self, t: Floats) -> tuple[Floats, Floats]:
+        """F(t) and 1 - F(t) at `t`, (m,)."""
+        alpha, prior = self._prior
+        log_first = np.minimum(np.outer(t, alpha), 0) - _special.gammaln(alpha + 1)
         faint = t < _FAINT
         below, above = np.exp(log_first), -np.expm1(log_first)
         g = np.exp(t[~faint])[:, None]
         below[~faint], above[~faint] = _special.gammainc(alpha, g), _special.gammaincc(alpha, g)
-        density = np.exp(power - np.exp(np.minimum(t, 700))[:, None] - _special.gammaln(alpha))
-        return below @ prior, above @ prior, density @ prior
+        return below @ prior, above @ prior
+
+    def _density(self, t: Floats) -> Floats:
+        """The density of log g at `t`, (m,)."""
+        alpha, prior = self._prior
+        large = np.exp(np.minimum(t, 700))[:, None]
+        return np.exp(np.outer(t, alpha) - large - _special.gammaln(alpha)) @ prior
+
+    @property
+    def _prior(self) -> tuple[Floats, Floats]:
+        """Nodes of alpha and their prior probabilities."""
+        low, high = _LOG_ALPHA
+        count = max(_ALPHAS, int((high - low) * np.sqrt(2 * self.scale)))
+        log_alpha = np.linspace(low, high, count)
+        prior = np.sqrt(2 / np.pi) * np.exp(log_alpha - 0.5 * np.exp(2 * log_alpha))
+        return self.scale * np.exp(log_alpha), prior * (log_alpha[1] - log_alpha[0])
 
     @property
     def _table(self) -> tuple[Floats, Floats]:
@@ -132,10 +138,33 @@ class HalfNormalDirichlet:
 
     def slopes(self, s: Floats) -> tuple[Floats, Floats]:
         """The normal z and its derivative in s, at log g = sinh(s), (m,)."""
-        below, above, density = self._cdf(np.sinh(s))
+        t = np.sinh(s)
+        (below, above), density = self._cdf(t), self._density(t)
         z = np.where(below < above, _special.ndtri(below), -_special.ndtri(above))
         z = np.clip(z, -_REACH - 1, _REACH + 1)
         return z, density * np.cosh(s) * np.sqrt(2 * np.pi) * np.exp(0.5 * z**2)
+
+
+def _between(at: Array, low: float, high: float, values: Floats, slopes: Floats) -> Array:
+    """Cubic interpolation of values at equally spaced nodes from `low` to `high`, lines beyond."""
+    value, slope = jnp.asarray(values), jnp.asarray(slopes)
+    step = (high - low) / (len(values) - 1)
+    inside = jnp.clip(at, low, high)
+    place = (inside - low) / step
+    i = jnp.clip(jnp.floor(place), 0, len(values) - 2).astype(int)
+    x, left = place - i, value[i]
+    rise, a, b = value[i + 1] - left, slope[i] * step, slope[i + 1] * step
+    cubic = left + x * (a + x * (3 * rise - 2 * a - b + x * (a + b - 2 * rise)))
+    return cubic + jnp.where(at > high, slope[-1], slope[0]) * (at - inside)
+
+
+@cache
+def _densities(law: HalfNormalDirichlet) -> tuple[float, float, Floats, Floats]:
+    """Ends, values and slopes of a table of the log density of asinh(log g)."""
+    low, high = (float(s) for s in law._table[0][[0, -1]])
+    s = np.linspace(low, high, _DENSE)
+    values = np.log(law._density(np.sinh(s)) * np.cosh(s))
+    return low, high, values, CubicSpline(s, values)(s, 1)
 
 
 @cache
