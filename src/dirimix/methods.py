@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dirimix.errors import InputError, did_you_mean
+from dirimix.laws.transform_names import NO_TRANSFORM
 
 if TYPE_CHECKING:
     from dirimix.estimators.base import AbstractMixture
@@ -127,6 +128,9 @@ class Method:
         """
         kind: Any = self.kind  # each takes options of its own
         given = {**self.fixed, **(places or {}), **options, "random_state": seed}
+        transformed = str(options.get("y_transform") or NO_TRANSFORM) != NO_TRANSFORM
+        if transformed and self.options().get("tails") == "student":
+            given = {"tails": "normal", **given}  # of the other y would have no mean
         if self.each_model:
             return {m: kind(coords=coords, models=(m,), **given) for m in models}
         return {"": kind(coords=coords, models=models, **given)}

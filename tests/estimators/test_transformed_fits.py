@@ -10,6 +10,7 @@ from dirimix.errors import ConvergenceWarning, InputError
 from dirimix.estimators.transforms.choice import in_words
 from dirimix.laws.transformed_mixture import TransformedMixture
 from dirimix.laws.transforms import BoxCox
+from dirimix.methods import parse_method
 from short_fits import OPTIONS
 
 MODELS = ["a", "b"]
@@ -222,3 +223,32 @@ def test_corrected_models_come_in_the_unit_of_y_with_errors_that_go_back(transfo
         inside = z > max(scale.floor, -1e9) + 1e-3
         assert inside.mean() > 0.8
         np.testing.assert_allclose(carried[inside], sd[inside], rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["lbmm-lgp", "signed-gp", "gbmm-d+contrast", "raw+delta"])
+@pytest.mark.parametrize("transform", ["log", "log1p", "sqrt", "box-cox", "none", None])
+def test_noise_is_normal_by_default_where_heavy_tails_would_leave_no_mean(method, transform):
+    def tails(**options) -> set[str]:
+        given = {"y_transform": transform, **options}
+        built = parse_method(method).method.build(("x",), ("a", "b"), given, 0)
+        for member in built.values():
+            member.check_parameters()
+        return {member.tails for member in built.values()}
+
+    plain = transform in (None, "none")
+    assert tails() == {"student" if plain else "normal"}
+    if plain:
+        assert tails(tails="student") == {"student"}
+        with pytest.raises(InputError, match="degrees must be above 2, for Student's t has no st"):
+            tails(tails="student", degrees=2)
+    else:
+        with pytest.raises(InputError, match=f"in the scale of y_transform='{transform}' leaves"):
+            tails(tails="student")
+
+
+@pytest.mark.parametrize("name", ["raw", "gbmm-d", "lbmm-gld", "stacked"])
+def test_students_t_in_a_transformed_scale_is_refused(name):
+    given = {"y_transform": "log", "tails": "student"}
+    built = parse_method(name).method.build(("x",), ("a", "b"), given, 0)
+    with pytest.raises(InputError, match="without a mean and a standard deviation; take tails="):
+        next(iter(built.values())).check_parameters()

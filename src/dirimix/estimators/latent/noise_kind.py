@@ -5,15 +5,20 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from dirimix._arguments import check_choice, check_positive
 from dirimix._cores import DEVICES, jax_device
 from dirimix.errors import InputError
+from dirimix.estimators.transforms.choice import checked_name
+from dirimix.laws.transform_names import NO_TRANSFORM
 from dirimix.methods import METHODS
 from dirimix.table.space import Space
 
 NOISE = ("constant", "local")
 TAILS = ("normal", "student")
 INFERENCE = ("hmc", "laplace", "mode")
+_LEAST_DEGREES = 2.0  # of freedom, of Student's t
 
 
 class NoiseKind(Protocol):
@@ -70,6 +75,27 @@ def check_noise(kind: NoiseKind) -> None:
     check_choice(kind.tails, "tails", TAILS)
     for name in ("degrees", "noise_sd"):
         check_positive(getattr(kind, name), name)
+    check_tails(kind.tails, getattr(kind, "y_transform", None), kind.degrees)
+
+
+def check_tails(tails: str | None, transform: object, degrees: float = np.inf) -> None:
+    """Refuse Student's t where observations would have no standard deviation, or even no mean.
+
+    Raises:
+        InputError: If it has too few degrees of freedom, or stands in a transformed scale.
+    """
+    if tails != "student":
+        return
+    if (name := checked_name(transform)) != NO_TRANSFORM:
+        raise InputError(
+            f"tails='student' in the scale of y_transform={name!r} leaves observations without a "
+            "mean and a standard deviation; take tails='normal' there"
+        )
+    if degrees <= _LEAST_DEGREES:
+        raise InputError(
+            f"degrees must be above {_LEAST_DEGREES:g}, for Student's t has no standard deviation "
+            f"below, and it is {degrees:g}"
+        )
 
 
 def check_places(kind: NoiseKind, space: Space) -> None:

@@ -17,6 +17,7 @@ from dirimix.estimators.latent.noise_kind import (
     SampledWhereRouted,
     check_device,
     check_inference,
+    check_tails,
     is_plain,
 )
 from dirimix.estimators.stacking.choice import STACK, Scored
@@ -106,6 +107,7 @@ class StackedMixture(AbstractMixture):
             check_choice(self.noise, "noise", NOISE)
         if self.tails is not None:
             check_choice(self.tails, "tails", TAILS)
+        check_tails(self.tails, self.y_transform)
         check_choice(self.choose, "choose", ("stack", "best"))
         check_inference(self.inference)
         check_device(self.device, latent=True)
