@@ -81,7 +81,9 @@ def test_the_section_says_how_large_they_are(folder, output):
     beyond = own["discrepancy"].abs() > 1.645 * own["discrepancy_sd"]
     assert line["beside_0"] == pytest.approx(beyond.mean())
     assert rows["gbmm-d@noise", ""]["size"] is None
-    assert TITLE in Outline((folder / "report.html").read_text()).texts["h2"]
+    page = Outline((folder / "report.html").read_text())
+    assert TITLE in page.texts["h2"]
+    assert len(page.ids) == len(set(page.ids))  # a picture a method, all of one caption
 
 
 def test_there_is_nothing_to_show_of_constant_noise_without_discrepancy(tmp_path):

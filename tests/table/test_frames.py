@@ -158,6 +158,17 @@ def test_a_target_whose_labels_are_in_another_order_is_refused():
     assert make_table(table, COORDS, MODELS, other_labels).y is not None
 
 
+def test_a_target_of_other_rows_of_the_same_table_is_refused():
+    every = frame()
+    table, y = every.iloc[[1, 3, 4, 7, 9]], pd.Series(np.arange(12.0))
+    said = "the target bears labels of which 2 of 5 are none of the table's: give it of the same"
+    for values in (y.iloc[[1, 3, 4, 8, 10]], y.iloc[[1, 3, 4, 8, 10]].rename("y")):
+        with pytest.raises(InputError, match=said):
+            make_table(table, COORDS, MODELS, values)
+    for rows, values in ((table, y.iloc[:5]), (table.reset_index(drop=True), y.iloc[3:8])):
+        assert make_table(rows, COORDS, MODELS, values).y is not None  # numbered anew
+
+
 def test_a_target_of_dask_is_held_against_the_labels_of_its_table():
     table = dask_frame(frame())
     shuffled = pd.Series(np.arange(12.0)).sample(frac=1, random_state=0)

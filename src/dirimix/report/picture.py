@@ -73,9 +73,11 @@ def make_picture(figure: Figure, caption: str, finding: str = "") -> Picture:
     ):
         settle(figure)
         figure.savefig(stream, format="svg", dpi=_DPI, metadata={"Date": None})
-    content, box = slim(stream.getvalue(), f"p{crc32(caption.encode()):x}-")
+    drawn = stream.getvalue()
+    # pictures of one caption may stand on one page: ids are those of what is drawn
+    content, box = slim(drawn, f"p{crc32(f'{caption}{drawn}'.encode()):x}-")
     width = figure.get_figwidth() * 96
-    least = width * _LEAST_TEXT / _smallest_text(stream.getvalue())
+    least = width * _LEAST_TEXT / _smallest_text(drawn)
     head = Markup('<svg role="img" aria-label="{}" style="{}" viewBox="{}" {}>').format(
         f"{caption} {finding}".strip(),
         f"max-width:{width:.0f}px;min-width:{least:.0f}px;{_LOOK}",

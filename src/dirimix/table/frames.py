@@ -69,7 +69,7 @@ def as_column(
 
     Raises:
         InputError: If they are a name and no values, bear the labels of the table's rows in
-            another order, or lie on dimensions that the table has not.
+            another order or of some of them alone, or lie on dimensions that the table has not.
     """
     if isinstance(values, str):
         raise InputError(
@@ -96,22 +96,27 @@ def as_column(
         return values.to_pandas()
     if isinstance(values, np.ma.MaskedArray):
         return _filled(values)
-    _refuse_other_order(getattr(values, "index", None), getattr(rows, "index", None), what)
+    _refuse_other_labels(getattr(values, "index", None), getattr(rows, "index", None), what)
     return values
 
 
-def _refuse_other_order(given: object, own: object, what: str) -> None:
-    if (
-        isinstance(own, pd.Index)
-        and isinstance(given, pd.Index)
-        and len(own) == len(given)
-        and not own.equals(given)
-        and own.is_unique
-        and not len(own.symmetric_difference(given))
-    ):
+def _refuse_other_labels(given: object, own: object, what: str) -> None:
+    if not isinstance(own, pd.Index) or not isinstance(given, pd.Index):
+        return
+    if len(own) != len(given) or own.equals(given) or not own.is_unique:
+        return
+    others = len(given.difference(own))
+    if not others:
         raise InputError(
             f"the {what} bears the labels of the table's rows in another order; give it in the "
             "same, as values.loc[table.index]"
+        )
+    numbered = pd.RangeIndex(len(own))  # counts the rows, as after reset_index
+    if others < len(given) and not own.equals(numbered) and not given.equals(numbered):
+        raise InputError(
+            f"the {what} bears labels of which {others} of {len(given)} are none of the table's: "
+            "give it of the same rows, as values.loc[table.index], or as an array, such as "
+            "values.to_numpy(), to go by position"
         )
 
 
