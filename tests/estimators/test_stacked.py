@@ -159,13 +159,14 @@ def test_the_choice_says_what_is_better_and_what_cannot_be_told_apart():
     found = scored((0.0, 0.02, -0.5))
     assert found.best == "b"
     assert found.alike("b") == ("a",)
-    first, second, third = found.sentences("b", 240)
+    first, second, third = found.sentences("b", 240, 240)
     assert first.startswith("b was fitted to all 240 training rows")
     assert "the best candidate is b" in second
     assert "ahead of a (90 % band" in second
     assert third == "the held-out rows do not tell it from a"
-    assert "all other candidates are surely worse" in scored((0.5, 0.0)).sentences("a", 240)[2]
-    assert "no other candidate" in scored((0.5,)).sentences("a", 240)[2]
+    assert "all other candidates are surely worse" in scored((0.5, 0.0)).sentences("a", 240, 240)[2]
+    assert "no other candidate" in scored((0.5,)).sentences("a", 240, 240)[2]
+    assert scored((0.5,)).sentences("a", 240, 200)[0].startswith("a was fitted to 200 of 240 train")
 
 
 def test_a_stack_is_chosen_only_where_it_is_surely_better():

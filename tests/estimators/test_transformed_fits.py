@@ -252,3 +252,10 @@ def test_students_t_in_a_transformed_scale_is_refused(name):
     built = parse_method(name).method.build(("x",), ("a", "b"), given, 0)
     with pytest.raises(InputError, match="without a mean and a standard deviation; take tails="):
         next(iter(built.values())).check_parameters()
+
+
+def test_a_model_without_any_value_is_no_matter_of_the_transform():
+    frame = table()
+    mixture = made("SimplexLeastSquares", y_transform="log").fit(frame, frame.y, frame.err)
+    alone = mixture.predict(frame.assign(b=np.nan))
+    np.testing.assert_allclose(alone, mixture.predict(frame.assign(b=frame.a)), rtol=1e-12)

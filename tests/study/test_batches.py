@@ -257,3 +257,14 @@ def test_a_model_without_rows_in_a_long_table_is_missing_everywhere(fits, tmp_pa
     write_frame(long.replace({"model": dict.fromkeys(MODELS, "d")}).iloc[:6], tmp_path / "long.csv")
     assert main([*argv, str(tmp_path / "none.csv")]) == 2
     assert "the table has no column 'a'" in capsys.readouterr().err
+
+
+def test_whole_numbers_of_coordinates_stay_whole(tmp_path):
+    train = train_frame().assign(x=np.arange(len(train_frame())))
+    write_frame(train, tmp_path / "t.csv")
+    argv = ["fit", str(tmp_path / "t.csv"), "--target", "y", "--coords", "x,z", "--method", "equal"]
+    assert main([*argv, "--models", "a,b,c", "--out", str(tmp_path / "equal"), "--quiet"]) == 0
+    assert predict(tmp_path, "equal", tmp_path / "t.csv", tmp_path / "out.parquet") == 0
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    assert [found[c].dtype.kind for c in ("x", "z")] == ["i", "f"]
+    assert found["x"].to_list() == train["x"].to_list()

@@ -5,6 +5,7 @@
 
 import warnings
 
+import numpy as np
 import pandas as pd
 
 from dirimix.assess.method_tables import summarise_law
@@ -37,6 +38,8 @@ def forecast(fitted: FittedMethod, frame: pd.DataFrame) -> pd.DataFrame:
     places = (
         rows.loc[:, list(fitted.coords)] if fitted.coords else pd.DataFrame({"row": table.numbers})
     )
+    whole = [c for c in fitted.coords if pd.api.types.is_integer_dtype(frame[c])]
+    places = places.astype(dict.fromkeys(whole, np.int64))
     parts = list[pd.DataFrame]()
     for model in fitted.members:
         known = predicted_rows(model, rows)

@@ -169,8 +169,10 @@ class NormalMixture:
         """Quantiles at each site, (m, len(qs)).
 
         Raises:
-            InputError: If some q does not lie strictly between 0 and 1.
+            InputError: If some q does not lie strictly between 0 and 1, or they are no list.
         """
+        if np.ndim(qs) != 1:
+            raise InputError(f"quantiles are a list of numbers, such as [0.05, 0.95], not {qs!r}")
         for q in qs:
             if np.ndim(q) or not 0 < q < 1:
                 raise InputError(f"a quantile lies strictly between 0 and 1, and {q} does not")

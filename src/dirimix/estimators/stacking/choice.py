@@ -74,17 +74,19 @@ class Scored:
         bands = {n: self.behind(n, name) for n in others}
         return tuple(n for n, (_, low, high) in bands.items() if not (high < 0 or low > 0))
 
-    def sentences(self, fitted: str, rows: int) -> tuple[str, str, str]:
+    def sentences(self, fitted: str, rows: int, used: int) -> tuple[str, str, str]:
         """What was chosen, by how much, and what cannot be told apart.
 
         Args:
             fitted: What was chosen.
             rows: All training rows, of which those that were scored may be a part.
+            used: Those that the final fit used.
         """
         scored, count = len(self.log_density), len(np.unique(self.regions))
         some = "them" if scored == rows else f"{scored} of them, drawn with the seed,"
+        fit = f"all {rows}" if used == rows else f"{used} of {rows}"
         first = (
-            f"{fitted} was fitted to all {rows} training rows, by the mean log score of "
+            f"{fitted} was fitted to {fit} training rows, by the mean log score of "
             f"{len(self.names)} candidates on {count} regions of {some} that were held out in turn"
         )
         ranked = sorted(self.names, key=lambda n: -float(self.columns[n].mean()))

@@ -1,6 +1,8 @@
-"""The part of a table that a candidate uses."""
+"""The part of a table that a candidate uses, and how much of it."""
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -26,3 +28,13 @@ def own_table(member: AbstractMixture, table: Table) -> Table:
             "of the table"
         )
     return alone
+
+
+def most_rows(members: Mapping[str, AbstractMixture], table: Table) -> int:
+    """Rows that the member which uses the most of them is fitted to."""
+    known = [own_table(member, table).known for member in members.values()]
+    every = [
+        k.all(axis=1) if m.complete_only else k.any(axis=1)
+        for m, k in zip(members.values(), known, strict=True)
+    ]
+    return max(int(rows.sum()) for rows in every)

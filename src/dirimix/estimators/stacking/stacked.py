@@ -21,7 +21,7 @@ from dirimix.estimators.latent.noise_kind import (
     is_plain,
 )
 from dirimix.estimators.stacking.choice import STACK, Scored
-from dirimix.estimators.stacking.own_table import own_table
+from dirimix.estimators.stacking.own_table import most_rows, own_table
 from dirimix.estimators.stacking.regions import regions, scored_rows
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.methods import Choice, parse_method
@@ -154,7 +154,7 @@ class StackedMixture(AbstractMixture):
             member._fit(own_table(member, table))
             member.progress = None
         self.candidates_ = scored.table()
-        self.summary_ = scored.sentences(chosen, len(table.x))
+        self.summary_ = scored.sentences(chosen, len(table.x), most_rows(self.members_, table))
         reports = {name: member.fit_report() for name, member in self.members_.items()}
         self.priors_ = {
             "weights": "none; largest log score on held-out regions",

@@ -42,6 +42,6 @@ def no_place(transform: str, values: np.ndarray) -> np.ndarray:
 
 
 def _remedy(values: np.ndarray, zero: bool) -> str:
-    if not zero and np.nanmin(values) == 0:
+    if not zero and np.nanmin(values, initial=np.inf) == 0:
         return "take 'log1p' or 'sqrt', which have a place for 0"
     return "correct it, leave it out, or take no transform"

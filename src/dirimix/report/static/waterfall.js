@@ -38,8 +38,9 @@ function waterfall(method, site, width) {
   const made = addedAt(method, site) === null ? "the mixture" : "the prediction";
   const rows = ["equal weights", ...steps.map((s) => s.label), made];
   const says = steps.map((s) => `${s.label} ${s.by < 0 ? "" : "+"}${number(s.by)}`).join(", ");
+  const longest = d3.max(steps, (s) => number(s.by, 3).length + 1);
   const svg = drawn({
-    width, height: 21 * rows.length + 52, marginLeft: Math.min(150, 0.42 * width), marginRight: 46,
+    width, height: 21 * rows.length + 52, marginLeft: Math.min(150, 0.42 * width), marginRight: Math.max(46, 7 * longest + 4),
     marginBottom: 40,
     x: { label: targetLabel(), labelArrow: "none", grid: true, nice: true,
       ticks: Math.max(2, Math.min(5, Math.floor((width - 180) / 70))) },
