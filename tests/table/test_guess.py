@@ -235,7 +235,8 @@ def test_columns_that_may_be_something_else_are_pointed_out():
 def test_a_negative_error_is_neither_taken_nor_a_coordinate():
     err = np.full(40, 0.01)
     err[6] = -1.0
-    found = guess(table(err=err)[["x", "err", "flat", "line", "late", "y"]])
+    columns = ["x", "err", "flat", "line", "late", "y"]
+    found = guess(table(err=err).reindex(columns=columns))
     assert (found.error, found.coords, found.unused) == (None, ("x",), ("err",))
     (line,) = found.doubts
     assert line.startswith("err is not taken for the observations' standard deviations, as it")

@@ -116,7 +116,7 @@ class HalfNormalDirichlet:
         below[~faint], above[~faint] = _special.gammainc(alpha, g), _special.gammaincc(alpha, g)
         return below @ prior, above @ prior
 
-    def _density(self, t: Floats) -> Floats:
+    def density(self, t: Floats) -> Floats:
         """The density of log g at `t`, (m,)."""
         alpha, prior = self._prior
         large = np.exp(np.minimum(t, 700))[:, None]
@@ -139,7 +139,7 @@ class HalfNormalDirichlet:
     def slopes(self, s: Floats) -> tuple[Floats, Floats]:
         """The normal z and its derivative in s, at log g = sinh(s), (m,)."""
         t = np.sinh(s)
-        (below, above), density = self._cdf(t), self._density(t)
+        (below, above), density = self._cdf(t), self.density(t)
         z = np.where(below < above, _special.ndtri(below), -_special.ndtri(above))
         z = np.clip(z, -_REACH - 1, _REACH + 1)
         return z, density * np.cosh(s) * np.sqrt(2 * np.pi) * np.exp(0.5 * z**2)
@@ -161,9 +161,9 @@ def _between(at: Array, low: float, high: float, values: Floats, slopes: Floats)
 @cache
 def _densities(law: HalfNormalDirichlet) -> tuple[float, float, Floats, Floats]:
     """Ends, values and slopes of a table of the log density of asinh(log g)."""
-    low, high = (float(s) for s in law._table[0][[0, -1]])
+    low, high = (float(s) for s in _tabulated(law)[0][[0, -1]])
     s = np.linspace(low, high, _DENSE)
-    values = np.log(law._density(np.sinh(s)) * np.cosh(s))
+    values = np.log(law.density(np.sinh(s)) * np.cosh(s))
     return low, high, values, CubicSpline(s, values)(s, 1)
 
 
