@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dirimix.errors import InputError, did_you_mean
-from dirimix.laws.transform_names import NO_TRANSFORM
 
 if TYPE_CHECKING:
     from dirimix.estimators.base import AbstractMixture
@@ -128,7 +127,7 @@ class Method:
         """
         kind: Any = self.kind  # each takes options of its own
         given = {**self.fixed, **(places or {}), **options, "random_state": seed}
-        transformed = str(options.get("y_transform") or NO_TRANSFORM) != NO_TRANSFORM
+        transformed = str(options.get("y_transform") or "none") != "none"
         if transformed and self.options().get("tails") == "student":
             given = {"tails": "normal", **given}  # of the other y would have no mean
         if self.each_model:
