@@ -242,3 +242,14 @@ def test_a_negative_error_is_neither_taken_nor_a_coordinate():
     assert line.startswith("err is not taken for the observations' standard deviations, as it")
     assert "holds -1 at row 7: correct it, then give --error err" in line
     assert guess(table(err=np.abs(err))).doubts == ()
+
+
+def test_a_model_in_another_unit_and_two_columns_of_errors_are_told_apart():
+    frame = table(60)
+    several = frame.assign(kmh=1e4 + 3.6e3 * frame["y"], err_low=0.1, err_high=0.3)
+    found = guess(several)
+    assert (found.models, found.error) == (("flat", "line", "late"), None)
+    assert found.unused == ("kmh", "err_low", "err_high")
+    (line,) = found.doubts
+    assert line.startswith("kmh is not used and goes with y (rank correlation 1.00): if it is a m")
+    assert guess(frame).doubts == ()

@@ -3,12 +3,13 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
+from dirimix.table.coordinates import is_category
 from dirimix.table.guessing.roles import COORDS, is_error, values_of
 from dirimix.table.values import number_text, plain_name, strays
 
@@ -22,7 +23,7 @@ def doubts(
     error: str | None,
     coords: Sequence[str],
     models: Sequence[str],
-    numbers: Collection[str],
+    unused: Sequence[str],
 ) -> tuple[str, ...]:
     """A line on each column that should be looked at.
 
@@ -32,15 +33,18 @@ def doubts(
         error: Column of the measurement errors, if any.
         coords: Columns of the coordinates.
         models: Columns of the models.
-        numbers: Columns that are used as numbers.
+        unused: Columns that are none of these.
     """
-    texts = (s for n in frame.columns for s in strays(cast(Any, frame[n]), n, used=n in numbers))
+    labels = [n for n in coords if is_category(cast(pd.Series, frame[n]), n)]
+    used = {target, error, *coords, *models}.difference(labels)
+    texts = (s for n in frame.columns for s in strays(cast(Any, frame[n]), n, used=n in used))
     return (
         *texts,
         *_codes(frame, coords),
         *_negative_errors(frame, target, error),
         *_strange_models(frame, target, models),
         *_likely_models(frame, target, coords),
+        *_left_out(frame, target, unused),
     )
 
 
@@ -90,6 +94,17 @@ def _likely_models(frame: pd.DataFrame, target: str, coords: Sequence[str]) -> I
             yield (
                 f"{name} is taken for a coordinate and goes with {target} (rank correlation "
                 f"{found:.2f}): if it is a model, name it with the others with --models"
+            )
+
+
+def _left_out(frame: pd.DataFrame, target: str, unused: Sequence[str]) -> Iterator[str]:
+    """On columns that are not used and go with the observations, in another unit maybe."""
+    for name in unused:
+        found = _correlation(frame, name, target)
+        if found > _FOLLOWS and not is_error(name, target):
+            yield (
+                f"{name} is not used and goes with {target} (rank correlation {found:.2f}): if it "
+                "is a model, give it the observations' unit and name all models with --models"
             )
 
 

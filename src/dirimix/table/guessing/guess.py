@@ -19,7 +19,6 @@ from dirimix.table.guessing.roles import (
     find_target,
     is_coordinate,
     is_error,
-    is_positive,
     is_split,
     logarithm_for,
     says_no_more,
@@ -146,7 +145,7 @@ def guess(
     error = error or find_error(frame, target)
     taken = {target, split, error, names, *(coords or ()), *(models or ())}
     free = [n for n in columns if n not in taken and not counts_rows(values_of(frame, n), n)]
-    free = [n for n in free if is_positive(frame, n) or not is_error(n, target)]
+    free = [n for n in free if not is_error(n, target)]
     if models is None:
         models = find_models(frame, [n for n in free if plain_name(n) not in COORDS], target)
     if coords is None:
@@ -163,7 +162,6 @@ def guess(
     free = [n for n in columns if n not in used]
     names = names or next((n for n in free if names_rows(cast(Any, frame[n]), n)), None)
     labels = tuple(n for n in coords if is_category(cast(pd.Series, frame[n]), n))
-    numbers = {n for n in used if n is not None and n not in labels}
     return Guess(
         target,
         tuple(coords),
@@ -177,5 +175,5 @@ def guess(
         logarithm_for([values_of(frame, n) for n in (target, *models)]),
         labels,
         names,
-        doubts(frame, target, error, coords, models, numbers),
+        doubts(frame, target, error, coords, models, free),
     )

@@ -25,6 +25,7 @@ _MEASURED = frozenset(_TARGETS) - {  # words of a name, as in Q_obs_m3s
     "target", "y", "reference", "oracle_value", "q", "discharge", "runoff", "streamflow",
 }  # fmt: skip
 _ERRORS = ("error", "err", "sd", "std", "stdev", "sigma", "uncertainty", "unc", "y_err", "yerr")
+_ERROR_WORDS = frozenset(("error", "err", "uncertainty", "unc"))  # of a name, as in err_low
 _NOT_MEASURED = frozenset((*_ERRORS, *"n count number num id flag quality date time".split()))
 _TIMES = frozenset(
     "t time day doy hour week month year horizon lead lead_time".split()  # counted, not dated
@@ -106,7 +107,9 @@ def find_error(frame: pd.DataFrame, target: str) -> str | None:
 
 def is_error(name: str, target: str) -> bool:
     """Whether a column has the name of the errors of the target or of any."""
-    return plain_name(name) in (*_ERRORS, *_own_errors(target))
+    plain = plain_name(name)
+    words = re.split(r"[\W_]+", plain)
+    return plain in (*_ERRORS, *_own_errors(target)) or not _ERROR_WORDS.isdisjoint(words)
 
 
 def _own_error(frame: pd.DataFrame, target: str) -> str | None:
