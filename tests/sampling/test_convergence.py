@@ -116,6 +116,10 @@ def test_an_advice_is_given_once_and_described():
     stats = {name: values[:, :40] for name, values in CALM.items()}
     reasons = judge(summarise(short, NAMES), stats).reasons
     assert sum(ADVICE["size"] in reason for reason in reasons) == 1
+    timed = judge(summarise(short, NAMES), stats, timed=True).reasons
+    assert len(timed) == len(reasons)
+    assert sum("(try a larger max_seconds, or none)" in reason for reason in timed) == 1
+    assert not any(ADVICE["size"] in reason for reason in timed)
     text = (ROOT / "docs/not-converged.md").read_text()
     for cause in ADVICE:
         assert f"## {cause.capitalize()}" in text

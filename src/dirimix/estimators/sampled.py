@@ -187,7 +187,8 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
         )
         kept = self._quantities(sample.draws, table)
         apart = modes.apart(posterior.overview(kept))
-        verdict = convergence.judge(sample.summary, sample.stats, apart)
+        timed = sample.ended == "time"
+        verdict = convergence.judge(sample.summary, sample.stats, apart, timed=timed)
         record = posterior.sampling_record(sample, settings, verdict)
         self._keep_sample(sample, kept, record, verdict, table)
         posterior.warn_unless(verdict, type(self).__name__ + options)

@@ -5,7 +5,7 @@ the energy that of Betancourt (2016), arXiv:1604.00695, as ArviZ computes it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,7 @@ ADVICE = {
     "mode is found",
     "divergences": "a longer warmup, then checking the rows that no model comes near",
     "energy": "a longer warmup",
+    "time": "a larger max_seconds, or none",
     "unmade": "chains = 4",
     "values": "checking the scales of the columns",
     "approximation": "inference = 'hmc'",
@@ -137,7 +138,11 @@ def faults(summary: pd.DataFrame, min_ess: float = MIN_ESS) -> tuple[Fault, ...]
 
 
 def judge(
-    summary: pd.DataFrame, stats: Mapping[str, np.ndarray], modes: str | None = None
+    summary: pd.DataFrame,
+    stats: Mapping[str, np.ndarray],
+    modes: str | None = None,
+    *,
+    timed: bool = False,
 ) -> Verdict:
     """Check every row of a summary, the divergent draws, and the energy.
 
@@ -149,6 +154,7 @@ def judge(
         stats: `diverging` and `energy` of every draw, (chains, draws) each; the energy is not a
             number throughout where the kernel has none.
         modes: In words, that chains are in modes of their own, as `modes.apart` says it.
+        timed: Whether a limit of time ended the draws: then it is that which more draws need.
     """
     found = list(faults(summary))
     if modes is not None:
@@ -165,4 +171,5 @@ def judge(
     if not moved >= MIN_BFMI:
         words = f"energy moved too little between draws (BFMI {moved:.2g} < {MIN_BFMI})"
         found.append(Fault("energy", words))
-    return Verdict(tuple(found))
+    short = ("mixing", "size", "energy") if timed else ()
+    return Verdict(tuple(replace(f, cause="time") if f.cause in short else f for f in found))
