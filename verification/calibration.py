@@ -145,9 +145,14 @@ def _log_likelihood(truth: Truth, y: np.ndarray, y_err: np.ndarray | None) -> fl
 
 
 def run(wanted: list[str], replications: int, *, resume: bool) -> pd.DataFrame:
-    """All replications, with `resume` those that are not in the file yet, one process a core."""
+    """All replications, with `resume` those that are not in the file yet, one process a core.
+
+    What the file has of other experiments stays.
+    """
     path = FOLDER / "calibration-ranks.csv"
-    rows = [pd.read_csv(path)] if resume and path.exists() else []
+    there = [pd.read_csv(path)] if path.exists() else []
+    kept = [t if resume else t.loc[~t["experiment"].isin(wanted)] for t in there]
+    rows = [t for t in kept if len(t)]
     done = {key for t in rows for key in zip(t["experiment"], t["replication"], strict=True)}
     tasks = [(e, n) for n in range(replications) for e in wanted if (e, n) not in done]
     with WorkerPool([[core] for core in cores()]) as pool:
