@@ -116,8 +116,8 @@ def _remedy(fitted: FittedMethod, data: SplitTable, *, grow: bool) -> str:
     )
     if fitted.transform != NO_TRANSFORM:
         return f"the transform {fitted.transform!r} does not level that, and another may"
-    local = any(getattr(m, "noise", "constant") == "local" for m in fitted.members.values())
     if not grow or least < 0:
+        local = any(getattr(m, "noise", "constant") == "local" for m in fitted.members.values())
         one = "noise that follows the map" if local else "noise of one size"
         return f"{one} does not suit all of them"
     better = "log" if least > 0 else "log1p"

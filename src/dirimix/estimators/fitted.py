@@ -20,7 +20,7 @@ from dirimix.laws.transformed_mixture import PredictiveLaw
 from dirimix.laws.transforms import AbstractTransform
 from dirimix.methods import Choice
 from dirimix.sampling.progress import Listener
-from dirimix.table.selection import observed
+from dirimix.table.selection import fitted_rows, observed
 from dirimix.table.split import SplitTable
 from dirimix.table.table import Table, make_table
 
@@ -202,7 +202,7 @@ def transform_of(data: SplitTable, options: Mapping[str, object]) -> AbstractTra
 def _rows_used(member: AbstractMixture, frame: pd.DataFrame) -> int:
     """How many rows of a frame an estimator is fitted to: it may need a value of every model."""
     known = frame[list(member.models)].notna().to_numpy()
-    return int(np.sum(known.all(axis=1) if member.complete_only else known.any(axis=1)))
+    return int(fitted_rows(known, complete=member.complete_only).sum())
 
 
 def scale_of(data: SplitTable, options: Mapping[str, object]) -> NoiseScale:

@@ -62,7 +62,7 @@ class AbstractGlobalPosterior(ABC):
     def peaks(self, count: int, rng: np.random.Generator) -> list[Peak]:
         """The peaks that so many searches find, that of the largest mass first."""
 
-    @property
+    @cached_property
     def constant_mixture(self) -> np.ndarray:
         """Weights of least squares on the simplex, (K,)."""
         return simplex_least_squares(self.table.f, observed(self.table))

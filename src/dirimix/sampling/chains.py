@@ -85,10 +85,10 @@ class ChainPool:
 
         def submit(group: Sequence[int]) -> None:
             now = perf_counter()
-            wanted = [left[n] - (max(count - least, 0) if now > until else 0) for n in group]
+            later = max(count - least, 0) if now > until else 0  # iterations that are not begun
             # how a chain is cut into chunks may decide the last bits: never by time without a limit
             most = CHUNK if until == inf else self.pace.get(group[0], 1)
-            sizes = [max(0, min(most, own)) for own in wanted]
+            sizes = [max(0, min(most, left[n] - later)) for n in group]
             for n, size in zip(group, sizes, strict=True):
                 left[n] -= size
             if any(sizes):

@@ -19,6 +19,11 @@ from dirimix.table.values import looks_meant, number_text
 _FEWEST = 2  # models that a mixture needs
 
 
+def fitted_rows(known: Mask, *, complete: bool) -> Mask:
+    """Where every model, or at least one, has a value, (n,), of where each has, (n, K)."""
+    return np.asarray(known.all(axis=1) if complete else known.any(axis=1))
+
+
 def complete_rows(table: Table) -> Indices:
     """Indices of the rows where every model has a value, with a warning if some have not.
 

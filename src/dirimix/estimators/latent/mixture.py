@@ -29,7 +29,7 @@ from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.sampling import posterior
 from dirimix.sampling.importance import FEWEST
 from dirimix.sampling.posterior import Quantity
-from dirimix.table.selection import complete_rows, refuse_answers
+from dirimix.table.selection import complete_rows, fitted_rows, refuse_answers
 from dirimix.table.table import Table
 
 _KEPT = 1000  # draws that prediction uses
@@ -127,7 +127,7 @@ class LatentMixture(AbstractSampledMixture):
     def _check_room(self, table: Table) -> None:
         super()._check_room(table)
         if self.inference != "hmc":
-            known = table.known.all(axis=1) if self.complete_only else table.known.any(axis=1)
+            known = fitted_rows(table.known, complete=self.complete_only)
             check_room(
                 _MATRICES * (n := int(known.sum())) ** 2,
                 f"inference = {self.inference!r} holds {_MATRICES} numbers for every pair of {n} "

@@ -8,6 +8,7 @@ import numpy as np
 
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
+from dirimix.table.selection import fitted_rows
 from dirimix.table.table import Table
 
 
@@ -32,9 +33,7 @@ def own_table(member: AbstractMixture, table: Table) -> Table:
 
 def most_rows(members: Mapping[str, AbstractMixture], table: Table) -> int:
     """Rows that the member which uses the most of them is fitted to."""
-    known = [own_table(member, table).known for member in members.values()]
-    every = [
-        k.all(axis=1) if m.complete_only else k.any(axis=1)
-        for m, k in zip(members.values(), known, strict=True)
-    ]
-    return max(int(rows.sum()) for rows in every)
+    return max(
+        int(fitted_rows(own_table(m, table).known, complete=m.complete_only).sum())
+        for m in members.values()
+    )

@@ -4,47 +4,38 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from dirimix.table.coordinates import is_category
 from dirimix.table.guessing.roles import COORDS, is_error, values_of
 from dirimix.table.values import number_text, plain_name, strays
+
+if TYPE_CHECKING:
+    from dirimix.table.guessing.guess import Guess
 
 _ROWS = 8  # that a correlation of ranks needs
 _FOLLOWS, _UNTOLD, _APART = 0.9, 0.6, 0.3  # such correlations with the observations, in size
 
 
-def doubts(
-    frame: pd.DataFrame,
-    target: str,
-    error: str | None,
-    coords: Sequence[str],
-    models: Sequence[str],
-    unused: Sequence[str],
-) -> tuple[str, ...]:
+def doubts(frame: pd.DataFrame, found: "Guess") -> tuple[str, ...]:
     """A line on each column that should be looked at.
 
     Args:
         frame: The table.
-        target: Column of the observations.
-        error: Column of the measurement errors, if any.
-        coords: Columns of the coordinates.
-        models: Columns of the models.
-        unused: Columns that are none of these.
+        found: What its columns were taken for.
     """
-    labels = [n for n in coords if is_category(cast(pd.Series, frame[n]), n)]
-    used = {target, error, *coords, *models}.difference(labels)
+    target, coords, models = found.target, found.coords, found.models
+    used = {target, found.error, *coords, *models}.difference(found.labels)
     texts = (s for n in frame.columns for s in strays(cast(Any, frame[n]), n, used=n in used))
     return (
         *texts,
         *_codes(frame, coords),
-        *_negative_errors(frame, target, error),
+        *_negative_errors(frame, target, found.error),
         *_strange_models(frame, target, models),
         *_likely_models(frame, target, coords),
-        *_left_out(frame, target, unused),
+        *_left_out(frame, target, [n for n in found.unused if n in frame.columns]),
     )
 
 

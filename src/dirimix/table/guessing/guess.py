@@ -3,7 +3,7 @@
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pandas as pd
@@ -162,7 +162,7 @@ def guess(
     free = [n for n in columns if n not in used]
     names = names or next((n for n in free if names_rows(cast(Any, frame[n]), n)), None)
     labels = tuple(n for n in coords if is_category(cast(pd.Series, frame[n]), n))
-    return Guess(
+    found = Guess(
         target,
         tuple(coords),
         tuple(models),
@@ -175,5 +175,5 @@ def guess(
         logarithm_for([values_of(frame, n) for n in (target, *models)]),
         labels,
         names,
-        doubts(frame, target, error, coords, models, free),
     )
+    return replace(found, doubts=doubts(frame, found))
