@@ -133,7 +133,9 @@ def table():
 
 
 @pytest.mark.filterwarnings("ignore::dirimix.errors.ConvergenceWarning")
-@pytest.mark.parametrize("kind", [DirichletMixture, LinearMixture])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(DirichletMixture, marks=pytest.mark.slow), LinearMixture]
+)
 def test_global_mixtures_keep_the_density_of_every_prior(kind, table):
     names = {"chains": 2, "draws": 60, "warmup": 60, "min_ess": 0}
     member = kind(["x"], ["a", "b"], y_scale=2.0, noise_prior="paper", **names).fit(

@@ -16,6 +16,7 @@ from short_fits import OPTIONS
 COORDS, MODELS = ["x", "z"], ["a", "b"]
 MIXTURES = list(OPTIONS)
 EVERY = [*MIXTURES, "GPCorrection"]
+SAMPLED = ("LinearMixture", "DirichletMixture", "LocalDirichletMixture")
 UNCONVERGED = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning"
 )
@@ -198,7 +199,10 @@ def test_a_coverage_that_is_none_is_refused(coverage):
 
 
 @pytest.mark.filterwarnings("ignore:mixing corrected models on")
-@every_mixture
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(m, marks=[pytest.mark.slow] * (m in SAMPLED)) for m in MIXTURES],
+)
 def test_works_behind_a_correction_and_in_cross_validation(name):
     columns = table()[COORDS + MODELS]
     pipeline = make_pipeline(made("GPCorrection", seed=1), made(name))

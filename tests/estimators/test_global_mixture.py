@@ -24,6 +24,11 @@ HURRIED: dict[str, Any] = {"chains": 2, "draws": 20, "warmup": 20, "min_ess": 0}
 PAPER: dict[str, Any] = {"noise_prior": "paper", "y_scale": 1.0}
 CLASSES = {"gbmm-l": LinearMixture, "gbmm-d": DirichletMixture}
 every_class = pytest.mark.parametrize("kind", CLASSES.values(), ids=list(CLASSES))
+one_class = pytest.mark.parametrize(
+    "kind",
+    [LinearMixture, pytest.param(DirichletMixture, marks=pytest.mark.slow)],
+    ids=list(CLASSES),
+)
 
 
 def frame(truth, n: int, noise: float = 0.5, seed: int = 0) -> pd.DataFrame:
@@ -113,6 +118,7 @@ def test_the_dirichlet_posterior_is_that_of_quadrature(pair):
     assert far_from(found, dirichlet_by_quadrature(pair, rate=12)) > 2 * LIMIT
 
 
+@pytest.mark.slow
 def test_relative_weights_have_the_same_posterior(pair, monkeypatch):
     monkeypatch.setattr(global_posterior, "_KNOWN", 10.0)  # as if the data knew them
     found = scalars(fitted(DirichletMixture, pair, "ab", **PAPER, draws=3000).posterior_)
@@ -120,7 +126,7 @@ def test_relative_weights_have_the_same_posterior(pair, monkeypatch):
     assert far_from(found, dirichlet_by_quadrature(pair, alpha_scale=1.2)) > 2 * LIMIT
 
 
-@pytest.mark.parametrize("noise", [1e-2, 1e-5])
+@pytest.mark.parametrize("noise", [1e-2, pytest.param(1e-5, marks=pytest.mark.slow)])
 def test_weights_that_are_known_well_are_sampled_without_divergences(noise, monkeypatch):
     table = frame([0.6, 0.4], 40, noise)
     mixture = fitted_of_little_noise(table)
@@ -147,7 +153,7 @@ def test_the_linear_posterior_is_that_of_quadrature(pair):
 QUADRATURES = {"gbmm-l": linear_by_quadrature, "gbmm-d": dirichlet_by_quadrature}
 
 
-@pytest.mark.parametrize("name", QUADRATURES)
+@pytest.mark.parametrize("name", [pytest.param("gbmm-l", marks=pytest.mark.slow), "gbmm-d"])
 def test_one_row_is_enough_for_two_models(name):
     one, other = frame([0.65, 0.35], 1, seed=1), frame([0.65, 0.35], 1, seed=3)
     found = scalars(fitted(CLASSES[name], one, "ab", **PAPER, min_ess=0).posterior_)
@@ -155,7 +161,7 @@ def test_one_row_is_enough_for_two_models(name):
     assert far_from(found, QUADRATURES[name](other)) > 2 * LIMIT
 
 
-@every_class
+@one_class
 def test_a_perfect_model_takes_nearly_all_weight(kind):
     table = frame([0.0, 1.0, 0.0], 400, noise=0.05)
     mixture = fitted(kind, table, "abc", draws=200, min_ess=0)
@@ -282,7 +288,7 @@ def test_rows_without_some_model_are_left_out_of_the_fit_and_predicted_by_the_ot
         LinearMixture(models=list("abc")).unprojected()
 
 
-@every_class
+@one_class
 def test_any_prior_of_the_noise_serves(kind, trio):
     mixture = fitted(kind, trio, "abc", **HURRIED, noise_prior=GammaPrecision(), y_scale=0.5)
     prior = GammaPrecision(scale=0.5)

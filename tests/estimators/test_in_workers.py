@@ -8,14 +8,14 @@ import pytest
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 
-from dirimix import DirichletMixture
+from dirimix import LinearMixture
 from short_fits import SHORT
 
 
 def fitted_mean(frame: pd.DataFrame, y: np.ndarray, seed: int) -> np.ndarray:
     """The predictions of a short fit."""
     options: dict[str, Any] = {**SHORT, "random_state": seed}
-    return DirichletMixture(["x"], ["a", "b"], **options).fit(frame, y).predict(frame)
+    return LinearMixture(["x"], ["a", "b"], **options).fit(frame, y).predict(frame)
 
 
 @pytest.fixture(autouse=True)

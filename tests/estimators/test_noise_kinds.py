@@ -203,7 +203,11 @@ def test_global_weights_are_those_of_the_global_mixtures(form):
     assert np.ptp(gaps) < 1e-8
 
 
-@pytest.mark.parametrize("rule", [UniformWeights(), DirichletWeights(0.7)], ids=["uniform", "d"])
+@pytest.mark.parametrize(
+    "rule",
+    [pytest.param(UniformWeights(), marks=pytest.mark.slow), DirichletWeights(0.7)],
+    ids=["uniform", "d"],
+)
 def test_slopes_of_global_weights_are_derivatives(rule):
     table = table_of(5, 3)
     ensemble = Ensemble.of(table.f)

@@ -31,7 +31,9 @@ MIXTURES = {
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(m, marks=[pytest.mark.slow] * (m == "delta")) for m in MIXTURES],
+    params=[
+        pytest.param(m, marks=[pytest.mark.slow] * (m in ("delta", "routed"))) for m in MIXTURES
+    ],
 )
 def fitted(request):
     return MIXTURES[request.param].fit(*table())

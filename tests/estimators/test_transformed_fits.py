@@ -14,8 +14,14 @@ from dirimix.methods import parse_method
 from short_fits import OPTIONS
 
 MODELS = ["a", "b"]
+SAMPLED = ("DirichletMixture", "LocalDirichletMixture")
 every_mixture = pytest.mark.parametrize(
-    "name", [n for n in OPTIONS if n not in ("LatentMixture", "StackedMixture")]
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name in SAMPLED))
+        for name in OPTIONS
+        if name not in ("LatentMixture", "StackedMixture")
+    ],
 )
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning"
