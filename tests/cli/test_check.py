@@ -188,6 +188,20 @@ def test_models_in_another_unit_than_the_observations_are_pointed_out(tmp_path, 
     ]
 
 
+def test_maps_of_other_than_two_coordinates_are_warned_of(tmp_path, capsys):
+    text = STUDY + '[exhibits]\nweights = "weight-maps"\nranking = "ranking"\n'
+    assert main(["check", str(write_study(tmp_path, text)), "--only", "equal"]) == 0
+    assert "will show nothing" not in capsys.readouterr().out
+    line = text.replace('coords = ["x", "z"]', 'coords = ["x"]')
+    assert line != text
+    assert main(["check", str(write_study(tmp_path, line)), "--only", "equal"]) == 0
+    said = [row for row in capsys.readouterr().out.splitlines() if "will show nothing" in row]
+    assert said == [
+        "warning: [exhibits] weights will show nothing: weight-maps is a map of two coordinates, "
+        "and the table has x"
+    ]
+
+
 def test_what_coordinates_are_is_said(tmp_path, capsys):
     rows = frame()
     rows = rows.assign(lon=rows["x"], lat=rows["z"], place=np.where(rows["x"] > 0, "KSEA", "KPDX"))

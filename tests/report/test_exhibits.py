@@ -18,7 +18,7 @@ from dirimix.report.exhibits.maps import table_ends
 from dirimix.report.exhibits.registry import MAKERS
 from dirimix.report.numbers import quantity
 from dirimix.report.output import read_output
-from dirimix.study.entries import KINDS
+from dirimix.study.entries import KINDS, MAPS
 from dirimix.study.parse import read_study
 from exhibit_study import SECTIONS
 from outline import Outline
@@ -257,8 +257,9 @@ def test_domains_are_the_rows_of_the_splits(output):
 def test_maps_need_two_coordinates(output):
     numbers = {**output.numbers, "data": {**output.numbers["data"], "coords": ["x"]}}
     line = replace(output, numbers=numbers)
-    for kind in ("domains", "weight-maps", "threshold-map", "limits"):
+    for kind in MAPS:
         assert MAKERS[kind](line, {}) is None
+    assert MAKERS["coverage"](line, {}) is not None
 
 
 @pytest.fixture

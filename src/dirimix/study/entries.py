@@ -46,6 +46,11 @@ KINDS: dict[str, tuple[str, ...]] = {
     "threshold-map": ("methods",),
     "limits": ("methods",),
 }
+# of these, those that show nothing unless sites have two coordinates
+MAPS = frozenset({
+    "domains", "weight-maps", "effective-map", "reversion-map", "leave-one-out-map",
+    "threshold-map", "limits",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)

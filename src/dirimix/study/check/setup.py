@@ -3,7 +3,7 @@
 # pyright: strict, reportMissingTypeStubs=false
 
 import warnings
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -13,6 +13,7 @@ from dirimix.assess.threshold import refuse_level
 from dirimix.errors import InputError, did_you_mean
 from dirimix.estimators.fitted import check_method, check_parameters, transform_of
 from dirimix.methods import Choice
+from dirimix.study.entries import MAPS
 from dirimix.study.jobs import ResolvedStudy
 from dirimix.study.spec import ENOUGH_ROWS, MANY_ROWS, Study
 from dirimix.table.split import SplitTable
@@ -91,6 +92,8 @@ def look_over(setup: ResolvedStudy) -> Findings:
         _look_at_method(found, setup, choice, data)
     for sentence in long_waits(setup):
         found.warnings.setdefault(sentence, []).append("")
+    for sentence in _empty_maps(setup):
+        found.warnings.setdefault(sentence, []).append("")
     for scheme in study.validation:
         _look_at_scheme(found, setup, scheme)
     followed = () if study.threshold is None else study.threshold.methods
@@ -114,6 +117,18 @@ def long_waits(setup: ResolvedStudy) -> tuple[str, ...]:
         f"[data], or --n-train {ENOUGH_ROWS} of dirimix fit, takes so many of them, drawn with the "
         "seed",
     )
+
+
+def _empty_maps(setup: ResolvedStudy) -> Iterator[str]:
+    """The exhibits that will show nothing, a sentence each."""
+    coords = setup.data.coords
+    for exhibit in setup.study.exhibits:
+        if exhibit.kind in MAPS and len(coords) != 2:
+            there = ", ".join(coords) or "no coordinate"
+            yield (
+                f"[exhibits] {exhibit.name} will show nothing: {exhibit.kind} is a map of two "
+                f"coordinates, and the table has {there}"
+            )
 
 
 def _has_process(choice: Choice) -> bool:
