@@ -5,6 +5,7 @@ import pytest
 
 from dirimix.report.headline import again, against_simple, best, convergence, coverage, widths
 from dirimix.report.output import Law, Output
+from dirimix.report.page import causes
 from stand_ins import run_study, write_study
 
 
@@ -179,6 +180,18 @@ def test_the_command_that_goes_on_is_that_of_the_study():
     methods = [{"method": m, "converged": False} for m in ("lbmm-gpd", "lbmm-gpd@long")]
     words = again(folder_of(study(methods=methods), ["s.toml"])).words
     assert '[options."lbmm-gpd"] and [options."lbmm-gpd@long"]' in words
+
+
+def test_fits_of_the_same_reasons_are_told_together_and_of_many_the_first():
+    methods = [{"method": "lbmm-gpd", "converged": False, "reasons": ["R-hat is 1.3"]}]
+    methods += [{"method": "equal", "converged": True, "reasons": []}]
+    folds = {f"lbmm-lgp without block {n}, 8 rows": ["at their mode"] for n in range(9)}
+    data = {"labels": {}, "units": {}, "target": "y", "label": "y", "unit": "", "lines": {}}
+    numbers = study(methods=methods, unconverged=folds, data=data)
+    found = causes(Output(Path("run"), numbers, {}))
+    assert found[0] == ("lbmm-gpd", ("R-hat is 1.3",))
+    first = "; ".join(list(folds)[:4])
+    assert found[1:] == [(f"{first}; 5 more", ("at their mode",))]
 
 
 def test_the_manifest_has_the_path_of_the_study_as_it_was_given(tmp_path, monkeypatch):

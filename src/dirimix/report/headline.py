@@ -62,10 +62,10 @@ def joined(words: Sequence[str]) -> str:
     >>> joined(["one", "two", "three"])
     'one, two and three'
     """
-    if any("," in word for word in words):
-        return "; ".join(words)
-    words = [*words[:_MANY], f"{len(words) - _MANY} more"] if len(words) > _MANY + 3 else words
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    many = len(words) > _MANY + 3
+    words = [*words[:_MANY], f"{len(words) - _MANY} more"] if many else words
+    comma, last = ("; ", "; ") if any("," in word for word in words) else (", ", " and ")
+    return last.join([comma.join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def tiles(output: Output) -> list[Tile]:

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from dirimix.assess.schema import SCORE_WORDS, in_words, parameter_label, row_label
 from dirimix.report.exhibits.registry import Exhibit, read_choices, write_exhibits
 from dirimix.report.figures import MAIN_SCORES
-from dirimix.report.headline import again, sentence, signed, state_mark, tiles
+from dirimix.report.headline import again, joined, sentence, signed, state_mark, tiles
 from dirimix.report.look import with_unit
 from dirimix.report.numbers import number, quantity
 from dirimix.report.output import Output, read_output
@@ -48,10 +48,22 @@ def _content(output: Output, exhibits: Iterable[Exhibit]) -> dict[str, Any]:
         "sentence": sentence(output),
         "tiles": tiles(output),
         "again": again(output),
+        "not_converged": causes(output),
         "explored": any(section.name == "explore" for section in found),
         "libraries": libraries(),
         "script": explorer_script(),
     }
+
+
+def causes(output: Output) -> list[tuple[str, tuple[str, ...]]]:
+    """Fits that have not converged and why, those of the same reasons together."""
+    methods = (m for m in output.numbers["methods"] if not m["converged"])
+    causes = {m["method"]: m["reasons"] for m in methods} | output.numbers["unconverged"]
+    together = dict[tuple[str, ...], list[str]]()
+    for title, reasons in causes.items():
+        words = tuple(in_words(reason, output.names.labels) for reason in reasons)
+        together.setdefault(words, []).append(title)
+    return [(joined(titles), words) for words, titles in together.items()]
 
 
 def _environment(output: Output) -> Environment:
