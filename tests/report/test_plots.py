@@ -1,12 +1,16 @@
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from cells import edges_round
 from dirimix.methods import METHODS
 from dirimix.report import plots
+from dirimix.report.figures import ranks
 from dirimix.report.look import ColumnLabels, blocks, method_look, name_places, panels
 from dirimix.report.picture import make_picture
 
@@ -246,6 +250,25 @@ def test_ranks_of_chains_that_agree_are_flat_and_of_a_stray_one_are_not():
     assert shares[1][3, -1] > 3
     assert [ax.get_title() for ax in grid] == ["sigma", "rho"]
     assert drawn(grid[0].figure)
+
+
+def test_only_chains_and_what_varies_in_them_are_ranked():
+    varies = np.random.default_rng(0).normal(size=(4, 50))
+    sampled = xr.Dataset(
+        {n: (("chain", "draw"), v) for n, v in {"s": varies, "m": 0 * varies}.items()}
+    )
+    posteriors = {
+        "four": sampled,
+        "fixed": sampled[["m"]],
+        "one": sampled.isel(chain=[0]),
+        "none": None,
+    }
+    nothing = pd.DataFrame(columns=["method", "parameter", "rhat"])
+    output: Any = SimpleNamespace(
+        methods=list(posteriors), posterior=posteriors.get, names=NAMES, table=lambda _: nothing
+    )
+    pictures = ranks(output)
+    assert list(pictures) == ["four"]
 
 
 @pytest.mark.parametrize("coords", [["day"], ["day", "state"]])

@@ -149,21 +149,24 @@ def residuals(output: Output) -> Picture | None:
 
 
 def ranks(output: Output) -> dict[str, Picture]:
-    """By method, rank plots of the parameters that have few entries."""
+    """By method of several chains, rank plots of the parameters that vary and have few entries."""
     pictures = {}
     for method in output.methods:
         posterior = output.posterior(method)
-        if posterior is None:
+        if posterior is None or posterior.sizes["chain"] == 1:
             continue
         small, count = [], 0
         for name, array in posterior.data_vars.items():
             entries = array.size // (array.sizes["chain"] * array.sizes["draw"])
             if count + entries <= _MOST_RANKED:
                 small, count = [*small, name], count + entries
-        if small:
-            draws = scalars(posterior[small]).items()
-            named = {shortened(parameter_label(n, output.names.labels), 38): v for n, v in draws}
-            figure = plots.ranks(named)[0].figure
+        draws = {
+            shortened(parameter_label(name, output.names.labels), 38): values
+            for name, values in scalars(posterior[small]).items()
+            if np.ptp(values) > 0
+        }
+        if draws:
+            figure = plots.ranks(draws)[0].figure
             caption = f"{method}: how the draws of each chain rank among all; flat is good."
             labels = output.names.labels
             says = findings.largest_rhat(output.table("diagnostics"), [method], labels)

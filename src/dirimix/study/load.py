@@ -153,7 +153,7 @@ def _from_file(choice: DataChoice) -> _Source:
         name = "models" if target else "target"
         raise InputError(
             f"the table {choice.table!r} is a file, so {name} must be given: name the "
-            f"column{'' if name == 'target' else 's'}"
+            f"column{'' if name == 'target' else 's'}; `dirimix init {choice.table}` would guess"
         )
     path = Path(choice.table)
     frame = read_frame(path, [choice.names] if choice.names else ())
