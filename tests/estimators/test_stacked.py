@@ -1,6 +1,8 @@
 """Stacking of methods and the choice of one, by regions that were held out."""
 
+import re
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -161,7 +163,9 @@ def test_the_choice_says_what_is_better_and_what_cannot_be_told_apart():
     assert found.alike("b") == ("a",)
     first, second, third = found.sentences("b", 240, 240)
     assert first.startswith("b was fitted to all 240 training rows")
-    assert "the best candidate is b" in second
+    assert re.search(r"the best candidate is b \(-?\d\.\d{3}\), ", second)
+    logs = replace(found, transform="log").sentences("b", 240, 240)[1]
+    assert re.search(r"is b \(-?\d\.\d{3} in the scale of the fit, log\), ", logs)
     assert "ahead of a (90 % band" in second
     assert third == "the held-out rows do not tell it from a"
     assert "all other candidates are surely worse" in scored((0.5, 0.0)).sentences("a", 240, 240)[2]

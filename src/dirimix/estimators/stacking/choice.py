@@ -31,6 +31,7 @@ class Scored:
         regions: The region of each row, (n,).
         clusters: Smaller parts of them, which are resampled together, (n,).
         seed: Of the resamples.
+        transform: Of y, in whose scale the densities are.
     """
 
     names: tuple[str, ...]
@@ -38,6 +39,7 @@ class Scored:
     regions: Indices
     clusters: Indices
     seed: int
+    transform: str = "none"
 
     @cached_property
     def weights(self) -> Floats:
@@ -90,7 +92,9 @@ class Scored:
             f"{len(self.names)} candidates on {count} regions of {some} that were held out in turn"
         )
         ranked = sorted(self.names, key=lambda n: -float(self.columns[n].mean()))
-        second = f"the best candidate is {self.best} ({self.columns[self.best].mean():.3f})"
+        scale = "" if self.transform == "none" else f" in the scale of the fit, {self.transform}"
+        score = f"{self.columns[self.best].mean():.3f}{scale}"
+        second = f"the best candidate is {self.best} ({score})"
         if len(ranked) > 1:
             gap, low, high = self.behind(self.best, ranked[1])
             gain, stack_low, stack_high = self.behind(STACK, self.best)

@@ -137,9 +137,8 @@ class StackedMixture(AbstractMixture):
             if self.progress is not None:
                 done = len(columns), len(members)
                 self.progress(ChainProgress(0, COMPARING, *done, 0, np.nan, np.nan))
-        log_density = np.column_stack(columns)
-        names = tuple(members)
-        scored = Scored(names, log_density, region, cluster, self.random_state)
+        names, held = tuple(members), (np.column_stack(columns), region, cluster)
+        scored = Scored(names, *held, self.random_state, str(self.transform_))
         chosen = STACK if self.choose == "stack" else scored.chosen
         wanted = dict(zip(names, scored.weights, strict=True)) if chosen == STACK else {chosen: 1.0}
         # a weight of nothing needs no fit
