@@ -164,7 +164,7 @@ def _along_tau(total: float, z: Complex, carrier: Complex, nodes: int = 401) -> 
     return np.stack([value, z * np.sum(part * tau, axis=0), by_total])
 
 
-def _power_mean(total: float, z: Complex, carrier: Complex, nodes: int = 401) -> Complex:
+def _power_mean(total: float, z: Complex, carrier: Complex, nodes: int = 101) -> Complex:
     """From G = (A - 1) E (z + xi)^(A - 2), xi ~ Normal(0, 1), right of every d up to exp(-40)."""
     excess = max(total - 2, 0.0)
     shift = (np.sqrt(1 + 4 * excess / z**2) - 1) / 2 * z
