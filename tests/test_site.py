@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from browser import browser, opened
+from browser import opened
 from pages import ROOT
 
 HTML = ROOT / "docs/_build/html"
@@ -14,12 +14,6 @@ PAGES = ("index", "start", "extend", "paper", "gallery/nuclear")
 pytestmark = pytest.mark.skipif(
     not (HTML / "searchindex.js").is_file(), reason="the site is not built; make docs builds it"
 )
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as found:
-        yield found
 
 
 @pytest.mark.parametrize("name", PAGES)

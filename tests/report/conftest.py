@@ -1,8 +1,7 @@
-"""What several tests of the page share: a run with all colours there are, and a browser."""
+"""What several tests of the page share: runs with all that pages show."""
 
 import pytest
 
-from browser import browser
 from dirimix.cli.main import main
 from exhibit_study import SECTIONS
 from stand_ins import STUDY, frame, register, run_study, write_study
@@ -47,16 +46,10 @@ def gapped(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gapped")
     text = STUDY.partition("[compare]")[0].replace('"raw:c"', '"raw:=1+1"')
     text = text.replace('["a", "b", "c"]', str(list(LONG_NAMES.values())).replace("'", '"'))
-    text += '[validation.blocks]\nscheme = "blocks"\nsize = [1.0, 1.25]\n'
+    text += '[validation.blocks]\nscheme = "blocks"\nsize = [2.0, 2.5]\n'
     table = frame().assign(a=lambda t: t["a"].mask(t.index.isin(EMPTY_AT)))
     table.rename(columns=LONG_NAMES).to_csv(folder / "table.csv", index=False)
     (folder / "study.toml").write_text(text)
     run = ["run", str(folder / "study.toml"), "--out", str(folder / "out"), "--quiet"]
     assert main([*run, "--only", "raw,equal,ols,simplex-ls"]) == 0
     return folder / "out"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as found:
-        yield found

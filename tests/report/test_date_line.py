@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from browser import browser, opened
+from browser import opened
 from dirimix import EqualWeights
 from dirimix.report import fitted_plot, law_plots, plots
 from dirimix.report.explore import explorer
@@ -93,12 +93,6 @@ def test_sections_run_across_the_date_line(folders, name):
     # the page starts amid a line, not at its end
     start = content["sites"]["x"][0][content["start"]]
     assert abs((start - EAST[name][4] + 180) % 360 - 180) <= STEP
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as found:
-        yield found
 
 
 def middles(page):

@@ -29,6 +29,12 @@ def placed(tmp_path_factory):
     return report_of(tmp_path_factory.mktemp("placed"), "xz", "--error", "u")
 
 
+@pytest.fixture(scope="module")
+def page(chromium, placed):
+    with opened(chromium, placed / "report.html") as found:
+        yield found
+
+
 def lines_of(text: str) -> dict[str, list[float]]:
     """The numbers of each line of a tip."""
     found = {}
@@ -52,33 +58,30 @@ def expected(folder, site: int) -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize("site", [3, 7, 45])
-def test_a_tip_says_what_the_files_say(chromium, placed, site):
+def test_a_tip_says_what_the_files_say(page, placed, site):
     rows = pd.read_csv(placed / "sites.csv")
-    with opened(chromium, placed / "report.html") as page:
-        page.locator("#map-figure").evaluate("box => box.scrollIntoView({block: 'center'})")
-        assert page.locator("#map-figure .tip").is_hidden()
-        marks = page.locator("#map-figure svg[role=img] g[data-mark=dot]").first.locator("circle")
-        box = marks.nth(site).bounding_box()
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        tip = page.locator("#map-figure .tip")
-        assert tip.is_visible()
-        title, _, said = tip.inner_text().partition("\n")
-        place = rows.iloc[site]
-        assert title.startswith(f"{place['who']}, x = ")
-        at = [float(v) for v in re.findall(r"= (\S+?)(?:,|$)", title.replace("−", "-"))]
-        assert at == pytest.approx(place[["x", "z"]].to_list(), abs=6e-5)
-        found, wanted = lines_of(said), expected(placed, site)
-        assert list(found) == list(wanted)
-        for name, numbers in wanted.items():
-            digits = [6e-4, 0.06] if name == "residual" else [6e-3] * len(numbers)
-            gaps = np.abs(np.subtract(found[name], numbers))
-            assert (gaps < digits).all(), name
-        # a control: the next site says something else
-        assert found["predicted"] != pytest.approx(
-            expected(placed, site + 1)["predicted"], abs=6e-3
-        )
-        page.mouse.move(1, 1)
-        assert tip.is_hidden()
+    page.locator("#map-figure").evaluate("box => box.scrollIntoView({block: 'center'})")
+    assert page.locator("#map-figure .tip").is_hidden()
+    marks = page.locator("#map-figure svg[role=img] g[data-mark=dot]").first.locator("circle")
+    box = marks.nth(site).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tip = page.locator("#map-figure .tip")
+    assert tip.is_visible()
+    title, _, said = tip.inner_text().partition("\n")
+    place = rows.iloc[site]
+    assert title.startswith(f"{place['who']}, x = ")
+    at = [float(v) for v in re.findall(r"= (\S+?)(?:,|$)", title.replace("−", "-"))]
+    assert at == pytest.approx(place[["x", "z"]].to_list(), abs=6e-5)
+    found, wanted = lines_of(said), expected(placed, site)
+    assert list(found) == list(wanted)
+    for name, numbers in wanted.items():
+        digits = [6e-4, 0.06] if name == "residual" else [6e-3] * len(numbers)
+        gaps = np.abs(np.subtract(found[name], numbers))
+        assert (gaps < digits).all(), name
+    # a control: the next site says something else
+    assert found["predicted"] != pytest.approx(expected(placed, site + 1)["predicted"], abs=6e-3)
+    page.mouse.move(1, 1)
+    assert tip.is_hidden()
 
 
 def test_rows_without_coordinates_go_by_their_names(chromium, tmp_path):

@@ -29,25 +29,37 @@ def report(unconverged):
     return unconverged / "report.html"
 
 
-@pytest.mark.parametrize("static", [False, True])
-def test_no_fold_makes_the_page_wider_than_a_phone(chromium, report, static):
+@pytest.fixture(scope="module")
+def resized(chromium, unconverged):
+    """The page in a window of any width."""
+
+    def wide(width: int):
+        page.set_viewport_size({"width": width, "height": 900})
+        return page
+
+    with opened(chromium, unconverged / "report.html") as page:
+        yield wide
+
+
+def test_no_fold_makes_the_page_wider_than_a_phone(chromium, report):
     with opened(chromium, report, width=400) as page:
         page.evaluate(UNFOLD)
-        if static:
-            page.evaluate("document.documentElement.classList.remove('live')")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 400
-        assert page.evaluate(BROKEN) == []
-        letters = page.evaluate(LETTERS)
-        assert len(letters) > 100
-        assert min(letters)[0] >= 10.99, min(letters)
-        assert page.evaluate(SCROLLED)
+        for static in (False, True):
+            if static:
+                page.evaluate("document.documentElement.classList.remove('live')")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 400
+            assert page.evaluate(BROKEN) == []
+            letters = page.evaluate(LETTERS)
+            assert len(letters) > 100
+            assert min(letters)[0] >= 10.99, min(letters)
+            assert page.evaluate(SCROLLED)
 
 
 @pytest.mark.parametrize("width", [400, 700, 1000, 1150, 1200, 1280])
-def test_no_tile_stands_alone_beside_empty_room(chromium, report, width):
-    with opened(chromium, report, width=width) as page:
-        boxes = page.locator(".tile").evaluate_all(BOXES)
-        room = page.locator(".tiles").evaluate_all(BOXES)[0]
+def test_no_tile_stands_alone_beside_empty_room(resized, width):
+    page = resized(width)
+    boxes = page.locator(".tile").evaluate_all(BOXES)
+    room = page.locator(".tiles").evaluate_all(BOXES)[0]
     assert len(boxes) == 5
     rows = {}
     for left, top, right in boxes:
@@ -58,24 +70,24 @@ def test_no_tile_stands_alone_beside_empty_room(chromium, report, width):
 
 
 @pytest.mark.parametrize("width", [400, 1280])
-def test_what_to_do_is_read_whole(chromium, report, width):
-    with opened(chromium, report, width=width) as page:
-        lines = page.locator("#checks .advice li")
-        assert lines.all_inner_texts() == ["lbmm-gpd: rhat above 1.01"]
-        ((left, _, right),) = lines.evaluate_all(BOXES)
-        assert 0 <= left < right <= width
-        # in no box that scrolls
-        assert page.locator("#checks .wide .advice").count() == 0
+def test_what_to_do_is_read_whole(resized, width):
+    page = resized(width)
+    lines = page.locator("#checks .advice li")
+    assert lines.all_inner_texts() == ["lbmm-gpd: rhat above 1.01"]
+    ((left, _, right),) = lines.evaluate_all(BOXES)
+    assert 0 <= left < right <= width
+    # in no box that scrolls
+    assert page.locator("#checks .wide .advice").count() == 0
 
 
-def test_a_drag_over_a_figure_selects_no_text(chromium, report):
-    with opened(chromium, report) as page:
-        for name in ("map", "section"):
-            texts = page.locator(f"#{name}-figure svg[role=img] text")
-            texts.first.scroll_into_view_if_needed()
-            first, last = texts.first.bounding_box(), texts.last.bounding_box()
-            page.mouse.move(first["x"] + 1, first["y"] + 4)
-            page.mouse.down()
-            page.mouse.move(last["x"] + last["width"] - 1, last["y"] + 6, steps=5)
-            page.mouse.up()
-            assert page.evaluate("getSelection().toString()") == "", name
+def test_a_drag_over_a_figure_selects_no_text(resized):
+    page = resized(1280)
+    for name in ("map", "section"):
+        texts = page.locator(f"#{name}-figure svg[role=img] text")
+        texts.first.scroll_into_view_if_needed()
+        first, last = texts.first.bounding_box(), texts.last.bounding_box()
+        page.mouse.move(first["x"] + 1, first["y"] + 4)
+        page.mouse.down()
+        page.mouse.move(last["x"] + last["width"] - 1, last["y"] + 6, steps=5)
+        page.mouse.up()
+        assert page.evaluate("getSelection().toString()") == "", name

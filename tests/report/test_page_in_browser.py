@@ -40,11 +40,16 @@ def folder(tmp_path_factory):
     return out
 
 
-@pytest.fixture
-def page(chromium, folder):
+@pytest.fixture(scope="module")
+def open_page(chromium, folder):
     with opened(chromium, folder / "report.html") as found:
-        found.select_option("#choose-method", METHOD)
         yield found
+
+
+@pytest.fixture
+def page(open_page):
+    open_page.select_option("#choose-method", METHOD)
+    return open_page
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +78,11 @@ def shown(page, name: str) -> float:
     return number(page.locator(f"#site-figure dd[data-of='{name}']").inner_text())
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(400, "light"), (1280, "dark"), (2000, "light")])
+SCREENS = [(400, "light"), (1280, "dark")]
+SCREENS += [pytest.param(2000, "light", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_the_page_fits_and_asks_for_nothing(chromium, folder, width, scheme):
     with opened(chromium, folder / "report.html", width=width, color_scheme=scheme) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -178,6 +187,8 @@ def test_a_section_shows_values_or_differences_and_lines_are_filtered(page):
     assert lines.count() > 3
     page.fill("#filter", "raw b")
     assert lines.count() == 1
+    page.fill("#filter", "")
+    assert lines.count() > 3
 
 
 def test_the_address_brings_back_what_was_shown(page, chromium, folder):
