@@ -162,7 +162,11 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+LONG = (empty, edit_the_verdict, take_away, swap_folders, link_a_file, link_a_fit, other_json)
+EACH = [pytest.param(f, marks=[pytest.mark.slow] * (f in LONG), id=f.__name__) for f in DAMAGE]
+
+
+@pytest.mark.parametrize("damage", EACH)
 def test_a_damaged_part_is_made_again_and_no_other(copied, damage):
     before, whole = made(copied), results(copied)
     damage(copied / "out")
@@ -289,7 +293,8 @@ def full_disk(most: int):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-SIZES = [0, 3000, *(pytest.param(most, marks=pytest.mark.slow) for most in (400, 9000, 30_000))]
+LONG_SIZES = (0, 400, 9000, 30_000)
+SIZES = [3000, *(pytest.param(most, marks=pytest.mark.slow) for most in LONG_SIZES)]
 
 
 @pytest.mark.parametrize("most", SIZES)
