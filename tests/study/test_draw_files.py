@@ -251,7 +251,7 @@ def test_a_fit_that_was_killed_goes_on(tmp_path, capsys):
 
 @pytest.mark.usefixtures("_at_once")
 def test_a_study_that_was_stopped_goes_on_and_makes_damaged_draws_again(tmp_path, capsys):
-    argv = ["run", str(write_study(tmp_path, TEXT)), "--resume", "--out"]
+    argv = ["run", "--no-report", str(write_study(tmp_path, TEXT)), "--resume", "--out"]
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert main([*argv, str(whole), "--quiet"]) == 0
     assert stopped([*argv, str(out)], 15) == 130
@@ -268,6 +268,7 @@ def test_a_study_that_was_stopped_goes_on_and_makes_damaged_draws_again(tmp_path
 
 def test_draws_of_a_method_that_is_not_run_any_more_go(tmp_path):
     argv = ["run", str(write_study(tmp_path, STUDY)), "--only", "equal", "--quiet", "--resume"]
+    argv += ["--no-report"]
     left = tmp_path / "out" / "methods" / ".gbmm-l.draws" / "0"
     assert main([*argv, "--out", str(tmp_path / "out")]) == 0
     left.mkdir(parents=True)
