@@ -217,7 +217,7 @@ def argv_of_fit(folder: Path) -> list[str]:
 
 
 def test_draws_alone_are_taken_where_no_ess_is_wanted(tmp_path):
-    more = ["--min-ess", "0", "--max-seconds", "60"]
+    more = ["--min-ess", "0", "--draws", "25", "--chains", "1", "--max-seconds", "60"]
     assert main([*argv_of_fit(tmp_path), *more, "--allow-unconverged"]) == 0
     with (tmp_path / "out" / "sampling.csv").open() as file:
         assert [row["ended"] for row in csv.DictReader(file)] == ["draws"]

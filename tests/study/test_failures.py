@@ -40,7 +40,7 @@ plain = SampledStandIn._fit
     ("outcome", "code", "reason"),
     [
         ("refuse", 2, "this table is refused"),
-        ("lose", 3, "the log density is not finite"),
+        pytest.param("lose", 3, "the log density is not finite", marks=pytest.mark.slow),
         ("overflow", 3, "FloatingPointError: overflow in a sum"),
     ],
 )

@@ -108,7 +108,7 @@ def test_every_number_of_the_schemes_is_in_scores_json(finished):
 def test_a_fold_never_sees_its_own_observations(tmp_path):
     """Spoiled observations change the fits of all folds but their own."""
     only = ("--only", "ols")
-    assert run(tmp_path, STUDY + VALIDATION, *only) == 0
+    assert run(tmp_path, STUDY + VALIDATION.partition("[validation.later]")[0], *only) == 0
     home = tmp_path / "out" / "validation" / "blocks"
     before = {p.name: pd.read_csv(p / "ols" / "pointwise.csv") for p in home.iterdir()}
     table = pd.read_csv(tmp_path / "table.csv")
@@ -182,7 +182,8 @@ def test_resume_keeps_folds_and_redoes_those_of_a_changed_scheme(tmp_path, capsy
 
 def test_folds_that_have_not_converged_are_told(tmp_path, monkeypatch, capsys):
     register(monkeypatch)
-    text = STUDY.replace('"equal", ', '"equal", "stand-in", ') + VALIDATION
+    text = STUDY.replace('"equal", ', '"equal", "stand-in", ')
+    text += VALIDATION.partition("[validation.later]")[0]
     text = text.replace("size = [2.0, 2.5]", 'size = [2.0, 2.5]\noptions = { outcome = "bad" }')
     assert run(tmp_path, text, "--only", "stand-in") == 3
     said = capsys.readouterr().err
