@@ -14,7 +14,7 @@ from dirimix.cli.main import main
 from dirimix.study.parse import read_study
 
 STUDIES = Path(__file__).parents[2] / "studies"
-ONLY = "raw,equal,simplex-ls,bma-closed-form,gbmm-d,simplex-ls+gp,bma-closed-form@rows-16"
+ONLY = "raw,equal,simplex-ls,bma-closed-form,gbmm-d,bma-closed-form@rows-16"
 THREE = {
     "title": "Two-proton separation energies: nine mass models, trained on AME2003, tested on "
     "AME2020",
