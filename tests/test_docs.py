@@ -44,10 +44,11 @@ DOCS = ROOT / "docs"
 MODELS = ("classical", "expansion", "wien")
 EXTENDING = DOCS / "extend.md"  # changes the package
 GALLERY = DOCS / "gallery"  # `make docs` runs these whole
+README = ROOT / "README.md"  # in little, the commands and the fit of docs/start.md
 SPEED = [
     pytest.param(
         page, as_written, id=f"{page.stem}-{as_written}",
-        marks=[pytest.mark.slow] * (as_written or GALLERY in page.parents),
+        marks=[pytest.mark.slow] * (as_written or page == README or GALLERY in page.parents),
     )
     for page in PAGES if page != EXTENDING for as_written in (False, True)
 ]  # fmt: skip
@@ -66,8 +67,8 @@ run = ["raw", "ols", "bma-laplace", "gbmm-d", "ridge-stacking", "ridge-stacking@
 [options]
 y_scale = 0.1
 chains = 2
-draws = 60
-warmup = 40
+draws = 25
+warmup = 20
 min_ess = 0
 [options."ridge-stacking@few"]
 n_draws = 100
@@ -105,7 +106,7 @@ def _clone(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("page", "as_written"), SPEED)
 def test_page_runs(page, as_written, monkeypatch):
     if not as_written:  # a long search for where chains begin is no part of what a page shows
-        monkeypatch.setattr(local_posterior, "_SEARCHES", 2)
+        monkeypatch.setattr(local_posterior, "_SEARCHES", 1)
     left = run_blocks(blocks(page), fast=not as_written)
     if left:
         pytest.skip(f"needs {VARIABLE}: {left}; the rest of the page ran")
