@@ -232,14 +232,18 @@ def _at_once(monkeypatch):
     monkeypatch.setattr(blocks, "SECONDS", 0.0)
 
 
+ENDS = [(stopped, 130), pytest.param(killed, -signal.SIGKILL, marks=pytest.mark.slow)]
+
+
 @pytest.mark.usefixtures("_at_once")
-def test_a_fit_that_was_killed_goes_on(tmp_path, capsys):
+@pytest.mark.parametrize(("end", "code"), ENDS)
+def test_a_fit_that_was_ended_goes_on(end, code, tmp_path, capsys):
     train_frame().to_csv(tmp_path / "t.csv", index=False)
     argv = ["fit", str(tmp_path / "t.csv"), *COLUMNS, "--method", "gbmm-l", *FEW]
     argv += ["--allow-unconverged", "--out"]
     whole, out = str(tmp_path / "whole"), str(tmp_path / "out")
     assert main([*argv, whole, "--quiet"]) == 0
-    assert killed([*argv, out], 9) == -signal.SIGKILL
+    assert end([*argv, out], 9) == code
     assert stopped([*argv, out, "--resume"], 5) == 130
     assert "nothing was written; --resume goes on" in capsys.readouterr().err
     assert len(list((tmp_path / ".out.part").rglob("*.npz"))) == 16
