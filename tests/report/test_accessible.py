@@ -24,7 +24,10 @@ def violations(page) -> Iterator[str]:
             yield f"{found['id']}: {node['html'][:200]}"
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
+SCREENS = [(1280, "light"), pytest.param(400, "dark", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_axe_finds_nothing_wrong(chromium, report, width, scheme):
     with opened(chromium, report, width=width, color_scheme=scheme) as page:
         assert list(violations(page)) == []

@@ -141,6 +141,7 @@ def smooth_table(folder) -> None:
     table.assign(part="train").to_csv(folder / "table.csv", index=False)
 
 
+@pytest.mark.slow
 def test_neighbours_help_in_random_folds_and_not_in_blocks(tmp_path):
     text = STUDY.replace('"simplex-ls+gp"]', '"raw+gp"]').partition("[compare]")[0]
     text += """
