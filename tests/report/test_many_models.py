@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
     return fit_report(folder, table, MODELS, "xz", method="ols").parent
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(chromium, folder):
     with opened(chromium, folder / "report.html") as found:
         yield found

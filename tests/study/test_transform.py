@@ -18,8 +18,8 @@ METHODS_RUN = (
 OPTIONS = """
 [options]
 chains = 2
-draws = 30
-warmup = 60
+draws = 25
+warmup = 20
 min_ess = 0
 [options."equal@plain"]
 y_transform = "none"
