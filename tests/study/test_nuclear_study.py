@@ -42,6 +42,7 @@ def read(out, name):
 
 
 @needs_data
+@pytest.mark.slow
 def test_the_reduced_study_has_its_rows_and_scores(out):
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["data"]["rows"]["train"] == 120
@@ -56,6 +57,7 @@ def test_the_reduced_study_has_its_rows_and_scores(out):
 
 
 @needs_data
+@pytest.mark.slow
 def test_every_part_of_the_study_leaves_its_table(out):
     for name in ("folds", "ranking", "loo", "loo_pointwise", "effective", "correlations",
                  "preselection", "preselection_confirmed", "sensitivity", "power_scaling",
@@ -73,6 +75,7 @@ def asked():
 
 
 @needs_data
+@pytest.mark.slow
 def test_nuclei_are_bound_in_the_valley_and_not_far_from_it(out):
     joint = read(out, "joint").query("method == 'gbmm-d'").set_index(["Z", "N"])
     joint = joint["probability"].sort_index()
@@ -89,12 +92,14 @@ def test_nuclei_are_bound_in_the_valley_and_not_far_from_it(out):
 
 
 @needs_data
+@pytest.mark.slow
 def test_the_models_that_are_kept_are_the_better_two(out):
     path = read(out, "preselection")
     assert path["removed"].dropna().tolist() == ["UNEDF0"]
 
 
 @needs_data
+@pytest.mark.slow
 def test_the_page_of_claims_is_made_from_the_run(out, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(STUDIES))
