@@ -396,6 +396,7 @@ def test_three_coordinates_are_chosen_and_slid(chromium, tmp_path):
         assert page.evaluate(CUT_OFF, FIGURES) == []
 
 
+@pytest.mark.slow
 def test_rows_without_coordinates_stand_in_order(chromium, tmp_path):
     with opened(chromium, shape(tmp_path, {})) as page:
         assert page.locator("#map-panel").count() == 0
