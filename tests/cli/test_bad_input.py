@@ -343,7 +343,10 @@ def test_a_quiet_download_that_fails_says_one_sentence(tmp_path):
     assert ended.stdout == ""
 
 
-@pytest.mark.parametrize("ending", ["csv", "parquet", "nc"])
+ENDINGS = ["csv", "nc", pytest.param("parquet", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_the_same_commands_accept_good_input(tmp_path, ending):
     table = train_frame()
     argv = [*fit(table, "--error", "u", ending=ending)(tmp_path), "--out", str(tmp_path / "out")]

@@ -162,7 +162,10 @@ DAMAGE = {
 }
 
 
-LONG = (empty, edit_the_verdict, take_away, swap_folders, link_a_file, link_a_fit, other_json)
+LONG = (
+    empty, edit_the_verdict, take_away, swap_folders, link_a_file, link_a_fit, folder_for_a_file,
+    other_json,
+)  # fmt: skip
 EACH = [pytest.param(f, marks=[pytest.mark.slow] * (f in LONG), id=f.__name__) for f in DAMAGE]
 
 
