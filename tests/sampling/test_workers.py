@@ -49,9 +49,9 @@ def two_cores(monkeypatch):
     monkeypatch.setattr(chains, "cores", lambda: (_cores.cores() * 2)[:2])
 
 
-def drawn(model, *, heavy, listener=None):
-    settings = Settings(chains=3, draws=50, warmup=50, seed=4, min_ess=0)
-    start = np.ones((3, 2))
+def drawn(model, *, heavy, listener=None, count=3):
+    settings = Settings(chains=count, draws=50, warmup=50, seed=4, min_ess=0)
+    start = np.ones((count, 2))
     return sample(model, start, settings, diagnose, listener, heavy=heavy)
 
 
@@ -167,6 +167,14 @@ def test_a_daemonic_process_samples_in_threads(monkeypatch):
     seen = []
     drawn(Normal(), heavy=True, listener=lambda _: seen.extend(pids()))
     assert not seen
+
+
+@pytest.mark.usefixtures("two_cores")
+@pytest.mark.parametrize(("count", "workers"), [(1, 0), (2, 2)])
+def test_a_chain_alone_needs_no_process(count, workers):
+    seen = set()
+    drawn(Normal(), heavy=True, listener=lambda _: seen.update(pids()), count=count)
+    assert len(seen) == workers
 
 
 LOOK = """

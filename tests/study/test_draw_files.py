@@ -232,7 +232,7 @@ def _at_once(monkeypatch):
     monkeypatch.setattr(blocks, "SECONDS", 0.0)
 
 
-ENDS = [(stopped, 130), pytest.param(killed, -signal.SIGKILL, marks=pytest.mark.slow)]
+ENDS = [(killed, -signal.SIGKILL), pytest.param(stopped, 130, marks=pytest.mark.slow)]
 
 
 @pytest.mark.usefixtures("_at_once")

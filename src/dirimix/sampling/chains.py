@@ -127,7 +127,7 @@ def _drawn(chunk: Chunk) -> int:
 def chain_pool(
     model: Sampleable, settings: Settings, keeper: Keeper, *, heavy: bool
 ) -> Iterator[ChainPool]:
-    """Worker processes for a heavy target where there are several cores, else threads."""
+    """Worker processes for a heavy target where chains have cores of their own, else threads."""
     own = cores()[: settings.chains]
     if settings.device == "gpu":
         advances = make_advances(model.target(), settings)
@@ -135,7 +135,7 @@ def chain_pool(
             yield ChainPool(partial(thread.submit, advances), keeper, together=True)
         return
     # a daemonic process, such as a worker of Dask, may have no children
-    if heavy and len(cores()) > 1 and not current_process().daemon:
+    if heavy and len(own) > 1 and not current_process().daemon:
         pickled = pickle.dumps((model, settings))
         with WorkerPool([[core] for core in own], compile_cache.environment()) as workers:
             yield ChainPool(partial(workers.submit, _advance, pickled), keeper)
