@@ -37,12 +37,12 @@ docs: .venv.ok
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-# two at a time: fits and what they rest on take as long as all the rest and lint, and threads of
-# BLAS would wait for each other; loops that both need are compiled before
+# two at a time: fits and what they rest on take as long as lint and all the rest, and threads of
+# BLAS would wait for each other; loops that both need are compiled before, beside lint
 test: export OPENBLAS_NUM_THREADS = 1
 FITS := $(addprefix tests/,estimators sampling likelihood laws assess compiled)
 test: .venv.ok
-	$(MAKE) --jobs 2 --output-sync=target test-fits test-rest lint
+	$(MAKE) --jobs 2 --output-sync=target lint test-fits test-rest
 
 loops: .venv.ok
 	$(BIN)/python -m dirimix.likelihood.ahead

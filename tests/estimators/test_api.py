@@ -16,7 +16,7 @@ from short_fits import OPTIONS
 COORDS, MODELS = ["x", "z"], ["a", "b"]
 MIXTURES = list(OPTIONS)
 EVERY = [*MIXTURES, "GPCorrection"]
-SAMPLED = ("LinearMixture", "DirichletMixture", "LocalDirichletMixture")
+SAMPLED = ("LinearMixture", "DirichletMixture", "LocalDirichletMixture", "LatentMixture")
 UNCONVERGED = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning"
 )

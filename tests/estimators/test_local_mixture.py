@@ -16,7 +16,7 @@ from dirimix.errors import ConvergenceWarning, InputError
 from dirimix.scores import paired_difference
 from monte_carlo import LIMIT, apart, ess
 
-LENGTH = {"chains": 2, "draws": 200, "warmup": 150, "trajectory": 3.0, "min_ess": 0}
+LENGTH = {"chains": 2, "draws": 120, "warmup": 100, "trajectory": 3.0, "min_ess": 0}
 SHORT = {"draws": 60, "warmup": 60}
 HURRIED: dict[str, Any] = {"chains": 2, "draws": 20, "warmup": 20}
 MAP = ["p", "q"]

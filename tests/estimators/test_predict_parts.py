@@ -28,12 +28,12 @@ MIXTURES = {
     "local": LocalDirichletMixture(["x"], ["a", "b"], field="linear", noise="local", **SHORT),
 }
 
+LONG = ("delta", "routed", "global")
+
 
 @pytest.fixture(
     scope="module",
-    params=[
-        pytest.param(m, marks=[pytest.mark.slow] * (m in ("delta", "routed"))) for m in MIXTURES
-    ],
+    params=[pytest.param(m, marks=[pytest.mark.slow] * (m in LONG)) for m in MIXTURES],
 )
 def fitted(request):
     return MIXTURES[request.param].fit(*table())

@@ -287,6 +287,7 @@ def test_a_single_model_that_ends_somewhere_is_no_candidate():
         whole.predict(frame)
 
 
+@pytest.mark.slow
 def test_final_fits_by_laplace_have_draws_enough_and_members_say_what_they_are():
     rng = np.random.default_rng(2)
     x = np.linspace(0, 10, 40)

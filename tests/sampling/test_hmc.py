@@ -139,7 +139,10 @@ def test_other_kernels_draw_from_the_same_law(kernel):
         assert Law(0, variance, 3 * variance**2).largest_z(q[..., j]) < LIMIT
 
 
-@pytest.mark.parametrize("kernel", ["hmc", "nuts", "metropolis"])
+@pytest.mark.parametrize(
+    "kernel",
+    ["hmc", *(pytest.param(k, marks=pytest.mark.slow) for k in ("nuts", "metropolis"))],
+)
 def test_walls_cut_a_density_off_without_bending_it(kernel):
     q = drawn(Walled(), np.full((2, 2), 0.5), kernel)
     assert np.all((q >= 0) & (q <= 1))

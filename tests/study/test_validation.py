@@ -197,7 +197,9 @@ def test_folds_that_have_not_converged_are_told(tmp_path, monkeypatch, capsys):
     assert not folds["converged"].any()
     assert main(["report", str(tmp_path / "out"), "--quiet"]) == 0
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "stand-in without blocks -2_0: rhat above 1.01" in page[: page.index("<main>")]
+    banner = page[: page.index("<main>")]
+    assert "<li>stand-in without blocks -2_0, stand-in without blocks" in banner
+    assert banner.count("rhat above 1.01") == 1
 
 
 @pytest.mark.parametrize(
