@@ -6,7 +6,7 @@ install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/pytho
 	else $(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -e '.$(1)'; fi; \
 	status=$$?; $(BIN)/python -m compileall -qq -j 0 -x /tests/ .venv/lib || true; exit $$status
 
-.PHONY: demo docs test lint loops test-fits test-rest test-oldest paper verify bench release scan \
+.PHONY: demo docs test lint style types loops test-fits test-rest test-oldest paper verify bench release scan \
 	coverage fresh clean
 
 .venv.ok: pyproject.toml
@@ -26,10 +26,16 @@ demo: .venv.ok
 	$(BIN)/python -m dirimix.likelihood.ahead & \
 	$(BIN)/dirimix run studies/demo.toml --out runs/demo; status=$$?; wait; exit $$status
 
-lint: .venv-test.ok
+lint: style
+	$(BIN)/pyright
+
+style: .venv-test.ok
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+
+# types of the package; those of tests and benchmarks, which lint looks at, take as long again
+types: style
+	$(BIN)/pyright src
 
 # the site, in docs/_build/html: what is only a warning elsewhere ends it
 docs: .venv.ok
@@ -37,12 +43,12 @@ docs: .venv.ok
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-# two at a time: fits and what they rest on take as long as lint and all the rest, and threads of
-# BLAS would wait for each other; loops that both need are compiled before, beside lint
+# two at a time: fits and what they rest on take as long as types and all the rest, and threads
+# of BLAS would wait for each other; loops that both need are compiled before, beside types
 test: export OPENBLAS_NUM_THREADS = 1
 FITS := $(addprefix tests/,estimators sampling likelihood laws assess compiled)
 test: .venv.ok
-	$(MAKE) --jobs 2 --output-sync=target lint test-fits test-rest
+	$(MAKE) --jobs 2 --output-sync=target types test-fits test-rest
 
 loops: .venv.ok
 	$(BIN)/python -m dirimix.likelihood.ahead
@@ -59,7 +65,7 @@ paper: .venv.ok
 	$(BIN)/dirimix run studies/$$study.toml --resume || exit; done
 	$(BIN)/python studies/paper.py runs/nuclear-s2n docs/paper.md runs/nuclear-long runs/nuclear-s2p
 
-verify: .venv-test.ok
+verify: lint
 	$(BIN)/python verification/density.py
 	$(BIN)/python verification/second_sampler.py
 	$(BIN)/python verification/forms.py

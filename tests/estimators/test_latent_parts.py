@@ -154,8 +154,8 @@ def test_the_log_joint_is_that_of_the_model(parts):
     ("weights", "discrepancy", "noise"),
     [
         pytest.param("single", "delta", "constant", marks=pytest.mark.slow),
-        pytest.param("free", "none", "local", marks=pytest.mark.slow),
-        ("free-gp", "delta", "local"),
+        ("free", "none", "local"),
+        pytest.param("free-gp", "delta", "local", marks=pytest.mark.slow),
     ],
 )
 def test_laplace_is_exact_where_the_mean_is_linear_and_the_noise_normal(

@@ -205,7 +205,7 @@ def test_global_weights_are_those_of_the_global_mixtures(form):
 
 @pytest.mark.parametrize(
     "rule",
-    [pytest.param(UniformWeights(), marks=pytest.mark.slow), DirichletWeights(0.7)],
+    [UniformWeights(), pytest.param(DirichletWeights(0.7), marks=pytest.mark.slow)],
     ids=["uniform", "d"],
 )
 def test_slopes_of_global_weights_are_derivatives(rule):

@@ -14,6 +14,8 @@ FAINT = -30.0
 PRECISION = 1e-8  # what roundings in another order come to
 SINGLE = 3e-3  # and in single precision
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
