@@ -22,6 +22,10 @@ UNCONVERGED = pytest.mark.filterwarnings(
 )
 every_mixture = pytest.mark.parametrize("name", MIXTURES)
 every_estimator = pytest.mark.parametrize("name", EVERY)
+# what is sampled in the long tests only
+quick_mixture = pytest.mark.parametrize(
+    "name", [pytest.param(m, marks=[pytest.mark.slow] * (m in SAMPLED)) for m in MIXTURES]
+)
 pytestmark = UNCONVERGED
 
 
@@ -83,7 +87,7 @@ def test_the_columns_of_a_fit_are_kept(name):
     assert fitted(name).n_features_in_ == table().shape[1]
 
 
-@every_mixture
+@quick_mixture
 def test_an_array_has_no_names_of_columns(name):
     array = table()[COORDS + MODELS].to_numpy()
     estimator = made(name).fit(array, table()["y"])
@@ -116,7 +120,7 @@ def test_a_number_of_draws_that_is_none_is_refused(count):
         fitted("EqualWeights").sample_y(table(), count)
 
 
-@every_mixture
+@quick_mixture
 def test_a_nested_list_is_read_as_an_array_is(name):
     array = table()[COORDS + MODELS].to_numpy()
     estimator = made(name).fit(array.tolist(), list(table()["y"]))
@@ -199,10 +203,7 @@ def test_a_coverage_that_is_none_is_refused(coverage):
 
 
 @pytest.mark.filterwarnings("ignore:mixing corrected models on")
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(m, marks=[pytest.mark.slow] * (m in SAMPLED)) for m in MIXTURES],
-)
+@quick_mixture
 def test_works_behind_a_correction_and_in_cross_validation(name):
     columns = table()[COORDS + MODELS]
     pipeline = make_pipeline(made("GPCorrection", seed=1), made(name))

@@ -126,7 +126,8 @@ def test_relative_weights_have_the_same_posterior(pair, monkeypatch):
     assert far_from(found, dirichlet_by_quadrature(pair, alpha_scale=1.2)) > 2 * LIMIT
 
 
-@pytest.mark.parametrize("noise", [1e-2, pytest.param(1e-5, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", [1e-2, 1e-5])
 def test_weights_that_are_known_well_are_sampled_without_divergences(noise, monkeypatch):
     table = frame([0.6, 0.4], 40, noise)
     mixture = fitted_of_little_noise(table)
@@ -288,7 +289,8 @@ def test_rows_without_some_model_are_left_out_of_the_fit_and_predicted_by_the_ot
         LinearMixture(models=list("abc")).unprojected()
 
 
-@one_class
+@pytest.mark.slow
+@every_class
 def test_any_prior_of_the_noise_serves(kind, trio):
     mixture = fitted(kind, trio, "abc", **HURRIED, noise_prior=GammaPrecision(), y_scale=0.5)
     prior = GammaPrecision(scale=0.5)

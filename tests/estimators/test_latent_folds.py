@@ -96,6 +96,7 @@ def test_nothing_of_the_observations_that_are_held_out_is_left(together):
     assert second.predict(rows) == pytest.approx(first.predict(rows), abs=1e-7)
 
 
+@pytest.mark.slow
 def test_folds_and_single_models_share_one_program(monkeypatch):
     traced, plain = [], Conditional.log_marginal
 

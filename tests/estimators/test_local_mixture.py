@@ -163,6 +163,7 @@ def halves(mixture) -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.slow
 def test_names_of_models_do_not_matter(on_line):
     other = halves(fitted(line(), ["p"], TRIO[::-1], field="linear", random_state=2))
     assert apart(other, halves(on_line)) < LIMIT
@@ -177,6 +178,7 @@ def test_a_constant_in_all_models_and_y_changes_no_answer(on_line):
     assert apart(halves(mixture), halves(on_line)) < LIMIT
 
 
+@pytest.mark.slow
 def test_one_perfect_model_takes_all_weight():
     table = line()
     noise = np.random.default_rng(3).normal(0, 0.02, len(table))

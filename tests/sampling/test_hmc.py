@@ -216,7 +216,9 @@ class Apart:
         return plain(log_density=log_density, size=1)
 
 
-@pytest.mark.parametrize(("asked", "times"), [(None, 4), (60.0, 24)])
+@pytest.mark.parametrize(
+    ("asked", "times"), [(None, 4), pytest.param(60.0, 24, marks=pytest.mark.slow)]
+)
 def test_chains_in_modes_of_their_own_do_not_draw_for_ever(asked, times):
     """16 x 60 draws is 24 x 40."""
     settings = Settings(chains=2, draws=40, warmup=60, seed=1, min_ess=asked)

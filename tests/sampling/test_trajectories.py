@@ -64,7 +64,7 @@ def largest_z(begin: np.ndarray, end: np.ndarray) -> float:
     return float(np.max(np.abs(change.mean(axis=1)) / change.std(axis=1) * np.sqrt(_COUNT)))
 
 
-@pytest.mark.parametrize("share", [1.0, 0.8])
+@pytest.mark.parametrize("share", [pytest.param(1.0, marks=pytest.mark.slow), 0.8])
 def test_moves_leave_the_law_as_it_is(share):
     begin, end, steps = moved(funnel(share))
     assert largest_z(begin, end) < LIMIT

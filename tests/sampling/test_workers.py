@@ -202,7 +202,8 @@ print("workers", len(workers))
 """
 
 
-@pytest.mark.parametrize("work", [SAMPLE, pytest.param(FIT, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("work", [SAMPLE, FIT])
 def test_a_script_needs_no_guard_and_nothing_is_imported_from_the_working_folder(tmp_path, work):
     script, folder = tmp_path / "scripts" / "fit.py", tmp_path / "data"
     script.parent.mkdir()
