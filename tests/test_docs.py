@@ -44,11 +44,12 @@ DOCS = ROOT / "docs"
 MODELS = ("classical", "expansion", "wien")
 EXTENDING = DOCS / "extend.md"  # changes the package
 GALLERY = DOCS / "gallery"  # `make docs` runs these whole
-REPEATED = DOCS / "command-line.md"  # its commands are those of docs/start.md and own-table.md
+# their commands are those of docs/start.md and docs/own-table.md, on other tables
+REPEATED = DOCS / "command-line.md", DOCS / "tutorial.md"
 SPEED = [
     pytest.param(
         page, as_written, id=f"{page.stem}-{as_written}",
-        marks=[pytest.mark.slow] * (as_written or page == REPEATED or GALLERY in page.parents),
+        marks=[pytest.mark.slow] * (as_written or page in REPEATED or GALLERY in page.parents),
     )
     for page in PAGES if page != EXTENDING for as_written in (False, True)
 ]  # fmt: skip

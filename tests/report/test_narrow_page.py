@@ -80,14 +80,14 @@ def test_what_to_do_is_read_whole(resized, width):
     assert page.locator("#checks .wide .advice").count() == 0
 
 
-def test_a_drag_over_a_figure_selects_no_text(resized):
-    page = resized(1280)
-    for name in ("map", "section"):
-        texts = page.locator(f"#{name}-figure svg[role=img] text")
-        texts.first.scroll_into_view_if_needed()
-        first, last = texts.first.bounding_box(), texts.last.bounding_box()
-        page.mouse.move(first["x"] + 1, first["y"] + 4)
-        page.mouse.down()
-        page.mouse.move(last["x"] + last["width"] - 1, last["y"] + 6, steps=5)
-        page.mouse.up()
-        assert page.evaluate("getSelection().toString()") == "", name
+def test_a_drag_over_a_figure_selects_no_text(chromium, report):
+    with opened(chromium, report) as page:
+        for name in ("map", "section"):
+            texts = page.locator(f"#{name}-figure svg[role=img] text")
+            texts.first.scroll_into_view_if_needed()
+            first, last = texts.first.bounding_box(), texts.last.bounding_box()
+            page.mouse.move(first["x"] + 1, first["y"] + 4)
+            page.mouse.down()
+            page.mouse.move(last["x"] + last["width"] - 1, last["y"] + 6, steps=5)
+            page.mouse.up()
+            assert page.evaluate("getSelection().toString()") == "", name
