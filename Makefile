@@ -6,8 +6,8 @@ install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/pytho
 	else $(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -e '.$(1)'; fi; \
 	status=$$?; $(BIN)/python -m compileall -qq -j 0 -x /tests/ .venv/lib || true; exit $$status
 
-.PHONY: demo docs test lint style types loops test-fits test-rest test-oldest paper verify bench release scan \
-	coverage fresh clean
+.PHONY: demo docs test lint style types loops test-fits test-rest test-oldest paper verify bench \
+	release scan coverage fresh clean
 
 .venv.ok: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirimix needs Python >= 3.11")'

@@ -44,12 +44,12 @@ DOCS = ROOT / "docs"
 MODELS = ("classical", "expansion", "wien")
 EXTENDING = DOCS / "extend.md"  # changes the package
 GALLERY = DOCS / "gallery"  # `make docs` runs these whole
-# their commands are those of docs/start.md and docs/own-table.md, on other tables
-REPEATED = DOCS / "command-line.md", DOCS / "tutorial.md"
+# long to run; most of what they call is in docs/start.md and docs/own-table.md, too
+LONG = DOCS / "command-line.md", DOCS / "tutorial.md"
 SPEED = [
     pytest.param(
         page, as_written, id=f"{page.stem}-{as_written}",
-        marks=[pytest.mark.slow] * (as_written or page in REPEATED or GALLERY in page.parents),
+        marks=[pytest.mark.slow] * (as_written or page in LONG or GALLERY in page.parents),
     )
     for page in PAGES if page != EXTENDING for as_written in (False, True)
 ]  # fmt: skip

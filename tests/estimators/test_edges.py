@@ -45,13 +45,8 @@ FITS: dict[str, tuple[str, dict[str, Any]]] = {
 SUM_ONE = [fit for fit in FITS if fit not in ("ols", "ridge-stacking")]
 QUICK = ("equal", "simplex-ls", "ridge-stacking", "bma-closed-form", "bma-laplace")
 SAMPLED = ("gbmm-l", "gbmm-d", "lbmm-gld", "lbmm-gpd", "lbmm-lgp", "signed-gp")
-LONG = (
-    "gbmm-l",
-    "lbmm-gld",
-    "lbmm-gpd",
-    "lbmm-lgp",
-    "signed-gp",
-)  # long to compile, like others in kind
+# long to compile, like gbmm-d in kind
+LONG = ("gbmm-l", "lbmm-gld", "lbmm-gpd", "lbmm-lgp", "signed-gp")
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"
 )

@@ -24,11 +24,6 @@ HURRIED: dict[str, Any] = {"chains": 2, "draws": 20, "warmup": 20, "min_ess": 0}
 PAPER: dict[str, Any] = {"noise_prior": "paper", "y_scale": 1.0}
 CLASSES = {"gbmm-l": LinearMixture, "gbmm-d": DirichletMixture}
 every_class = pytest.mark.parametrize("kind", CLASSES.values(), ids=list(CLASSES))
-one_class = pytest.mark.parametrize(
-    "kind",
-    [LinearMixture, pytest.param(DirichletMixture, marks=pytest.mark.slow)],
-    ids=list(CLASSES),
-)
 
 
 def frame(truth, n: int, noise: float = 0.5, seed: int = 0) -> pd.DataFrame:
@@ -162,7 +157,11 @@ def test_one_row_is_enough_for_two_models(name):
     assert far_from(found, QUADRATURES[name](other)) > 2 * LIMIT
 
 
-@one_class
+@pytest.mark.parametrize(
+    "kind",
+    [LinearMixture, pytest.param(DirichletMixture, marks=pytest.mark.slow)],
+    ids=list(CLASSES),
+)
 def test_a_perfect_model_takes_nearly_all_weight(kind):
     table = frame([0.0, 1.0, 0.0], 400, noise=0.05)
     mixture = fitted(kind, table, "abc", draws=200, min_ess=0)

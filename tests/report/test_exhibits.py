@@ -13,6 +13,7 @@ from scipy.stats import dirichlet
 from cells import edges_round
 from dirimix.cli.main import main
 from dirimix.errors import InputError
+from dirimix.report.exhibits import maps
 from dirimix.report.exhibits.content import markdown
 from dirimix.report.exhibits.maps import table_ends
 from dirimix.report.exhibits.registry import MAKERS
@@ -51,6 +52,7 @@ def made(out, kind, **options):
 
 def test_every_kind_has_its_maker():
     assert set(MAKERS) == set(KINDS)
+    assert set(maps.MAKERS) == MAPS
 
 
 def test_every_exhibit_is_in_files_and_part_of_the_report(out):

@@ -16,6 +16,7 @@ from dirimix.estimators.stacking.weights import (
     stacking_weights,
 )
 from dirimix.laws.bootstrap import Bootstrap
+from dirimix.laws.transform_names import NO_TRANSFORM
 
 _BOOT = 1000
 STACK = "stacked"
@@ -39,7 +40,7 @@ class Scored:
     regions: Indices
     clusters: Indices
     seed: int
-    transform: str = "none"
+    transform: str = NO_TRANSFORM
 
     @cached_property
     def weights(self) -> Floats:
@@ -92,7 +93,9 @@ class Scored:
             f"{len(self.names)} candidates on {count} regions of {some} that were held out in turn"
         )
         ranked = sorted(self.names, key=lambda n: -float(self.columns[n].mean()))
-        scale = "" if self.transform == "none" else f" in the scale of the fit, {self.transform}"
+        scale = (
+            "" if self.transform == NO_TRANSFORM else f" in the scale of the fit, {self.transform}"
+        )
         score = f"{self.columns[self.best].mean():.3f}{scale}"
         second = f"the best candidate is {self.best} ({score})"
         if len(ranked) > 1:

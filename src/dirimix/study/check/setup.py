@@ -90,9 +90,7 @@ def look_over(setup: ResolvedStudy) -> Findings:
             _check_along(coordinate, tables[table])
     for choice in study.choices():
         _look_at_method(found, setup, choice, data)
-    for sentence in long_waits(setup):
-        found.warnings.setdefault(sentence, []).append("")
-    for sentence in _empty_maps(setup):
+    for sentence in (*long_waits(setup), *_empty_maps(setup)):
         found.warnings.setdefault(sentence, []).append("")
     for scheme in study.validation:
         _look_at_scheme(found, setup, scheme)
