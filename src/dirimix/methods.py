@@ -65,6 +65,11 @@ class Method:
         return self.estimator == _LATENT
 
     @property
+    def is_stack(self) -> bool:
+        """Whether it mixes, or chooses from, other methods."""
+        return self.estimator == _STACKED
+
+    @property
     def group(self) -> str:
         """Which of `GROUPS` it belongs to."""
         if self.each_model or self.local:

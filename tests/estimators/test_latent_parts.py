@@ -22,6 +22,7 @@ from dirimix.estimators.latent.noise import NoiseModel
 from dirimix.estimators.latent.weights import Ensemble
 from dirimix.laws.noise_prior import GammaNoise
 from dirimix.sampling.quick_jit import quick_jit
+from dirimix.table.selection import observed
 from dirimix.table.space import Space
 from dirimix.table.table import Table, make_table
 
@@ -434,6 +435,21 @@ def test_the_mode_is_no_answer_and_says_so():
     (reason,) = found.verdict().reasons
     assert "hyperparameters and noise are at their mode" in reason
     assert "inference = 'hmc'" in reason
+
+
+@pytest.mark.parametrize("times", [1e4, 1e8, 1e19])
+def test_models_that_are_out_of_the_question_somewhere_leave_the_others_a_mode(times):
+    """Signed weights know of nothing to bound them: their matrices are all but singular there."""
+    table = table_of(40)
+    there = table.x[:, 0] > 7
+    f = table.f.copy()
+    f[there, 1] *= times
+    posterior = made(Parts("free-gp", "local", "student"), replace(table, f=f))
+    found = approximate(posterior, 40, 0, at_mode=True)
+    latents = posterior.unravel(jnp.asarray(found.draws[0]))
+    mean = np.asarray(posterior.mean(posterior.fields(latents)))
+    assert np.isfinite(found.log_marginal)
+    assert np.std((mean - observed(posterior.table))[~there]) < np.std(observed(table)) / 2
 
 
 @pytest.mark.parametrize(("slope", "power"), [(1.0, 0.5), (2.0, 1.0), (6.0, 1.0), (-1.0, -0.5)])

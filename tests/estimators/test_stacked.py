@@ -16,7 +16,7 @@ from dirimix.errors import ChoiceNote, ConvergenceWarning, InputError
 from dirimix.estimators.baselines import EqualWeights
 from dirimix.estimators.latent.laplace import Approximation
 from dirimix.estimators.single_model import SingleModel
-from dirimix.estimators.stacking.choice import STACK, Scored
+from dirimix.estimators.stacking.choice import STACK, Scored, guarded
 from dirimix.estimators.stacking.regions import regions
 from dirimix.estimators.stacking.stacked import StackedMixture
 from dirimix.estimators.stacking.weights import (
@@ -182,6 +182,64 @@ def test_a_stack_is_chosen_only_where_it_is_surely_better():
     assert scored((0.3, 0.0), noise=0.01).chosen == "a"
 
 
+def test_a_row_that_all_but_one_hold_impossible_does_not_decide():
+    """As at the end of a series, where one of two expansions is wrong by 1e19."""
+    y = np.linspace(0, 3, 40)
+    density = np.column_stack([np.full(40, -2.0), np.full(40, 1.0), np.full(40, 0.5)])
+    density[0, 1:] = [-1e13, -np.inf]
+    labels = np.arange(40) % 4, np.arange(40) % 32, 0
+    assert Scored(("a", "b", "c"), density, *labels).chosen == "a"  # the control
+    found = Scored(("a", "b", "c"), guarded(density, y), *labels)
+    assert found.best == "b"
+    assert np.isfinite(found.table()["difference_lo"]).all()
+    # where no row is held so, each candidate loses next to the same
+    plain = density[1:]
+    assert guarded(plain, y[1:]) - plain == pytest.approx(np.full((39, 3), 0.0), abs=3 / 39)
+    # in another unit all differ by its logarithm
+    other = guarded(density - np.log(1e9), 1e9 * y)
+    assert other + np.log(1e9) == pytest.approx(guarded(density, y))
+
+
+def test_a_candidate_that_fails_is_left_out_and_named(monkeypatch):
+    held_out = StackedMixture._held_out
+
+    def failing(self, member, rows, region):
+        if isinstance(member, EqualWeights):
+            raise InputError("a normal mixture needs finite means")
+        return held_out(self, member, rows, region)
+
+    monkeypatch.setattr(StackedMixture, "_held_out", failing)
+    with pytest.warns(ChoiceNote, match=r"equal is no candidate here: .* needs finite means"):
+        found = fitted()
+    assert list(found.candidates_["candidate"]) == ["simplex-ls", "ols", STACK]
+    with pytest.raises(InputError, match="needs finite means"):
+        fitted(candidates=["equal"])
+
+
+def test_where_the_best_does_not_converge_the_next_is_taken():
+    rng = np.random.default_rng(0)
+    frame = table(24)
+    frame["y"] = frame["a"] + rng.standard_normal(24)
+    given: dict[str, Any] = {"choose": "best", "max_seconds": 1e-9}
+    alone = {"candidates": ["lbmm-lgp"], **given}
+    with pytest.warns((ChoiceNote, ConvergenceWarning)):
+        lone = fitted(frame, **alone)
+    assert not lone.converged_
+    scores = scored((0.0, 0.5, 0.2))
+    assert scores.instead("b") == ("c", "a")
+    assert scores.instead(STACK) == ()
+    both = StackedMixture(["x"], ["a", "b", "c"], candidates=["lbmm-lgp", "equal"], **given)
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)  # of what was not taken nothing is said
+        warnings.simplefilter("ignore", ChoiceNote)
+        patch.setattr(Scored, "chosen", "lbmm-lgp")
+        patch.setattr(Scored, "instead", lambda *_: ("equal",))
+        both.fit(frame, frame["y"])
+    assert both.converged_
+    assert list(both.members_) == ["equal"]
+    assert "(lbmm-lgp did not converge when fitted to all)" in both.summary_[0]
+
+
 def test_a_stack_predicts_the_mixture_of_its_members_densities():
     frame = table()
     stack = fitted(frame)
@@ -220,7 +278,9 @@ def test_the_best_is_chosen_with_three_sentences_and_without_the_rows_that_it_pr
     law = rest.predictive(frame.loc[here])
     own = fitted(frame, candidates=["equal"])
     region = own._held_out(
-        own._build("mode")["equal"], own._training_table(frame, frame["y"], None), label
+        own._candidates().build("mode")["equal"],
+        own._training_table(frame, frame["y"], None),
+        label,
     )
     assert region[here] == pytest.approx(law.logpdf(frame["y"][here].to_numpy()))
 
@@ -337,11 +397,11 @@ CAN, CANNOT = ["raw", "gbmm-d", "signed-gp"], ["equal", "bma-closed-form"]
 def test_noise_is_handed_on_to_the_candidates_that_can_have_it(inference):
     given: dict[str, Any] = {"noise": "constant", "tails": "student"}
     stack = StackedMixture(["x"], ["a", "b", "c"], candidates=CAN + CANNOT, **given)
-    found = stack._build(inference)
+    found = stack._candidates().build(inference)
     has = {n for n, m in found.items() if given.items() <= m.get_params().items()}
     assert has == {"raw:a", "raw:b", "raw:c", "gbmm-d", "signed-gp"}
     assert {m.inference for n, m in found.items() if n in has} == {inference}
-    own = StackedMixture(["x"], ["a", "b", "c"], candidates=CAN)._build(inference)
+    own = StackedMixture(["x"], ["a", "b", "c"], candidates=CAN)._candidates().build(inference)
     assert (own["signed-gp"].noise, own["gbmm-d"].tails) == ("local", "normal")
 
 

@@ -39,6 +39,7 @@ _ADDED = 0.1  # draws that are added until `min_ess` is there, as a share of tho
 _ADDED_ALONE = 0.25  # the same where none is given
 # times the draws asked for, where none is given; twice that where it shows that this is enough
 _AT_MOST = 4
+_HOPELESS = 6  # times these draws would not be enough, by the least effective size so far
 # times them, or the effective size asked for: what has not converged by then, such as chains in
 # modes of their own, does not with more
 _AT_MOST_ASKED = 16
@@ -133,9 +134,11 @@ def _ended(summary: pd.DataFrame, settings: Settings, drawn: int, until: float) 
     if settings.min_ess is not None:
         most = _AT_MOST_ASKED * max(settings.draws, settings.min_ess)
     else:
-        most = _AT_MOST * settings.draws
-        if _smallest_ess(summary) * 2 * most >= min_ess * drawn:
+        most, promise = _AT_MOST * settings.draws, _smallest_ess(summary) / drawn
+        if promise * 2 * most >= min_ess:
             most *= 2
+        elif promise * _HOPELESS * most < min_ess:  # chains that stay apart, as in modes
+            return "draws"
     if drawn >= most:
         return "draws"
     return "time" if time.perf_counter() > until else None

@@ -144,8 +144,11 @@ class Conditional:
         return jax.lax.while_loop(unsettled, step, begin)[0]
 
     def inner(self, p: Params, units: list[Array | None], slope: Array, root: Array) -> Array:
-        """I + root Q root, (n, n)."""
-        return jnp.eye(len(root)) + self.projected(p, units, root[:, None] * slope)
+        """I + root Q root, (n, n), its diagonal larger by what rounding may take from it."""
+        found = jnp.eye(len(root)) + self.projected(p, units, root[:, None] * slope)
+        # where a model is 1e7 noise levels away Q is all that is left, and no inverse is
+        rounding = len(root) * np.finfo(float).eps
+        return found + jnp.diag(rounding * jnp.diag(found))
 
     def around(self, p: Params, pull: Array) -> Around:
         """The law around a settled pull; a last step makes it a function of `p`."""

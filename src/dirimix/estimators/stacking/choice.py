@@ -19,7 +19,33 @@ from dirimix.laws.bootstrap import Bootstrap
 from dirimix.laws.transform_names import NO_TRANSFORM
 
 _BOOT = 1000
+_SMALLEST = 1e-3  # weight of a candidate in a stack that is worth a fit
 STACK = "stacked"
+
+
+def guarded(log_density: Floats, y: Floats) -> Floats:
+    """Log densities that no row can make hopeless, (n, J).
+
+    One row in n + 1 is taken to follow the normal law of all observations, whatever the candidate:
+    so a row that a candidate holds to be all but impossible tells against it and does not outweigh
+    all others. Where candidates hold no row so, each loses 1 / n.
+
+    Args:
+        log_density: Of n rows under J candidates, (n, J).
+        y: Observations in the scale of the fit, (n,).
+
+    >>> y = np.array([0.0, 1.0, 2.0])
+    >>> guarded(np.array([[-1.0, -1.0], [-1.0, -1.0], [-1.0, -1e9]]), y).round(1)
+    array([[-1.1, -1.1],
+           [-1. , -1. ],
+           [-1.1, -2.9]])
+    """
+    spread = float(np.std(y))
+    if spread == 0:
+        return log_density
+    one, n = (y - np.mean(y)) / spread, len(y)
+    anything = -0.5 * (one**2 + np.log(2 * np.pi)) - np.log(spread)
+    return np.logaddexp(log_density + np.log(n), anything[:, None]) - np.log(n + 1)
 
 
 @dataclass(frozen=True)
@@ -77,13 +103,30 @@ class Scored:
         bands = {n: self.behind(n, name) for n in others}
         return tuple(n for n, (_, low, high) in bands.items() if not (high < 0 or low > 0))
 
-    def sentences(self, fitted: str, rows: int, used: int) -> tuple[str, str, str]:
+    def shares(self, chosen: str) -> dict[str, float]:
+        """What each candidate has in what was chosen, those of next to nothing left out."""
+        if chosen != STACK:
+            return {chosen: 1.0}
+        worth = {
+            n: float(w) for n, w in zip(self.names, self.weights, strict=True) if w > _SMALLEST
+        }
+        return {n: w / sum(worth.values()) for n, w in worth.items()}
+
+    def instead(self, chosen: str) -> tuple[str, ...]:
+        """Candidates to take where the one that was chosen gives no answer, the best first."""
+        others = [n for n in self.names if chosen not in (n, STACK)]
+        return tuple(sorted(others, key=lambda n: -float(self.columns[n].mean())))
+
+    def sentences(
+        self, fitted: str, rows: int, used: int, failed: tuple[str, ...] = ()
+    ) -> tuple[str, str, str]:
         """What was chosen, by how much, and what cannot be told apart.
 
         Args:
             fitted: What was chosen.
             rows: All training rows, of which those that were scored may be a part.
             used: Those that the final fit used.
+            failed: What was chosen before and had not converged.
         """
         scored, count = len(self.log_density), len(np.unique(self.regions))
         some = "them" if scored == rows else f"{scored} of them, drawn with the seed,"
@@ -93,6 +136,8 @@ class Scored:
             f"{len(self.names)} candidates on {count} regions of {some} that were held out in turn"
         )
         ranked = sorted(self.names, key=lambda n: -float(self.columns[n].mean()))
+        if failed and fitted not in failed:
+            first += f" ({', '.join(failed)} did not converge when fitted to all)"
         scale = (
             "" if self.transform == NO_TRANSFORM else f" in the scale of the fit, {self.transform}"
         )

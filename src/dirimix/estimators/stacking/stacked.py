@@ -3,28 +3,26 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from dirimix._arguments import check_choice
-from dirimix.errors import ChoiceNote, InputError
+from dirimix._arguments import check_choice, check_positive
+from dirimix.errors import ChoiceNote, InputError, NotConverged
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport
 from dirimix.estimators.latent.noise_kind import (
     NOISE,
     TAILS,
-    SampledWhereRouted,
     check_device,
     check_inference,
     check_tails,
-    is_plain,
 )
-from dirimix.estimators.stacking.choice import STACK, Scored
+from dirimix.estimators.stacking.candidates import Candidates, check_candidate
+from dirimix.estimators.stacking.choice import STACK, Scored, guarded
 from dirimix.estimators.stacking.own_table import most_rows, own_table
 from dirimix.estimators.stacking.regions import regions, scored_rows
 from dirimix.laws.normal_mixture import NormalMixture
-from dirimix.methods import Choice, parse_method
 from dirimix.sampling.progress import COMPARING, ChainProgress
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
@@ -47,6 +45,19 @@ _TO_SCORE = 400  # draws of a fit that only scores
 _MOST = 32  # regions
 
 
+@dataclass(frozen=True)
+class _Fitted:
+    """Members of what was tried, and what their fits warned of."""
+
+    members: dict[str, AbstractMixture]
+    said: list[warnings.WarningMessage]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is no answer; nothing if it is one."""
+        return tuple(f"{n}: {r}" for n, m in self.members.items() for r in m.fit_report().reasons)
+
+
 @dataclass(eq=False, repr=False, kw_only=True)
 class StackedMixture(AbstractMixture):
     """A mixture of methods' predictive densities, or the best of them, by held-out regions.
@@ -61,13 +72,15 @@ class StackedMixture(AbstractMixture):
         models: Names of the K model columns.
         choose: 'stack' mixes all candidates with the weights that maximise the log score of the
             mixture; 'best' takes the candidate with the best one, or the stack where that is
-            surely better.
+            surely better. Where sampling that candidate has not converged the next best is taken.
         candidates: Names of methods, without +gp; by default a list that suits the coordinates.
         regions: How many, a power of 2.
         inference: Of the final fits of latent fields: 'hmc', exact, 'laplace' or 'mode'.
         noise: That of the candidates which can have it, 'constant' or 'local'; by default each
             has its own.
         tails: The same, 'normal' or 'student'.
+        max_seconds: Wall time that the sampling of each final fit may take, as that of
+            `LocalDirichletMixture`.
         device: Where candidates of latent fields are fitted, 'cpu' or 'gpu'.
         y_scale: Scale of the noise, in the unit of y; by default found from the training rows.
         y_transform: Scale of the fit: 'log', 'log1p', 'sqrt', 'box-cox', or none; predictions are
@@ -97,6 +110,7 @@ class StackedMixture(AbstractMixture):
     inference: str = "hmc"
     noise: str | None = None
     tails: str | None = None
+    max_seconds: float | None = None
     device: str = "cpu"
     complete_only: ClassVar[bool] = False
     uses_places: ClassVar[bool] = True
@@ -113,137 +127,101 @@ class StackedMixture(AbstractMixture):
         check_device(self.device, latent=True)
         if self.regions not in (2, 4, 8, 16, _MOST):
             raise InputError(f"regions is 2, 4, 8, 16 or {_MOST}, not {self.regions!r}")
+        if self.max_seconds is not None:
+            check_positive(self.max_seconds, "max_seconds")
         for name in self.candidates or ():
-            _candidate(name)
+            check_candidate(name)
 
     def _check_table(self, table: Table) -> None:
         self._scored_parts(table)
-        self._check_noise()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the fits will say it
-            for member in self._build("mode").values():
-                member.borrow(self)._check_table(own_table(member, table))
+        candidates = self._candidates()
+        candidates.check_noise(self.inference)
+        candidates.check(table, self)
 
     def _fit(self, table: Table) -> None:
-        rows, region, cluster = self._scored_parts(table)
-        self._check_noise()
-        members = self._build("mode")
-        for member in members.values():
-            if getattr(member, "inference", None) == "mode":
-                member.set_params(draws=_TO_SCORE)
-        columns: list[np.ndarray] = []
-        for member in members.values():
-            columns.append(self._held_out(member, rows, region))
-            if self.progress is not None:
-                done = len(columns), len(members)
-                self.progress(ChainProgress(0, COMPARING, *done, 0, np.nan, np.nan))
-        names, held = tuple(members), (np.column_stack(columns), region, cluster)
-        scored = Scored(names, *held, self.random_state, str(self.transform_))
-        chosen = STACK if self.choose == "stack" else scored.chosen
-        wanted = dict(zip(names, scored.weights, strict=True)) if chosen == STACK else {chosen: 1.0}
-        # a weight of nothing needs no fit
-        self.weights_ = {n: float(w) for n, w in wanted.items() if w > 1e-3}
-        total = sum(self.weights_.values())
-        self.weights_ = {n: w / total for n, w in self.weights_.items()}
-        final = self._build(self.inference)
-        self.members_ = {name: final[name] for name in self.weights_}
-        for member in self.members_.values():
-            member.borrow(self)
-            member.progress = self.progress
-            member._fit(own_table(member, table))
-            member.progress = None
+        candidates = self._candidates()
+        scored = self._scored(table, candidates)
+        first = STACK if self.choose == "stack" else scored.chosen
+        final, tried = candidates.build(self.inference), {}
+        for name in (first, *scored.instead(first)):
+            tried[name] = self._members(final, scored.shares(name), table)
+            if self.inference != "hmc" or not tried[name].reasons:
+                break
+        else:
+            name = first
+        failed = tuple(n for n in tried if n != name) if not tried[name].reasons else ()
+        self.members_, self.weights_ = tried[name].members, scored.shares(name)
         self.candidates_ = scored.table()
-        self.summary_ = scored.sentences(chosen, len(table.x), most_rows(self.members_, table))
-        reports = {name: member.fit_report() for name, member in self.members_.items()}
+        used = most_rows(self.members_, table)
+        self.summary_ = scored.sentences(name, len(table.x), used, failed)
         self.priors_ = {
             "weights": "none; largest log score on held-out regions",
             "others": "those of the methods",
         }
-        self.reasons_ = tuple(f"{n}: {r}" for n, own in reports.items() for r in own.reasons)
+        self.reasons_ = tried[name].reasons
         self.converged_ = not self.reasons_
-        if len(reports) > 1:
+        for said in tried[name].said:
+            warnings.warn_explicit(said.message, said.category, said.filename, said.lineno)
+        if len(self.members_) > 1:
             for member in self.members_.values():
                 if "posterior_" in vars(member):
                     vars(member)["posterior_"] = None  # one posterior is reported, not several
         if self.choose == "best":
             warnings.warn("; ".join(self.summary_), ChoiceNote, stacklevel=3)
 
-    def _names(self) -> tuple[str, ...]:
-        if self.candidates is not None:
-            return tuple(self.candidates)
-        return LOCAL if self.space_.coords and not self.space_.categories else GLOBAL
+    def _scored(self, table: Table, candidates: Candidates) -> Scored:
+        """What the held-out regions say of all candidates that can be fitted without them."""
+        rows, region, cluster = self._scored_parts(table)
+        candidates.check_noise(self.inference)
+        members = candidates.build("mode")
+        columns: dict[str, np.ndarray] = {}
+        for done, (name, member) in enumerate(members.items(), start=1):
+            if getattr(member, "inference", None) == "mode":
+                member.set_params(draws=_TO_SCORE)
+            own_table(member, rows)  # a model that it lacks is refused
+            try:
+                columns[name] = self._held_out(member, rows, region)
+            except (InputError, NotConverged) as error:
+                if len(columns) == 0 and done == len(members):
+                    raise
+                words = f"{name} is no candidate here: without a region of the rows, {error}"
+                warnings.warn(words, ChoiceNote, stacklevel=4)
+            if self.progress is not None:
+                self.progress(ChainProgress(0, COMPARING, done, len(members), 0, np.nan, np.nan))
+        density = guarded(np.column_stack(list(columns.values())), observed(rows))
+        seed, transform = self.random_state, str(self.transform_)
+        return Scored(tuple(columns), density, region, cluster, seed, transform)
 
-    def _build(self, inference: str) -> dict[str, AbstractMixture]:
-        """Unfitted candidates by name, one a model where a method fits each by itself."""
-        found: dict[str, AbstractMixture] = {}
-        kept = self._keep_their_noise()
-        for name in self._names():
-            found |= self._built(name, inference, {} if name in kept else self._noise())
-        return found
+    def _members(
+        self, unfitted: Mapping[str, AbstractMixture], shares: Mapping[str, float], table: Table
+    ) -> "_Fitted":
+        """Those that have a share, fitted to all training rows."""
+        members = {name: unfitted[name] for name in shares}
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            for member in members.values():
+                member.borrow(self)
+                member.progress = self.progress
+                member._fit(own_table(member, table))
+                member.progress = None
+        return _Fitted(members, said)
 
-    def _built(
-        self, name: str, inference: str, noise: Mapping[str, Any]
-    ) -> dict[str, AbstractMixture]:
-        method = _candidate(name).method
-        options: dict[str, Any] = {
-            "y_scale": self.y_scale,
-            "y_transform": self.y_transform,
-            **noise,
-        }
-        if "inference" in method.options():
-            exact = issubclass(method.kind, SampledWhereRouted) and is_plain(method.kind(**noise))
-            if inference != "hmc" and not exact:
-                options["inference"] = inference
-        if name in self._on_device():
-            options["device"] = self.device
-        places = {"geo": self.geo, "periodic": self.periodic, "repeats": self.repeats}
-        built = method.build(
-            tuple(self.coords), tuple(self.models), options, self.random_state, places
+    def _candidates(self) -> Candidates:
+        names = self.candidates
+        if names is None:
+            names = LOCAL if self.space_.coords and not self.space_.categories else GLOBAL
+        noise = {"noise": self.noise, "tails": self.tails}
+        return Candidates(
+            tuple(names),
+            tuple(self.coords),
+            tuple(self.models),
+            {"y_scale": self.y_scale, "y_transform": self.y_transform},
+            {"geo": self.geo, "periodic": self.periodic, "repeats": self.repeats},
+            {n: value for n, value in noise.items() if value is not None},
+            self.device,
+            self.max_seconds,
+            self.random_state,
         )
-        return {f"{name}:{m}" if m else name: member for m, member in built.items()}
-
-    def _on_device(self) -> list[str]:
-        """The candidates that are fitted on the device."""
-        return [n for n in self._names() if "weights" in _candidate(n).method.fixed]
-
-    def _noise(self) -> dict[str, Any]:
-        """The options of noise that were given."""
-        given = {"noise": self.noise, "tails": self.tails}
-        return {n: value for n, value in given.items() if value is not None}
-
-    def _check_noise(self) -> None:
-        """Say which candidates cannot have the noise that was given; refuse it if none can."""
-        check_device(self.device, latent=bool(self._on_device()))
-        kept, words = self._keep_their_noise(), (f"{n}={v!r}" for n, v in self._noise().items())
-        if not kept:
-            return
-        given, names = " and ".join(words), ", ".join(kept)
-        if len(kept) == len(self._names()):
-            raise InputError(
-                f"none of the candidates {names} can have {given}; name others, such as lbmm-lgp, "
-                "or leave it out"
-            )
-        warnings.warn(
-            f"{given} is for the other candidates: {names} cannot have it, and what noise they "
-            "have stays",
-            ChoiceNote,
-            stacklevel=4,
-        )
-
-    def _keep_their_noise(self) -> list[str]:
-        """The candidates that cannot have the noise that was given."""
-        wanted = self._noise()
-        return [n for n in self._names() if wanted and not self._takes(n, wanted)]
-
-    def _takes(self, name: str, noise: Mapping[str, Any]) -> bool:
-        if not noise.keys() <= _candidate(name).method.options().keys():
-            return False
-        try:
-            for member in self._built(name, self.inference, noise).values():
-                member.check_parameters()
-        except InputError:  # such as an evidence of normal noise alone
-            return False
-        return True
 
     def _scored_parts(self, table: Table) -> tuple[Table, np.ndarray, np.ndarray]:
         """The n rows that are scored, the region of each, and what is resampled together, (n,)."""
@@ -305,15 +283,3 @@ class StackedMixture(AbstractMixture):
             site_law=None,
             candidates=self.candidates_,
         )
-
-
-def _candidate(name: str) -> Choice:
-    """The method of a candidate's name.
-
-    Raises:
-        InputError: If there is none that can be a candidate.
-    """
-    choice = parse_method(name)
-    if choice.corrected or choice.method.kind is StackedMixture:
-        raise InputError(f"{name} cannot be a candidate: neither corrected models (+gp) nor stacks")
-    return choice
