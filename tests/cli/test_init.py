@@ -166,6 +166,21 @@ def test_a_process_is_proposed_where_coordinates_have_distances(table, place, pl
     assert main(["check", "sites.toml", "--quiet"]) == 0
 
 
+def test_methods_that_need_complete_rows_are_left_out_where_there_are_none(table):
+    frame = pd.read_csv("a b.csv")
+    frame.loc[::2, "flat"] = np.nan
+    frame.loc[1::2, "late"] = np.nan
+    frame.to_csv("gaps.csv", index=False)
+    assert main(["init", "gaps.csv", "--quiet"]) == 0
+    study = read_study(table / "gaps.toml")
+    assert study.run == ("raw", "lbmm-gld", "lbmm-gpd", "lbmm-lgp")
+    assert main(["check", "gaps.toml", "--quiet"]) == 0
+    assert "where every model has a value, and there are 0" in (table / "gaps.toml").read_text()
+    frame.assign(site=list("pqrs") * 15).to_csv("labels.csv", index=False)
+    assert main(["init", "labels.csv", "--coords", "site,x", "--quiet"]) == 0
+    assert main(["check", "labels.toml", "--quiet"]) == 0
+
+
 def test_labels_alone_choose_no_evidence_rows(table):
     frame = pd.read_csv("a b.csv").drop(columns="x").assign(site=list("pqrs") * 15)
     frame.to_csv("sites.csv", index=False)

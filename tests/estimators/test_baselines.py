@@ -48,6 +48,7 @@ def test_shapes_and_clone(frame, kind):
     np.testing.assert_allclose(weights.mean(axis=0)[0], fitted.weights_, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:.*rows to predict lack")
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_missing_values_are_told_and_renormalised(frame, kind):
     holes = frame.copy()
@@ -62,6 +63,7 @@ def test_missing_values_are_told_and_renormalised(frame, kind):
     assert np.all(np.isfinite(fitted.predict_interval(holes)))
 
 
+@pytest.mark.filterwarnings("ignore:.*rows to predict lack")
 @pytest.mark.parametrize("kind", [OrdinaryLeastSquares, RidgeStacking])
 def test_signed_weights_of_a_missing_model_go_to_the_others_in_equal_parts(kind):
     rng = np.random.default_rng(3)

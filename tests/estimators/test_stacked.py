@@ -332,6 +332,7 @@ def test_single_models_may_be_candidates():
     assert stack.weights_["raw:b"] > 0.9
 
 
+@pytest.mark.filterwarnings("ignore:.*rows to predict lack")
 def test_a_single_model_that_ends_somewhere_is_no_candidate():
     frame = table()
     frame.loc[25, "a"] = np.nan
@@ -345,6 +346,17 @@ def test_a_single_model_that_ends_somewhere_is_no_candidate():
     whole.members_["raw:a"] = SingleModel(["x"], ["a"]).fit(table(), table()["y"])
     with pytest.raises(InputError, match="uses model 'a' alone, and it has no value at row 26"):
         whole.predict(frame)
+
+
+def test_rows_without_a_model_are_told_where_a_member_was_fitted_to_none():
+    frame = table()
+    new = frame.assign(a=np.where(frame["x"] > 5, np.nan, frame["a"]))
+    for candidates, told in ((["equal", "simplex-ls"], True), (["signed-gp"], False)):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            stack = fitted(frame, candidates=candidates, inference="mode")
+            stack.predictive(new)
+        assert any("rows to predict lack a value" in str(w.message) for w in said) == told
 
 
 @pytest.mark.slow

@@ -229,6 +229,20 @@ def test_labels_of_a_fit_stay_labels_in_a_file_that_has_only_numbers(tmp_path):
     assert read_frame(tmp_path / "p.parquet")["side"].tolist() == new["side"].tolist()
 
 
+def test_rows_that_lack_a_model_are_told_as_no_row_of_the_fit_did(
+    fits, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(batches, "_ROWS", 7)
+    rows = new_rows()
+    rows.loc[[3, 20], "a"] = np.nan
+    write_frame(rows, tmp_path / "new.parquet")
+    argv = ["predict", str(fits / "equal"), str(tmp_path / "new.parquet")]
+    assert main([*argv, "--out", str(tmp_path / "p.csv")]) == 0
+    said = capsys.readouterr().err
+    assert said.count("rows to predict lack") == 1
+    assert "2 of 40 rows to predict lack a value of a model ('a' at 2)" in said
+
+
 def test_marks_of_missing_values_are_noticed_over_all_batches(fits, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(batches, "_ROWS", 7)
     rows = new_rows()

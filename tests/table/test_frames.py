@@ -59,6 +59,7 @@ def test_columns_are_read_by_name_from_every_library(library):
     np.testing.assert_array_equal(found.f, table[MODELS])
 
 
+@pytest.mark.filterwarnings("ignore:.*rows to predict lack")
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_an_estimator_takes_all_of_them_to_fit_and_to_predict(library):
     table = frame()

@@ -49,10 +49,15 @@ def test_different_quantities_are_not_averaged():
 
 
 def test_notes_say_what_is_done():
-    x = repeated().x
-    assert repeats_note(x, pooled=True) == ["4 training rows are averaged to 2, one a site"]
-    assert "4 training rows are at 2 sites" in repeats_note(x, pooled=False)[0]
-    assert repeats_note(x[:2], pooled=False) == []
+    x, f = repeated().x, repeated().f
+    assert repeats_note(x, f, pooled=True) == ["4 training rows are averaged to 2, one a site"]
+    (kept,) = repeats_note(x, f, pooled=False)
+    assert "4 training rows are at 2 sites" in kept
+    assert kept.endswith("; repeats = 'pool' averages those of one site")
+    other = f + np.arange(4)[:, None]
+    (kept,) = repeats_note(x, other, pooled=False)  # where that would be refused
+    assert kept.endswith("each counts as an observation of its own")
+    assert repeats_note(x[:2], f[:2], pooled=False) == []
     assert copies(repeated()) == []
     frame = pd.DataFrame({"t": [1, 2, 1], "a": [5, 6, 5.0]})
     (sentence,) = copies(make_table(frame, ["t"], ["a"], [1.0, 2.0, 1.0]))

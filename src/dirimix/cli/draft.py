@@ -9,6 +9,9 @@ from dirimix.study.spec import ENOUGH_ROWS, MANY_ROWS
 from dirimix.table.guessing.guess import Guess
 
 _WIDTH = 88  # of a line
+_RIVALS = ("simplex-ls", "ridge-stacking")
+_WHOLE = 2  # rows a model with a value of every model, below which no method needs such rows
+_SCARCE = "the others need rows where every model has a value, and there are"
 _FEW = 30  # observations below which none are set aside for a test
 
 
@@ -31,8 +34,11 @@ def study_text(
     # whose evidence rows are chosen by the distances between sites
     evidence = ["bma-closed-form"] if set(found.coords) - set(found.labels) else []
     placed = [*evidence, "gbmm-d", *(local if found.coords else [])]
-    run = ["raw", "equal", "simplex-ls", "ridge-stacking", *placed]
-    best = run[-1]
+    run, rivals = ["raw", "equal", "simplex-ls", "ridge-stacking", *placed], _RIVALS
+    scarce = bool(found.coords) and found.whole < _WHOLE * len(found.models)
+    if scarce:  # the others are fitted to rows where every model has a value
+        run, rivals = ["raw", *local, *(["lbmm-lgp"] if distances else [])], local[:1]
+    pairs = [_listed([run[-1], rival]) for rival in rivals if rival != run[-1]]
     lines = [
         f"title = {quoted(f'Mixing {len(found.models)} models of {found.target}')}",
         "seed = 0",
@@ -81,11 +87,10 @@ def study_text(
     lines += [
         "",
         "# docs/methods.md says what they are; delete what is not wanted",
+        *([f"# {_SCARCE} {found.whole}"] if scarce else []),
         "[methods]",
         f"run = {_listed(run)}",
-        "",
-        "[compare]",
-        f"pairs = [{_listed([best, 'simplex-ls'])}, {_listed([best, 'ridge-stacking'])}]",
+        *(["", "[compare]", f"pairs = [{', '.join(pairs)}]"] if pairs else []),
     ]
     return "\n".join(lines) + "\n"
 

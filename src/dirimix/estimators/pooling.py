@@ -161,3 +161,9 @@ class PartDraws:
             product = np.mean(apart["mixture"] * apart["discrepancy"], axis=0)
             columns["correlation"] = product / scale
         return columns
+
+
+def fitted_to_complete(mixture: object) -> bool:
+    """Whether a mixture, or a member of one, was fitted to rows where every model has a value."""
+    members = getattr(mixture, "members_", {"": mixture}).values()
+    return any(getattr(member, "complete_only", False) for member in members)

@@ -32,7 +32,7 @@ def smoothed(log_ratios: Floats) -> tuple[Floats, float]:
 
     Where a few draws outweigh all others beyond what double precision holds, no law can be fitted
     to the tail: the weights are then the ratios themselves, and k is infinite. So it is where a
-    ratio is not a number.
+    ratio is not a number; where none is, all weights are alike.
 
     Args:
         log_ratios: Of the density wanted to that of the draws, (s,).
@@ -52,6 +52,8 @@ def smoothed(log_ratios: Floats) -> tuple[Floats, float]:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         smooth, k = _stats.psislw(-log_ratios, axis=-1)
     if not np.isfinite(logsumexp(smooth)):
-        smooth, k = np.where(np.isfinite(log_ratios), log_ratios, -np.inf), np.inf
+        finite = np.isfinite(log_ratios)
+        smooth = np.where(finite, log_ratios, -np.inf) if finite.any() else 0 * finite
+        k = np.inf
     weights = np.exp(smooth - np.max(smooth))
     return weights / weights.sum(), float(k)

@@ -68,7 +68,7 @@ def load_split_table(choice: DataChoice, seed: int, data_dir: str | None = None)
     if choice.repeats == "pool":
         pooled = pool_repeats(train, places)
         parts[TRAIN] = _part(data, pooled, np.full(len(pooled.x), TRAIN), TRAIN)
-    where = [*copies(train), *repeats_note(places, choice.repeats == "pool")]
+    where = [*copies(train), *repeats_note(places, train.f, choice.repeats == "pool")]
     everywhere = pd.concat([part.frame for part in parts.values()], ignore_index=True)
     notes = (*data.notes, *changed, *moved, *_suspicions(data, table, marks), *where)
     data = replace(

@@ -157,6 +157,22 @@ def marks(models: Sequence[str], f: Floats) -> list[str]:
     return remarks(_by_model(models, f).items())
 
 
+def gaps(models: Sequence[str], f: Floats) -> list[str]:
+    """A sentence on rows to predict without a value of some model, (m, K), if there are any."""
+    missing = np.isnan(f)
+    count = int(missing.any(axis=1).sum())
+    if not count:
+        return []
+    which = ", ".join(
+        f"{model!r} at {n}" for model, n in zip(models, missing.sum(axis=0), strict=True) if n
+    )
+    return [
+        f"{count} of {len(f)} rows to predict lack a value of a model ({which}), as no row of the "
+        "fit did: the others take over its weight, and the noise stays that of all models "
+        "together, so intervals there can be too narrow (docs/missing-values.md)"
+    ]
+
+
 def _by_model(models: Sequence[str], f: Floats) -> dict[str, Floats]:
     return {f"model {m!r}": column for m, column in zip(models, f.T, strict=True)}
 

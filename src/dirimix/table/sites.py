@@ -55,11 +55,12 @@ def pool_repeats(table: Table, places: Floats) -> Table:
     return replace(table, y=y, y_err=y_err).rows(np.array(kept))
 
 
-def repeats_note(places: Floats, pooled: bool) -> list[str]:
+def repeats_note(places: Floats, f: Floats, pooled: bool) -> list[str]:
     """What is done with several rows at a site, in a sentence; nothing where there are none.
 
     Args:
         places: As in `pool_repeats`.
+        f: Values of the models, (n, K).
         pooled: Whether they are averaged.
     """
     sites = len(_groups(places))
@@ -67,9 +68,11 @@ def repeats_note(places: Floats, pooled: bool) -> list[str]:
         return []
     if pooled:
         return [f"{len(places)} training rows are averaged to {sites}, one a site"]
+    alike = len(_groups(np.column_stack([places, f]))) == sites
+    remedy = "; repeats = 'pool' averages those of one site" if alike else ""
     return [
         f"{len(places)} training rows are at {counted(sites, 'site')}: each counts as an "
-        "observation of its own; repeats = 'pool' averages those of one site"
+        f"observation of its own{remedy}"
     ]
 
 
