@@ -168,6 +168,8 @@ def test_the_choice_says_what_is_better_and_what_cannot_be_told_apart():
     assert re.search(r"is b \(-?\d\.\d{3} in the scale of the fit, log\), ", logs)
     assert "ahead of a (90 % band" in second
     assert third == "the held-out rows do not tell it from a"
+    few = replace(found, clusters=np.arange(240) % 3).sentences("b", 240, 240)[1]
+    assert "ahead of a (no band: too few rows decide it), and the stack" in few
     assert "all other candidates are surely worse" in scored((0.5, 0.0)).sentences("a", 240, 240)[2]
     assert "no other candidate" in scored((0.5,)).sentences("a", 240, 240)[2]
     assert scored((0.5,)).sentences("a", 240, 200)[0].startswith("a was fitted to 200 of 240 train")

@@ -146,9 +146,11 @@ class Scored:
         if len(ranked) > 1:
             gap, low, high = self.behind(self.best, ranked[1])
             gain, stack_low, stack_high = self.behind(STACK, self.best)
+            band = _band(f"{low:.3f}", f"{high:.3f}", "90 % band ")
+            stack_band = _band(f"{stack_low:+.3f}", f"{stack_high:+.3f}")
             second += (
-                f", {gap:.3f} ahead of {ranked[1]} (90 % band {low:.3f} to {high:.3f}), and the "
-                f"stack of all is {gain:+.3f} from it ({stack_low:+.3f} to {stack_high:+.3f})"
+                f", {gap:.3f} ahead of {ranked[1]} ({band}), and the stack of all is {gain:+.3f} "
+                f"from it ({stack_band})"
             )
         alike = self.alike(self.best)
         third = "all other candidates are surely worse there"
@@ -179,3 +181,8 @@ class Scored:
                 row[key] = np.nan if at is None else float(values[at])
             rows.append(row)
         return pd.DataFrame(rows)
+
+
+def _band(low: str, high: str, words: str = "") -> str:
+    """A band of a difference in words."""
+    return "no band: too few rows decide it" if "nan" in low + high else f"{words}{low} to {high}"
