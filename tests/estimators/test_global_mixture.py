@@ -251,7 +251,8 @@ def test_draws_go_on_by_themselves_up_to_four_times(trio):
     if mixture.sampling_["ended"] == "ess":
         assert mixture.diagnostics_[["ess_bulk", "ess_tail"]].min().min() >= 400
     hurried = fitted(DirichletMixture, trio, "abc", **(HURRIED | {"min_ess": None}))
-    assert (hurried.sampling_["draws"], hurried.sampling_["ended"]) == (80, "draws")
+    assert hurried.sampling_["ended"] == "draws"
+    assert hurried.sampling_["draws"] <= 80
 
 
 def test_the_seed_decides_the_draws(trio):

@@ -193,7 +193,7 @@ def test_a_row_that_all_but_one_hold_impossible_does_not_decide():
     assert Scored(("a", "b", "c"), density, *labels).chosen == "a"  # the control
     found = Scored(("a", "b", "c"), guarded(density, y), *labels)
     assert found.best == "b"
-    assert np.isfinite(found.table()["difference_lo"]).all()
+    assert np.isfinite(found.table("b")["difference_lo"]).all()
     # where no row is held so, each candidate loses next to the same
     plain = density[1:]
     assert guarded(plain, y[1:]) - plain == pytest.approx(np.full((39, 3), 0.0), abs=3 / 39)
@@ -228,18 +228,20 @@ def test_where_the_best_does_not_converge_the_next_is_taken():
         lone = fitted(frame, **alone)
     assert not lone.converged_
     scores = scored((0.0, 0.5, 0.2))
-    assert scores.instead("b") == ("c", "a")
-    assert scores.instead(STACK) == ()
+    assert scores.others("b") == ("c", "a")
+    assert scores.others(STACK) == ("b", "c", "a")
     both = StackedMixture(["x"], ["a", "b", "c"], candidates=["lbmm-lgp", "equal"], **given)
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)  # of what was not taken nothing is said
         warnings.simplefilter("ignore", ChoiceNote)
         patch.setattr(Scored, "chosen", "lbmm-lgp")
-        patch.setattr(Scored, "instead", lambda *_: ("equal",))
+        patch.setattr(Scored, "others", lambda *_: ("equal",))
         both.fit(frame, frame["y"])
     assert both.converged_
     assert list(both.members_) == ["equal"]
     assert "(lbmm-lgp did not converge when fitted to all)" in both.summary_[0]
+    assert both.candidates_["chosen"].tolist() == [False, True, False]
+    assert "did not converge" not in lone.summary_[0]  # its reasons say it
 
 
 def test_a_stack_predicts_the_mixture_of_its_members_densities():

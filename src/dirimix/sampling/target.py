@@ -31,7 +31,8 @@ class Settings:
         min_ess: Effective sample size to reach, with an R-hat that passes: after `draws`
             a tenth as many more, again and again until it is there, up to sixteen times the
             larger of both; 0 for `draws` alone. None for that of the checks, and at most four
-            times as many draws, or eight where four times show that these will be enough.
+            times as many draws, or eight where four times show that these will be enough, or none
+            where six times those would not be.
         max_seconds: Wall time after which the warm-up is broken off, and no more draws are begun
             but the first 20 of each chain.
         device: Where JAX computes, 'cpu' or 'gpu'.

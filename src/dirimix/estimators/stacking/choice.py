@@ -112,10 +112,10 @@ class Scored:
         }
         return {n: w / sum(worth.values()) for n, w in worth.items()}
 
-    def instead(self, chosen: str) -> tuple[str, ...]:
-        """Candidates to take where the one that was chosen gives no answer, the best first."""
-        others = [n for n in self.names if chosen not in (n, STACK)]
-        return tuple(sorted(others, key=lambda n: -float(self.columns[n].mean())))
+    def others(self, name: str) -> tuple[str, ...]:
+        """The candidates but one, the best first."""
+        left = [n for n in self.names if n != name]
+        return tuple(sorted(left, key=lambda n: -float(self.columns[n].mean())))
 
     def sentences(
         self, fitted: str, rows: int, used: int, failed: tuple[str, ...] = ()
@@ -136,7 +136,7 @@ class Scored:
             f"{len(self.names)} candidates on {count} regions of {some} that were held out in turn"
         )
         ranked = sorted(self.names, key=lambda n: -float(self.columns[n].mean()))
-        if failed and fitted not in failed:
+        if failed:
             first += f" ({', '.join(failed)} did not converge when fitted to all)"
         scale = (
             "" if self.transform == NO_TRANSFORM else f" in the scale of the fit, {self.transform}"
@@ -160,8 +160,8 @@ class Scored:
             third = "there is no other candidate to compare it with"
         return first, second, third
 
-    def table(self) -> pd.DataFrame:
-        """One line a candidate, and one of the stack."""
+    def table(self, chosen: str) -> pd.DataFrame:
+        """One line a candidate, and one of the stack; `chosen` is marked."""
         draws = resampled_weights(self.log_density, self.clusters, _BOOT, self.seed)
         low, high = np.quantile(draws, (0.05, 0.95), axis=0)
         rows = []
@@ -174,7 +174,7 @@ class Scored:
                 "difference": gap,
                 "difference_lo": gap_low,
                 "difference_hi": gap_high,
-                "chosen": name == self.chosen,
+                "chosen": name == chosen,
             }
             at = self.names.index(name) if name in self.names else None
             for key, values in (("weight", self.weights), ("weight_lo", low), ("weight_hi", high)):

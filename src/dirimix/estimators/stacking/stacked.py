@@ -1,7 +1,7 @@
 """Stacking of whole methods, or the choice of one, by regions that were held out."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
@@ -47,15 +47,15 @@ _MOST = 32  # regions
 
 @dataclass(frozen=True)
 class _Fitted:
-    """Members of what was tried, and what their fits warned of."""
+    """A candidate that was fitted, and what its fit warned of."""
 
-    members: dict[str, AbstractMixture]
+    member: AbstractMixture
     said: list[warnings.WarningMessage]
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why it is no answer; nothing if it is one."""
-        return tuple(f"{n}: {r}" for n, m in self.members.items() for r in m.fit_report().reasons)
+        return self.member.fit_report().reasons
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -141,26 +141,30 @@ class StackedMixture(AbstractMixture):
     def _fit(self, table: Table) -> None:
         candidates = self._candidates()
         scored = self._scored(table, candidates)
-        first = STACK if self.choose == "stack" else scored.chosen
-        final, tried = candidates.build(self.inference), {}
-        for name in (first, *scored.instead(first)):
-            tried[name] = self._members(final, scored.shares(name), table)
-            if self.inference != "hmc" or not tried[name].reasons:
+        best, final = scored.chosen, candidates.build(self.inference)
+        order = [STACK] if self.choose == "stack" else [best, *scored.others(best)]
+        made: dict[str, _Fitted] = {}
+        for name in order:
+            for member in scored.shares(name):
+                made[member] = made.get(member) or self._fitted(final[member], table)
+            reasons = [f"{m}: {r}" for m in scored.shares(name) for r in made[m].reasons]
+            if self.inference != "hmc" or not reasons:
                 break
-        else:
-            name = first
-        failed = tuple(n for n in tried if n != name) if not tried[name].reasons else ()
-        self.members_, self.weights_ = tried[name].members, scored.shares(name)
-        self.candidates_ = scored.table()
-        used = most_rows(self.members_, table)
+        else:  # none has converged: the best says why
+            name = order[0]
+        self.weights_ = scored.shares(name)
+        fits = {n: made[n] for n in self.weights_}
+        self.members_ = {n: own.member for n, own in fits.items()}
+        self.reasons_ = tuple(f"{n}: {r}" for n, own in fits.items() for r in own.reasons)
+        self.converged_ = not self.reasons_
+        self.candidates_ = scored.table(best if self.choose == "stack" else name)
+        used, failed = most_rows(self.members_, table), tuple(order[: order.index(name)])
         self.summary_ = scored.sentences(name, len(table.x), used, failed)
         self.priors_ = {
             "weights": "none; largest log score on held-out regions",
             "others": "those of the methods",
         }
-        self.reasons_ = tried[name].reasons
-        self.converged_ = not self.reasons_
-        for said in tried[name].said:
+        for said in (w for own in fits.values() for w in own.said):
             warnings.warn_explicit(said.message, said.category, said.filename, said.lineno)
         if len(self.members_) > 1:
             for member in self.members_.values():
@@ -192,19 +196,15 @@ class StackedMixture(AbstractMixture):
         seed, transform = self.random_state, str(self.transform_)
         return Scored(tuple(columns), density, region, cluster, seed, transform)
 
-    def _members(
-        self, unfitted: Mapping[str, AbstractMixture], shares: Mapping[str, float], table: Table
-    ) -> "_Fitted":
-        """Those that have a share, fitted to all training rows."""
-        members = {name: unfitted[name] for name in shares}
+    def _fitted(self, member: AbstractMixture, table: Table) -> "_Fitted":
+        """A candidate fitted to all training rows."""
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            for member in members.values():
-                member.borrow(self)
-                member.progress = self.progress
-                member._fit(own_table(member, table))
-                member.progress = None
-        return _Fitted(members, said)
+            member.borrow(self)
+            member.progress = self.progress
+            member._fit(own_table(member, table))
+            member.progress = None
+        return _Fitted(member, said)
 
     def _candidates(self) -> Candidates:
         names = self.candidates
