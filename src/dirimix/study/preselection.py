@@ -13,6 +13,7 @@ Reference: Hastie, Tibshirani, Friedman (2009), doi 10.1007/978-0-387-84858-7, s
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
@@ -22,7 +23,7 @@ import pandas as pd
 
 from dirimix.assess.folds import clusters, make_folds
 from dirimix.assess.schema import TABLES
-from dirimix.errors import InputError
+from dirimix.errors import InputError, TableWarning
 from dirimix.estimators.fitted import fit_method
 from dirimix.laws.bands import less
 from dirimix.laws.bootstrap import Bootstrap
@@ -80,7 +81,9 @@ def preselect(study: Study, data: SplitTable) -> Selection | None:
             fitted = fit_method(choice, part, study.options_of(choice), study.seed)
             rows = part.parts[fold.scheme]
             assert rows.y is not None
-            law = fitted.the_mixture().predictive(fitted.prepared(rows.frame), rows.y_err)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", TableWarning)  # of fits that only score
+                law = fitted.the_mixture().predictive(fitted.prepared(rows.frame), rows.y_err)
             found[fold.held] = law.logpdf(rows.y)
         return found[held]
 
