@@ -17,7 +17,7 @@ from dirimix._arguments import AcceptsSeed, check_room, check_seed, check_share,
 from dirimix.errors import ExtrapolationWarning, TableWarning, no_attribute
 from dirimix.estimators.correction_overlap import alike_errors, warn_if_overlapping
 from dirimix.estimators.fit_report import FitReport, InNotebooks
-from dirimix.estimators.pooling import fitted_to_complete, in_blocks, mean_by_pattern
+from dirimix.estimators.pooling import in_blocks, mean_by_pattern, remarks_on_new
 from dirimix.estimators.transforms.choice import checked_name, choose_transform
 from dirimix.estimators.transforms.domain import refuse_outside
 from dirimix.estimators.transforms.scaled import observed_law, to_scale
@@ -27,7 +27,7 @@ from dirimix.laws.sites import site_normals
 from dirimix.laws.transformed_mixture import PredictiveLaw
 from dirimix.laws.transforms import AbstractTransform
 from dirimix.sampling.progress import Listener
-from dirimix.table.selection import complete_rows, gaps, marks, observed, suspicions
+from dirimix.table.selection import complete_rows, observed, suspicions
 from dirimix.table.sites import Reach, check_repeats, copies, pool_repeats
 from dirimix.table.space import make_space
 from dirimix.table.table import Table, make_table
@@ -78,7 +78,8 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         names = self.coords, self.models
         table = make_table(X, *names, y, y_err, fitting=True, min_models=min_models)
         self.kinds_, self.levels_ = dict(table.kinds), dict(table.levels)
-        for sentence in (*suspicions(table), *copies(table)):
+        repeated = copies(table) if len(table.models) > 1 else []  # with one, many are by chance
+        for sentence in (*suspicions(table), *repeated):
             warnings.warn(sentence, TableWarning, stacklevel=3)
         self.space_ = make_space(table.coords, self.geo, self.periodic, table.levels)
         self.space_.check(table.x)
@@ -101,8 +102,7 @@ class AbstractEstimator(BaseEstimator, metaclass=AcceptsSeed):
         table = self._new_table(X, y_err)
         if self.uses_places and (beyond := self.reach_.sentence(table.x, "rows")):
             warnings.warn(beyond, ExtrapolationWarning, stacklevel=3)
-        told = gaps(table.models, table.f) if fitted_to_complete(self) else []
-        for sentence in (*marks(table.models, table.f), *told):
+        for sentence in remarks_on_new(self, table.models, table.f):
             warnings.warn(sentence, TableWarning, stacklevel=3)
         refuse_outside(table, str(self.transform_))
         return to_scale(table, self.transform_)

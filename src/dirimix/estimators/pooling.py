@@ -1,12 +1,14 @@
 """Weighted models with noise as one predictive law, also where some models are not known."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from dirimix._arrays import Floats
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.sites import row_product
+from dirimix.table.selection import gaps, marks
 from dirimix.table.table import Table
 
 # held at once of what has an entry a site: 16 MB, and some times that on the way
@@ -163,7 +165,14 @@ class PartDraws:
         return columns
 
 
-def fitted_to_complete(mixture: object) -> bool:
-    """Whether a mixture, or a member of one, was fitted to rows where every model has a value."""
+def remarks_on_new(mixture: object, models: Sequence[str], f: Floats) -> list[str]:
+    """Sentences on rows to predict: marks of missing values, and gaps that a fit knew nothing of.
+
+    Args:
+        mixture: Fitted; what it, or a member of it, was fitted to says whether gaps are new to it.
+        models: Names of the models.
+        f: Their values, (m, K).
+    """
     members = getattr(mixture, "members_", {"": mixture}).values()
-    return any(getattr(member, "complete_only", False) for member in members)
+    complete = any(getattr(member, "complete_only", False) for member in members)
+    return [*marks(models, f), *(gaps(models, f) if complete else [])]

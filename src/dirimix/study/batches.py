@@ -26,7 +26,7 @@ from dirimix._cores import cores
 from dirimix.assess.forecast import forecast
 from dirimix.errors import ExtrapolationWarning, InputError, TableWarning
 from dirimix.estimators.fitted import FittedMethod
-from dirimix.estimators.pooling import fitted_to_complete
+from dirimix.estimators.pooling import remarks_on_new
 from dirimix.estimators.transforms.domain import refuse_outside
 from dirimix.study.folder import MANIFEST_FILE
 from dirimix.study.load import file_sha256, read_table
@@ -37,7 +37,6 @@ from dirimix.table.coordinates import CATEGORY, DATE
 from dirimix.table.dates import as_dates, days
 from dirimix.table.files import read_parquet_batches, read_parquet_texts, write_frames
 from dirimix.table.frames import FILE_ROW
-from dirimix.table.selection import gaps, marks
 from dirimix.table.split import DATASET
 from dirimix.table.table import Table
 
@@ -194,10 +193,7 @@ def _check(fitted: FittedMethod, rows: Source) -> None:
             raise
         places.append(table.x)
         models.append(table.f)
-    every = np.concatenate(models)
-    mixes = fitted.mixture is not None and fitted_to_complete(fitted.mixture)
-    told = gaps(fitted.models, every) if mixes else []
-    for sentence in (*marks(fitted.models, every), *told):
+    for sentence in remarks_on_new(fitted.mixture, fitted.models, np.concatenate(models)):
         warnings.warn(sentence, TableWarning, stacklevel=3)
     members = [*fitted.members.values(), *([fitted.correction] if fitted.correction else [])]
     if any(member.uses_places for member in members):
