@@ -321,6 +321,16 @@ def test_every_candidate_that_is_scored_is_told():
     assert [(e.phase, e.done, e.total) for e in events] == [("comparing", n, 3) for n in (1, 2, 3)]
 
 
+def test_chains_say_which_candidate_they_are_of():
+    events, frame = [], table()
+    stack = StackedMixture(["x"], ["a", "b", "c"], candidates=["gbmm-d"], max_seconds=1e-9)
+    stack.progress = events.append
+    with pytest.warns(ConvergenceWarning):
+        stack.fit(frame, frame["y"])
+    assert {e.candidate for e in events if e.phase != "comparing"} == {"gbmm-d"}
+    assert next(iter(stack.members_.values())).progress is None
+
+
 def test_units_change_nothing_but_the_unit():
     frame, times = table(), 1e5
     columns = ["a", "b", "c", "y"]

@@ -143,14 +143,17 @@ def chain_line(method: str, event: ChainProgress, *, bar: bool = False) -> str:
 
     >>> chain_line("gbmm-d", ChainProgress(0, "draws", 20, 100, 1, 31.5, 75.0))
     'gbmm-d chain 1 draws   20/100  1 divergent  ESS 32  1:15 left'
+    >>> chain_line("auto", ChainProgress(0, "warmup", 9, 90, 0, math.nan, 40.0, "lbmm-lgp"))
+    'auto (lbmm-lgp) chain 1 warmup  9/90  0 divergent  0:40 left'
     """
     width = len(str(event.total))
     cells = round(_BAR * event.done / event.total)
     drawn = f" {'█' * cells}{'░' * (_BAR - cells)}" if bar else ""
     if event.phase == COMPARING:
         return f"{method} candidates compared{drawn} {event.done}/{event.total}"
+    whose = f"{method} ({event.candidate})" if event.candidate else method
     parts = [
-        f"{method} chain {event.chain + 1} {event.phase:6}{drawn} "
+        f"{whose} chain {event.chain + 1} {event.phase:6}{drawn} "
         f"{event.done:{width}}/{event.total}",
         f"{event.divergences} divergent",
     ]

@@ -18,6 +18,7 @@ class ChainProgress:
         divergences: Divergent iterations so far in this phase.
         ess: Smallest bulk effective sample size so far over all chains, NaN before it is known.
         seconds_left: Estimated time to the end of the phase, NaN before it is known.
+        candidate: Which is fitted, where a method chooses from several.
     """
 
     chain: int
@@ -27,6 +28,7 @@ class ChainProgress:
     divergences: int
     ess: float
     seconds_left: float
+    candidate: str = ""
 
 
 Listener = Callable[[ChainProgress], None]

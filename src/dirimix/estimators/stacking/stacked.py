@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -23,7 +24,7 @@ from dirimix.estimators.stacking.choice import STACK, Scored, guarded
 from dirimix.estimators.stacking.own_table import most_rows, own_table
 from dirimix.estimators.stacking.regions import regions, scored_rows
 from dirimix.laws.normal_mixture import NormalMixture
-from dirimix.sampling.progress import COMPARING, ChainProgress
+from dirimix.sampling.progress import COMPARING, ChainProgress, Listener
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
@@ -56,6 +57,10 @@ class _Fitted:
     def reasons(self) -> tuple[str, ...]:
         """Why it is no answer; nothing if it is one."""
         return self.member.fit_report().reasons
+
+
+def _told_of(name: str, listener: Listener, event: ChainProgress) -> None:
+    listener(replace(event, candidate=name))
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -146,7 +151,7 @@ class StackedMixture(AbstractMixture):
         made: dict[str, _Fitted] = {}
         for name in order:
             for member in scored.shares(name):
-                made[member] = made.get(member) or self._fitted(final[member], table)
+                made[member] = made.get(member) or self._fitted(member, final[member], table)
             reasons = [f"{m}: {r}" for m in scored.shares(name) for r in made[m].reasons]
             if self.inference != "hmc" or not reasons:
                 break
@@ -196,12 +201,13 @@ class StackedMixture(AbstractMixture):
         seed, transform = self.random_state, str(self.transform_)
         return Scored(tuple(columns), density, region, cluster, seed, transform)
 
-    def _fitted(self, member: AbstractMixture, table: Table) -> "_Fitted":
+    def _fitted(self, name: str, member: AbstractMixture, table: Table) -> "_Fitted":
         """A candidate fitted to all training rows."""
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             member.borrow(self)
-            member.progress = self.progress
+            if self.progress is not None:
+                member.progress = partial(_told_of, name, self.progress)
             member._fit(own_table(member, table))
             member.progress = None
         return _Fitted(member, said)
