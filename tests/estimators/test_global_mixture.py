@@ -272,6 +272,7 @@ def test_a_run_that_is_too_short_says_so(trio):
     assert any("ess_tail below 400" in reason for reason in mixture.sampling_["reasons"])
 
 
+@pytest.mark.filterwarnings("ignore:.*rows to predict lack")
 def test_rows_without_some_model_are_left_out_of_the_fit_and_predicted_by_the_others(trio):
     holed = trio.copy()
     holed.loc[[3, 7], "b"] = np.nan

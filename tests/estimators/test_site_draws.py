@@ -103,6 +103,7 @@ def answers(estimator, frame: pd.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
+@pytest.mark.filterwarnings("ignore:.*rows to predict lack")
 @pytest.mark.parametrize("name", METHODS)
 def test_the_answers_at_a_site_are_the_same_in_any_call(name):
     estimator, new = METHODS[name](), table(40, -3, 12)
@@ -116,6 +117,7 @@ def test_the_answers_at_a_site_are_the_same_in_any_call(name):
     assert len(np.unique(whole["draws"])) == whole["draws"].size
 
 
+@pytest.mark.filterwarnings("ignore:.*rows to predict lack")
 @pytest.mark.parametrize("name", [n for n in METHODS if "corrected" not in n])
 def test_many_sites_are_predicted_in_blocks_with_the_same_numbers(name, monkeypatch):
     estimator, new = METHODS[name](), table(40, -3, 12)

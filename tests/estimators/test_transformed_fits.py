@@ -260,6 +260,7 @@ def test_students_t_in_a_transformed_scale_is_refused(name):
         next(iter(built.values())).check_parameters()
 
 
+@pytest.mark.filterwarnings("ignore:.*rows to predict lack")
 def test_a_model_without_any_value_is_no_matter_of_the_transform():
     frame = table()
     mixture = made("SimplexLeastSquares", y_transform="log").fit(frame, frame.y, frame.err)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -165,7 +166,7 @@ class PartDraws:
         return columns
 
 
-def remarks_on_new(mixture: object, models: Sequence[str], f: Floats) -> list[str]:
+def remarks_on_new(mixture: Any, models: Sequence[str], f: Floats) -> list[str]:
     """Sentences on rows to predict: marks of missing values, and gaps that a fit knew nothing of.
 
     Args:
@@ -174,5 +175,7 @@ def remarks_on_new(mixture: object, models: Sequence[str], f: Floats) -> list[st
         f: Their values, (m, K).
     """
     members = getattr(mixture, "members_", {"": mixture}).values()
-    complete = any(getattr(member, "complete_only", False) for member in members)
+    # a single model has no others that take over
+    mixes = [member for member in members if getattr(member, "model", None) is None]
+    complete = any(getattr(member, "complete_only", False) for member in mixes)
     return [*marks(models, f), *(gaps(models, f) if complete else [])]

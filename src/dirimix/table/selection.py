@@ -161,7 +161,7 @@ def gaps(models: Sequence[str], f: Floats) -> list[str]:
     """A sentence on rows to predict without a value of some model, (m, K), if there are any."""
     missing = np.isnan(f)
     count = int(missing.any(axis=1).sum())
-    if not count:
+    if not count or len(models) < _FEWEST:
         return []
     which = ", ".join(
         f"{model!r} at {n}" for model, n in zip(models, missing.sum(axis=0), strict=True) if n

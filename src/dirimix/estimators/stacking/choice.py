@@ -37,7 +37,7 @@ def guarded(log_density: Floats, y: Floats) -> Floats:
     >>> y = np.array([0.0, 1.0, 2.0])
     >>> guarded(np.array([[-1.0, -1.0], [-1.0, -1.0], [-1.0, -1e9]]), y).round(1)
     array([[-1.1, -1.1],
-           [-1. , -1. ],
+           [-0.9, -0.9],
            [-1.1, -2.9]])
     """
     spread = float(np.std(y))
