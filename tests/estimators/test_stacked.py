@@ -12,8 +12,8 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 from scipy.stats import norm
 
-from dirimix.errors import ChoiceNote, ConvergenceWarning, InputError
-from dirimix.estimators.baselines import EqualWeights
+from dirimix.errors import ChoiceNote, ConvergenceWarning, InputError, NotConverged
+from dirimix.estimators.baselines import EqualWeights, SimplexLeastSquares
 from dirimix.estimators.latent.laplace import Approximation
 from dirimix.estimators.single_model import SingleModel
 from dirimix.estimators.stacking.choice import STACK, Scored, guarded
@@ -242,6 +242,21 @@ def test_where_the_best_does_not_converge_the_next_is_taken():
     assert "(lbmm-lgp did not converge when fitted to all)" in both.summary_[0]
     assert both.candidates_["chosen"].tolist() == [False, True, False]
     assert "did not converge" not in lone.summary_[0]  # its reasons say it
+
+
+def test_a_final_fit_that_fails_ends_the_fit_only_where_nothing_else_converges(monkeypatch):
+    def failing(*_):
+        raise NotConverged("the log density is not finite")
+
+    frame = table(24)
+    monkeypatch.setattr(SimplexLeastSquares, "_fit", failing)
+    monkeypatch.setattr(StackedMixture, "_held_out", lambda *_: np.zeros(24))
+    given: dict[str, Any] = {"candidates": ["simplex-ls", "equal"]}
+    with pytest.warns(ChoiceNote, match=r"simplex-ls did not converge when fitted to all"):
+        found = fitted(frame, choose="best", **given)
+    assert list(found.members_) == ["equal"]
+    with pytest.raises(NotConverged, match="not finite"):
+        fitted(frame, **given)
 
 
 def test_a_stack_predicts_the_mixture_of_its_members_densities():

@@ -52,11 +52,12 @@ class _Fitted:
 
     member: AbstractMixture
     said: list[warnings.WarningMessage]
+    failure: NotConverged | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why it is no answer; nothing if it is one."""
-        return self.member.fit_report().reasons
+        return (str(self.failure),) if self.failure else self.member.fit_report().reasons
 
 
 def _told_of(name: str, listener: Listener, event: ChainProgress) -> None:
@@ -159,6 +160,8 @@ class StackedMixture(AbstractMixture):
             name = order[0]
         self.weights_ = scored.shares(name)
         fits = {n: made[n] for n in self.weights_}
+        for failure in (own.failure for own in fits.values() if own.failure):
+            raise failure
         self.members_ = {n: own.member for n, own in fits.items()}
         self.reasons_ = tuple(f"{n}: {r}" for n, own in fits.items() for r in own.reasons)
         self.converged_ = not self.reasons_
@@ -208,9 +211,13 @@ class StackedMixture(AbstractMixture):
             member.borrow(self)
             if self.progress is not None:
                 member.progress = partial(_told_of, name, self.progress)
-            member._fit(own_table(member, table))
+            failure = None
+            try:
+                member._fit(own_table(member, table))
+            except NotConverged as error:  # as where a density is not finite
+                failure = error
             member.progress = None
-        return _Fitted(member, said)
+        return _Fitted(member, said, failure)
 
     def _candidates(self) -> Candidates:
         names = self.candidates
