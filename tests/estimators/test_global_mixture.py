@@ -252,7 +252,7 @@ def test_draws_go_on_by_themselves_up_to_four_times(trio):
         assert mixture.diagnostics_[["ess_bulk", "ess_tail"]].min().min() >= 400
     hurried = fitted(DirichletMixture, trio, "abc", **(HURRIED | {"min_ess": None}))
     assert hurried.sampling_["ended"] == "draws"
-    assert hurried.sampling_["draws"] <= 80
+    assert 20 <= hurried.sampling_["draws"] < 80  # so few that four times would be far from enough
 
 
 def test_the_seed_decides_the_draws(trio):

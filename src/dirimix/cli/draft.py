@@ -34,7 +34,7 @@ def study_text(
     # whose evidence rows are chosen by the distances between sites
     evidence = ["bma-closed-form"] if set(found.coords) - set(found.labels) else []
     placed = [*evidence, "gbmm-d", *(local if found.coords else [])]
-    run, rivals = ["raw", "equal", "simplex-ls", "ridge-stacking", *placed], _RIVALS
+    run, rivals = ["raw", "equal", *_RIVALS, *placed], _RIVALS
     scarce = bool(found.coords) and found.whole < _WHOLE * len(found.models)
     if scarce:  # the others are fitted to rows where every model has a value
         run, rivals = ["raw", *local, *(["lbmm-lgp"] if distances else [])], local[:1]

@@ -63,12 +63,13 @@ def repeats_note(places: Floats, f: Floats, pooled: bool) -> list[str]:
         f: Values of the models, (n, K).
         pooled: Whether they are averaged.
     """
-    sites = len(_groups(places))
+    groups = _groups(places)
+    sites = len(groups)
     if sites == len(places):
         return []
     if pooled:
         return [f"{len(places)} training rows are averaged to {sites}, one a site"]
-    alike = len(_groups(np.column_stack([places, f]))) == sites
+    alike = all(_same_models(f, rows).all() for rows in groups if len(rows) > 1)
     remedy = "; repeats = 'pool' averages those of one site" if alike else ""
     return [
         f"{len(places)} training rows are at {counted(sites, 'site')}: each counts as an "
@@ -93,10 +94,14 @@ def copies(table: Table) -> list[str]:
     ]
 
 
+def _same_models(f: Floats, rows: np.ndarray) -> Mask:
+    """Whether values of models are those of the first of some rows, (r, K)."""
+    return np.isclose(f[rows], f[rows[0]], rtol=1e-9, atol=0, equal_nan=True)
+
+
 def _check_same_models(table: Table, rows: np.ndarray) -> None:
     first = int(rows[0])
-    for row in map(int, rows[1:]):
-        same = np.isclose(table.f[row], table.f[first], rtol=1e-9, atol=0, equal_nan=True)
+    for row, same in zip(map(int, rows), _same_models(table.f, rows), strict=True):
         if not same.all():
             k = int(np.argmin(same))
             raise InputError(

@@ -23,6 +23,7 @@ class Candidates:
         models: Model columns.
         options: Of all methods: the scale of the noise, the scale of the fit.
         places: What the coordinates are, as `Method.build` takes it.
+        inference: Of final fits: 'hmc', 'laplace' or 'mode'.
         noise: Options of the noise that were given, for those which can have it.
         device: Of those of latent fields.
         max_seconds: Of the sampling of each.
@@ -34,6 +35,7 @@ class Candidates:
     models: tuple[str, ...]
     options: Mapping[str, Any]
     places: Mapping[str, Any]
+    inference: str
     noise: Mapping[str, Any]
     device: str
     max_seconds: float | None
@@ -42,7 +44,7 @@ class Candidates:
     def build(self, inference: str) -> dict[str, AbstractMixture]:
         """Unfitted candidates by name, one a model where a method fits each by itself."""
         found: dict[str, AbstractMixture] = {}
-        kept = self._keep_their_noise(inference)
+        kept = self._keep_their_noise()
         for name in self.names:
             found |= self._built(name, inference, {} if name in kept else self.noise)
         return found
@@ -62,14 +64,14 @@ class Candidates:
             for member in self.build("mode").values():
                 member.borrow(borrowed)._check_table(own_table(member, table))
 
-    def check_noise(self, inference: str) -> None:
+    def check_noise(self) -> None:
         """Say which candidates cannot have the noise that was given.
 
         Raises:
             InputError: If none can.
         """
         check_device(self.device, latent=any(_is_latent(name) for name in self.names))
-        kept = self._keep_their_noise(inference)
+        kept = self._keep_their_noise()
         if not kept:
             return
         given = " and ".join(f"{n}={v!r}" for n, v in self.noise.items())
@@ -102,15 +104,15 @@ class Candidates:
         built = method.build(self.coords, self.models, options, self.seed, self.places)
         return {f"{name}:{m}" if m else name: member for m, member in built.items()}
 
-    def _keep_their_noise(self, inference: str) -> list[str]:
+    def _keep_their_noise(self) -> list[str]:
         """The candidates that cannot have the noise that was given."""
-        return [n for n in self.names if self.noise and not self._takes(n, inference)]
+        return [n for n in self.names if self.noise and not self._takes(n)]
 
-    def _takes(self, name: str, inference: str) -> bool:
+    def _takes(self, name: str) -> bool:
         if not self.noise.keys() <= check_candidate(name).method.options().keys():
             return False
         try:
-            for member in self._built(name, inference, self.noise).values():
+            for member in self._built(name, self.inference, self.noise).values():
                 member.check_parameters()
         except InputError:  # such as an evidence of normal noise alone
             return False

@@ -146,8 +146,8 @@ class Scored:
         if len(ranked) > 1:
             gap, low, high = self.behind(self.best, ranked[1])
             gain, stack_low, stack_high = self.behind(STACK, self.best)
-            band = _band(f"{low:.3f}", f"{high:.3f}", "90 % band ")
-            stack_band = _band(f"{stack_low:+.3f}", f"{stack_high:+.3f}")
+            band = _band(low, high, words="90 % band ")
+            stack_band = _band(stack_low, stack_high, sign="+")
             second += (
                 f", {gap:.3f} ahead of {ranked[1]} ({band}), and the stack of all is {gain:+.3f} "
                 f"from it ({stack_band})"
@@ -183,6 +183,8 @@ class Scored:
         return pd.DataFrame(rows)
 
 
-def _band(low: str, high: str, words: str = "") -> str:
-    """A band of a difference in words."""
-    return "no band: too few rows decide it" if "nan" in low + high else f"{words}{low} to {high}"
+def _band(low: float, high: float, *, sign: str = "", words: str = "") -> str:
+    """A band of a difference in words, with the signs of its ends where `sign` is '+'."""
+    if np.isnan(low) or np.isnan(high):
+        return "no band: too few rows decide it"
+    return f"{words}{low:{sign}.3f} to {high:{sign}.3f}"

@@ -141,7 +141,7 @@ class StackedMixture(AbstractMixture):
     def _check_table(self, table: Table) -> None:
         self._scored_parts(table)
         candidates = self._candidates()
-        candidates.check_noise(self.inference)
+        candidates.check_noise()
         candidates.check(table, self)
 
     def _fit(self, table: Table) -> None:
@@ -184,7 +184,7 @@ class StackedMixture(AbstractMixture):
     def _scored(self, table: Table, candidates: Candidates) -> Scored:
         """What the held-out regions say of all candidates that can be fitted without them."""
         rows, region, cluster = self._scored_parts(table)
-        candidates.check_noise(self.inference)
+        candidates.check_noise()
         members = candidates.build("mode")
         columns: dict[str, np.ndarray] = {}
         for done, (name, member) in enumerate(members.items(), start=1):
@@ -194,7 +194,7 @@ class StackedMixture(AbstractMixture):
             try:
                 columns[name] = self._held_out(member, rows, region)
             except (InputError, NotConverged) as error:
-                if len(columns) == 0 and done == len(members):
+                if not columns and done == len(members):
                     raise
                 words = f"{name} is no candidate here: without a region of the rows, {error}"
                 warnings.warn(words, ChoiceNote, stacklevel=4)
@@ -230,6 +230,7 @@ class StackedMixture(AbstractMixture):
             tuple(self.models),
             {"y_scale": self.y_scale, "y_transform": self.y_transform},
             {"geo": self.geo, "periodic": self.periodic, "repeats": self.repeats},
+            self.inference,
             {n: value for n, value in noise.items() if value is not None},
             self.device,
             self.max_seconds,
