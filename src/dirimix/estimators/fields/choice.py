@@ -18,7 +18,6 @@ from dirimix.estimators.fields.linear import LinearField
 from dirimix.table.space import Space, refuse_categories
 
 _DENSE_SITES = 1000  # that a dense process serves
-_FEW_SITES = 250  # for which it is also the quickest
 _NODES_A_SITE, _MOST_NODES = 2, 2000  # that a lattice of three and more coordinates may have
 Bounds = Sequence[Sequence[float]]
 _PRODUCTS = {"lattice": make_lattice_field, "hilbert": make_hilbert_field}
@@ -108,8 +107,7 @@ def _maker(
     prior = _length_prior(x, space, length_scale)
     most = min(_NODES_A_SITE * n, _MOST_NODES)
     on_axes = space.is_flat and (q <= 2 or _nodes(x, prior) <= most)
-    several = "dense" if n <= _FEW_SITES else "inducing"
-    chosen = ("lattice" if on_axes else several) if form == "auto" else form
+    chosen = ("lattice" if on_axes else "inducing") if form == "auto" else form
     if chosen == "dense" and n <= _DENSE_SITES:
         return lambda: DenseField(x, k, prior, space.axis_of)
     if chosen == "inducing":

@@ -27,14 +27,20 @@ class LengthScalePrior:
         return cls(location, (np.log(high) - np.log(low)) / (2 * ndtri(0.99)))
 
     @classmethod
-    def of_sites(cls, x: np.ndarray, space: Space) -> "LengthScalePrior":
-        """Little mass below twice the spacing of sites `x` (n, p) and above a sixth of their span.
+    def of_sites(
+        cls, x: np.ndarray, space: Space, spacings: float = 2.0, share: float = 1 / 6
+    ) -> "LengthScalePrior":
+        """Little mass below so many spacings of sites `x` (n, p) and above a share of their span.
 
-        Shorter scales than that look alike between two sites, and a process of a longer one,
-        whose waves are about 2 pi scales long, does not turn once over the sites.
+        Shorter scales than two spacings look alike between two sites, and a process of a longer
+        one than a sixth of the span, whose waves are about 2 pi scales long, does not turn once
+        over the sites. Where sites lie so far apart that both cannot be, as in many coordinates,
+        two spacings are the longest: a shorter process would say nothing of a site that it has
+        not seen.
         """
-        sixth = space.extent(x) / 6
-        return cls.between(np.minimum(2 * spacing(x, space), sixth / 2), sixth)
+        near = spacing(x, space)
+        longest = np.maximum(share * space.extent(x), 2 * near)
+        return cls.between(np.minimum(spacings * near, longest / 2), longest)
 
     def times(self, factor: float) -> "LengthScalePrior":
         """The prior of scales that are longer by a factor."""
@@ -58,6 +64,7 @@ def spacing(x: np.ndarray, space: Space) -> np.ndarray:
 
 
 def _on_lattice(x: np.ndarray) -> bool:
-    """Whether the distinct values of all coordinates are few against the sites."""
+    """Whether the distinct values of all coordinates are few against the sites, and repeat."""
     distinct = [len(np.unique(column)) for column in x.T]
-    return x.shape[1] > 1 and np.prod(distinct, dtype=float) <= 20 * len(x)
+    few = np.prod(distinct, dtype=float) <= 20 * len(x)
+    return len(distinct) > 1 and few and min(distinct) <= len(x) / 2

@@ -8,7 +8,7 @@ from dirimix._arguments import check_choice, check_positive, check_whole
 from dirimix.errors import InputError
 from dirimix.estimators.fields.choice import make_field
 from dirimix.estimators.fields.gaussian_process import AbstractProcess
-from dirimix.estimators.fields.length_scale import LengthScalePrior, spacing
+from dirimix.estimators.fields.length_scale import LengthScalePrior
 from dirimix.estimators.latent.group import Amplitude, FieldGroup
 from dirimix.estimators.latent.noise import NoiseModel
 from dirimix.estimators.latent.noise_kind import NoiseKind, check_noise, check_places
@@ -247,8 +247,7 @@ def _process(
 
 def _broad(x: np.ndarray, space: Space) -> LengthScalePrior:
     """Of a discrepancy: from the sites' spacing to a third of their extent."""
-    third = space.extent(x) / 3
-    return LengthScalePrior.between(np.minimum(spacing(x, space), third / 2), third)
+    return LengthScalePrior.of_sites(x, space, spacings=1, share=1 / 3)
 
 
 def _broader(x: np.ndarray, space: Space) -> LengthScalePrior:
