@@ -220,8 +220,9 @@ def test_scattered_sites_of_three_coordinates_have_no_lattice():
         Space(("a", "doy", "b"), periodic={"doy": 365.25}),
     ],
 )
-def test_time_beside_the_globe_or_a_circle_is_served(space):
-    axes = [np.arange(4.0), np.arange(0.0, 12, 3), np.arange(7.0), np.arange(3.0)]
+@pytest.mark.parametrize("many", [False, True])
+def test_time_beside_the_globe_or_a_circle_is_served(space, many):
+    axes = [np.arange(4.0), np.arange(0.0, 12, 3), np.arange(7.0 if many else 3.0), np.arange(3.0)]
     x = np.stack(np.meshgrid(*axes[: len(space.coords)]), -1).reshape(-1, len(space.coords))
     field = make_field(space.embed(x), 2, space, field="gp", form="auto", length_scale=None)
     assert isinstance(field, InducingField)
