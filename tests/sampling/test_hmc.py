@@ -257,6 +257,15 @@ def test_draws_go_on_while_they_may_become_enough(asked, drawn, ess, ended):
     assert _ended(summary, settings, drawn, until=np.inf) == ended
 
 
+@pytest.mark.parametrize(("model", "size", "drawn"), [(Normal(), 3, 300), (Apart(), 1, 600)])
+def test_the_first_draws_are_enough_where_the_checks_pass_after_them(model, size, drawn):
+    settings = Settings(draws=600, first=300, warmup=100, seed=2)
+    start = np.array([[50.0], [-50.0], [50.0], [-50.0]]) * np.ones(size)
+    names = [f"q{j}" for j in range(size)]
+    found = sample(model, start, settings, lambda draws: summarise(draws["q"], names))
+    assert found.draws["q"].shape[1] == drawn
+
+
 @pytest.mark.parametrize("limit", [None, 1e-9])
 def test_trajectories_are_short_where_the_time_was_over_before_the_draws(limit):
     settings = Settings(

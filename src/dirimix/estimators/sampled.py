@@ -28,6 +28,7 @@ from dirimix.table.table import Table
 
 Draws = Mapping[str, np.ndarray]
 HEAVY = 1000  # sites times models, from where processes pay for fields
+_DRAWS, _FIRST = 1000, 500  # of each chain where no number is given
 _MOST_EFFECTIVE = 10  # effective draws of one draw, where draws avoid each other
 
 
@@ -48,7 +49,7 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
     """
 
     chains: int = 4
-    draws: int = 1000
+    draws: int | None = 1000
     warmup: int = 1000
     kernel: str = "hmc"
     min_ess: float | None = None
@@ -129,10 +130,15 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
         refuse_answers(table)
         self._check_room(table)
 
+    @property
+    def wanted_draws(self) -> int:
+        """Draws of each chain, or of an approximation, a number given or not."""
+        return _DRAWS if self.draws is None else self.draws
+
     def _settings(self) -> Settings:
         return Settings(
             self.chains,
-            self.draws,
+            self.wanted_draws,
             self.warmup,
             self.kernel,
             self.trajectory,
@@ -141,11 +147,12 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
             min_ess=self.min_ess,
             max_seconds=self.max_seconds,
             device=self.device,
+            first=_FIRST if self.draws is None and self.min_ess is None else None,
         )
 
     def _check_room(self, table: Table) -> None:
         """Refuse more draws than memory holds: weights, and two numbers a row, of each."""
-        wanted = max(self.chains * self.draws, int((self.min_ess or 0) / _MOST_EFFECTIVE))
+        wanted = max(self.chains * self.wanted_draws, int((self.min_ess or 0) / _MOST_EFFECTIVE))
         check_room(
             wanted * (2 * len(table.f) + len(table.models)),
             f"{wanted} draws of {len(table.f)} rows; ask for fewer chains or draws, or for a "

@@ -104,7 +104,8 @@ def sample(
         ):  # steps are small yet, and full lengths of them hours
             tuning = tuning._replace(length=np.minimum(tuning.length, _HURRIED * tuning.step))
         progress.start_draws()
-        results, ended, count = [(chain, []) for chain in chains], None, settings.draws
+        results, ended = [(chain, []) for chain in chains], None
+        count = settings.first or settings.draws
         while ended is None:
             progress.extend(count)
             chains = [chain for chain, _ in results]
@@ -131,6 +132,8 @@ def _ended(summary: pd.DataFrame, settings: Settings, drawn: int, until: float) 
     mendable = ("size", "mixing")
     if not any(f.cause in mendable for f in convergence.faults(summary, min_ess)):
         return "ess"
+    if settings.first and drawn < settings.draws and time.perf_counter() <= until:
+        return None
     if settings.min_ess is not None:
         most = _AT_MOST_ASKED * max(settings.draws, settings.min_ess)
     else:

@@ -36,6 +36,7 @@ class Settings:
         max_seconds: Wall time after which the warm-up is broken off, and no more draws are begun
             but the first 20 of each chain.
         device: Where JAX computes, 'cpu' or 'gpu'.
+        first: Draws of each chain that end it where the checks pass after them; None for `draws`.
     """
 
     chains: int = 4
@@ -48,6 +49,7 @@ class Settings:
     min_ess: float | None = None
     max_seconds: float | None = None
     device: str = "cpu"
+    first: int | None = None
 
     def __post_init__(self) -> None:
         check_choice(self.kernel, "kernel", KERNELS)

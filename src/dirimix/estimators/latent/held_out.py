@@ -52,7 +52,7 @@ class FitsToSome:
         model = replace(model, rule=rule, sigma=sigma)
         marginal.see(seen, model)
         found = approximate(
-            model, mixture.draws, mixture.random_state, at_mode=at_mode, marginal=marginal
+            model, mixture.wanted_draws, mixture.random_state, at_mode=at_mode, marginal=marginal
         )
         _keep(mixture, model, found)
 

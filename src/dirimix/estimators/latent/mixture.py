@@ -66,7 +66,7 @@ class LatentMixture(AbstractSampledMixture):
             and 'free' follow, fewer than K: for models that nearly agree. By default all: signed
             weights of sum one. 'free' for a field a model, whose sum is free.
         chains: Independent chains.
-        draws: Draws kept from each chain; of the approximations, all draws.
+        draws: Of each chain, or of an approximation; None for 1,000, or 500 that pass the checks.
         warmup, kernel, trajectory, min_ess, max_seconds: As those of `LocalDirichletMixture`.
         device: Where the fit is computed, 'cpu' or 'gpu'; predictions are made on the processor.
         noise_prior, y_scale, random_state, progress: As those of `LocalDirichletMixture`.
@@ -99,6 +99,7 @@ class LatentMixture(AbstractSampledMixture):
     contrast_scale: float = Parts.contrast_scale
     alpha_scale: float = Parts.alpha_scale
     components: int | str | None = Parts.components
+    draws: int | None = None
     warmup: int = 300
     trajectory: float = 4.0
     _accept: ClassVar[float] = 0.9
@@ -115,7 +116,7 @@ class LatentMixture(AbstractSampledMixture):
         check_inference(self.inference)
         check_device(self.device, latent=True)
         if self.inference != "hmc":
-            check_whole(self.draws, "draws", FEWEST)
+            check_whole(self.wanted_draws, "draws", FEWEST)
         self._parts()
 
     def _check_table(self, table: Table) -> None:
@@ -184,7 +185,7 @@ class LatentMixture(AbstractSampledMixture):
         """Draws by Laplace's approximation, as those of one chain."""
         self._begin(table)
         found = approximate(
-            self.model_, self.draws, self.random_state, at_mode=self.inference == "mode"
+            self.model_, self.wanted_draws, self.random_state, at_mode=self.inference == "mode"
         )
         verdict = found.verdict()
         sample = as_sample(
