@@ -13,6 +13,7 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 
 from dirimix.errors import InputError
+from dirimix.estimators.fields.choice import make_field
 from dirimix.estimators.latent import laplace, spd
 from dirimix.estimators.latent.build import Parts, check_parts, make_posterior
 from dirimix.estimators.latent.conditional import Conditional
@@ -411,6 +412,23 @@ def test_the_force_is_about_the_gradient(count):
     right, found = jax.jit(jax.grad(posterior.log_posterior))(q), jax.jit(posterior.force)(q)
     scale = float(jnp.abs(right).max())
     assert 0 < float(jnp.abs(found - right).max()) < 1e-3 * scale
+
+
+def test_default_length_scales_of_all_parts_grow_to_what_few_points_resolve():
+    """A thousand points, as length scales that a user asks for get, are a minute a draw."""
+    table, names = table_of(900), ("u", "v", "w", "x", "y")
+    places = np.random.default_rng(0).uniform(size=(900, 5))
+    posterior = made(
+        Parts("simplex-gp", "local", "student", "delta"), replace(table, x=places, coords=names)
+    )
+    processes = [g.process for g in (*posterior.groups, posterior.noise.field)]
+    assert [p.latent_shape()[0] <= 400 for p in processes] == [True] * 3
+    space, weights = Space(names), processes[0]
+    bounds = np.column_stack(
+        [weights.length_prior.quantile(p) / weights.widened for p in (0.01, 0.99)]
+    )
+    asked = make_field(places, 3, space, field="gp", form="auto", length_scale=bounds.tolist())
+    assert asked.latent_shape()[0] > 400
 
 
 def test_amplitudes_have_their_prior():

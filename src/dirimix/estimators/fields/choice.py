@@ -61,7 +61,7 @@ def make_field(
     *,
     field: str,
     form: str,
-    length_scale: Bounds | None,
+    length_scale: Bounds | LengthScalePrior | None,
 ) -> AbstractField:
     """The field of log concentrations that `LocalDirichletMixture` describes.
 
@@ -71,7 +71,8 @@ def make_field(
         space: What these are.
         field: 'linear' or 'gp'.
         form: Of the process: 'auto', 'lattice', 'hilbert', 'inducing' or 'dense'.
-        length_scale: (low, high) for each axis of the space; None for the default prior.
+        length_scale: (low, high) for each axis of the space; None for the default prior, or another
+            default.
 
     Raises:
         InputError: If there is no such field, or it does not serve these sites.
@@ -91,12 +92,18 @@ def check_sites(
 
 
 def _maker(
-    x: np.ndarray, k: int, space: Space, field: str, form: str, length_scale: Bounds | None
+    x: np.ndarray,
+    k: int,
+    space: Space,
+    field: str,
+    form: str,
+    length_scale: Bounds | LengthScalePrior | None,
 ) -> Callable[[], AbstractField]:
     """What makes the field, all that may be refused behind it."""
     if not space.coords:
         raise InputError("a local mixture needs coordinates; name at least one in coords")
-    check_field(field, form, length_scale)
+    asked = None if isinstance(length_scale, LengthScalePrior) else length_scale
+    check_field(field, form, asked)
     if field == "linear":
         straight = x[:, : len(space.features)]
         line = LinearField(straight, k, space.spread(straight))
@@ -104,15 +111,16 @@ def _maker(
         return lambda: LabelledField(x, k, line, labels) if labels else line
     refuse_categories(space, "a Gaussian process (field='gp')")
     n, q = len(x), len(space.coords)
-    prior = _length_prior(x, space, length_scale)
+    prior = length_scale
+    if not isinstance(prior, LengthScalePrior):
+        prior = _length_prior(x, space, prior)
     most = min(_NODES_A_SITE * n, _MOST_NODES)
     on_axes = space.is_flat and (q <= 2 or _nodes(x, prior) <= most)
     chosen = ("lattice" if on_axes else "inducing") if form == "auto" else form
     if chosen == "dense" and n <= _DENSE_SITES:
         return lambda: DenseField(x, k, prior, space.axis_of)
     if chosen == "inducing":
-        asked = length_scale is not None
-        return lambda: make_inducing_field(x, k, prior, space.axis_of, asked=asked)
+        return lambda: make_inducing_field(x, k, prior, space.axis_of, asked=asked is not None)
     if on_axes and (chosen == "lattice" or (chosen == "hilbert" and q <= 2)):
         return lambda: _PRODUCTS[chosen](x, k, prior)
     raise InputError(

@@ -237,10 +237,7 @@ def make_noise(
 def _process(
     x: np.ndarray, space: Space, count: int, prior: LengthScalePrior | None = None
 ) -> AbstractProcess:
-    bounds = None
-    if prior is not None:
-        bounds = np.column_stack([prior.quantile(0.01), prior.quantile(0.99)]).tolist()
-    made = make_field(x, count, space, field="gp", form="auto", length_scale=bounds)
+    made = make_field(x, count, space, field="gp", form="auto", length_scale=prior)
     assert isinstance(made, AbstractProcess)
     return made
 
