@@ -177,10 +177,14 @@ def _contract(library: Any, z: Any, bases: Sequence[Any], indices: list) -> Any:
         indices: Which of them each site has, (n,) for each axis.
     """
     if prod(len(basis) for basis in bases) <= _PLANE * len(indices[0]):
-        plane = z
-        for basis in bases:  # from the nodes to the values of an axis, which comes out last
-            plane = library.tensordot(plane, basis, axes=(1, 1))
-        return plane[:, *indices].T
+        # from the nodes of an axis to its values, the last first and the models beside it: then all
+        # products, and those of a gradient, are of plain matrices
+        plane = library.moveaxis(z, 0, -2) @ bases[-1].T
+        shape = [len(basis) for basis in bases[:-1]] + [*plane.shape[-2:]]
+        for axis, basis in reversed(list(enumerate(bases[:-1]))):
+            plane = basis @ plane.reshape(-1, basis.shape[1], prod(shape[axis + 1 :]))
+        at = plane.reshape(shape)[*indices[:-1], :, indices[-1]]
+        return at if len(bases) > 1 else at.T
     rows = library.tensordot(bases[0][indices[0]], z, axes=(1, 1))
     for basis, index in zip(bases[1:], indices[1:], strict=True):
         rows = library.einsum("nkb...,nb->nk...", rows, basis[index])

@@ -139,9 +139,16 @@ class LatentPosterior:
             parts.insert(0, self.rule.slope(u[:, : self.n_weights], self.ensemble))
         return jnp.concatenate(parts, axis=1)
 
+    def _sloped_mean(self, u: Float[Array, "n L"]) -> Float[Array, " n"]:
+        """`mean` with `slope` for its derivative, a third of the price of what JAX finds."""
+        mean = jax.custom_vjp(self.mean)
+        mean.defvjp(lambda u: (self.mean(u), self.slope(u)), lambda slope, a: (slope * a[:, None],))
+        return mean(u)
+
     def site_log_likelihood(self, p: Params, *, rough: bool = False) -> Float[Array, " n"]:
         """Log density of each observation."""
-        residual = jnp.asarray(observed(self.table)) - self.mean(self.fields(p, rough=rough))
+        mean = (self._sloped_mean if rough else self.mean)(self.fields(p, rough=rough))
+        residual = jnp.asarray(observed(self.table)) - mean
         return self.noise.log_likelihood(residual, self.noise.variance(p, self.table.y_err))
 
     def log_posterior(self, q: Array) -> Float[Array, ""]:
