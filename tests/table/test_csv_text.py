@@ -38,12 +38,21 @@ def test_separators_and_decimal_signs_are_told_apart(tmp_path, separator, decima
         ("x y z\n1 2 3\n4 5 6\n", r"neither commas, semicolons nor tabs, and probably by spaces"),
         ("a,b;c\n1,2;3\n", r"could be separated by commas or semicolons, probably by"),
         ("x;y\n1,234;5\n2,345;6\n", r"such as '1,234', in which the comma may be a decimal sign"),
+        ("x;y\n1980;7.619\n1981;968\n", r"such as '7.619' in column 'y', .* as '968' says"),
+        ("x;y\n0,5;7.619\n1,5;8.619\n", r"such as '7.619' in column 'y', .* as '0,5' says"),
+        ("x;y\n1;2.247,6\n2;947,5\n", r"such as '2.247,6' in column 'y', .* thousands"),
     ],
 )
 def test_what_cannot_be_told_is_refused_with_the_guess(tmp_path, text, message):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(InputError, match=message):
         read_frame(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("rows", [[["1980", "7.619"], ["1981", "8.251"]], [["5", "2.5"]]])
+def test_three_decimals_at_every_row_are_decimals(tmp_path, rows):
+    path = write(tmp_path / "t.csv", [["x", "y"], *rows], ";")
+    assert read_frame(path)["y"].tolist() == [float(y) for _, y in rows]
 
 
 def test_decimal_points_keep_their_meaning_beside_commas(tmp_path):

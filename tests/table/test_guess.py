@@ -41,6 +41,25 @@ def test_an_error_named_after_its_column_tells_the_target(error):
     assert (found.target, found.error) == ("S", error)
 
 
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [
+        ("no2_obs", "no2_std"),
+        ("no2_obs", "sigma_no2"),
+        ("obs", "sd_obs"),
+        ("obs", "obs_stderr"),
+        ("obs", "obs_se"),
+        ("PM2.5 obs (µg/m³)", "σ obs (µg/m³)"),
+    ],
+)
+def test_an_error_of_the_same_words_as_the_target_is_its_own(target, error):
+    noise = 0.4 + 0.3 * np.sin(np.arange(40.0))  # in the range of the observations
+    frame = table(late_std=0.5).rename(columns={"y": target}).assign(**{error: noise})
+    found = guess(frame)
+    assert (found.target, found.error) == (target, error)
+    assert (found.models, found.unused) == (("flat", "line", "late"), ("late_std",))
+
+
 def test_small_positive_numbers_just_after_the_target_are_its_error():
     assert guess(table(e=np.full(40, 0.02))).error == "e"
     # the control: as large as the target itself
@@ -230,6 +249,21 @@ def test_columns_that_may_be_something_else_are_pointed_out():
     found = guess(far)
     assert "decades" in found.coords
     assert found.doubts[0].startswith("decades is taken for a coordinate and goes with y (rank ")
+
+
+def test_what_is_no_model_or_no_observation_is_pointed_out():
+    assert guess(table()).doubts == ()
+    (line,) = guess(table(qc=1.05, half=0.5)).doubts
+    assert line.startswith("qc is 1.05 at every row, beyond all of y")
+    (line,) = guess(table(again=table()["late"])).doubts
+    assert line.startswith("late and again are equal at every row")
+    kelvin = table().assign(flat=300.0, line=table()["line"] + 273, late=table()["late"] + 273)
+    assert "no model comes as near to y as it varies" in " ".join(guess(kelvin).doubts)
+
+
+def test_an_id_that_no_two_rows_share_is_no_coordinate():
+    assert guess(table(id=np.arange(40))).coords == ("x",)
+    assert guess(table(id=np.arange(40) % 5)).coords == ("x", "id")
 
 
 def test_a_negative_error_is_neither_taken_nor_a_coordinate():

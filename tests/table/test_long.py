@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from dirimix.errors import InputError
+from dirimix.table.frames import UNITS
 from dirimix.table.long import pivot_long, with_observations
 
 
@@ -228,3 +229,10 @@ def test_numbers_are_matched_as_numbers_however_they_are_written():
     table = pd.DataFrame({"place": ["01", "06", "36"], "a": [1.0, 2.0, 3.0]})
     truth = pd.DataFrame({"place": [36, 1], "y": [36.0, 1.0]})
     np.testing.assert_array_equal(with_observations(table, truth, "y")["y"], [1, np.nan, 36])
+
+
+def test_models_have_the_unit_of_the_values():
+    rows = hub({"A": [("median", None)], "B": [("median", None)]}).assign(obs=1.0)
+    rows.attrs[UNITS] = {"value": "K", "obs": "degC", "horizon": "week"}
+    wide = pivot_long(rows, ["location", "horizon"], carried=["obs"])
+    assert wide.attrs[UNITS] == {"horizon": "week", "obs": "degC", "A": "K", "B": "K"}

@@ -184,10 +184,10 @@ def periods(text: str | None) -> dict[str, float] | None:
 
 
 def setting(text: str) -> tuple[str, object]:
-    """A NAME=VALUE pair; the value is read as in a study file, else as text.
+    """A NAME=VALUE pair; the value is read as in a study file, else as text or names with commas.
 
-    >>> setting("n_evidence=10")
-    ('n_evidence', 10)
+    >>> setting("n_evidence=10"), setting("candidates=equal,ols")
+    (('n_evidence', 10), ('candidates', ['equal', 'ols']))
 
     Raises:
         InputError: If there is no '='.
@@ -198,4 +198,4 @@ def setting(text: str) -> tuple[str, object]:
     try:
         return name, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        return name, value
+        return name, list(names(value, text)) if "," in value else value

@@ -32,6 +32,8 @@ _WHOLE = re.compile(r"[+-]?\d+")
 CODE = re.compile(r"0\d+")  # digits that are a name: a number would lose the zero
 _POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_POINTED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")  # thousands, as in 1.234 and 1.234,5
+_BELOW_1000 = re.compile(r"[+-]?\d{1,3}(,\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 
 
@@ -63,6 +65,8 @@ def read_csv(path: Path, labels: Collection[str] = ()) -> pd.DataFrame:
         name: [value.strip() for value in column]
         for name, column in zip(names, zip(*rows[1:], strict=True), strict=False)
     }
+    if separator != ",":
+        _refuse_pointed_thousands(path, columns, separator)
     if separator != "," and _has_decimal_commas(path, columns, separator):
         columns = {
             name: [v.replace(",", ".") if _COMMA.fullmatch(v) else v for v in column]
@@ -184,6 +188,22 @@ def _separator(path: Path, text: str) -> str:
             "and probably by spaces; write it with commas"
         )
     return ","
+
+
+def _refuse_pointed_thousands(path: Path, columns: dict[str, list[str]], separator: str) -> None:
+    """Refuse numbers in which the point stands for thousands, as others beside them say."""
+    commas = [v for column in columns.values() for v in column if _COMMA.fullmatch(v)]
+    for name, column in columns.items():
+        given = [v for v in column if v not in _EMPTY]
+        pointed = [v for v in given if _POINTED.fullmatch(v)]
+        small = [v for v in given if _BELOW_1000.fullmatch(v)]
+        beside = [v for v in pointed if "," in v] + small + commas
+        if pointed and beside and len(pointed) + len(small) == len(given):
+            raise InputError(
+                f"the file {str(path)!r}, with {_SEPARATORS[separator]} between values, has "
+                f"numbers such as {pointed[0]!r} in column {name!r}, in which the point stands for "
+                f"thousands, as {beside[0]!r} says; write numbers without it"
+            )
 
 
 def _has_decimal_commas(path: Path, columns: dict[str, list[str]], separator: str) -> bool:

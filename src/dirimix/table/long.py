@@ -11,7 +11,7 @@ import pandas as pd
 
 from dirimix.errors import InputError, did_you_mean
 from dirimix.table.coordinates import comparable
-from dirimix.table.frames import as_frame
+from dirimix.table.frames import UNITS, as_frame
 from dirimix.table.values import holds_lists, mostly_numbers, unknown
 
 _MODEL, _VALUE = ("model_id", "model"), ("value",)
@@ -89,7 +89,9 @@ def pivot_long(
     kept = list(dict.fromkeys([*kept, *carried]))
     carried = [*_gaps(rows, kept, carried, found["model"]), *carried]
     wide = _wide(rows, kept, carried, found["model"], found["value"])
-    wide.attrs["forecasts"] = forecasts
+    units = frame.attrs.get(UNITS, {})
+    said = {c: units.get(c if c in frame else found["value"]) for c in wide.columns}
+    wide.attrs = {"forecasts": forecasts, UNITS: {c: u for c, u in said.items() if u}}
     return wide
 
 

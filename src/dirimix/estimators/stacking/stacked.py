@@ -135,6 +135,11 @@ class StackedMixture(AbstractMixture):
             raise InputError(f"regions is 2, 4, 8, 16 or {_MOST}, not {self.regions!r}")
         if self.max_seconds is not None:
             check_positive(self.max_seconds, "max_seconds")
+        if isinstance(self.candidates, str):
+            raise InputError(
+                f"candidates is a list of methods' names, such as ['equal', 'simplex-ls'], not "
+                f"{self.candidates!r}"
+            )
         for name in self.candidates or ():
             check_candidate(name)
 

@@ -2,6 +2,7 @@
 
 # pyright: strict, reportMissingTypeStubs=false, reportUnknownMemberType=false
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from dirimix.table.guessing.roles import COORDS, is_error, values_of
+from dirimix.table.guessing.roles import COORDS, in_range, is_error, values_of
 from dirimix.table.values import number_text, plain_name, strays
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ def doubts(frame: pd.DataFrame, found: "Guess") -> tuple[str, ...]:
         *texts,
         *_codes(frame, coords),
         *_negative_errors(frame, target, found.error),
+        *_far_models(frame, target, models),
+        *_constants(frame, target, models),
+        *_copies(frame, models),
         *_strange_models(frame, target, models),
         *_likely_models(frame, target, coords),
         *_left_out(frame, target, [n for n in found.unused if n in frame.columns]),
@@ -63,6 +67,36 @@ def _negative_errors(frame: pd.DataFrame, target: str, error: str | None) -> Ite
                 f"{number_text(float(values[row]))} at row {row + 1}: correct it, then give "
                 f"--error {name}, if they are meant"
             )
+
+
+def _far_models(frame: pd.DataFrame, target: str, models: Sequence[str]) -> Iterator[str]:
+    """On models that are further from the observations than these vary, all of them."""
+    low, high = _ends(frame, target)
+    if low < high and not any(in_range(frame, name, target) for name in models):
+        yield (
+            f"no model comes as near to {target} as it varies: if another column holds the "
+            "observations, name it with --target; models need their unit"
+        )
+
+
+def _constants(frame: pd.DataFrame, target: str, models: Sequence[str]) -> Iterator[str]:
+    """On models of one number alone, beyond all observations: an expansion may begin with one."""
+    low, high = _ends(frame, target)
+    for name in models:
+        least, most = _ends(frame, name)
+        if least == most and (least < low or least > high):
+            yield (
+                f"{name} is {number_text(least)} at every row, beyond all of {target}: if it is no "
+                "model, name the models with --models"
+            )
+
+
+def _copies(frame: pd.DataFrame, models: Sequence[str]) -> Iterator[str]:
+    """On models whose values are another's at every row."""
+    values = {n: v for n in models if (v := values_of(frame, n)) is not None}
+    for name, other in itertools.combinations(values, 2):
+        if np.array_equal(values[name], values[other], equal_nan=True):
+            yield f"{name} and {other} are equal at every row: name one of them with --models"
 
 
 def _strange_models(frame: pd.DataFrame, target: str, models: Sequence[str]) -> Iterator[str]:
@@ -109,6 +143,13 @@ def _correlation(frame: pd.DataFrame, name: str, target: str) -> float:
     if known.sum() < _ROWS or min(np.ptp(r) for r in ranks) == 0:
         return _UNTOLD
     return abs(float(np.corrcoef(np.stack(ranks))[0, 1]))
+
+
+def _ends(frame: pd.DataFrame, name: str) -> tuple[float, float]:
+    """The lowest and the highest of a column's numbers, NaN where it has none."""
+    values = values_of(frame, name)
+    known = np.empty(0) if values is None else values[np.isfinite(values)]
+    return (float(known.min()), float(known.max())) if len(known) else (np.nan, np.nan)
 
 
 def _spread(frame: pd.DataFrame, name: str) -> float:

@@ -24,7 +24,7 @@ from dirimix.table.guessing.roles import (
     says_no_more,
     values_of,
 )
-from dirimix.table.values import holds_lists, plain_name
+from dirimix.table.values import holds_lists, plain_name, strays
 
 _LON, _LAT = ("lon", "long", "lng", "longitude"), ("lat", "latitude")
 
@@ -153,8 +153,10 @@ def guess(
         coords = [n for n in free if n not in models and is_coordinate(frame, n, first)]
         coords = [n for n in coords if not says_no_more(frame, n, coords)]
     if len(models) < 2:
+        texts = [f"; {s}" for n in free for s in strays(cast(pd.Series, frame[n]), n)][:1]
         raise InputError(
-            f"{len(models)} columns look like models of {target!r} (numbers in its range); name "
+            f"{len(models)} columns look like models of {target!r} (numbers in its range"
+            f"{''.join(texts)}); name "
             f"at least two with --models, of {', '.join(free) or 'no other column'}, or say with "
             "--long-model and --long-value which columns hold models, a row each, and values"
         )

@@ -25,15 +25,20 @@ _MEASURED = frozenset(_TARGETS) - {  # words of a name, as in Q_obs_m3s
     "target", "y", "reference", "oracle_value", "q", "discharge", "runoff", "streamflow",
 }  # fmt: skip
 _ERRORS = ("error", "err", "sd", "std", "stdev", "sigma", "uncertainty", "unc", "y_err", "yerr")
-_ERROR_WORDS = frozenset(("error", "err", "uncertainty", "unc"))  # of a name, as in err_low
-_NOT_MEASURED = frozenset((*_ERRORS, *"n count number num id flag quality date time".split()))
+_ERROR_WORDS = frozenset(  # of a name, as in err_low
+    "error err uncertainty unc sd std stdev stddev stderr sigma σ spread".split()
+)
+_OF_TARGET = _ERROR_WORDS | {"se"}  # the same where the others are the target's
+_NOT_MEASURED = frozenset(
+    (*_ERRORS, *_OF_TARGET, *"n count number num id flag quality date time".split())
+)
 _TIMES = frozenset(
     "t time day doy hour week month year horizon lead lead_time".split()  # counted, not dated
 )
 COORDS = _TIMES | frozenset(
     "x z n date datetime lat latitude lon long lng longitude elevation elev altitude alt height "
-    "depth level pressure temperature station site location region state country fips id east "
-    "north easting northing".split()
+    "depth level pressure temperature station site location region state country county fips id "
+    "east north easting northing".split()
 )
 _SKEWED = 5.0  # medians of observations below their 95 % quantile
 _SMALL = 0.5  # of the target's median deviation, below which a column just after it is its error
@@ -63,10 +68,10 @@ def find_target(frame: pd.DataFrame, *, elsewhere: bool = False) -> str:
     numbers = [n for n in frame.columns if values_of(frame, n) is not None]
     meant = [n for n in frame.columns if n in numbers or strays(cast(Any, frame[n]), n)]
     named = [n for n in meant if plain_name(n) in _TARGETS]
-    if not named:  # else what has an error of its own, or a word in its name
+    if not named:  # else what has a word in its name, or an error of its own
         named = [n for n in numbers if plain_name(n) not in COORDS and _own_error(frame, n)]
         said = [n for n in numbers if _says_measured(n)]
-        named = [n for n in named if n in said] or named or said
+        named = [n for n in named if n in said] or said or named
     if not named:  # else what stands before a column of errors
         pairs = itertools.pairwise(numbers)
         named = [n for n, following in pairs if plain_name(following) in _ERRORS]
@@ -83,7 +88,7 @@ def find_target(frame: pd.DataFrame, *, elsewhere: bool = False) -> str:
 
 
 def _says_measured(name: str) -> bool:
-    words = set(re.split(r"[\W_]+", plain_name(name)))
+    words = _words(name)
     return not words.isdisjoint(_MEASURED) and words.isdisjoint(_NOT_MEASURED)
 
 
@@ -91,8 +96,10 @@ def find_error(frame: pd.DataFrame, target: str) -> str | None:
     """The column of errors: named after the target, called an error, or small and just after it."""
     if own := _own_error(frame, target):
         return own
-    for name in frame.columns:
-        if name != target and plain_name(name) in _ERRORS and is_positive(frame, name):
+    others = [n for n in frame.columns if n != target]
+    named = [n for n in others if _says_error_of(n, target)]
+    for name in (*named, *(n for n in others if plain_name(n) in _ERRORS)):
+        if is_positive(frame, name):
             return name
     for name in list(frame.columns)[list(frame.columns).index(target) + 1 :][:1]:
         values, y = values_of(frame, name), values_of(frame, target)
@@ -108,8 +115,19 @@ def find_error(frame: pd.DataFrame, target: str) -> str | None:
 def is_error(name: str, target: str) -> bool:
     """Whether a column has the name of the errors of the target or of any."""
     plain = plain_name(name)
-    words = re.split(r"[\W_]+", plain)
-    return plain in (*_ERRORS, *_own_errors(target)) or not _ERROR_WORDS.isdisjoint(words)
+    if plain in (*_ERRORS, *_own_errors(target)) or _says_error_of(name, target):
+        return True
+    return not _ERROR_WORDS.isdisjoint(_words(name))
+
+
+def _says_error_of(name: str, target: str) -> bool:
+    """Whether a name is of a word for errors and words of the target's, as no2_std of no2_obs."""
+    words, measured = _words(name), _words(target) - _MEASURED
+    return bool(words & _OF_TARGET) and words - _OF_TARGET - _MEASURED <= measured
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(re.split(r"[\W_]+", plain_name(name))) - {""}
 
 
 def _own_error(frame: pd.DataFrame, target: str) -> str | None:
@@ -142,11 +160,11 @@ def find_models(frame: pd.DataFrame, free: Sequence[str], target: str) -> list[s
     ordered = first.is_monotonic_increasing or first.is_monotonic_decreasing
     if ordered and numbers[:1] == [frame.columns[0]]:
         numbers = numbers[1:]
-    found = [n for n in numbers if _in_range(frame, n, target)]
+    found = [n for n in numbers if in_range(frame, n, target)]
     return found if len(found) > 1 else numbers
 
 
-def _in_range(frame: pd.DataFrame, name: str, target: str) -> bool:
+def in_range(frame: pd.DataFrame, name: str, target: str) -> bool:
     """Whether half of a column's numbers lie no further from the target than it varies."""
     values, y = values_of(frame, name), values_of(frame, target)
     if values is None or y is None:
@@ -165,7 +183,7 @@ def is_coordinate(frame: pd.DataFrame, name: str, first: int) -> bool:
         first: Position of the first model.
     """
     column = cast(Any, frame[name])
-    if column.nunique() < 2:
+    if column.nunique() < 2 or (plain_name(name) == "id" and column.is_unique):
         return False
     known = plain_name(name) in COORDS
     if values_of(frame, name) is None:
