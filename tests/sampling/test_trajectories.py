@@ -1,5 +1,7 @@
 """Moves of Hamiltonian Monte Carlo leave the law as it is, second trajectories included."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ from blackjax.mcmc.hmc import HMCState
 
 from dirimix.sampling import trajectories
 from dirimix.sampling.target import Target, Tuning
-from dirimix.sampling.trajectories import make_move
+from dirimix.sampling.trajectories import default_metric, make_move
 from monte_carlo import LIMIT
 
 _COUNT, _SLOPE = 40_000, 1.2
@@ -78,3 +80,23 @@ def test_a_second_trajectory_accepted_like_a_first_would_change_the_law(monkeypa
     monkeypatch.setattr(trajectories, "_second_rate", lambda found, *_: found)
     begin, end, _ = moved(funnel())
     assert largest_z(begin, end) > LIMIT
+
+
+def test_a_momentum_that_overflows_is_never_accepted():
+    """The energy that a metric with correlations makes of it may be minus infinity."""
+    pulls = 1e170 * np.random.default_rng(1).standard_normal((50, 2))
+    inverse_mass = np.array([[1.0, 0.9], [0.9, 1.0]])
+
+    def once(key, pull):
+        target = replace(funnel(), log_density=lambda q: 0.0 * q[0], force=lambda q: pull + 0 * q)
+        begin = HMCState(jnp.zeros(2), jnp.zeros(()), jnp.zeros(2))  # pyright: ignore[reportArgumentType]
+        tuning = Tuning(jnp.asarray(1.0), jnp.asarray(inverse_mass), jnp.asarray(1.0))
+        state, info, _ = make_move(target, target.log_density)(key, begin, tuning)
+        return state.position, info.is_divergent
+
+    with jax.enable_x64(True):
+        energies = jax.vmap(default_metric(jnp.asarray(inverse_mass)).kinetic_energy)(pulls)
+        assert int(jnp.sum(energies == -jnp.inf)) > 0
+        end, diverged = jax.vmap(once)(jax.random.split(jax.random.key(0), 50), jnp.asarray(pulls))
+    assert bool(diverged.all())
+    assert not np.asarray(end).any()

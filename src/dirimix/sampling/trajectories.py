@@ -99,7 +99,9 @@ def make_move(target: Target, density: Callable) -> Callable:
         def fall(begin: Place, end: Place) -> Array:
             # how the energy falls on the way: the log acceptance where it does not
             found = energy(begin) - energy(end)
-            return jnp.where(jnp.isnan(found), -jnp.inf, found)
+            # the squares of momenta that are next to infinite may add up to less than nothing
+            sound = metric.kinetic_energy(end.momentum) >= 0
+            return jnp.where(sound & ~jnp.isnan(found), found, -jnp.inf)
 
         def goes_on(at: _Tries) -> Array:
             failed = (log_first >= at.falls[0]) & (at.falls[0] < _FAILED)
