@@ -141,3 +141,5 @@ def test_chains_that_wander_or_agree_are_in_no_modes_of_their_own():
     wandering = np.cumsum(GOOD[..., 0], axis=1)
     assert modes.apart({"a": wandering}) is None
     assert modes.apart({"a": GOOD[:1, :, 0]}) is None
+    stuck = np.array([0, 0, 9, 0])[:, None] + GOOD[..., 0] * np.array([1, 1, 0, 1])[:, None]
+    assert modes.apart({"a": stuck}) is None

@@ -29,6 +29,8 @@ def apart(quantities: Mapping[str, np.ndarray]) -> str | None:
     wide = np.maximum(scatter[:, :, None], scatter[:, None, :])
     moved = np.maximum(drift[:, :, None], drift[:, None, :])
     separate = (distance > _APART * wide) & (moved < _SETTLED * distance) & (distance > 0)
+    still = np.ptp(values, axis=2).max(axis=0) == 0  # where a chain is stuck is no mode
+    separate &= ~(still[:, None] | still[None, :])
     groups = _groups(~separate.any(axis=0))
     if chains < 2 or len(groups) < 2:
         return None
