@@ -175,6 +175,15 @@ def test_a_study_that_cannot_be_read_is_refused(tmp_path, capsys):
     assert "there is no file" in capsys.readouterr().err
 
 
+def test_models_far_from_all_observations_are_pointed_out_once(tmp_path, capsys):
+    far = frame()
+    far[["a", "b", "c"]] += 273.15
+    far.to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "study.toml").write_text(STUDY)
+    assert main(["check", str(tmp_path / "study.toml")]) == 0
+    assert capsys.readouterr().out.count("all models lie above the observations") == 1
+
+
 def test_models_in_another_unit_than_the_observations_are_pointed_out(tmp_path, capsys):
     grid = xr.Dataset.from_dataframe(frame().rename_axis("row"))
     grid["y"].attrs["units"], grid["a"].attrs["units"] = "K", "degC"

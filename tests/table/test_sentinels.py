@@ -127,3 +127,16 @@ def test_marks_in_rows_to_predict_are_noticed():
     mixture = EqualWeights(["x"], ["a", "b"]).fit(table, np.sin(x))
     with pytest.warns(TableWarning, match="model 'b' is 1e[+]20 at 1 of 30 rows, far outside"):
         mixture.predict(table.assign(b=np.where(x == 4, 1e20, table["b"])))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_models_that_are_all_far_on_one_side_of_the_observations_may_have_another_unit(sign):
+    t = np.linspace(0, 30, 40)
+    frame = pd.DataFrame({"day": t, "a": sign * (t + 273.15), "b": sign * (t + 274.15)})
+    (said,) = suspicions(make_table(frame, ["day"], ["a", "b"], sign * t))
+    assert said.startswith(f"all models lie {'above' if sign == 1 else 'below'} the observations")
+    assert "by 9.1 times what these span" in said
+    for other in (frame.assign(a=t), frame.assign(a=-sign * 1e3 * t)):
+        assert suspicions(make_table(other, ["day"], ["a", "b"], sign * t)) == []
+    assert suspicions(make_table(frame, ["day"], ["a", "b"], 0 * t)) == []
+    assert suspicions(make_table(frame, ["day"], ["a", "b"])) == []

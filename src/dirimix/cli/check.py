@@ -56,7 +56,7 @@ def _lines(found: "Checked") -> Iterator[str]:
         yield f"validation {scheme.name}: {scheme.kind}, of {names}"
     if found.fits:
         yield f"{counted(found.fits, 'fit')} in all"
-    yield from (f"warning: {line}" for line in found.warned)
+    yield from (f"warning: {line}" for line in found.warned if not line.endswith(data.notes))
     yield from (f"refused: {line}" for line in found.refused)
 
 

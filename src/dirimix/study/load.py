@@ -29,7 +29,7 @@ from dirimix.study.rows import (
 from dirimix.study.spec import DataChoice
 from dirimix.table.files import read_frame
 from dirimix.table.frames import FILE_ROW
-from dirimix.table.selection import less_gaps, observed, suspicions
+from dirimix.table.selection import far_away, less_gaps, observed, suspicions
 from dirimix.table.sentinels import remarks
 from dirimix.table.sites import Reach, copies, pool_repeats, repeats_note
 from dirimix.table.space import make_space
@@ -243,12 +243,12 @@ def _checked(
 
 
 def _suspicions(data: SplitTable, table: Table, marks: np.ndarray) -> list[str]:
-    """Sentences on numbers that look like marks of missing values, in rows of marks (n,)."""
-    usable = ~np.isin(marks, (UNUSABLE, NOWHERE))
-    seen = usable & (marks != LANDSCAPE)
+    """Sentences on values that may be meant otherwise, in rows of marks (n,)."""
+    seen = ~np.isin(marks, (UNUSABLE, NOWHERE, LANDSCAPE))
     columns = {f"target {data.target!r}": observed(table)[seen]}
     columns |= {f"error {data.error!r}": table.y_err[seen]} if data.error else {}
-    return [*suspicions(replace(table.rows(usable), y=None)), *remarks(columns.items())]
+    found = [*remarks(columns.items()), *far_away(table.rows(marks == TRAIN))]
+    return [*suspicions(replace(table.rows(seen | (marks == LANDSCAPE)), y=None)), *found]
 
 
 def _beyond(data: SplitTable, table: Table) -> list[str]:

@@ -17,6 +17,7 @@ from dirimix.table.table import Table
 from dirimix.table.values import looks_meant, number_text
 
 _FEWEST = 2  # models that a mixture needs
+_FAR = 3.0  # times what observations span, from which all models are no neighbours of theirs
 
 
 def fitted_rows(known: Mask, *, complete: bool) -> Mask:
@@ -149,7 +150,23 @@ def suspicions(table: Table) -> list[str]:
         for odd in [looks_meant(levels)]
         if odd is not None
     ]
-    return [*missing, *dates, *labels, *meant]
+    return [*missing, *dates, *labels, *meant, *far_away(table)]
+
+
+def far_away(table: Table) -> list[str]:
+    """A sentence where all models are on one side of the observations, far away."""
+    if table.y is None or len(table.models) < _FEWEST:
+        return []
+    off = (table.f - table.y[:, None])[np.isfinite(table.f) & np.isfinite(table.y)[:, None]]
+    known = table.y[np.isfinite(table.y)]
+    least, span = np.abs(off).min(initial=np.inf), np.ptp(known) if len(known) else 0.0
+    if not span > 0 or not len(off) or least < _FAR * span or off.min() < 0 < off.max():
+        return []
+    side = "above" if off.min() > 0 else "below"
+    return [
+        f"all models lie {side} the observations at every row, by {least / span:.2g} times what "
+        "these span and more: if they have another unit or zero, convert one"
+    ]
 
 
 def marks(models: Sequence[str], f: Floats) -> list[str]:
