@@ -48,7 +48,8 @@ SAMPLED = ("gbmm-l", "gbmm-d", "lbmm-gld", "lbmm-gpd", "lbmm-lgp", "signed-gp")
 # long to compile, like gbmm-d in kind
 LONG = ("gbmm-l", "lbmm-gld", "lbmm-gpd", "lbmm-lgp", "signed-gp")
 pytestmark = pytest.mark.filterwarnings(
-    f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"
+    f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}",
+    "ignore:all models lie",
 )
 
 
