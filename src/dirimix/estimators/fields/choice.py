@@ -111,9 +111,7 @@ def _maker(
         return lambda: LabelledField(x, k, line, labels) if labels else line
     refuse_categories(space, "a Gaussian process (field='gp')")
     n, q = len(x), len(space.coords)
-    prior = length_scale
-    if not isinstance(prior, LengthScalePrior):
-        prior = _length_prior(x, space, prior)
+    prior = _length_prior(x, space, length_scale)
     most = min(_NODES_A_SITE * n, _MOST_NODES)
     on_axes = space.is_flat and (q <= 2 or _nodes(x, prior) <= most)
     chosen = ("lattice" if on_axes else "inducing") if form == "auto" else form
@@ -135,7 +133,11 @@ def _nodes(x: np.ndarray, prior: LengthScalePrior) -> int:
     return prod(len(axis) for axis in lattice_axes(x, prior))
 
 
-def _length_prior(x: np.ndarray, space: Space, length_scale: Bounds | None) -> LengthScalePrior:
+def _length_prior(
+    x: np.ndarray, space: Space, length_scale: Bounds | LengthScalePrior | None
+) -> LengthScalePrior:
+    if isinstance(length_scale, LengthScalePrior):
+        return length_scale
     if length_scale is None:
         return LengthScalePrior.of_sites(x, space)
     bounds = np.asarray(length_scale, dtype=float)

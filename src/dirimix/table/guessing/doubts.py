@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
+from dirimix._arrays import Floats
 from dirimix.table.guessing.roles import COORDS, in_range, is_error, values_of
 from dirimix.table.values import number_text, plain_name, strays
 
@@ -147,13 +148,17 @@ def _correlation(frame: pd.DataFrame, name: str, target: str) -> float:
 
 def _ends(frame: pd.DataFrame, name: str) -> tuple[float, float]:
     """The lowest and the highest of a column's numbers, NaN where it has none."""
-    values = values_of(frame, name)
-    known = np.empty(0) if values is None else values[np.isfinite(values)]
+    known = _known(frame, name)
     return (float(known.min()), float(known.max())) if len(known) else (np.nan, np.nan)
 
 
 def _spread(frame: pd.DataFrame, name: str) -> float:
     """What nine tenths of a column's numbers span; 0 where it has none."""
-    values = values_of(frame, name)
-    known = np.empty(0) if values is None else values[np.isfinite(values)]
+    known = _known(frame, name)
     return float(np.ptp(np.quantile(known, [0.05, 0.95]))) if len(known) else 0.0
+
+
+def _known(frame: pd.DataFrame, name: str) -> Floats:
+    """A column's finite numbers, (m,)."""
+    values = values_of(frame, name)
+    return np.empty(0) if values is None else values[np.isfinite(values)]

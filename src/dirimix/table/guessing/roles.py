@@ -114,10 +114,8 @@ def find_error(frame: pd.DataFrame, target: str) -> str | None:
 
 def is_error(name: str, target: str) -> bool:
     """Whether a column has the name of the errors of the target or of any."""
-    plain = plain_name(name)
-    if plain in (*_ERRORS, *_own_errors(target)) or _says_error_of(name, target):
-        return True
-    return not _ERROR_WORDS.isdisjoint(_words(name))
+    named = plain_name(name) in (*_ERRORS, *_own_errors(target)) or _says_error_of(name, target)
+    return named or not _ERROR_WORDS.isdisjoint(_words(name))
 
 
 def _says_error_of(name: str, target: str) -> bool:
