@@ -93,7 +93,7 @@ def drawn(
     names = ["a", "b"]
     with keep_blocks(lambda _: journal) if journal else nullcontext():
         found = sample(
-            Normal(), np.ones((2, 2)), settings, lambda d: summarise(d["q"], names), listen
+            Normal(), np.ones((2, 2)), settings, lambda d, _: summarise(d["q"], names), listen
         )
     return found, events
 

@@ -120,7 +120,7 @@ CENTRE, COVARIANCE = np.array([0.1, 0.8]), np.array([[0.09, 0.081], [0.081, 0.09
 def drawn(model, start: np.ndarray, kernel: str = "hmc") -> np.ndarray:
     settings = Settings(chains=len(start), draws=2000, warmup=300, kernel=kernel, seed=4)
     names = [str(j) for j in range(start.shape[1])]
-    return sample(model, start, settings, lambda draws: summarise(draws["q"], names)).draws["q"]
+    return sample(model, start, settings, lambda draws, _: summarise(draws["q"], names)).draws["q"]
 
 
 @pytest.mark.parametrize("model", [Normal(), Normal(share=0.7)])
@@ -197,12 +197,37 @@ def test_covariances_of_many_latents_are_learnt(monkeypatch):
     names = [str(j) for j in range(40)]
 
     def smallest_ess() -> float:
-        found = sample(Correlated(), start, settings, lambda draws: summarise(draws["q"], names))
+        found = sample(Correlated(), start, settings, lambda draws, _: summarise(draws["q"], names))
         return float(np.min(found.summary["ess_bulk"]))
 
     assert smallest_ess() > 400
     monkeypatch.setattr(sampler, "_PER_LATENT", 0)
     assert smallest_ess() < 200  # the control: a warm-up that does not know how many there are
+
+
+def test_only_the_worst_quantities_are_looked_at_until_they_pass(monkeypatch):
+    settings = Settings(chains=4, draws=50, warmup=60, seed=1)
+    start = np.random.default_rng(3).normal(0, 0.3, (4, 40))
+    names = [str(j) for j in range(40)]
+
+    def found():
+        looks = []
+
+        def diagnose(draws, rows):
+            looks.append(40 if rows is None else len(rows))
+            return summarise(draws["q"], names).iloc[slice(None) if rows is None else rows]
+
+        ended = sample(Correlated(), start, settings, diagnose)
+        return looks, ended.stats["lp"].shape[1], ended.summary
+
+    monkeypatch.setattr(sampler, "_WORST", 2)
+    looks, drawn, summary = found()
+    assert looks[0] == looks[-1] == len(summary) == 40
+    assert len(looks) > 4
+    assert set(looks[1:-1]) <= {2, 3, 4, 5, 6, 40}
+    monkeypatch.setattr(sampler, "_worst", lambda _: None)
+    whole, others, _ = found()
+    assert (others, set(whole)) == (drawn, {40})
 
 
 @dataclass(frozen=True)
@@ -223,7 +248,7 @@ def test_chains_in_modes_of_their_own_do_not_draw_for_ever(asked, times):
     """16 x 60 draws is 24 x 40."""
     settings = Settings(chains=2, draws=40, warmup=60, seed=1, min_ess=asked)
     start = np.array([[50.0], [-50.0]])
-    found = sample(Apart(), start, settings, lambda draws: summarise(draws["q"], ["q"]))
+    found = sample(Apart(), start, settings, lambda draws, _: summarise(draws["q"], ["q"]))
     assert found.ended == "draws"
     assert times * 40 <= found.stats["lp"].shape[1] < (times + 1) * 40
     assert found.summary["rhat"].max() > 1.5
@@ -262,7 +287,7 @@ def test_the_first_draws_are_enough_where_the_checks_pass_after_them(model, size
     settings = Settings(draws=600, first=300, warmup=100, seed=2)
     start = np.array([[50.0], [-50.0], [50.0], [-50.0]]) * np.ones(size)
     names = [f"q{j}" for j in range(size)]
-    found = sample(model, start, settings, lambda draws: summarise(draws["q"], names))
+    found = sample(model, start, settings, lambda draws, _: summarise(draws["q"], names))
     assert found.draws["q"].shape[1] == drawn
 
 
@@ -271,7 +296,7 @@ def test_trajectories_are_short_where_the_time_was_over_before_the_draws(limit):
     settings = Settings(
         chains=2, draws=20, warmup=100, trajectory=1000.0, min_ess=0, max_seconds=limit
     )
-    drawn = sample(Normal(), np.zeros((2, 3)), settings, lambda d: summarise(d["q"], ["q"] * 3))
+    drawn = sample(Normal(), np.zeros((2, 3)), settings, lambda d, _: summarise(d["q"], ["q"] * 3))
     assert bool(np.median(drawn.stats["n_steps"]) < 100) is (limit is not None)
 
 
@@ -281,7 +306,9 @@ def test_the_warm_up_is_broken_off_when_the_time_is_over(limit, iterations):
     settings = Settings(chains=2, draws=100, warmup=1000, min_ess=0, max_seconds=limit)
     events: list[ChainProgress] = []
     start = np.zeros((2, 3))
-    drawn = sample(Normal(), start, settings, lambda d: summarise(d["q"], ["q"] * 3), events.append)
+    drawn = sample(
+        Normal(), start, settings, lambda d, _: summarise(d["q"], ["q"] * 3), events.append
+    )
     warmed = max(e.done for e in events if e.phase == "warmup")
     assert (warmed >= iterations) if limit is None else (warmed == iterations)
     assert drawn.ended == ("draws" if limit is None else "time")
@@ -298,5 +325,5 @@ def test_chunks_are_short_where_they_take_long_and_time_is_limited(monkeypatch, 
         if event.phase == "draws" and event.chain == 0:
             done.append(event.done)
 
-    sample(Normal(), np.zeros((2, 3)), settings, lambda d: summarise(d["q"], ["q"] * 3), note)
+    sample(Normal(), np.zeros((2, 3)), settings, lambda d, _: summarise(d["q"], ["q"] * 3), note)
     assert set(np.diff(done)) == {size}

@@ -1,6 +1,7 @@
 """What a sampled estimator leaves behind: names, diagnostics and the layout that ArviZ reads."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -37,6 +38,14 @@ def test_good_draws_pass_and_each_fault_is_seen():
         assert any(reason.startswith(word) for reason in reasons)
     slow = {"energy": np.cumsum(WEIGHT[..., 0, 0], axis=1)}
     assert judge(found, calm | slow).reasons[0].startswith("energy moved too little")
+
+
+def test_rows_that_are_asked_for_are_those_of_the_whole_table():
+    checked = of(WEIGHT) | {"sigma": Quantity(WEIGHT[..., 0, 0]), "s": Quantity(WEIGHT[..., 1, 1])}
+    whole = posterior.diagnose(checked)
+    for rows in ([0], [1, 5], [6], [2, 7], list(range(8))):
+        some = posterior.diagnose(checked, np.array(rows))
+        pd.testing.assert_frame_equal(some, whole.loc[rows].reset_index(drop=True))
 
 
 def test_a_weight_that_is_always_zero_is_no_fault_and_no_warning():

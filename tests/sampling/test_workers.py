@@ -55,7 +55,7 @@ def drawn(model, *, heavy, listener=None, count=3):
     return sample(model, start, settings, diagnose, listener, heavy=heavy)
 
 
-def diagnose(draws):
+def diagnose(draws, _):
     return summarise(draws["q"], ["a", "b"])
 
 

@@ -187,7 +187,7 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
             model,
             start,
             settings,
-            lambda draws: posterior.diagnose(self._checked(draws, table)),
+            lambda draws, rows: posterior.diagnose(self._checked(draws, table), rows),
             self.progress,
             heavy=heavy,
             begun=begun,

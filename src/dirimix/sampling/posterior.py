@@ -36,13 +36,23 @@ class Quantity:
         return [f"{name}[{label}]" if label else name for label in labels]
 
 
-def diagnose(checked: Mapping[str, Quantity]) -> pd.DataFrame:
-    """Convergence of every scalar of the named quantities, in the columns of `summarise`."""
-    tables = []
+def diagnose(checked: Mapping[str, Quantity], rows: np.ndarray | None = None) -> pd.DataFrame:
+    """Convergence of every scalar of the named quantities, in the columns of `summarise`.
+
+    Args:
+        checked: The quantities.
+        rows: Which rows of the whole table to make, in rising order; by default all.
+    """
+    tables, passed = [], 0
     for name, quantity in checked.items():
-        shape = quantity.values.shape
-        flat = quantity.values.reshape(*shape[:2], -1)
-        tables.append(convergence.summarise(flat, quantity.names(name)))
+        flat = quantity.values.reshape(*quantity.values.shape[:2], -1)
+        names = np.array(quantity.names(name), dtype=object)
+        if rows is not None:
+            mine = rows[(rows >= passed) & (rows < passed + len(names))] - passed
+            passed += len(names)
+            flat, names = flat[..., mine], names[mine]
+        if len(names):
+            tables.append(convergence.summarise(flat, list(names)))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -44,7 +44,10 @@ _HOPELESS = 6  # times these draws would not be enough, by the least effective s
 # modes of their own, does not with more
 _AT_MOST_ASKED = 16
 
-Diagnose = Callable[[dict[str, np.ndarray]], pd.DataFrame]
+# rows of a summary that the next look begins with, of each of its three checks
+_WORST = 50
+
+Diagnose = Callable[[dict[str, np.ndarray], np.ndarray | None], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def sample(
         start: Start positions, (chains, d).
         settings: How.
         diagnose: From all draws so far, (chains, draws, ...) each, a summary as `convergence` makes
-            it; `settings.min_ess` is asked of that.
+            it, of all its rows or of those given; `settings.min_ess` is asked of that.
         listener: Called after every chunk of every chain.
         heavy: Whether a gradient takes long enough for processes to pay.
         begun: When the fit began, by `time.perf_counter`, where the start took time that counts.
@@ -104,7 +107,7 @@ def sample(
         ):  # steps are small yet, and full lengths of them hours
             tuning = tuning._replace(length=np.minimum(tuning.length, _HURRIED * tuning.step))
         progress.start_draws()
-        results, ended = [(chain, []) for chain in chains], None
+        results, ended, worst = [(chain, []) for chain in chains], None, None
         count = settings.first or settings.draws
         while ended is None:
             progress.extend(count)
@@ -114,8 +117,11 @@ def sample(
             )
             results = [(end, old + new) for (_, old), (end, new) in zip(results, more, strict=True)]
             draws, stats = _stacked(results)
-            summary = diagnose(draws)
-            ended = _ended(summary, settings, stats["lp"].shape[1], keeper.until)
+            drawn = stats["lp"].shape[1]
+            # a look at thousands of quantities takes as long as many draws
+            if worst is None or _ended(diagnose(draws, worst), settings, drawn, keeper.until):
+                summary = diagnose(draws, None)
+                ended, worst = _ended(summary, settings, drawn, keeper.until), _worst(summary)
             count = ceil((_ADDED_ALONE if settings.min_ess is None else _ADDED) * settings.draws)
     del draws["position"]
     gradients += int(stats["n_steps"].sum())
@@ -145,6 +151,13 @@ def _ended(summary: pd.DataFrame, settings: Settings, drawn: int, until: float) 
     if drawn >= most:
         return "draws"
     return "time" if time.perf_counter() > until else None
+
+
+def _worst(summary: pd.DataFrame) -> np.ndarray | None:
+    """The rows that are nearest to failing a check, or fail it; None where there are none."""
+    ranks = summary[["rhat", "ess_bulk", "ess_tail"]].mul([-1, 1, 1]).rank()
+    rows = np.flatnonzero(ranks.min(axis=1) <= _WORST)
+    return rows if len(rows) else None
 
 
 def _smallest_ess(summary: pd.DataFrame) -> float:
