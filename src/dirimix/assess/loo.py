@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from arviz_stats.base.array import array_stats
 from scipy.special import logsumexp
 
 from dirimix._arrays import Floats, Indices, Mask
@@ -26,7 +25,6 @@ from dirimix.sampling.importance import LARGEST_K, check_enough
 from dirimix.table.selection import observed
 from dirimix.table.split import SplitTable
 
-_stats: Any = array_stats  # takes a number for r_eff, whatever its annotation says
 _NOTE = "the correction has seen every row: the estimate is too high"
 
 
@@ -100,6 +98,8 @@ def leave_one_out(log_likelihood: Floats) -> tuple[Floats, Floats, float]:
     Raises:
         ValueError: If the draws are too few or all alike.
     """
+    from arviz_stats.base.array import array_stats  # takes half a second, which no check needs
+
     flat = log_likelihood.reshape(-1, log_likelihood.shape[-1])
     check_enough(len(flat))
     alike = (flat == flat[0]).all(axis=0)
@@ -110,7 +110,7 @@ def leave_one_out(log_likelihood: Floats) -> tuple[Floats, Floats, float]:
         likelihood = np.exp(log_likelihood - log_likelihood.max(axis=(0, 1)))
         ess = array_stats.ess(likelihood, chain_axis=0, draw_axis=1, method="mean")
         reff = float(np.nanmean(np.asarray(ess))) / len(flat)
-        found = [_left_out(row, reff) for row in flat.T]
+        found = [_left_out(array_stats, row, reff) for row in flat.T]
         elpd, k = np.array(found).T
         elpd[alike], k[alike] = flat[0, alike], 0.0
         lost = ~np.isfinite(elpd)
@@ -119,13 +119,13 @@ def leave_one_out(log_likelihood: Floats) -> tuple[Floats, Floats, float]:
         return elpd, k, float(np.sum(seen - elpd))
 
 
-def _left_out(row: Floats, reff: float) -> tuple[float, float]:
+def _left_out(arviz: Any, row: Floats, reff: float) -> tuple[float, float]:
     """Log predictive density and Pareto k of a row, from its log likelihoods, (draws,).
 
     Not a number where the tail has no law.
     """
     try:
-        weights, k = _stats.psislw(row, r_eff=reff, axis=-1)
+        weights, k = arviz.psislw(row, r_eff=reff, axis=-1)
     except ValueError:  # the tail is one number
         return np.nan, np.inf
     return float(logsumexp(weights + row)), float(k)

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from arviz_stats.psense import psense
 
 from dirimix.assess.schema import MATTERS
 from dirimix.errors import DroppedRowsWarning
@@ -69,6 +68,8 @@ def short_parameters(posterior: xr.Dataset) -> xr.Dataset:
 
 
 def _sensitivity(tree: xr.DataTree) -> pd.DataFrame:
+    from arviz_stats.psense import psense  # takes half a second, which no check needs
+
     likelihood = scalars(psense(tree, group="likelihood"))
     draws = scalars(tree["posterior"].to_dataset())
     fixed = {name for name, values in draws.items() if not np.ptp(values)}

@@ -19,7 +19,6 @@ from dirimix.estimators.latent.build import make_noise
 from dirimix.estimators.latent.noise import SLOPE_SD
 from dirimix.estimators.latent.noise_kind import check_device
 from dirimix.estimators.latent.weights import Ensemble
-from dirimix.estimators.local_posterior import LocalPosterior
 from dirimix.estimators.pooling import PartDraws, mixed, pool, thin, with_noise
 from dirimix.estimators.sampled import HEAVY, AbstractSampledMixture, Draws, flat
 from dirimix.estimators.transforms.scaled import observed_law
@@ -29,8 +28,6 @@ from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.laws.simplex import simplex_least_squares
 from dirimix.laws.sites import quick_streams
 from dirimix.laws.transformed_mixture import PredictiveLaw, predictive_law
-from dirimix.likelihood.dirichlet_sums import dirichlet_sums
-from dirimix.likelihood.site_weights import sample_site_weights
 from dirimix.sampling.posterior import Quantity
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
@@ -136,6 +133,8 @@ class LocalDirichletMixture(AbstractSampledMixture):
         check_sites(self._sites(table), self.space_, self.field, self.form, self.length_scale)
 
     def _fit(self, table: Table) -> None:
+        from dirimix.estimators.local_posterior import LocalPosterior  # Numba takes half a second
+
         self.field_ = make_field(
             self._sites(table),
             len(table.models),
@@ -200,6 +199,8 @@ class LocalDirichletMixture(AbstractSampledMixture):
         return {n: draws[f"latent_{n}"] for n in self.field_.shapes()}
 
     def _draw_site_weights(self, draws: Draws) -> None:
+        from dirimix.likelihood.site_weights import sample_site_weights
+
         log_alpha, noise = flat(draws["log_alpha"]), flat(draws["site_noise"])
         chosen, table = thin(len(noise), _KEPT_AT_SITES), self.training_
         unit = table.in_units_of(self.y_scale_).deviations()
@@ -265,6 +266,8 @@ class LocalDirichletMixture(AbstractSampledMixture):
 
     def _law_given(self, table: Table, log_alpha: np.ndarray) -> NormalMixture:
         """The law at a table's sites from draws of their log concentrations, (s, m, K)."""
+        from dirimix.likelihood.dirichlet_sums import dirichlet_sums
+
         values = np.stack([np.where(table.known, table.f, 0.0), table.f_sd], axis=1)
         if not (corrected := bool(np.any(table.f_sd))):
             values = values[:, :1]
@@ -291,9 +294,7 @@ class LocalDirichletMixture(AbstractSampledMixture):
     def _noise_draws(self, table: Table) -> np.ndarray:
         """Draws of the noise at a table's sites, measurement errors apart, (s, m)."""
         if self.noise == "constant":
-            return np.broadcast_to(
-                self.sigma_draws_[:, None], (len(self.sigma_draws_), len(table.x))
-            )
+            return np.repeat(self.sigma_draws_[:, None], len(table.x), axis=1)
         spread, x = Ensemble.of(table.f / self.y_scale_).spread, self.space_.embed(table.x)
         return self.y_scale_ * self.noise_.sigma_at(
             self.noise_latents_, x, spread, self.random_state

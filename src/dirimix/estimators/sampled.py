@@ -19,10 +19,10 @@ from dirimix.estimators.latent.noise_kind import NoiseOptions, check_noise, chec
 from dirimix.estimators.pooling import PartDraws
 from dirimix.estimators.transforms.scaled import from_scale
 from dirimix.laws.noise_prior import NOISE_PRIORS, AbstractNoisePrior, PriorName, chosen_prior
-from dirimix.sampling import convergence, modes, posterior, sampler
+from dirimix.sampling import convergence, modes, posterior
 from dirimix.sampling.posterior import Quantity
 from dirimix.sampling.progress import Listener
-from dirimix.sampling.target import Sampleable, Settings
+from dirimix.sampling.target import Sample, Sampleable, Settings
 from dirimix.table.selection import observed, refuse_answers
 from dirimix.table.table import Table
 
@@ -180,6 +180,8 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
 
         `model` is of the table in units of `y_scale_`, as are its draws of sigma.
         """
+        from dirimix.sampling import sampler  # with all of BlackJAX, which no check needs
+
         self._begin(table)
         begun, settings = time.perf_counter(), self._settings()
         model, start = model.start(self.chains, self._generator("start"))
@@ -203,7 +205,7 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
 
     def _keep_sample(
         self,
-        sample: sampler.Sample,
+        sample: Sample,
         kept: Mapping[str, Quantity],
         record: dict[str, Any],
         verdict: convergence.Verdict,
@@ -220,7 +222,7 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
         return kept | {"prediction": Quantity(self._predictions(kept, table), ("point",), points)}
 
     def _data_tree(
-        self, sample: sampler.Sample, quantities: Mapping[str, Quantity], table: Table
+        self, sample: Sample, quantities: Mapping[str, Quantity], table: Table
     ) -> xr.DataTree:
         points = self._points(table)
         prior = self._noise().scaled(self.y_scale_)

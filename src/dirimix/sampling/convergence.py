@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from arviz_stats.base.array import array_stats
 from scipy.stats import binom
 
 from dirimix.errors import counted
@@ -59,6 +58,8 @@ def bfmi(energy: np.ndarray) -> float:
     Args:
         energy: (chains, draws).
     """
+    from arviz_stats.base.array import array_stats  # takes half a second, which no check needs
+
     return float(np.min(array_stats.bfmi(energy, chain_axis=0, draw_axis=1)))
 
 

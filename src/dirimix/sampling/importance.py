@@ -6,12 +6,10 @@ Reference: Vehtari, Simpson, Gelman, Yao, Gabry (2024), JMLR 25:72.
 from typing import Any
 
 import numpy as np
-from arviz_stats.base.array import array_stats
 from scipy.special import logsumexp
 
 from dirimix._arrays import Floats
 
-_stats: Any = array_stats  # ArviZ's types of these are not those that NumPy takes
 LARGEST_K = 0.7  # Pareto k above which weights, and what they estimate, cannot be trusted
 FEWEST = 25  # draws, of which a fifth is the tail that the law is fitted to
 _EQUAL = 1e-9  # by which logarithms of ratios differ that are rounding errors
@@ -49,8 +47,11 @@ def smoothed(log_ratios: Floats) -> tuple[Floats, float]:
     if np.ptp(log_ratios) < _EQUAL:  # nothing was approximated
         return np.full(len(log_ratios), 1 / len(log_ratios)), 0.0
     check_enough(len(log_ratios))
+    import arviz_stats.base.array as arviz  # half a second, which no check needs
+
+    estimate: Any = arviz.array_stats.psislw  # whose types are not those that NumPy takes
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        smooth, k = _stats.psislw(-log_ratios, axis=-1)
+        smooth, k = estimate(-log_ratios, axis=-1)
     if not np.isfinite(logsumexp(smooth)):
         finite = np.isfinite(log_ratios)
         smooth = np.where(finite, log_ratios, -np.inf) if finite.any() else 0 * finite

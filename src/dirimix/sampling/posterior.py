@@ -11,7 +11,7 @@ import xarray as xr
 from dirimix._version import __version__
 from dirimix.errors import ConvergenceWarning
 from dirimix.sampling import convergence
-from dirimix.sampling.sampler import Sample, Settings
+from dirimix.sampling.target import Sample, Settings
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ warm-up ends with the window that it is in, learnt from what there is.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -21,7 +20,16 @@ from dirimix.sampling.chains import ChainPool, chain_pool
 from dirimix.sampling.hmc import accept_aim, first_chain, restart
 from dirimix.sampling.progress import ChainProgress, Listener
 from dirimix.sampling.rhat_ess import ess_bulk
-from dirimix.sampling.target import FIRST_STEP, Chain, Chunk, Sampleable, Settings, Target, Tuning
+from dirimix.sampling.target import (
+    FIRST_STEP,
+    Chain,
+    Chunk,
+    Sample,
+    Sampleable,
+    Settings,
+    Target,
+    Tuning,
+)
 
 __all__ = ["Sample", "Settings", "Target", "sample"]
 
@@ -48,29 +56,6 @@ _AT_MOST_ASKED = 16
 _WORST = 50
 
 Diagnose = Callable[[dict[str, np.ndarray], np.ndarray | None], pd.DataFrame]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Draws and how they were made; every array starts with (chains, draws).
-
-    Attributes:
-        draws: What `Target.collect` kept.
-        stats: `acceptance_rate`, `diverging`, `energy`, `n_steps`, `lp`.
-        step_size: Step size of the draws.
-        gradients: Gradient evaluations, warm-up included.
-        seconds: Wall time, search for a start, warm-up and compilation included.
-        ended: What ended it: 'draws', 'ess' or 'time'.
-        summary: What `diagnose` says of the draws.
-    """
-
-    draws: dict[str, np.ndarray]
-    stats: dict[str, np.ndarray]
-    step_size: float
-    gradients: int
-    seconds: float
-    ended: str
-    summary: pd.DataFrame
 
 
 def sample(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Array
 
 from dirimix._arguments import check_choice, check_positive, check_whole
@@ -143,3 +144,26 @@ class Chunk(NamedTuple):
 
     draws: dict[str, np.ndarray]
     stats: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draws and how they were made; every array starts with (chains, draws).
+
+    Attributes:
+        draws: What `Target.collect` kept.
+        stats: `acceptance_rate`, `diverging`, `energy`, `n_steps`, `lp`.
+        step_size: Step size of the draws.
+        gradients: Gradient evaluations, warm-up included.
+        seconds: Wall time, search for a start, warm-up and compilation included.
+        ended: What ended it: 'draws', 'ess' or 'time'.
+        summary: What `diagnose` says of the draws.
+    """
+
+    draws: dict[str, np.ndarray]
+    stats: dict[str, np.ndarray]
+    step_size: float
+    gradients: int
+    seconds: float
+    ended: str
+    summary: pd.DataFrame

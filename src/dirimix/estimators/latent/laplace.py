@@ -22,7 +22,7 @@ from dirimix.estimators.latent.posterior import Data, LatentPosterior
 from dirimix.sampling.convergence import MIN_ESS, Fault, Verdict
 from dirimix.sampling.importance import LARGEST_K, smoothed
 from dirimix.sampling.quick_jit import quick_jit
-from dirimix.sampling.sampler import Sample
+from dirimix.sampling.target import Sample
 
 _DIFFERENCE = 1e-2  # of the hyperparameters, for their curvature
 _INFORMED = 0.1  # variance of the noise's field, summed over sites, below which data say nothing
