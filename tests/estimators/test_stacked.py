@@ -218,7 +218,8 @@ def test_a_candidate_that_fails_is_left_out_and_named(monkeypatch):
         fitted(candidates=["equal"])
 
 
-def test_where_the_best_does_not_converge_the_next_is_taken():
+def test_where_the_best_does_not_converge_the_next_is_taken(monkeypatch):
+    monkeypatch.setattr(StackedMixture, "_held_out", lambda *_: np.zeros(24))
     rng = np.random.default_rng(0)
     frame = table(24)
     frame["y"] = frame["a"] + rng.standard_normal(24)
@@ -336,7 +337,8 @@ def test_every_candidate_that_is_scored_is_told():
     assert [(e.phase, e.done, e.total) for e in events] == [("comparing", n, 3) for n in (1, 2, 3)]
 
 
-def test_chains_say_which_candidate_they_are_of():
+def test_chains_say_which_candidate_they_are_of(monkeypatch):
+    monkeypatch.setattr(StackedMixture, "_held_out", lambda *_: np.zeros(64))
     events, frame = [], table()
     stack = StackedMixture(["x"], ["a", "b", "c"], candidates=["gbmm-d"], max_seconds=1e-9)
     stack.progress = events.append
@@ -377,7 +379,8 @@ def test_a_single_model_that_ends_somewhere_is_no_candidate():
         whole.predict(frame)
 
 
-def test_rows_without_a_model_are_told_where_a_member_was_fitted_to_none():
+def test_rows_without_a_model_are_told_where_a_member_was_fitted_to_none(monkeypatch):
+    monkeypatch.setattr(StackedMixture, "_held_out", lambda *_: np.zeros(64))
     frame = table()
     new = frame.assign(a=np.where(frame["x"] > 5, np.nan, frame["a"]))
     for candidates, told in ((["equal", "simplex-ls"], True), (["signed-gp"], False)):

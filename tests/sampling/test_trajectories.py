@@ -97,6 +97,7 @@ def test_a_momentum_that_overflows_is_never_accepted():
     with jax.enable_x64(True):
         energies = jax.vmap(default_metric(jnp.asarray(inverse_mass)).kinetic_energy)(pulls)
         assert int(jnp.sum(energies == -jnp.inf)) > 0
-        end, diverged = jax.vmap(once)(jax.random.split(jax.random.key(0), 50), jnp.asarray(pulls))
+        keys = jax.random.split(jax.random.key(0), 50)
+        end, diverged = jax.jit(jax.vmap(once))(keys, jnp.asarray(pulls))
     assert bool(diverged.all())
     assert not np.asarray(end).any()

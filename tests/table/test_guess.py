@@ -287,3 +287,27 @@ def test_a_model_in_another_unit_and_two_columns_of_errors_are_told_apart():
     (line,) = found.doubts
     assert line.startswith("kmh is not used and goes with y (rank correlation 1.00): if it is a m")
     assert guess(frame).doubts == ()
+
+
+def test_what_a_fit_would_refuse_is_pointed_out():
+    frame = table()
+    dated = frame.assign(date=[f"{1 + i % 12:02}/{1 + i // 12:02}/2013" for i in range(40)])
+    found = guess(dated)
+    assert "date" in found.coords
+    assert "in which day and month cannot be told apart" in found.doubts[0]
+    told = dated.assign(date=[f"{13 + i % 12}/{1 + i // 12:02}/2013" for i in range(40)])
+    assert guess(told).doubts == ()
+    late = frame["late"].where(frame.index != 6, np.inf)
+    (line,) = guess(frame.assign(late=late)).doubts
+    assert line == "late is infinite at row 7: correct it, or leave out the row"
+
+
+def test_splits_in_other_words_are_pointed_out():
+    words = np.where(np.arange(40) % 4 == 0, "Validation", "Training")
+    (line,) = guess(table(set=words)).doubts
+    assert line.startswith("set has Training, Validation and is not used: write train, test and")
+    before = table()
+    before.insert(0, "set", words)
+    assert guess(before).coords == ("x",)
+    assert guess(table(set=np.where(words == "Training", "train", "test"))).split == "set"
+    assert guess(table(set=np.where(words == "Training", "dry", "wet"))).doubts == ()

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from dirimix._arrays import Floats
-from dirimix.table.guessing.roles import COORDS, in_range, is_error, values_of
+from dirimix.errors import InputError
+from dirimix.table.dates import days
+from dirimix.table.guessing.roles import COORDS, in_range, is_error, says_split, values_of
 from dirimix.table.values import number_text, plain_name, strays
 
 if TYPE_CHECKING:
@@ -30,17 +32,21 @@ def doubts(frame: pd.DataFrame, found: "Guess") -> tuple[str, ...]:
     """
     target, coords, models = found.target, found.coords, found.models
     used = {target, found.error, *coords, *models}.difference(found.labels)
+    unused = [n for n in found.unused if n in frame.columns]
     texts = (s for n in frame.columns for s in strays(cast(Any, frame[n]), n, used=n in used))
     return (
         *texts,
         *_codes(frame, coords),
+        *_dates(frame, coords),
+        *_infinities(frame, (target, found.error, *coords, *models)),
+        *_splits(frame, unused),
         *_negative_errors(frame, target, found.error),
         *_far_models(frame, target, models),
         *_constants(frame, target, models),
         *_copies(frame, models),
         *_strange_models(frame, target, models),
         *_likely_models(frame, target, coords),
-        *_left_out(frame, target, [n for n in found.unused if n in frame.columns]),
+        *_left_out(frame, target, unused),
     )
 
 
@@ -53,6 +59,34 @@ def _codes(frame: pd.DataFrame, coords: Sequence[str]) -> Iterator[str]:
             yield (
                 f"{name} counts as a number, {code} as {int(code)}: if it is a code, without near "
                 f"and far, put a letter before it, such as L{code}"
+            )
+
+
+def _dates(frame: pd.DataFrame, coords: Sequence[str]) -> Iterator[str]:
+    """On coordinates whose dates cannot be read."""
+    for name in coords:
+        try:
+            days(cast(Any, frame[name]), f"coordinate {name!r}")
+        except InputError as error:
+            yield str(error)
+
+
+def _infinities(frame: pd.DataFrame, used: Sequence[str | None]) -> Iterator[str]:
+    """On infinite numbers, which every fit refuses."""
+    for name in used:
+        values = None if name is None else values_of(frame, name)
+        for row in np.flatnonzero(np.isinf(values))[:1] if values is not None else ():
+            yield f"{name} is infinite at row {row + 1}: correct it, or leave out the row"
+
+
+def _splits(frame: pd.DataFrame, unused: Sequence[str]) -> Iterator[str]:
+    """On a column that sorts the rows by other words than splits have."""
+    for name in unused:
+        if says_split(frame, name):
+            words = sorted(map(str, cast(Any, frame[name]).dropna().unique()))
+            yield (
+                f"{name} has {', '.join(words)} and is not used: write train, test and landscape "
+                "(to predict alone) there to fit, score and predict such rows"
             )
 
 

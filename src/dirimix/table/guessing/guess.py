@@ -22,6 +22,7 @@ from dirimix.table.guessing.roles import (
     is_split,
     logarithm_for,
     says_no_more,
+    says_split,
     values_of,
 )
 from dirimix.table.values import holds_lists, plain_name, strays
@@ -145,7 +146,7 @@ def guess(
     error = error or find_error(frame, target)
     taken = {target, split, error, names, *(coords or ()), *(models or ())}
     free = [n for n in columns if n not in taken and not counts_rows(values_of(frame, n), n)]
-    free = [n for n in free if not is_error(n, target)]
+    free = [n for n in free if not is_error(n, target) and not says_split(frame, n)]
     if models is None:
         models = find_models(frame, [n for n in free if plain_name(n) not in COORDS], target)
     if coords is None:

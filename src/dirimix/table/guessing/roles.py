@@ -40,6 +40,9 @@ COORDS = _TIMES | frozenset(
     "depth level pressure temperature station site location region state country county fips id "
     "east north easting northing".split()
 )
+_SPLITS = frozenset(
+    (*SPLITS, *"training tr fit calibration validation valid val holdout testing predict".split())
+)
 _SKEWED = 5.0  # medians of observations below their 95 % quantile
 _SMALL = 0.5  # of the target's median deviation, below which a column just after it is its error
 
@@ -53,6 +56,12 @@ def is_split(frame: pd.DataFrame, name: str) -> bool:
     """Whether a column says of its rows that they are for training, testing or prediction."""
     values = set(map(str, cast(Any, frame[name]).dropna().unique()))
     return "train" in values and values <= set(SPLITS)
+
+
+def says_split(frame: pd.DataFrame, name: str) -> bool:
+    """Whether a column is that, maybe in other words."""
+    values = {str(v).strip().lower() for v in cast(Any, frame[name]).dropna().unique()}
+    return len(values) > 1 and values <= _SPLITS
 
 
 def find_target(frame: pd.DataFrame, *, elsewhere: bool = False) -> str:
