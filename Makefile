@@ -6,19 +6,23 @@ install = if command -v uv >/dev/null; then uv pip install --python $(BIN)/pytho
 	else $(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check -e '.$(1)'; fi; \
 	status=$$?; $(BIN)/python -m compileall -qq -j 0 -x /tests/ .venv/lib || true; exit $$status
 
+make_venv = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirimix needs Python >= 3.11")' && \
+	if command -v uv >/dev/null; then uv venv --allow-existing --python $(PYTHON) .venv; \
+	else $(PYTHON) -m venv .venv; fi
+
 .PHONY: demo docs test lint style types loops test-fits test-rest test-oldest paper verify bench \
 	release scan coverage fresh clean
 
 .venv.ok: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dirimix needs Python >= 3.11")'
-	if command -v uv >/dev/null; then uv venv --allow-existing --python $(PYTHON) .venv; else $(PYTHON) -m venv .venv; fi
+	$(make_venv)
 	$(call install)
 	touch .venv.ok
 
 # what the tests and long proofs need besides
-.venv-test.ok: .venv.ok
+.venv-test.ok: pyproject.toml
+	$(make_venv)
 	$(call install,[test])
-	touch .venv-test.ok
+	touch .venv.ok .venv-test.ok
 
 # The report is written even where something has not converged; make fails all the same. The loops of
 # local mixtures are compiled once on a machine, here beside the methods that need none.
@@ -46,11 +50,11 @@ docs: .venv.ok
 # two at a time: fits and what they rest on take as long as types and all the rest, and threads
 # of BLAS would wait for each other; loops that both need are compiled before, beside types
 test: export OPENBLAS_NUM_THREADS = 1
-FITS := $(addprefix tests/,estimators sampling likelihood laws assess compiled)
-test: .venv.ok
+FITS := $(addprefix tests/,estimators sampling likelihood laws compiled)
+test: .venv-test.ok
 	$(MAKE) --jobs 2 --output-sync=target types test-fits test-rest
 
-loops: .venv.ok
+loops: .venv-test.ok
 	$(BIN)/python -m dirimix.likelihood.ahead
 
 test-fits: .venv-test.ok loops
