@@ -51,9 +51,7 @@ _HOPELESS = 6  # times these draws would not be enough, by the least effective s
 # times them, or the effective size asked for: what has not converged by then, such as chains in
 # modes of their own, does not with more
 _AT_MOST_ASKED = 16
-
-# rows of a summary that the next look begins with, of each of its three checks
-_WORST = 50
+_WORST = 50  # rows of a summary that the next look begins with, of each of its three checks
 
 Diagnose = Callable[[dict[str, np.ndarray], np.ndarray | None], pd.DataFrame]
 
@@ -87,9 +85,8 @@ def sample(
     progress = _Progress(settings, listener, target)
     with chain_pool(model, settings, keeper, heavy=heavy) as pool:
         chains, tuning, gradients = _warm_up(pool, target, chains, tuning, settings, progress)
-        if (
-            time.perf_counter() > keeper.until
-        ):  # steps are small yet, and full lengths of them hours
+        if time.perf_counter() > keeper.until:
+            # steps are small yet, and full lengths of them hours
             tuning = tuning._replace(length=np.minimum(tuning.length, _HURRIED * tuning.step))
         progress.start_draws()
         results, ended, worst = [(chain, []) for chain in chains], None, None
