@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from dirimix.cli.main import main
 from dirimix.study.parse import read_study
@@ -103,6 +104,51 @@ def test_the_documentation_shows_what_init_prints(tmp_path, monkeypatch, capsys)
     assert capsys.readouterr().out.startswith(shown)
 
 
+@pytest.mark.parametrize("name", ["member", "number", "model"])
+@pytest.mark.parametrize("labels", [[0, 1, 2], ["ifs", "gfs, old", "icon"]])
+def test_members_along_a_dimension_are_models(table, capsys, name, labels):
+    t, values = np.arange(40.0), np.arange(120.0).reshape(40, 3)
+    grid = xr.Dataset(
+        {"t2m": (("day", name), values), "obs": ("day", values.mean(axis=1) + np.sin(t))},
+        coords={"day": t, name: labels},
+    )
+    grid.to_netcdf("grid.nc", engine="h5netcdf")
+    assert main(["init", "grid.nc"]) == 0
+    assert "40 rows" in capsys.readouterr().out
+    assert len(read_study(table / "grid.toml").data.models) == 3
+    assert main(["check", "grid.toml"]) == 0
+
+
+@pytest.mark.usefixtures("table")
+def test_counts_that_do_not_repeat_are_no_members(capsys):
+    t = np.arange(40.0)
+    frame = pd.DataFrame({"x": t, "number": np.resize([1, 2, 3], 40), "a": t + 1, "b": t, "y": t})
+    frame.to_csv("few.csv", index=False)
+    assert main(["init", "few.csv"]) == 0
+    assert "3 models: number, a, b" in capsys.readouterr().out
+
+
+def test_a_few_whole_rows_have_methods_that_need_such_rows(table):
+    t = np.arange(3.0)
+    frame = pd.DataFrame({"x": t, "a": t + 1, "b": 2 - t, "y": t**2})
+    frame.to_csv("three.csv", index=False)
+    assert main(["init", "three.csv"]) == 0
+    assert "gbmm-d" in read_study(table / "three.toml").run
+    frame.assign(a=[np.nan, 1.0, np.nan]).to_csv("gaps.csv", index=False)
+    assert main(["init", "gaps.csv"]) == 0
+    assert "gbmm-d" not in read_study(table / "gaps.toml").run
+
+
+@pytest.mark.usefixtures("table")
+def test_observations_that_find_no_row_are_counted(capsys):
+    t = np.arange(40.0)
+    pd.DataFrame({"x": t, "a": t + 1, "b": t - 1}).to_csv("models.csv", index=False)
+    pd.DataFrame({"x": t + 30, "truth": t}).to_csv("truth.csv", index=False)
+    assert main(["init", "models.csv", "--observations", "truth.csv"]) == 0
+    said = "10 of 40 rows have one of the 40 observations in the other file"
+    assert said in capsys.readouterr().out
+
+
 def test_a_suggested_transform_is_a_line_to_uncomment(table):
     x = np.linspace(0.1, 6.0, 60)
     frame = pd.DataFrame({"x": x, "one": np.exp(x), "two": 1 + x**3, "y": np.exp(x) * 1.1})
@@ -121,7 +167,7 @@ def test_a_long_table_with_observations_elsewhere_becomes_a_study_that_is_valid(
     pd.DataFrame({"day": days, "truth": 3.5 + np.arange(40.0)}).to_csv("truth.csv", index=False)
     words = ["init", "long.csv", "--long-model", "team", "--observations", "truth.csv"]
     assert main(words) == 0
-    assert "2 models: a, b, c" in capsys.readouterr().out
+    assert '2 models: a, "b, c"' in capsys.readouterr().out
     study = read_study(table / "long.toml")
     assert (study.data.models, study.data.coords) == (("a", "b, c"), ("day",))
     assert main(["check", "long.toml"]) == 0

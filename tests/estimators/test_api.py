@@ -135,6 +135,12 @@ def test_names_that_are_no_text_are_refused(name):
     estimator = getattr(dirimix, name)([0, 1], [2, 3], **OPTIONS.get(name, {}))
     with pytest.raises(InputError, match="^coords must name columns by text, and 0 is none; ren"):
         estimator.fit(frame, table()["y"])
+    tuples = pd.MultiIndex.from_product([["c"], range(5)])
+    estimator = getattr(dirimix, name)([("c", 0)], [("c", 2)], **OPTIONS.get(name, {}))
+    with pytest.raises(InputError, match='as by frame.columns = \\["_".join') as refused:
+        estimator.fit(frame.set_axis(tuples, axis=1), table()["y"])
+    way = str(refused.value).split(" = ")[1]
+    assert eval(way, {"frame": frame.set_axis(tuples, axis=1)})[1] == "c_1"
 
 
 def test_a_correction_takes_arrays_and_checks_the_observations():

@@ -14,6 +14,7 @@ import dirimix
 from dirimix import scores
 from dirimix.errors import ConvergenceWarning, FitWarning, InputError
 from dirimix.estimators.latent.weights import Ensemble, PrincipalWeights
+from dirimix.estimators.single_model import SingleModel
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.likelihood.density import Likelihood
 from dirimix.likelihood.routes import COARSE, FINE
@@ -111,6 +112,15 @@ def test_models_equal_to_the_observations_predict_them(fit):
     member = fitted(fit, exact, y)
     np.testing.assert_allclose(member.predict(exact), y, atol=1e-9)
     assert np.all(member.predict(exact, return_std=True)[1] < 0.05)
+
+
+def test_a_model_equal_to_the_observations_has_no_noise_of_its_own():
+    frame, y = table()
+    alone = SingleModel(["x"], ["a", "b", "c"], "a")
+    for used in (alone.check, alone.fit):
+        with pytest.raises(InputError, match="^of model 'a' the noise level has no posterior"):
+            used(frame.assign(a=y), y)
+    SingleModel(["x"], ["a", "b", "c"], "b").check(frame.assign(a=y), y)
 
 
 @pytest.mark.parametrize("fit", SAMPLED)

@@ -45,7 +45,9 @@ def test_a_study_joins_them_and_keeps_their_sum(folder, capsys):
     (folder / "study.toml").write_text(STUDY)
     assert main(["check", "study.toml"]) == 0
     assert main(["run", "--no-report", "study.toml", "--out", "out"]) == 0
-    assert "35 of 40 rows have an observation in the other file" in capsys.readouterr().err
+    assert (
+        "35 of 40 rows have one of the 35 observations in the other file" in capsys.readouterr().err
+    )
     sums = json.loads((folder / "out/manifest.json").read_text())["sha256"]
     assert {"forecasts.csv", "truth.parquet"} <= set(sums)
     (folder / "wide.toml").write_text(

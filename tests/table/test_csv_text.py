@@ -39,7 +39,10 @@ def test_separators_and_decimal_signs_are_told_apart(tmp_path, separator, decima
         ("a,b;c\n1,2;3\n", r"could be separated by commas or semicolons, probably by"),
         ("x;y\n1,234;5\n2,345;6\n", r"such as '1,234', in which the comma may be a decimal sign"),
         ("x;y\n1980;7.619\n1981;968\n", r"such as '7.619' in column 'y', .* as '968' says"),
-        ("x;y\n0,5;7.619\n1,5;8.619\n", r"such as '7.619' in column 'y', .* as '0,5' says"),
+        (
+            "x;y\n0,5;7.619\n1,5;8.619\n",
+            r"'7.619' in column 'y', and others such as '0,5': the point",
+        ),
         ("x;y\n1;2.247,6\n2;947,5\n", r"such as '2.247,6' in column 'y', .* thousands"),
     ],
 )

@@ -302,6 +302,26 @@ def test_what_a_fit_would_refuse_is_pointed_out():
     assert line == "late is infinite at row 7: correct it, or leave out the row"
 
 
+def test_a_coordinate_that_some_row_lacks_is_one_all_the_same():
+    frame = table().assign(x=table()["x"].where(table().index != 4))
+    found = guess(frame)
+    assert found.coords == ("x",)
+    assert found.doubts[0].startswith("x is empty at 1 row, first at row 5: give the coordinate")
+    seldom = table()
+    seldom.insert(0, "note", np.where(np.arange(40) < 3, 7.5 + np.arange(40), np.nan))
+    assert guess(seldom).coords == ("x",)
+
+
+def test_observations_without_a_number_are_refused():
+    with pytest.raises(InputError, match="'y' of the observations holds no number; name another"):
+        guess(table(y=np.full(40, np.nan)))
+
+
+def test_names_are_listed_as_options_take_them():
+    frame = table().rename(columns={"line": "line, 2", "late": 'a "b"'})
+    assert '3 models: flat, "line, 2", "a ""b"""' in guess(frame).words()
+
+
 def test_splits_in_other_words_are_pointed_out():
     words = np.where(np.arange(40) % 4 == 0, "Validation", "Training")
     (line,) = guess(table(set=words)).doubts
@@ -311,3 +331,8 @@ def test_splits_in_other_words_are_pointed_out():
     assert guess(before).coords == ("x",)
     assert guess(table(set=np.where(words == "Training", "train", "test"))).split == "set"
     assert guess(table(set=np.where(words == "Training", "dry", "wet"))).doubts == ()
+    for others in (["train", "test", "forecast"], ["training", "tested", "new"]):
+        (line,) = guess(table(set=np.resize(others, 40))).doubts
+        assert "and is not used: write train, test and landscape" in line
+    (line,) = guess(table(split=np.resize(list("abcde"), 40))).doubts
+    assert line.startswith("split has a, b, c, others and is not used")

@@ -137,6 +137,12 @@ def test_models_that_are_all_far_on_one_side_of_the_observations_may_have_anothe
     assert said.startswith(f"all models lie {'above' if sign == 1 else 'below'} the observations")
     assert "by 9.1 times what these span" in said
     for other in (frame.assign(a=t), frame.assign(a=-sign * 1e3 * t)):
-        assert suspicions(make_table(other, ["day"], ["a", "b"], sign * t)) == []
+        (said,) = suspicions(make_table(other, ["day"], ["a", "b"], sign * t))
+        assert said.startswith(f"model 'b' lies {'above' if sign == 1 else 'below'} the observ")
+        assert "by 9.1 times what these span" in said
+        few = other.iloc[5:12]  # whose span says little
+        assert suspicions(make_table(few, ["day"], ["a", "b"], sign * t[5:12])) == []
+    near = frame.assign(a=t, b=sign * (t + 1.0))
+    assert suspicions(make_table(near, ["day"], ["a", "b"], sign * t)) == []
     assert suspicions(make_table(frame, ["day"], ["a", "b"], 0 * t)) == []
     assert suspicions(make_table(frame, ["day"], ["a", "b"])) == []

@@ -35,7 +35,7 @@ def study_text(
     evidence = ["bma-closed-form"] if set(found.coords) - set(found.labels) else []
     placed = [*evidence, "gbmm-d", *(local if found.coords else [])]
     run, rivals = ["raw", "equal", *_RIVALS, *placed], _RIVALS
-    scarce = bool(found.coords) and found.whole < _WHOLE * len(found.models)
+    scarce = bool(found.coords) and found.whole < min(_WHOLE * len(found.models), found.observed)
     if scarce:  # the others are fitted to rows where every model has a value
         run, rivals = ["raw", *local, *(["lbmm-lgp"] if distances else [])], local[:1]
     pairs = [_listed([run[-1], rival]) for rival in rivals if rival != run[-1]]

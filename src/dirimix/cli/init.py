@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from dirimix.study.spec import LongColumns
 
-_NAMES_MODELS = ("model", "models", "model_id", "source_id")  # plain names of columns
+# plain names of columns
+_NAMES_MODELS = ("model", "models", "model_id", "source_id")
+_COUNTS_MODELS = (*_NAMES_MODELS, "member", "ensemble", "realization", "realisation", "number")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +61,7 @@ def _init(arguments: argparse.Namespace) -> bool:
         text = study_text(found, _place(table, out), read.lines, _said_of(found.target, read.frame))
         path.write_text(text, encoding="utf-8")
     if not arguments.quiet:
-        for line in found.words():
+        for line in (*found.words(), *read.said):
             sys.stdout.write(line + "\n")
         if taken := rows_taken(found):
             sys.stdout.write(f"training rows: {taken}, drawn with the seed (n_train)\n")
@@ -70,21 +72,31 @@ def _init(arguments: argparse.Namespace) -> bool:
 
 @dataclass(frozen=True)
 class _Reading:
-    """The table with a column a model and the observations, and the lines of [data] that say so."""
+    """The table with a column a model and the observations.
+
+    Attributes:
+        frame: The table.
+        lines: Those of [data] that say how it was made.
+        target: Column of the observations, if it is known.
+        said: What there is to say of that.
+    """
 
     frame: "pd.DataFrame"
     lines: list[str]
     target: str | None
+    said: list[str]
 
 
 def _as_read(arguments: argparse.Namespace, out: Path) -> _Reading:
     from dirimix.cli.draft import quoted
+    from dirimix.study.rows import joined_words
     from dirimix.table.files import read_frame
     from dirimix.table.frames import looks_long
     from dirimix.table.guessing.roles import find_error, find_target
     from dirimix.table.long import pivot_long, with_observations
 
     frame, lines, target = read_frame(arguments.table), list[str](), arguments.target
+    said = list[str]()
     long = options.long_columns(arguments) or _long_by_names(frame, target)
     if long is not None or looks_long(list(map(str, frame.columns))):
         given = {} if long is None else {k: v for k, v in vars(long).items() if v is not None}
@@ -97,8 +109,9 @@ def _as_read(arguments: argparse.Namespace, out: Path) -> _Reading:
         target = target or find_target(own, elsewhere=True)
         error = arguments.error or find_error(own, target)
         frame = with_observations(frame, other, target, error)
+        said.append(joined_words(frame, other, target))
         lines.append(f"observations = {quoted(_place(Path(arguments.observations), out))}")
-    return _Reading(frame, lines, target)
+    return _Reading(frame, lines, target, said)
 
 
 def _long_by_names(frame: "pd.DataFrame", target: str | None) -> "LongColumns | None":
@@ -107,15 +120,28 @@ def _long_by_names(frame: "pd.DataFrame", target: str | None) -> "LongColumns | 
     from dirimix.table.guessing.roles import COORDS, find_error, find_target
     from dirimix.table.values import mostly_numbers, plain_name
 
-    names = [n for n in map(str, frame.columns) if plain_name(n) in _NAMES_MODELS]
+    columns = list(map(str, frame.columns))
     numbers = [str(n) for n in frame.columns if mostly_numbers(cast(Any, frame[n])) is not None]
-    if len(names) != 1 or names[0] in numbers or "value" in map(plain_name, numbers):
+    names = [n for n in columns if plain_name(n) in _NAMES_MODELS and n not in numbers]
+    names = names or [n for n in columns if plain_name(n) in _COUNTS_MODELS and _repeats(frame, n)]
+    if len(names) != 1 or "value" in map(plain_name, numbers):
         return None
     with suppress(InputError):
         target = target or find_target(frame)
     taken = {target, find_error(frame, target) if target in numbers else None}
-    values = [n for n in numbers if n not in taken and plain_name(n) not in COORDS]
+    known = (*taken, *names)
+    values = [n for n in numbers if n not in known and plain_name(n) not in COORDS]
     return LongColumns(names[0], values[0]) if len(values) == 1 else None
+
+
+def _repeats(frame: "pd.DataFrame", name: str) -> bool:
+    """Whether all labels of a column, texts or whole numbers, stand in equally many rows."""
+    from pandas.api.types import is_numeric_dtype
+
+    column = cast(Any, frame[name])
+    counts = column.value_counts()
+    whole = not is_numeric_dtype(column.dtype) or bool((column == column.round()).all())
+    return whole and 1 < len(counts) < len(column) and counts.nunique() == 1
 
 
 def _said_of(target: str, frame: "pd.DataFrame") -> dict[str, str]:

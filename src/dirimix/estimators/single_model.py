@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from dirimix._arrays import Floats
 from dirimix.errors import InputError
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
@@ -74,10 +75,13 @@ class SingleModel(SampledWhereRouted, AbstractMixture):
     noise_prior: AbstractNoisePrior | PriorName = "weak"
     _min_models: ClassVar[int] = 1
 
+    def _alone(self, table: Table) -> Table:
+        """The rows where the model has a value, with no other."""
+        alone = table.alone(self._position(table.models))
+        return alone.rows(complete_rows(alone))
+
     def _fit(self, table: Table) -> None:
-        k = self._position(table.models)
-        alone = table.alone(k)
-        alone, self.parts_ = alone.rows(complete_rows(alone)), None
+        k, alone, self.parts_ = self._position(table.models), self._alone(table), None
         self.model_ = table.models[k]
         self.weights_ = np.eye(len(table.models))[k]
         if self.is_routed:
@@ -88,12 +92,20 @@ class SingleModel(SampledWhereRouted, AbstractMixture):
     def _routed(self, table: Table) -> "LatentMixture":
         return routed(self, "single", models=table.models)
 
+    def _sigma_posterior(self, table: Table) -> tuple[Floats, Floats]:
+        """Nodes of sigma in units of `y_scale_`, and their weights."""
+        unit, prior = table.in_units_of(self.y_scale_), self._prior()
+        try:
+            return sigma_posterior(observed(unit) - unit.f[:, 0], unit.y_err, prior)
+        except InputError as error:
+            raise InputError(f"of model {table.models[0]!r} {error}") from error
+
+    def _prior(self) -> AbstractNoisePrior:
+        return chosen_prior(self.noise_prior, NOISE_PRIORS)
+
     def _fit_sigma(self, table: Table) -> None:
-        prior = chosen_prior(self.noise_prior, NOISE_PRIORS)
-        unit = table.in_units_of(self.y_scale_)
-        nodes, self.sigma_weights_ = sigma_posterior(
-            observed(unit) - unit.f[:, 0], unit.y_err, prior
-        )
+        prior = self._prior()
+        nodes, self.sigma_weights_ = self._sigma_posterior(table)
         self.sigma_nodes_ = nodes * self.y_scale_
         self.sigma_ = float(self.sigma_nodes_ @ self.sigma_weights_)
         self.priors_ = noise_words(prior, self.scale_)
@@ -110,7 +122,7 @@ class SingleModel(SampledWhereRouted, AbstractMixture):
         if self.is_routed:
             self._routed(alone)._check_table(alone)
         else:
-            complete_rows(alone)
+            self._sigma_posterior(self._alone(table))
 
     def _position(self, models: tuple[str, ...]) -> int:
         if self.model is None and len(models) == 1:

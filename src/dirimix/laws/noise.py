@@ -120,7 +120,7 @@ def find_peak(
         raise InputError(
             f"the noise level has no posterior under {prior}: {len(residual)} residuals leave it "
             "without a scale (is a model equal to the observations?); remove that model, or give "
-            "y_err"
+            "measurement errors (y_err)"
         )
     return _refine(target, grid, value, top)
 

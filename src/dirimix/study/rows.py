@@ -23,6 +23,12 @@ LANDSCAPE = "landscape"
 UNUSABLE, NOWHERE = "unusable", "nowhere"  # no model has a value, a coordinate is missing
 
 
+def joined_words(frame: pd.DataFrame, observations: pd.DataFrame, target: str) -> str:
+    """How many rows of a table have found an observation in another, and how many are there."""
+    here, there = (int((~unknown(pd.Series(f[target]))).sum()) for f in (frame, observations))
+    return f"{here} of {len(frame)} rows have one of the {there} observations in the other file"
+
+
 def as_meant(
     frame: pd.DataFrame, choice: DataChoice, columns: Iterable[str | None]
 ) -> tuple[pd.DataFrame, list[str]]:
@@ -61,8 +67,7 @@ def as_meant(
         frame = wide
     if observations is not None and choice.target is not None and choice.target in used:
         frame = with_observations(frame, observations, choice.target, choice.error)
-        count = int((~unknown(pd.Series(frame[choice.target]))).sum())
-        notes.append(f"{count} of {len(frame)} rows have an observation in the other file")
+        notes.append(joined_words(frame, observations, choice.target))
     notes += _other_units(frame, choice)
     if choice.missing:
         there = [c for c in used if c in frame.columns]

@@ -197,13 +197,21 @@ def _refuse_pointed_thousands(path: Path, columns: dict[str, list[str]], separat
         given = [v for v in column if v not in _EMPTY]
         pointed = [v for v in given if _POINTED.fullmatch(v)]
         small = [v for v in given if _BELOW_1000.fullmatch(v)]
-        beside = [v for v in pointed if "," in v] + small + commas
-        if pointed and beside and len(pointed) + len(small) == len(given):
-            raise InputError(
-                f"the file {str(path)!r}, with {_SEPARATORS[separator]} between values, has "
-                f"numbers such as {pointed[0]!r} in column {name!r}, in which the point stands for "
-                f"thousands, as {beside[0]!r} says; write numbers without it"
-            )
+        sure = [v for v in pointed if "," in v] + small
+        if not pointed or not (sure or commas) or len(pointed) + len(small) != len(given):
+            continue
+        # beside commas elsewhere a point may also be that of a column in another form
+        reading = (
+            f"in which the point stands for thousands, as {sure[0]!r} says; write numbers without "
+            "it"
+            if sure
+            else f"and others such as {commas[0]!r}: the point stands for decimals or for "
+            "thousands; write all numbers with decimal points and nothing for thousands"
+        )
+        raise InputError(
+            f"the file {str(path)!r}, with {_SEPARATORS[separator]} between values, has "
+            f"numbers such as {pointed[0]!r} in column {name!r}, {reading}"
+        )
 
 
 def _has_decimal_commas(path: Path, columns: dict[str, list[str]], separator: str) -> bool:

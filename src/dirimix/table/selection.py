@@ -17,6 +17,7 @@ from dirimix.table.table import Table
 from dirimix.table.values import looks_meant, number_text
 
 _FEWEST = 2  # models that a mixture needs
+_TELLING = 8  # observations whose span says how much they vary
 _FAR = 3.0  # times what observations span, from which all models are no neighbours of theirs
 
 
@@ -154,19 +155,35 @@ def suspicions(table: Table) -> list[str]:
 
 
 def far_away(table: Table) -> list[str]:
-    """A sentence where all models are on one side of the observations, far away."""
+    """Sentences where all models, or some, are on one side of the observations and far away."""
     if table.y is None or len(table.models) < _FEWEST:
         return []
-    off = (table.f - table.y[:, None])[np.isfinite(table.f) & np.isfinite(table.y)[:, None]]
     known = table.y[np.isfinite(table.y)]
-    least, span = np.abs(off).min(initial=np.inf), np.ptp(known) if len(known) else 0.0
-    if not span > 0 or not len(off) or least < _FAR * span or off.min() < 0 < off.max():
+    span = np.ptp(known) if len(known) else 0.0
+    if not span > 0:
         return []
-    side = "above" if off.min() > 0 else "below"
+    sides = [_side(column - table.y, span) for column in table.f.T]
+    if (side := sides[0]) is not None and all(other and other[0] == side[0] for other in sides):
+        least = min(times for _, times in filter(None, sides))
+        return [
+            f"all models lie {side[0]} the observations at every row, by {least:.2g} times what "
+            "these span and more: if they have another unit or zero, convert one"
+        ]
     return [
-        f"all models lie {side} the observations at every row, by {least / span:.2g} times what "
-        "these span and more: if they have another unit or zero, convert one"
+        f"model {model!r} lies {found[0]} the observations at every row, by {found[1]:.2g} times "
+        "what these span and more: if it has another unit or zero, convert it"
+        for model, found in zip(table.models, sides, strict=True)
+        if found and len(known) >= _TELLING
     ]
+
+
+def _side(off: Floats, span: float) -> tuple[str, float] | None:
+    """On which side of the observations a model always lies, and how many spans away; else None."""
+    off = off[np.isfinite(off)]
+    least = np.abs(off).min(initial=np.inf) / span
+    if not len(off) or least < _FAR or off.min() < 0 < off.max():
+        return None
+    return ("above" if off.min() > 0 else "below"), float(least)
 
 
 def marks(models: Sequence[str], f: Floats) -> list[str]:

@@ -202,9 +202,11 @@ def _names(names: object, what: str) -> tuple[str, ...]:
     texts = [name for name in given if isinstance(name, str)]
     for name in given:
         if name not in texts:
+            joined = '["_".join(map(str, c)) for c in frame.columns]'
+            way = joined if isinstance(name, tuple) else "frame.columns.astype(str)"
             raise InputError(
                 f"{what} must name columns by text, and {name!r} is none; rename the columns, such "
-                "as by frame.columns = frame.columns.astype(str)"
+                f"as by frame.columns = {way}"
             )
     return tuple(texts)
 

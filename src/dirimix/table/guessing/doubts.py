@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix._arrays import Floats
-from dirimix.errors import InputError
+from dirimix.errors import InputError, counted
 from dirimix.table.dates import days
 from dirimix.table.guessing.roles import COORDS, in_range, is_error, says_split, values_of
 from dirimix.table.values import number_text, plain_name, strays
@@ -37,6 +37,7 @@ def doubts(frame: pd.DataFrame, found: "Guess") -> tuple[str, ...]:
     return (
         *texts,
         *_codes(frame, coords),
+        *_empty(frame, coords),
         *_dates(frame, coords),
         *_infinities(frame, (target, found.error, *coords, *models)),
         *_splits(frame, unused),
@@ -62,6 +63,17 @@ def _codes(frame: pd.DataFrame, coords: Sequence[str]) -> Iterator[str]:
             )
 
 
+def _empty(frame: pd.DataFrame, coords: Sequence[str]) -> Iterator[str]:
+    """On coordinates that some rows lack, which every fit refuses."""
+    for name in coords:
+        rows = np.flatnonzero(cast(Any, frame[name]).isna())
+        if len(rows):
+            yield (
+                f"{name} is empty at {counted(len(rows), 'row')}, first at row {rows[0] + 1}: give "
+                "the coordinate there, or leave out the row"
+            )
+
+
 def _dates(frame: pd.DataFrame, coords: Sequence[str]) -> Iterator[str]:
     """On coordinates whose dates cannot be read."""
     for name in coords:
@@ -84,8 +96,9 @@ def _splits(frame: pd.DataFrame, unused: Sequence[str]) -> Iterator[str]:
     for name in unused:
         if says_split(frame, name):
             words = sorted(map(str, cast(Any, frame[name]).dropna().unique()))
+            few = [*words[:3], *(["others"] if len(words) > 3 else [])]
             yield (
-                f"{name} has {', '.join(words)} and is not used: write train, test and landscape "
+                f"{name} has {', '.join(few)} and is not used: write train, test and landscape "
                 "(to predict alone) there to fit, score and predict such rows"
             )
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
 from dirimix.errors import InputError, counted, did_you_mean
@@ -81,8 +82,8 @@ class Guess:
             f"{counted(self.rows, 'row')}{ending}",
             f"observations: {self.target}",
             f"their standard deviations: {self.error or 'none'}",
-            f"coordinates: {', '.join(self.coords) or 'none'}",
-            f"{counted(len(self.models), 'model')}: {', '.join(self.models)}{gaps}",
+            f"coordinates: {_listed(self.coords) or 'none'}",
+            f"{counted(len(self.models), 'model')}: {_listed(self.models)}{gaps}",
             f"train and test: {self.split or 'no column'}",
         ]
         if self.geo:
@@ -96,6 +97,12 @@ class Guess:
         if self.unused:
             rows.append(f"not used: {', '.join(self.unused)}")
         return (*rows, *self.doubts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as options take them: those with a comma or a quote in quotes."""
+    quoted = [n if set(n).isdisjoint(',"') else '"' + n.replace('"', '""') + '"' for n in names]
+    return ", ".join(quoted)
 
 
 def guess(
@@ -142,6 +149,12 @@ def guess(
     frame = frame.drop(columns=lists)
     columns = [n for n in columns if n not in lists]
     target = target or find_target(frame)
+    y = values_of(frame, target)
+    if y is not None and not np.isfinite(y).any():
+        raise InputError(
+            f"the column {target!r} of the observations holds no number; name another with "
+            "--target, or a file that holds them with --observations"
+        )
     split = next((n for n in columns if n != target and is_split(frame, n)), None)
     error = error or find_error(frame, target)
     taken = {target, split, error, names, *(coords or ()), *(models or ())}

@@ -43,6 +43,7 @@ COORDS = _TIMES | frozenset(
 _SPLITS = frozenset(
     (*SPLITS, *"training tr fit calibration validation valid val holdout testing predict".split())
 )
+_ALMOST_ALL = 0.9  # of the rows have a value of a coordinate: that others lack one is a fault
 _SKEWED = 5.0  # medians of observations below their 95 % quantile
 _SMALL = 0.5  # of the target's median deviation, below which a column just after it is its error
 
@@ -61,7 +62,8 @@ def is_split(frame: pd.DataFrame, name: str) -> bool:
 def says_split(frame: pd.DataFrame, name: str) -> bool:
     """Whether a column is that, maybe in other words."""
     values = {str(v).strip().lower() for v in cast(Any, frame[name]).dropna().unique()}
-    return len(values) > 1 and values <= _SPLITS
+    both = any(v.startswith("train") for v in values) and any(v.startswith("test") for v in values)
+    return len(values) > 1 and (both or values <= _SPLITS or plain_name(name) == "split")
 
 
 def find_target(frame: pd.DataFrame, *, elsewhere: bool = False) -> str:
@@ -195,7 +197,8 @@ def is_coordinate(frame: pd.DataFrame, name: str, first: int) -> bool:
     known = plain_name(name) in COORDS
     if values_of(frame, name) is None:
         return bool(is_dated(column) or (known and column.nunique() < len(column)))
-    return bool(column.notna().all() and (known or list(frame.columns).index(name) < first))
+    whole = column.notna().mean() > _ALMOST_ALL
+    return bool(whole and (known or list(frame.columns).index(name) < first))
 
 
 def says_no_more(frame: pd.DataFrame, name: str, coords: Sequence[str]) -> bool:
