@@ -55,6 +55,7 @@ def test_three_evidences_agree(frame, error, shift):
     assert np.all(found["laplace"].std_error == 0)
 
 
+@pytest.mark.filterwarnings("ignore:model .* lies (above|below) the observations")
 def test_an_evidence_that_a_few_draws_decide_is_no_answer(frame):
     """It was hundreds of nats from the integral, with a standard error of 1 and nothing said."""
     far = frame.assign(a=frame.a + 30, b=frame.b - 30)
