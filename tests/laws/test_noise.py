@@ -144,7 +144,9 @@ def test_posterior_of_many_rows_is_narrow_and_found():
 
 
 def test_exact_model_has_no_noise_posterior():
-    with pytest.raises(InputError, match=r"8 residuals leave it without a scale.*give measurement errors"):
+    with pytest.raises(
+        InputError, match=r"8 residuals leave it without a scale.*give measurement errors"
+    ):
         sigma_posterior(np.zeros(8), np.zeros(8), GammaNoise())
 
 

@@ -1,8 +1,9 @@
 """The sampler's kernels: they draw from the target whatever the force, and jumps join modes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -239,6 +240,41 @@ class Apart:
             return jnp.logaddexp(-0.5 * (q[0] - 50) ** 2, -0.5 * (q[0] + 50) ** 2)
 
         return plain(log_density=log_density, size=1)
+
+
+@dataclass(frozen=True)
+class OneOfMany:
+    """One coordinate of eight, whichever, is ten standard deviations above the others."""
+
+    proposals: int
+
+    def target(self) -> Target:
+        def log_density(q):
+            return jax.nn.logsumexp(-0.5 * jnp.sum((q - 10 * jnp.eye(8)) ** 2, axis=1))
+
+        def exchange(key, q):
+            first, second = jax.random.choice(key, 8, (2,), replace=False)
+            return q.at[first].set(q[second]).at[second].set(q[first]), 0.0
+
+        target = plain(log_density=log_density, size=8)
+        return replace(target, jumps=[exchange], proposals=self.proposals)
+
+
+def test_jumps_that_are_proposed_often_mix_what_exchanges():
+    settings = Settings(chains=4, draws=250, warmup=60, seed=1, min_ess=0)
+    start, names = 10.0 * np.eye(8)[:4], list("abcdefgh")
+
+    def summary(proposals: int) -> pd.DataFrame:
+        def looked_at(draws, _):
+            return summarise(draws["q"], names)
+
+        return sample(OneOfMany(proposals), start, settings, looked_at).summary
+
+    often, once = summary(16), summary(1)
+    error = often["sd"] / np.sqrt(often["ess_bulk"])
+    assert (np.abs(often["mean"] - 10 / 8) < 4.5 * error).all()
+    assert often["ess_bulk"].min() > 500
+    assert once["ess_bulk"].min() < 250  # the control
 
 
 @pytest.mark.parametrize(

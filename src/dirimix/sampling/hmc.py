@@ -155,7 +155,7 @@ def _loop(target: Target, settings: Settings) -> Callable:
             state, info, steps = iterate(key_iterate, state, tuning._replace(step=step))
             for number, jump in enumerate(() if walks else target.jumps):
                 own = jax.random.fold_in(key_jump, number)
-                state = _jump(own, state, jump, density, gradient)
+                state = _jumps(own, state, jump, target.proposals, density, gradient)
             search = _search(search, info.acceptance_rate, aim)
             found = keep(state, info, steps)
             kept = jax.tree.map(lambda buffer, v: buffer.at[i].set(v), kept, cast(Any, found))
@@ -204,6 +204,19 @@ def _jump(
         lambda: HMCState(position, log_density, gradient(position)),
         lambda: state,
     )
+
+
+def _jumps(
+    key: Array, state: HMCState, jump: Jump, times: int, density: Callable, gradient: Callable
+) -> HMCState:
+    """So many of them, one after the other."""
+    if times == 1:
+        return _jump(key, state, jump, density, gradient)
+
+    def again(n: Array, state: HMCState) -> HMCState:
+        return _jump(jax.random.fold_in(key, n), state, jump, density, gradient)
+
+    return jax.lax.fori_loop(0, times, again, state)
 
 
 def _search(search: Search, acceptance: Array, target: float) -> Search:

@@ -89,6 +89,7 @@ class Target:
         jumps: From a random key and a position another position, drawn as the way back would be,
             and the log of how much that map stretches volumes; each is proposed after every
             trajectory.
+        proposals: How many times.
         walls: Lowest and highest value of every coordinate, (d, 2), both infinite where it has
             none; not together with `gaussian` coordinates. None for no walls.
     """
@@ -103,6 +104,7 @@ class Target:
     speed: np.ndarray | None = None
     dense: bool = False
     jumps: Sequence[Jump] = ()
+    proposals: int = 1
     walls: np.ndarray | None = None
     fused: bool = False
 

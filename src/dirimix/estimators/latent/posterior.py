@@ -27,6 +27,7 @@ from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
 _LENGTH_SPEED = 2.0  # of length scales, which mix slowest
+_EXCHANGES = 2  # proposed a draw and model: each takes a density, where a draw takes a hundred
 _FUSED = 1000  # sites times models, from where fused loops pay for their compilation
 
 
@@ -258,6 +259,7 @@ class LatentPosterior:
             monitor="hyper",
             speed=1 + (_LENGTH_SPEED - 1) * self._of(lengths),
             jumps=self._jumps,
+            proposals=max(_EXCHANGES * self.n_weights, 1),
             fused=self.table.f.size >= _FUSED,
         )
 
