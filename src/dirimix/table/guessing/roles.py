@@ -61,9 +61,12 @@ def is_split(frame: pd.DataFrame, name: str) -> bool:
 
 def says_split(frame: pd.DataFrame, name: str) -> bool:
     """Whether a column is that, maybe in other words."""
-    values = {str(v).strip().lower() for v in cast(Any, frame[name]).dropna().unique()}
+    column = cast(Any, frame[name])
+    if plain_name(name) == "split" or pd.api.types.is_numeric_dtype(column.dtype):
+        return plain_name(name) == "split" and column.nunique() > 1
+    values = {str(v).strip().lower() for v in column.dropna().unique()}
     both = any(v.startswith("train") for v in values) and any(v.startswith("test") for v in values)
-    return len(values) > 1 and (both or values <= _SPLITS or plain_name(name) == "split")
+    return len(values) > 1 and (both or values <= _SPLITS)
 
 
 def find_target(frame: pd.DataFrame, *, elsewhere: bool = False) -> str:
