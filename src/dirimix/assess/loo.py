@@ -11,7 +11,6 @@ Reference: Vehtari, Gelman, Gabry (2017), doi 10.1007/s11222-016-9696-4.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import warnings
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ from dirimix._arrays import Floats, Indices, Mask
 from dirimix.errors import DroppedRowsWarning, counted
 from dirimix.estimators.fitted import FittedMethod
 from dirimix.methods import parse_method
-from dirimix.sampling.importance import LARGEST_K, check_enough
+from dirimix.sampling.importance import LARGEST_K, array_stats, check_enough
 from dirimix.table.selection import observed
 from dirimix.table.split import SplitTable
 
@@ -98,8 +97,6 @@ def leave_one_out(log_likelihood: Floats) -> tuple[Floats, Floats, float]:
     Raises:
         ValueError: If the draws are too few or all alike.
     """
-    from arviz_stats.base.array import array_stats  # takes half a second, which no check needs
-
     flat = log_likelihood.reshape(-1, log_likelihood.shape[-1])
     check_enough(len(flat))
     alike = (flat == flat[0]).all(axis=0)
@@ -108,9 +105,9 @@ def leave_one_out(log_likelihood: Floats) -> tuple[Floats, Floats, float]:
     with np.errstate(divide="ignore", invalid="ignore"):
         # effective over actual draws, of the likelihood of a row, the mean over rows
         likelihood = np.exp(log_likelihood - log_likelihood.max(axis=(0, 1)))
-        ess = array_stats.ess(likelihood, chain_axis=0, draw_axis=1, method="mean")
+        ess = array_stats().ess(likelihood, chain_axis=0, draw_axis=1, method="mean")
         reff = float(np.nanmean(np.asarray(ess))) / len(flat)
-        found = [_left_out(array_stats, row, reff) for row in flat.T]
+        found = [_left_out(row, reff) for row in flat.T]
         elpd, k = np.array(found).T
         elpd[alike], k[alike] = flat[0, alike], 0.0
         lost = ~np.isfinite(elpd)
@@ -119,13 +116,13 @@ def leave_one_out(log_likelihood: Floats) -> tuple[Floats, Floats, float]:
         return elpd, k, float(np.sum(seen - elpd))
 
 
-def _left_out(arviz: Any, row: Floats, reff: float) -> tuple[float, float]:
+def _left_out(row: Floats, reff: float) -> tuple[float, float]:
     """Log predictive density and Pareto k of a row, from its log likelihoods, (draws,).
 
     Not a number where the tail has no law.
     """
     try:
-        weights, k = arviz.psislw(row, r_eff=reff, axis=-1)
+        weights, k = array_stats().psislw(row, r_eff=reff, axis=-1)
     except ValueError:  # the tail is one number
         return np.nan, np.inf
     return float(logsumexp(weights + row)), float(k)

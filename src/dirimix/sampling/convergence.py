@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.stats import binom
 
 from dirimix.errors import counted
+from dirimix.sampling.importance import array_stats
 from dirimix.sampling.rhat_ess import check_chains
 
 MAX_RHAT = 1.01
@@ -58,9 +59,7 @@ def bfmi(energy: np.ndarray) -> float:
     Args:
         energy: (chains, draws).
     """
-    from arviz_stats.base.array import array_stats  # takes half a second, which no check needs
-
-    return float(np.min(array_stats.bfmi(energy, chain_axis=0, draw_axis=1)))
+    return float(np.min(array_stats().bfmi(energy, chain_axis=0, draw_axis=1)))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,16 @@ FEWEST = 25  # draws, of which a fifth is the tail that the law is fitted to
 _EQUAL = 1e-9  # by which logarithms of ratios differ that are rounding errors
 
 
+def array_stats() -> Any:
+    """ArviZ's statistics of arrays, which take more than their annotations say.
+
+    They are imported here, where they are used: that is half a second, which no check needs.
+    """
+    from arviz_stats.base.array import array_stats
+
+    return array_stats
+
+
 def check_enough(draws: int) -> None:
     """Refuse draws whose tail is too short for a law.
 
@@ -47,11 +57,8 @@ def smoothed(log_ratios: Floats) -> tuple[Floats, float]:
     if np.ptp(log_ratios) < _EQUAL:  # nothing was approximated
         return np.full(len(log_ratios), 1 / len(log_ratios)), 0.0
     check_enough(len(log_ratios))
-    import arviz_stats.base.array as arviz  # half a second, which no check needs
-
-    estimate: Any = arviz.array_stats.psislw  # whose types are not those that NumPy takes
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        smooth, k = estimate(-log_ratios, axis=-1)
+        smooth, k = array_stats().psislw(-log_ratios, axis=-1)
     if not np.isfinite(logsumexp(smooth)):
         finite = np.isfinite(log_ratios)
         smooth = np.where(finite, log_ratios, -np.inf) if finite.any() else 0 * finite

@@ -31,8 +31,6 @@ from dirimix.sampling.target import (
     Tuning,
 )
 
-__all__ = ["Sample", "Settings", "Target", "sample"]
-
 # of every window, the share of the warm-up and the trajectory's length as a share of the full one
 WINDOWS = (
     (0.04, 0.15), (0.06, 0.25), (0.1, 0.5), (0.2, 0.75), (0.25, 1.0), (0.2, 1.0), (0.15, 1.0),
