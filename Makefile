@@ -18,7 +18,7 @@ make_venv = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "d
 	$(call install)
 	touch .venv.ok
 
-# what the tests and long proofs need besides
+# with what the tests and long proofs need
 .venv-test.ok: pyproject.toml
 	$(make_venv)
 	$(call install,[test])

@@ -163,10 +163,11 @@ def far_away(table: Table) -> list[str]:
     if not span > 0:
         return []
     sides = [_side(column - table.y, span) for column in table.f.T]
-    if (side := sides[0]) is not None and all(other and other[0] == side[0] for other in sides):
-        least = min(times for _, times in filter(None, sides))
+    far = [found for found in sides if found]
+    if len(far) == len(sides) and len({side for side, _ in far}) == 1:
+        side, least = far[0][0], min(times for _, times in far)
         return [
-            f"all models lie {side[0]} the observations at every row, by {least:.2g} times what "
+            f"all models lie {side} the observations at every row, by {least:.2g} times what "
             "these span and more: if they have another unit or zero, convert one"
         ]
     return [

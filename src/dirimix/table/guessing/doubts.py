@@ -85,10 +85,11 @@ def _dates(frame: pd.DataFrame, coords: Sequence[str]) -> Iterator[str]:
 
 def _infinities(frame: pd.DataFrame, used: Sequence[str | None]) -> Iterator[str]:
     """On infinite numbers, which every fit refuses."""
-    for name in used:
-        values = None if name is None else values_of(frame, name)
-        for row in np.flatnonzero(np.isinf(values))[:1] if values is not None else ():
-            yield f"{name} is infinite at row {row + 1}: correct it, or leave out the row"
+    for name in filter(None, used):
+        values = values_of(frame, name)
+        if values is not None and np.isinf(values).any():
+            row = int(np.argmax(np.isinf(values))) + 1
+            yield f"{name} is infinite at row {row}: correct it, or leave out the row"
 
 
 def _splits(frame: pd.DataFrame, unused: Sequence[str]) -> Iterator[str]:

@@ -60,10 +60,12 @@ def is_split(frame: pd.DataFrame, name: str) -> bool:
 
 
 def says_split(frame: pd.DataFrame, name: str) -> bool:
-    """Whether a column is that, maybe in other words."""
+    """Whether a column is called split, or says what `is_split` looks for, maybe in other words."""
     column = cast(Any, frame[name])
-    if plain_name(name) == "split" or pd.api.types.is_numeric_dtype(column.dtype):
-        return plain_name(name) == "split" and column.nunique() > 1
+    if plain_name(name) == "split":
+        return column.nunique() > 1
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return False
     values = {str(v).strip().lower() for v in column.dropna().unique()}
     both = any(v.startswith("train") for v in values) and any(v.startswith("test") for v in values)
     return len(values) > 1 and (both or values <= _SPLITS)
