@@ -179,7 +179,7 @@ class LinearPosterior(AbstractGlobalPosterior):
     def target(self) -> Target:
         walls = np.tile([[0.0, 1.0]], (self.size(), 1))
         walls[-1] = -np.inf, np.inf
-        return replace(super().target(), walls=walls, jumps=_STRETCHES * [self.stretched])
+        return replace(super().target(), walls=walls, jumps=[self.stretched], proposals=_STRETCHES)
 
     def stretched(self, key: Array, q: Array) -> tuple[Array, Array]:
         """All weights times a random factor, and sigma times what that makes of the residuals.

@@ -12,6 +12,7 @@ a metric with correlations is no mirror image of itself.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import blackjax
@@ -154,8 +155,11 @@ def _loop(target: Target, settings: Settings) -> Callable:
             step = jnp.where(warmup, jnp.exp(search.log_step), tuning.step)
             state, info, steps = iterate(key_iterate, state, tuning._replace(step=step))
             for number, jump in enumerate(() if walks else target.jumps):
-                own = jax.random.fold_in(key_jump, number)
-                state = _jumps(own, state, jump, target.proposals, density, gradient)
+                propose = partial(
+                    _jump, key=key_jump, jump=jump, density=density, gradient=gradient
+                )
+                first = number * target.proposals
+                state = jax.lax.fori_loop(first, first + target.proposals, propose, state)
             search = _search(search, info.acceptance_rate, aim)
             found = keep(state, info, steps)
             kept = jax.tree.map(lambda buffer, v: buffer.at[i].set(v), kept, cast(Any, found))
@@ -191,10 +195,15 @@ def _random_walk(key: Array, state: HMCState, tuning: Tuning, density: Callable)
 
 
 def _jump(
-    key: Array, state: HMCState, jump: Jump, density: Callable, gradient: Callable
+    number: Array,
+    state: HMCState,
+    key: Array,
+    jump: Jump,
+    density: Callable,
+    gradient: Callable,
 ) -> HMCState:
-    """A Metropolis step with a proposal that is its own way back."""
-    key_jump, key_accept = jax.random.split(key)
+    """A Metropolis step with a proposal that is its own way back, the key by its number."""
+    key_jump, key_accept = jax.random.split(jax.random.fold_in(key, number))
     position, stretch = jump(key_jump, cast(Array, state.position))
     log_density = density(position)
     rate = log_density - state.logdensity + stretch
@@ -204,19 +213,6 @@ def _jump(
         lambda: HMCState(position, log_density, gradient(position)),
         lambda: state,
     )
-
-
-def _jumps(
-    key: Array, state: HMCState, jump: Jump, times: int, density: Callable, gradient: Callable
-) -> HMCState:
-    """So many of them, one after the other."""
-    if times == 1:
-        return _jump(key, state, jump, density, gradient)
-
-    def again(n: Array, state: HMCState) -> HMCState:
-        return _jump(jax.random.fold_in(key, n), state, jump, density, gradient)
-
-    return jax.lax.fori_loop(0, times, again, state)
 
 
 def _search(search: Search, acceptance: Array, target: float) -> Search:

@@ -87,9 +87,8 @@ class Target:
         dense: Learn all covariances, not only the scales; for few coordinates, all of them in
             `adapt`.
         jumps: From a random key and a position another position, drawn as the way back would be,
-            and the log of how much that map stretches volumes; each is proposed after every
-            trajectory.
-        proposals: How many times.
+            and the log of how much that map stretches volumes; proposed after every trajectory.
+        proposals: Times that each jump is proposed then.
         walls: Lowest and highest value of every coordinate, (d, 2), both infinite where it has
             none; not together with `gaussian` coordinates. None for no walls.
     """
