@@ -124,6 +124,28 @@ def test_draws_at_new_sites_have_the_joint_law_of_the_process(name):
     assert min(kstest(column, "norm").pvalue for column in draws.T) > 1e-5
 
 
+def test_the_latents_of_a_region_are_about_its_sites():
+    """Others in their place change the field there, and hardly at two length scales from it."""
+    field, near, far = FORMS["lattice"], [], []
+    with jax.enable_x64(True):
+        for number in range(50):
+            inside = np.asarray(field.region(jax.random.key(number)))
+            assert inside.shape == field.latent_shape()
+            z = np.where(inside, np.random.default_rng(number).standard_normal(inside.shape), 0.0)
+            length = latents(field, z[None])["length"][0]
+            change = np.abs(field.unit_field({"z": jnp.asarray(z[None]), "length": length}))[:, 0]
+            apart = [
+                np.abs(column[:, None] - axis[inside.any(axis=1 - j)]).min(axis=1) / RHO[j]
+                for j, (column, axis) in enumerate(zip(SITES.T, field.axes, strict=True))
+            ]
+            near.append(change[np.max(apart, axis=0) < 0.5])
+            far.append(change[np.max(apart, axis=0) > 2])
+        # latents of a sum of sines are about no place
+        assert FORMS["hilbert"].region(jax.random.key(0)).shape == ()
+    assert len(np.concatenate(far)) > 50
+    assert np.max(np.concatenate(far)) < 0.05 < 0.3 < np.mean(np.concatenate(near))
+
+
 def test_given_the_sites_draws_follow_the_conditional_law():
     """One set of values at the sites, many draws of the rest: against the textbook formula."""
     field = FORMS["dense"]

@@ -26,6 +26,7 @@ from dirimix.sampling.quick_jit import quick_jit
 from dirimix.table.selection import observed
 from dirimix.table.space import Space
 from dirimix.table.table import Table, make_table
+from monte_carlo import LIMIT
 
 PARTS = [
     Parts(weights, noise, tails, discrepancy)
@@ -302,27 +303,63 @@ def test_limits_of_the_noise_and_the_discrepancy():
     assert np.abs(posterior.mean(posterior.fields(p)) - mixture).max() > 1e-3
 
 
+def drawn_from_the_prior(posterior, key: jax.Array) -> dict[str, jax.Array]:
+    """Latents by name, but for the noise level, which is the first guess of it."""
+    keys = {n: jax.random.fold_in(key, i) for i, n in enumerate(posterior.shapes())}
+    p = {n: jax.random.normal(keys[n], shape) for n, shape in posterior.shapes().items()}
+    for group in posterior.groups:
+        if isinstance(group.amplitude, Amplitude) and group.process is not None:
+            name, shape = f"{group.name}_amplitude", group.amplitude.shape
+            relative = jax.random.gamma(keys[name], shape, p[name].shape) / shape
+            p[name] = jnp.log(jnp.expm1(relative))
+    return p | {"log_sigma": jnp.log(posterior.sigma)}
+
+
 @pytest.mark.parametrize(
     ("weights", "discrepancy"),
-    [pytest.param("simplex-gp", "contrast", marks=pytest.mark.slow), ("free-gp", "delta")],
+    [
+        ("simplex-gp", "none"),
+        ("free-gp", "delta"),
+        pytest.param("simplex-gp", "contrast", marks=pytest.mark.slow),
+        pytest.param("simplex-linear", "delta", marks=pytest.mark.slow),
+    ],
 )
-def test_exchanged_models_are_the_posterior_of_a_table_with_exchanged_columns(weights, discrepancy):
+def test_draws_whose_models_were_exchanged_are_draws(weights, discrepancy):
+    """Latents and observations from their joint law: what steps make of them has it, too."""
     fields = "free" if weights == "free-gp" else None  # one a model
-    parts = Parts(weights, "local", "student", discrepancy, components=fields)
-    table = table_of(gaps=True)
-    posterior = made(parts, table)
-    q = jnp.asarray(rough_latents(posterior))
-    moved, _ = posterior.exchange(jax.random.key(3), q)
-    assert np.sort(np.asarray(moved)) == pytest.approx(np.sort(np.asarray(q)))
-    first, second = (np.asarray(posterior.unravel(v)["weights_trend"])[:, 0] for v in (q, moved))
-    order = [int(np.flatnonzero(first == b)[0]) for b in second]
-    assert order != [0, 1, 2]
-    exchanged = made(parts, replace(table, f=table.f[:, order]))
-    # the columns are exchanged back by the latents: the same density, which is not that before
-    density = jax.jit(posterior.log_posterior)
-    value = float(jax.jit(exchanged.log_posterior)(moved))
-    assert value == pytest.approx(float(density(q)), rel=1e-12)
-    assert value != pytest.approx(float(density(moved)), abs=1e-3)
+    parts = Parts(weights, "constant", "normal", discrepancy, components=fields)
+    posterior = made(parts, table_of(gaps=True))
+    data = posterior.data
+
+    def one(key):
+        key_prior, key_noise, key_steps = jax.random.split(key, 3)
+        q = posterior._flat(drawn_from_the_prior(posterior, key_prior))
+        p = posterior.unravel(q)
+        mean = posterior.mean(posterior.fields(p))
+        noise = jnp.sqrt(posterior.noise.variance(p, data.y_err))
+        y = mean + noise * jax.random.normal(key_noise, mean.shape)
+
+        def moved(believed):
+            return posterior.given(data._replace(y=believed)).exchange(key_steps, q)
+
+        def seen(q):
+            p = posterior.unravel(q)
+            fit = posterior.given(data._replace(y=y)).site_log_likelihood(p)
+            own = posterior.groups[0].values(p)
+            return jnp.concatenate([fit, jnp.ravel(own), jnp.ravel(own * y[:, None])])
+
+        end, careless = moved(y), moved(y[::-1])
+        return seen(end) - seen(q), seen(careless) - seen(q), jnp.any(end != q)
+
+    found = jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(2), 4000))
+    change, careless, changed = (np.asarray(a) for a in found)
+    assert changed.mean() > 0.1
+
+    def largest_z(a: np.ndarray) -> float:
+        return np.abs(a.mean(axis=0) / (a.std(axis=0) / np.sqrt(len(a)))).max()
+
+    assert largest_z(change) < LIMIT
+    assert largest_z(careless) > 2 * LIMIT  # the control: steps that see other observations
 
 
 @pytest.mark.slow
@@ -340,8 +377,9 @@ def test_two_smooth_weights_may_be_borne_by_either_field(weights):
     )
     assert float(density(moved[0])) == pytest.approx(float(density(q)), rel=1e-12)
     assert np.asarray(second) == pytest.approx(np.asarray(first))
-    exchanged, _ = posterior.exchange(jax.random.key(0), q)  # the control: not turned round
-    assert float(density(exchanged)) != pytest.approx(float(density(q)), abs=1e-3)
+    p, fields = posterior.unravel(q), posterior.groups[0].of_models()
+    exchanged = posterior._flat({n: v[::-1] if n in fields else v for n, v in p.items()})
+    assert float(density(exchanged)) != pytest.approx(float(density(q)), abs=1e-3)  # the control
     three = made(Parts(weights, "local", "student", "contrast"), table_of())
     assert len(posterior.target().jumps) == len(three.target().jumps) + 1
 

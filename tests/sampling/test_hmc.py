@@ -66,6 +66,20 @@ class TwoModes:
 
 
 @dataclass(frozen=True)
+class TwoSides:
+    """One mass on either side, which an update draws anew."""
+
+    updates: bool
+
+    def target(self) -> Target:
+        def side(key, q):
+            return jnp.where(jax.random.bernoulli(key), q, -q)
+
+        target = plain(log_density=lambda q: -0.5 * jnp.sum((jnp.abs(q) - 8) ** 2), size=1)
+        return replace(target, updates=[side] if self.updates else [])
+
+
+@dataclass(frozen=True)
 class TwoPeaks:
     """Three quarters of the mass in a wide peak, one in a narrow one; moves lead between them."""
 
@@ -156,6 +170,15 @@ def test_walls_cut_a_density_off_without_bending_it(kernel):
     # the control: with nothing done at the walls
     open_ended = drawn(Walled(bounce=False), np.full((2, 2), 0.5), kernel)
     assert Law.of_grid(mass.sum(axis=1), nodes).largest_z(open_ended[..., 0]) > LIMIT
+
+
+def test_updates_are_made_after_every_trajectory():
+    start = np.full((4, 1), 8.0)
+    left = drawn(TwoSides(updates=True), start) < 0
+    # one chain's sides are drawn independently
+    assert np.mean(left) == pytest.approx(0.5, abs=LIMIT * 0.5 / np.sqrt(left.size))
+    assert np.mean(left[:, 1:] != left[:, :-1]) > 0.4
+    assert not np.any(drawn(TwoSides(updates=False), start) < 0)
 
 
 def test_jumps_join_modes():

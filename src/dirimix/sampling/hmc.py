@@ -160,6 +160,12 @@ def _loop(target: Target, settings: Settings) -> Callable:
                 )
                 first = number * target.proposals
                 state = jax.lax.fori_loop(first, first + target.proposals, propose, state)
+            for number, update in enumerate(() if walks else target.updates):
+                key_update = jax.random.fold_in(
+                    key_jump, len(target.jumps) * target.proposals + number
+                )
+                at = update(key_update, cast(Array, state.position))
+                state = HMCState(at, cast(Any, density(at)), gradient(at))
             search = _search(search, info.acceptance_rate, aim)
             found = keep(state, info, steps)
             kept = jax.tree.map(lambda buffer, v: buffer.at[i].set(v), kept, cast(Any, found))

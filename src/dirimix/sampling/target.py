@@ -12,6 +12,7 @@ from dirimix._arguments import check_choice, check_positive, check_whole
 from dirimix.errors import InputError
 
 Jump = Callable[[Array, Array], tuple[Array, Any]]
+Update = Callable[[Array, Array], Array]
 KERNELS = ("hmc", "nuts", "metropolis")
 FIRST_STEP = 0.04  # where the search of the step size begins
 LONGEST = 10_000_000  # warm-up
@@ -89,6 +90,8 @@ class Target:
         jumps: From a random key and a position another position, drawn as the way back would be,
             and the log of how much that map stretches volumes; proposed after every trajectory.
         proposals: Times that each jump is proposed then.
+        updates: From a random key and a position the next of a Markov chain that leaves the law
+            of the target as it is; after the jumps.
         walls: Lowest and highest value of every coordinate, (d, 2), both infinite where it has
             none; not together with `gaussian` coordinates. None for no walls.
     """
@@ -104,6 +107,7 @@ class Target:
     dense: bool = False
     jumps: Sequence[Jump] = ()
     proposals: int = 1
+    updates: Sequence[Update] = ()
     walls: np.ndarray | None = None
     fused: bool = False
 

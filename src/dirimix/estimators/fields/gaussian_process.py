@@ -12,6 +12,7 @@ from scipy.linalg import cho_solve, solve_triangular
 from scipy.spatial.distance import cdist
 from scipy.stats import gamma, norm
 
+from dirimix.estimators.fields.exchange import everywhere
 from dirimix.estimators.fields.field import AbstractField, Params
 from dirimix.estimators.fields.length_scale import LengthScalePrior
 from dirimix.estimators.fields.pathwise import KeptPaths, Path, PriorDraw
@@ -86,6 +87,10 @@ class AbstractProcess(AbstractField):
     @abstractmethod
     def gram(self, length: Float[Array, " q"]) -> Float[Array, "n n"]:
         """Covariance of `unit_field` between the training sites, given the lengths' latents."""
+
+    def region(self, key: Array) -> Array:
+        """Which latents of a process are about some places near each other, drawn at random."""
+        return everywhere(key)
 
     @abstractmethod
     def form(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -12,6 +13,7 @@ from dirimix.estimators.fields.gaussian_process import JITTER, REACH
 from dirimix.estimators.fields.length_scale import LengthScalePrior
 from dirimix.estimators.fields.product_basis import CUTOFF, AbstractTensor, along, gram
 
+_SMALLEST = 0.05  # half a region's extent along an axis, as a share of the lattice's
 _TERMS = 32  # of the series in the length scale
 _ROUGH_TERMS = 14  # in single precision: what they leave out is below 1e-4
 
@@ -32,6 +34,16 @@ class LatticeField(AbstractTensor):
 
     def latent_shape(self) -> tuple[int, ...]:
         return tuple(len(axis) for axis in self.axes)
+
+    def region(self, key: Array) -> Array:
+        # the symmetric root leaves what a latent stands for near its node
+        site, size = jax.random.split(key)
+        centre = jnp.asarray(self.x)[jax.random.randint(site, (), 0, len(self.x))]
+        reach = _SMALLEST ** jax.random.uniform(size, (len(self.axes),))
+        inside = jnp.ones((), bool)
+        for j, axis in enumerate(self.axes):
+            inside = inside[..., None] & (jnp.abs(axis - centre[j]) < reach[j] * np.ptp(axis))
+        return inside
 
     def form(self) -> str:
         return f"on {' x '.join(str(len(axis)) for axis in self.axes)} nodes"

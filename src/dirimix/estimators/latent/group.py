@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.stats import gamma, norm
 
+from dirimix.estimators.fields.exchange import Fields, everywhere
 from dirimix.estimators.fields.field import Params
 from dirimix.estimators.fields.gaussian_process import AbstractProcess
 
@@ -93,16 +94,21 @@ class FieldGroup:
         if self.trend != "none":
             found[self._of("trend")] = (self.count, self.design.shape[1])
         if self.process is not None:
-            found[self._of("z")] = (self.count, *self.process.latent_shape())
+            found[self.z] = (self.count, *self.process.latent_shape())
         return found
 
     def of_models(self) -> tuple[str, ...]:
         """Names of its latents whose first axis runs over the fields, which are exchangeable."""
         own = {**self.normal_shapes(), **self.hyper_shapes()}
-        each = {self._of("trend"), self._of("z")}
+        each = {self._of("trend"), self.z}
         if isinstance(self.amplitude, Amplitude) and not self.amplitude.shared:
             each.add(self._of("amplitude"))
         return tuple(n for n in own if n in each)
+
+    @property
+    def z(self) -> str:
+        """Name of the latents of its process."""
+        return self._of("z")
 
     def _of(self, part: str) -> str:
         return f"{self.name}_{part}"
@@ -135,7 +141,7 @@ class FieldGroup:
         return xp.broadcast_to(eta, (*eta.shape[:-1], self.count))
 
     def _process_latents(self, p: Params) -> Params:
-        z = p[self._of("z")]
+        z = p[self.z]
         length = p.get(self._of("length"))
         if length is None:
             length = np.zeros((*z.shape[: z.ndim - 1 - len(self._latent)], *self._axes))
@@ -150,11 +156,31 @@ class FieldGroup:
     def _latent(self) -> tuple[int, ...]:
         return () if self.process is None else self.process.latent_shape()
 
+    def _trends(self, p: Params) -> Float[Array, "n K"]:
+        """What is added to the processes at the training sites."""
+        if self.trend == "none":
+            return jnp.zeros((len(self.x), self.count))
+        return self.design @ p[self._of("trend")].T
+
+    def parts(self, p: Params) -> Fields:
+        """The fields at the training sites as steps that exchange them take them apart."""
+        level = self._trends(p)
+        if self.process is None:
+            z, size = jnp.zeros((self.count, 0)), len(self.x)
+            none = jnp.zeros(self.count)
+            return Fields(level, none, z, lambda z: jnp.zeros((size, len(z))), everywhere)
+        latents, field = self._process_latents(p), self.process.unit_field
+        return Fields(
+            level,
+            self.eta(p),
+            latents["z"],
+            lambda z: field(latents | {"z": z}),
+            self.process.region,
+        )
+
     def values(self, p: Params, *, rough: bool = False) -> Float[Array, "n K"]:
         """The fields at the training sites, or for trajectories about those."""
-        found = jnp.zeros((len(self.x), self.count))
-        if self.trend != "none":
-            found = found + self.design @ p[self._of("trend")].T
+        found = self._trends(p)
         if self.process is not None:
             unit = self.process.rough_unit_field if rough else self.process.unit_field
             found = found + self.eta(p) * unit(self._process_latents(p))

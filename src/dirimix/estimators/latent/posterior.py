@@ -17,17 +17,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from dirimix.estimators.fields.exchange import exchanged
 from dirimix.estimators.fields.field import Params
 from dirimix.estimators.latent.group import Amplitude, FieldGroup
 from dirimix.estimators.latent.noise import NoiseModel
 from dirimix.estimators.latent.weights import AbstractWeights, Ensemble, SimplexWeights
 from dirimix.sampling.posterior import Quantity
-from dirimix.sampling.target import Jump, Target
+from dirimix.sampling.target import Target
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
 _LENGTH_SPEED = 2.0  # of length scales, which mix slowest
-_EXCHANGES = 2  # proposed a draw and model: each takes a density, where a draw takes a hundred
+_EXCHANGES = 3  # tried a draw and pair of models
 _FUSED = 1000  # sites times models, from where fused loops pay for their compilation
 
 
@@ -166,38 +167,36 @@ class LatentPosterior:
         fit = jnp.sum(self.site_log_likelihood(p, rough=rough))
         return self.log_prior_hyper(p) + normal + fit
 
-    def exchange(self, key: Array, q: Array) -> tuple[Array, float]:
-        """The latents with those of two models, drawn at random, exchanged: as likely a priori.
+    def exchange(self, key: Array, q: Array) -> Array:
+        """The latents after steps that exchange parts of two models' fields; see `exchanged`."""
+        p, group = self.unravel(q), self.groups[0]
+        others, y = self.fields(p)[:, group.count :], jnp.asarray(observed(self.table))
+        variance = self.noise.variance(p, self.table.y_err)
 
-        Models that nearly agree may bear each other's weight; no trajectory passes from one of
-        these modes to the other. The second number is the log of how it stretches volumes.
-        """
-        p, count = self.unravel(q), self.n_weights
-        first, second = jax.random.choice(key, count, (2,), replace=False)
-        order = jnp.arange(count).at[first].set(second).at[second].set(first)
-        moved = {n for g in self.groups if g.count == count for n in g.of_models()}
-        exchanged = [jnp.ravel(p[n][order] if n in moved else p[n]) for n in self.shapes()]
-        return jnp.concatenate(exchanged), 0.0
+        def fit(own: Array) -> Array:
+            mean = self.mean(jnp.concatenate([own, others], axis=1))
+            return jnp.sum(self.noise.log_likelihood(y - mean, variance))
+
+        z, order = exchanged(
+            group.parts(p), fit, key, _EXCHANGES * group.count * (group.count - 1) // 2
+        )
+        moved = {n: z if n == group.z else p[n][order] for n in group.of_models()}
+        return self._flat(p | moved)
 
     def mirror(self, key: Array, q: Array) -> tuple[Array, float]:
         """The latents of two smooth weights exchanged and turned round, every other time.
 
         Weights are a matter of the difference of the two fields, which either may bear: so there
         are two modes of the same weights, and no trajectory passes from one to the other. The
-        second number is as that of `exchange`.
+        second number is the log of how it stretches volumes.
         """
         p, fields = self.unravel(q), self.groups[0]
         turned = {n: -p[n][::-1] for n in fields.normal_shapes()}
         turned |= {n: p[n][::-1] for n in fields.of_models() if n not in turned}
-        flat = jnp.concatenate([jnp.ravel((p | turned)[n]) for n in self.shapes()])
-        return jnp.where(jax.random.bernoulli(key), flat, q), 0.0
+        return jnp.where(jax.random.bernoulli(key), self._flat(p | turned), q), 0.0
 
-    @property
-    def _jumps(self) -> list[Jump]:
-        # fields that are no model's own cannot be exchanged
-        found: list[Jump] = [self.exchange] if self.n_weights == len(self.table.models) else []
-        pair = isinstance(self.rule, SimplexWeights) and self.n_weights == 2
-        return [*found, self.mirror] if pair else found
+    def _flat(self, p: Params) -> Array:
+        return jnp.concatenate([jnp.ravel(p[n]) for n in self.shapes()])
 
     def unravel(self, q: Array, shapes: dict[str, tuple[int, ...]] | None = None) -> Params:
         """Latents by name from one flat vector: all, or those of `shapes`."""
@@ -249,6 +248,9 @@ class LatentPosterior:
         normal = {n for n in self.noise.shapes() if n != "log_sigma"} | set(self.normal_shapes())
         standard = self._of(normal) == 1
         lengths = {n for n in self.hyper_shapes() if n.endswith("_length")}
+        pair = isinstance(self.rule, SimplexWeights) and self.n_weights == 2
+        # fields that are no model's own cannot be exchanged
+        several = self.n_weights == len(self.table.models) > 1
         return Target(
             log_density=self.log_posterior,
             force=self.force,
@@ -258,8 +260,8 @@ class LatentPosterior:
             gaussian=standard,
             monitor="hyper",
             speed=1 + (_LENGTH_SPEED - 1) * self._of(lengths),
-            jumps=self._jumps,
-            proposals=max(_EXCHANGES * self.n_weights, 1),
+            jumps=[self.mirror] if pair else [],
+            updates=[self.exchange] if several else [],
             fused=self.table.f.size >= _FUSED,
         )
 
