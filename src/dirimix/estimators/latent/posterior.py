@@ -28,7 +28,7 @@ from dirimix.table.selection import observed
 from dirimix.table.table import Table
 
 _LENGTH_SPEED = 2.0  # of length scales, which mix slowest
-_EXCHANGES = 3  # tried a draw and pair of models
+_EXCHANGES, _MOST = 3, 21  # tried a draw and pair of models, and at most a draw and model
 _FUSED = 1000  # sites times models, from where fused loops pay for their compilation
 
 
@@ -177,9 +177,8 @@ class LatentPosterior:
             mean = self.mean(jnp.concatenate([own, others], axis=1))
             return jnp.sum(self.noise.log_likelihood(y - mean, variance))
 
-        z, order = exchanged(
-            group.parts(p), fit, key, _EXCHANGES * group.count * (group.count - 1) // 2
-        )
+        steps = min(_EXCHANGES * group.count * (group.count - 1) // 2, _MOST * group.count)
+        z, order = exchanged(group.parts(p), fit, key, steps)
         moved = {n: z if n == group.z else p[n][order] for n in group.of_models()}
         return self._flat(p | moved)
 
