@@ -333,7 +333,7 @@ def test_draws_whose_models_were_exchanged_are_draws(weights, discrepancy):
 
     def one(key):
         key_prior, key_noise, key_steps = jax.random.split(key, 3)
-        q = posterior._flat(drawn_from_the_prior(posterior, key_prior))
+        q = posterior.ravel(drawn_from_the_prior(posterior, key_prior))
         p = posterior.unravel(q)
         mean = posterior.mean(posterior.fields(p))
         noise = jnp.sqrt(posterior.noise.variance(p, data.y_err))
@@ -378,7 +378,7 @@ def test_two_smooth_weights_may_be_borne_by_either_field(weights):
     assert float(density(moved[0])) == pytest.approx(float(density(q)), rel=1e-12)
     assert np.asarray(second) == pytest.approx(np.asarray(first))
     p, fields = posterior.unravel(q), posterior.groups[0].of_models()
-    exchanged = posterior._flat({n: v[::-1] if n in fields else v for n, v in p.items()})
+    exchanged = posterior.ravel({n: v[::-1] if n in fields else v for n, v in p.items()})
     assert float(density(exchanged)) != pytest.approx(float(density(q)), abs=1e-3)  # the control
     three = made(Parts(weights, "local", "student", "contrast"), table_of())
     assert len(posterior.target().jumps) == len(three.target().jumps) + 1

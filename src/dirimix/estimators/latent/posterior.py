@@ -180,7 +180,7 @@ class LatentPosterior:
         steps = min(_EXCHANGES * group.count * (group.count - 1) // 2, _MOST * group.count)
         z, order = exchanged(group.parts(p), fit, key, steps)
         moved = {n: z if n == group.z else p[n][order] for n in group.of_models()}
-        return self._flat(p | moved)
+        return self.ravel(p | moved)
 
     def mirror(self, key: Array, q: Array) -> tuple[Array, float]:
         """The latents of two smooth weights exchanged and turned round, every other time.
@@ -192,10 +192,7 @@ class LatentPosterior:
         p, fields = self.unravel(q), self.groups[0]
         turned = {n: -p[n][::-1] for n in fields.normal_shapes()}
         turned |= {n: p[n][::-1] for n in fields.of_models() if n not in turned}
-        return jnp.where(jax.random.bernoulli(key), self._flat(p | turned), q), 0.0
-
-    def _flat(self, p: Params) -> Array:
-        return jnp.concatenate([jnp.ravel(p[n]) for n in self.shapes()])
+        return jnp.where(jax.random.bernoulli(key), self.ravel(p | turned), q), 0.0
 
     def unravel(self, q: Array, shapes: dict[str, tuple[int, ...]] | None = None) -> Params:
         """Latents by name from one flat vector: all, or those of `shapes`."""
@@ -204,6 +201,10 @@ class LatentPosterior:
             parts[name] = q[..., at : at + prod(shape)].reshape((*q.shape[:-1], *shape))
             at += prod(shape)
         return parts
+
+    def ravel(self, p: Params) -> Array:
+        """One flat vector from all latents by name."""
+        return jnp.concatenate([jnp.ravel(p[n]) for n in self.shapes()])
 
     def size(self) -> int:
         """Number of scalar latents."""
