@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 _EVERYWHERE = 0.25  # share of the steps that take the processes whole
-_WITH_LEVELS = 0.5  # share of the steps that take levels and amplitudes
+_WITH_ETA, _WITH_LEVEL = 0.5, 0.25  # that take amplitudes, and that take levels
 
 
 class Fields(NamedTuple):
@@ -35,17 +35,18 @@ class Fields(NamedTuple):
 
 
 class _State(NamedTuple):
-    """Latents, whose level and amplitude each field has, the fields, and how well they fit."""
+    """Latents, whose level and whose amplitude each field has, the fields, how well they fit."""
 
     z: Any
-    order: Any
+    levels: Any
+    etas: Any
     u: Any
     fit: Any
 
 
 def exchanged(
     fields: Fields, fit: Callable[[Float[Array, "n K"]], Array], key: Array, steps: int
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Array]:
     """Where steps of a Markov chain lead that leaves the posterior of the fields as it is.
 
     Args:
@@ -55,34 +56,43 @@ def exchanged(
         steps: So many.
 
     Returns:
-        The latents, and the fields whose level and amplitude each field has then, (K,).
+        The latents, and the fields whose level each field has then, and whose amplitude, (K,).
     """
     count = len(fields.eta)
 
-    def field_of(z: Array, of: Array) -> Array:
-        return fields.level[:, of] + fields.eta[of] * fields.unit(z)
+    # each random function is compiled into programs of its own: all numbers are drawn at once
+    key_chances, key_regions = jax.random.split(key)
+    chances = jax.random.uniform(key_chances, (steps, 6))
+    regions = jax.vmap(fields.region)(jax.random.split(key_regions, steps))
+
+    def field_of(z: Array, levels: Array, etas: Array) -> Array:
+        return fields.level[:, levels] + fields.eta[etas] * fields.unit(z)
 
     def step(number: Array, now: _State) -> _State:
-        keys = jax.random.split(jax.random.fold_in(key, number), 5)
-        pair = two_of(count, keys[0])
-        z, of, u = now.z[pair], now.order[pair], now.u[:, pair]
-        inside = fields.region(keys[1]) | jax.random.bernoulli(keys[2], _EVERYWHERE)
-        other_z = jnp.where(inside, z[::-1], z)
-        other_of = jnp.where(jax.random.bernoulli(keys[3], _WITH_LEVELS), of[::-1], of)
-        other_u = field_of(other_z, other_of)
+        chance = chances[number]
+        pair = two_of(count, chance[:2])
+
+        def exchanged_where(chosen: Array, own: Array) -> tuple[Array, Array]:
+            return own[pair], jnp.where(chosen, own[pair][::-1], own[pair])
+
+        z, other_z = exchanged_where(regions[number] | (chance[2] < _EVERYWHERE), now.z)
+        levels, other_levels = exchanged_where(chance[3] < _WITH_LEVEL, now.levels)
+        etas, other_etas = exchanged_where(chance[4] < _WITH_ETA, now.etas)
+        other_u = field_of(other_z, other_levels, other_etas)
         then = fit(now.u.at[:, pair].set(other_u))
-        taken = jnp.log(jax.random.uniform(keys[4])) < then - now.fit
+        taken = jnp.log(chance[5]) < then - now.fit
         return _State(
             now.z.at[pair].set(jnp.where(taken, other_z, z)),
-            now.order.at[pair].set(jnp.where(taken, other_of, of)),
-            now.u.at[:, pair].set(jnp.where(taken, other_u, u)),
+            now.levels.at[pair].set(jnp.where(taken, other_levels, levels)),
+            now.etas.at[pair].set(jnp.where(taken, other_etas, etas)),
+            now.u.at[:, pair].set(jnp.where(taken, other_u, now.u[:, pair])),
             jnp.where(taken, then, now.fit),
         )
 
     order = jnp.arange(count)
-    u = field_of(fields.z, order)
-    end = jax.lax.fori_loop(0, steps, step, _State(fields.z, order, u, fit(u)))
-    return end.z, end.order
+    u = field_of(fields.z, order, order)
+    end = jax.lax.fori_loop(0, steps, step, _State(fields.z, order, order, u, fit(u)))
+    return end.z, end.levels, end.etas
 
 
 def everywhere(key: Array) -> Array:
@@ -91,8 +101,8 @@ def everywhere(key: Array) -> Array:
     return jnp.ones((), bool)
 
 
-def two_of(count: int, key: Array) -> Array:
-    """Two different numbers below `count`, any as likely, (2,)."""
-    first, other = jax.random.split(key)
-    number = jax.random.randint(first, (), 0, count)
-    return jnp.stack([number, (number + jax.random.randint(other, (), 1, count)) % count])
+def two_of(count: int, chance: Array) -> Array:
+    """Two different numbers below `count`, any as likely, (2,), from two on [0, 1), (2,)."""
+    first = jnp.floor(chance[0] * count)
+    other = first + 1 + jnp.floor(chance[1] * (count - 1))
+    return (jnp.stack([first, other]) % count).astype(int)

@@ -37,12 +37,12 @@ class LatticeField(AbstractTensor):
 
     def region(self, key: Array) -> Array:
         # the symmetric root leaves what a latent stands for near its node
-        site, size = jax.random.split(key)
-        centre = jnp.asarray(self.x)[jax.random.randint(site, (), 0, len(self.x))]
-        reach = _SMALLEST ** jax.random.uniform(size, (len(self.axes),))
+        site, *size = jax.random.uniform(key, (1 + len(self.axes),))
+        centre = jnp.asarray(self.x)[(site * len(self.x)).astype(int)]
         inside = jnp.ones((), bool)
-        for j, axis in enumerate(self.axes):
-            inside = inside[..., None] & (jnp.abs(axis - centre[j]) < reach[j] * np.ptp(axis))
+        for axis, at, share in zip(self.axes, centre, size, strict=True):
+            reach = jnp.maximum(_SMALLEST**share * np.ptp(axis), axis[1] - axis[0])
+            inside = inside[..., None] & (jnp.abs(axis - at) <= reach)
         return inside
 
     def form(self) -> str:

@@ -86,13 +86,13 @@ class FieldGroup:
         if self.process is None or not isinstance(self.amplitude, Amplitude):
             return {}
         count = 1 if self.amplitude.shared else self.count
-        return {self._of("length"): self._axes, self._of("amplitude"): (count,)}
+        return {self._of("length"): self._axes, self.amplitudes: (count,)}
 
     def normal_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of its standard normal latents, in which it is linear."""
         found: dict[str, tuple[int, ...]] = {}
         if self.trend != "none":
-            found[self._of("trend")] = (self.count, self.design.shape[1])
+            found[self.trends] = (self.count, self.design.shape[1])
         if self.process is not None:
             found[self.z] = (self.count, *self.process.latent_shape())
         return found
@@ -100,15 +100,25 @@ class FieldGroup:
     def of_models(self) -> tuple[str, ...]:
         """Names of its latents whose first axis runs over the fields, which are exchangeable."""
         own = {**self.normal_shapes(), **self.hyper_shapes()}
-        each = {self._of("trend"), self.z}
+        each = {self.trends, self.z}
         if isinstance(self.amplitude, Amplitude) and not self.amplitude.shared:
-            each.add(self._of("amplitude"))
+            each.add(self.amplitudes)
         return tuple(n for n in own if n in each)
 
     @property
     def z(self) -> str:
         """Name of the latents of its process."""
         return self._of("z")
+
+    @property
+    def trends(self) -> str:
+        """Name of the coefficients of its trends."""
+        return self._of("trend")
+
+    @property
+    def amplitudes(self) -> str:
+        """Name of the latents of its amplitudes."""
+        return self._of("amplitude")
 
     def _of(self, part: str) -> str:
         return f"{self.name}_{part}"
@@ -130,14 +140,14 @@ class FieldGroup:
         if not self.hyper_shapes():
             return jnp.zeros(())
         assert isinstance(self.amplitude, Amplitude)
-        amplitude = jnp.sum(self.amplitude.log_density(p[self._of("amplitude")]))
+        amplitude = jnp.sum(self.amplitude.log_density(p[self.amplitudes]))
         return amplitude - 0.5 * jnp.sum(p[self._of("length")] ** 2)
 
     def eta(self, p: Params, xp: Any = jnp) -> Any:
         """Amplitudes, (K,), or (s, K) of draws."""
         if not isinstance(self.amplitude, Amplitude):
             return xp.full(self.count, self.amplitude)
-        eta = self.amplitude.eta(p[self._of("amplitude")], xp)
+        eta = self.amplitude.eta(p[self.amplitudes], xp)
         return xp.broadcast_to(eta, (*eta.shape[:-1], self.count))
 
     def _process_latents(self, p: Params) -> Params:
@@ -160,7 +170,7 @@ class FieldGroup:
         """What is added to the processes at the training sites."""
         if self.trend == "none":
             return jnp.zeros((len(self.x), self.count))
-        return self.design @ p[self._of("trend")].T
+        return self.design @ p[self.trends].T
 
     def parts(self, p: Params) -> Fields:
         """The fields at the training sites as steps that exchange them take them apart."""
@@ -191,9 +201,7 @@ class FieldGroup:
         found = np.zeros((1, len(x_new), self.count))
         if self.trend != "none":
             # term by term: a product of matrices would round by the number of sites
-            terms = zip(
-                self.design_at(x_new).T, np.moveaxis(p[self._of("trend")], 2, 0), strict=True
-            )
+            terms = zip(self.design_at(x_new).T, np.moveaxis(p[self.trends], 2, 0), strict=True)
             found = found + sum(t[:, None] * b[:, None, :] for t, b in terms)
         if self.process is not None:
             own = [seed, zlib.crc32(self.name.encode())]  # groups are independent
@@ -236,7 +244,7 @@ class FieldGroup:
         assert isinstance(self.amplitude, Amplitude)
         return {
             f"{self.name}_rho": self.process.lengths({"length": p[self._of("length")]}),
-            f"{self.name}_eta": self.amplitude.eta(p[self._of("amplitude")], np),
+            f"{self.name}_eta": self.amplitude.eta(p[self.amplitudes], np),
         }
 
     def log_priors(self, p: Params) -> dict[str, np.ndarray]:
@@ -245,7 +253,7 @@ class FieldGroup:
             return {}
         assert isinstance(self.amplitude, Amplitude)
         shape, mean = self.amplitude.shape, self.amplitude.mean
-        eta = self.amplitude.eta(p[self._of("amplitude")], np)
+        eta = self.amplitude.eta(p[self.amplitudes], np)
         return {
             f"{self.name}_rho": norm.logpdf(p[self._of("length")]).sum(axis=-1),
             f"{self.name}_eta": gamma.logpdf(eta, shape, scale=mean / shape).sum(axis=-1),

@@ -178,8 +178,9 @@ class LatentPosterior:
             return jnp.sum(self.noise.log_likelihood(y - mean, variance))
 
         steps = min(_EXCHANGES * group.count * (group.count - 1) // 2, _MOST * group.count)
-        z, order = exchanged(group.parts(p), fit, key, steps)
-        moved = {n: z if n == group.z else p[n][order] for n in group.of_models()}
+        z, levels, etas = exchanged(group.parts(p), fit, key, steps)
+        places = {group.trends: levels, group.amplitudes: etas}
+        moved = {n: z if n == group.z else p[n][places[n]] for n in group.of_models()}
         return self.ravel(p | moved)
 
     def mirror(self, key: Array, q: Array) -> tuple[Array, float]:
