@@ -20,6 +20,7 @@ from dirimix.laws.transform_names import NO_TRANSFORM
 
 _BOOT = 1000
 _SMALLEST = 1e-3  # weight of a candidate in a stack that is worth a fit
+_DEAR = 0.5  # nats a row that what converges may surely be behind what does not
 STACK = "stacked"
 
 
@@ -113,8 +114,8 @@ class Scored:
         return {n: w / sum(worth.values()) for n, w in worth.items()}
 
     def others(self, name: str) -> tuple[str, ...]:
-        """The candidates but one, the best first."""
-        left = [n for n in self.names if n != name]
+        """The candidates to take instead of one, the best first: none that is far behind."""
+        left = [n for n in self.names if n != name and not self.behind(n, self.best)[2] < -_DEAR]
         return tuple(sorted(left, key=lambda n: -float(self.columns[n].mean())))
 
     def sentences(

@@ -2,10 +2,15 @@
 
 # pyright: strict, reportMissingTypeStubs=false
 
+from math import ceil
+
 import numpy as np
 
 from dirimix._arrays import Floats, Indices
 
+FEW = 2  # regions where rows are too few for more
+_EACH = 4  # rows of a region, at least
+FEW_ROWS = FEW * _EACH
 _MOST = 1000  # rows that are scored: the time of a fit of latent fields grows as their cube
 
 
@@ -45,15 +50,22 @@ def regions(x: Floats, count: int, seed: int = 0) -> Indices:
     return label
 
 
-def scored_rows(n: int, least: int, seed: int) -> Indices:
+def rows_needed(regions: int, models: int) -> int:
+    """Rows that as many regions need: some in each, and two a model without any one of them.
+
+    >>> rows_needed(4, 3), rows_needed(4, 12)
+    (16, 32)
+    """
+    return max(_EACH * regions, ceil(2 * models * regions / (regions - 1)))
+
+
+def scored_rows(n: int, seed: int) -> Indices:
     """Which of n rows candidates are scored on: all, or a thousand of them drawn with the seed.
 
-    Where regions and models need more than a thousand, it is so many.
-
-    >>> len(scored_rows(40, 16, 0)), len(scored_rows(4000, 16, 0)), len(scored_rows(4000, 1280, 0))
-    (40, 1000, 1280)
+    >>> len(scored_rows(40, 0)), len(scored_rows(4000, 0))
+    (40, 1000)
     """
-    return np.sort(np.random.default_rng(seed).permutation(n)[: max(_MOST, least)])
+    return np.sort(np.random.default_rng(seed).permutation(n)[:_MOST])
 
 
 def _halves(x: Floats, part: Indices) -> tuple[Indices, Indices]:

@@ -22,7 +22,7 @@ from dirimix.estimators.latent.noise_kind import (
 from dirimix.estimators.stacking.candidates import Candidates, check_candidate
 from dirimix.estimators.stacking.choice import STACK, Scored, guarded
 from dirimix.estimators.stacking.own_table import most_rows, own_table
-from dirimix.estimators.stacking.regions import regions, scored_rows
+from dirimix.estimators.stacking.regions import FEW, FEW_ROWS, regions, rows_needed, scored_rows
 from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.sampling.progress import COMPARING, ChainProgress, Listener
 from dirimix.table.selection import observed
@@ -78,8 +78,10 @@ class StackedMixture(AbstractMixture):
         models: Names of the K model columns.
         choose: 'stack' mixes all candidates with the weights that maximise the log score of the
             mixture; 'best' takes the candidate with the best one, or the stack where that is
-            surely better. Where sampling that candidate has not converged the next best is taken.
-        candidates: Names of methods, without +gp; by default a list that suits the coordinates.
+            surely better. Where sampling that candidate has not converged the next best is taken,
+            unless that is surely behind by half a nat a row.
+        candidates: Names of methods, without +gp; by default a list that suits the coordinates,
+            or of three global ones on two regions where rows are few for the models.
         regions: How many, a power of 2.
         inference: Of the final fits of latent fields: 'hmc', exact, 'laplace' or 'mode'.
         noise: That of the candidates which can have it, 'constant' or 'local'; by default each
@@ -145,12 +147,12 @@ class StackedMixture(AbstractMixture):
 
     def _check_table(self, table: Table) -> None:
         self._scored_parts(table)
-        candidates = self._candidates()
+        candidates = self._candidates(table)
         candidates.check_noise()
         candidates.check(table, self)
 
     def _fit(self, table: Table) -> None:
-        candidates = self._candidates()
+        candidates = self._candidates(table)
         scored = self._scored(table, candidates)
         best, final = scored.chosen, candidates.build(self.inference)
         order = [STACK] if self.choose == "stack" else [best, *scored.others(best)]
@@ -161,8 +163,9 @@ class StackedMixture(AbstractMixture):
             reasons = [f"{m}: {r}" for m in scored.shares(name) for r in made[m].reasons]
             if self.inference != "hmc" or not reasons:
                 break
-        else:  # none has converged: the best says why
-            name = order[0]
+        else:  # none has converged: the best that gave an answer says why
+            answers = (n for n in order if not any(made[m].failure for m in scored.shares(n)))
+            name = next(answers, order[0])
         self.weights_ = scored.shares(name)
         fits = {n: made[n] for n in self.weights_}
         for failure in (own.failure for own in fits.values() if own.failure):
@@ -189,6 +192,10 @@ class StackedMixture(AbstractMixture):
     def _scored(self, table: Table, candidates: Candidates) -> Scored:
         """What the held-out regions say of all candidates that can be fitted without them."""
         rows, region, cluster = self._scored_parts(table)
+        if self._has_few(table):
+            words = f"{len(rows.x)} rows are few for {len(table.models)} models: "
+            words += f"{', '.join(GLOBAL)} are compared, on {FEW} held-out regions"
+            warnings.warn(words, ChoiceNote, stacklevel=4)
         candidates.check_noise()
         members = candidates.build("mode")
         columns: dict[str, np.ndarray] = {}
@@ -224,10 +231,11 @@ class StackedMixture(AbstractMixture):
             member.progress = None
         return _Fitted(member, said, failure)
 
-    def _candidates(self) -> Candidates:
+    def _candidates(self, table: Table) -> Candidates:
         names = self.candidates
         if names is None:
-            names = LOCAL if self.space_.coords and not self.space_.categories else GLOBAL
+            local = self.space_.coords and not self.space_.categories
+            names = LOCAL if local and not self._has_few(table) else GLOBAL
         noise = {"noise": self.noise, "tails": self.tails}
         return Candidates(
             tuple(names),
@@ -244,18 +252,26 @@ class StackedMixture(AbstractMixture):
 
     def _scored_parts(self, table: Table) -> tuple[Table, np.ndarray, np.ndarray]:
         """The n rows that are scored, the region of each, and what is resampled together, (n,)."""
-        least = 2 * self.regions * max(2, len(table.models))
-        if len(table.x) < least:
+        n, k = table.f.shape
+        count, least = self.regions, rows_needed(self.regions, k)
+        if self._has_few(table):
+            count, least = FEW, FEW_ROWS
+        if n < least:
             raise InputError(
-                f"{self.regions} held-out regions of {len(table.models)} models need {least} "
-                f"rows, and there are {len(table.x)}; give more rows, or take one method"
+                f"{count} held-out regions of {k} models need {least} rows, and there are {n}; "
+                "give more rows, or take one method, such as equal"
             )
-        rows = table.rows(scored_rows(len(table.x), least, self.random_state))
+        rows = table.rows(scored_rows(n, self.random_state))
         places = self.space_.embed(rows.x) if self.space_.axes else np.empty((len(rows.x), 0))
-        fine = regions(places, self.regions * _CLUSTERS, self.random_state)
+        fine = regions(places, count * _CLUSTERS, self.random_state)
         if not places.shape[1]:
             fine = np.arange(len(rows.x))  # rows are independent
-        return rows, regions(places, self.regions, self.random_state), fine
+        return rows, regions(places, count, self.random_state), fine
+
+    def _has_few(self, table: Table) -> bool:
+        """Whether the rows are too few for the candidates that are taken by default."""
+        n, k = table.f.shape
+        return self.candidates is None and n < rows_needed(self.regions, k)
 
     def _held_out(self, member: AbstractMixture, table: Table, region: np.ndarray) -> np.ndarray:
         """Log density of each row under fits without its region, in the scale of the fit, (n,)."""
