@@ -144,10 +144,6 @@ BAD = {
         fit(train_frame().assign(c=np.nan)),
         r"model 'c' has no value at any row; leave the model",
     ),
-    "row without any model": (
-        fit(train_frame().assign(a=np.nan, b=np.nan, c=lambda t: t["c"].where(t.index != 6))),
-        r"no model has a value at 1 of 30 rows, first at row 7; leave those rows out",
-    ),
     # rows
     "one model": (
         fit(train_frame(), "--models", "a"),

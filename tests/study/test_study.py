@@ -368,6 +368,20 @@ def test_a_fraction_of_the_rows_is_drawn_with_the_seed(tmp_path):
     assert not one.parts["test"].frame.equals(other.parts["test"].frame)
 
 
+def test_rows_without_any_model_are_left_out(tmp_path):
+    study = read_study(write_study(tmp_path))
+    table = pd.read_csv(tmp_path / "table.csv")
+    whole = load_split_table(study.data, 1)
+    table.loc[[6, 35], list(whole.models)] = np.nan
+    table.to_csv(tmp_path / "table.csv", index=False)
+    fewer = load_split_table(study.data, 1)
+    assert f"2 of {len(table)} rows are left out, those where no model has a value" in fewer.notes
+    count = {name: len(part.frame) for name, part in fewer.parts.items()}
+    assert count == {
+        name: len(part.frame) - (name in {"train", "test"}) for name, part in whole.parts.items()
+    }
+
+
 def test_training_rows_that_are_too_many_are_predicted_unseen(tmp_path):
     study = read_study(write_study(tmp_path))
     full = load_split_table(study.data, 1)

@@ -111,11 +111,10 @@ def mark_rows(
             or no training row has an observation.
     """
     marks, notes = _given(frame, split, choice.test_fraction, seed), list[str]()
-    if choice.rows == "complete":
-        empty = np.asarray(_unknown(frame, data.models).all(axis=1))
-        if empty.any() and not empty.all():
-            marks = np.where(empty, UNUSABLE, marks)
-            notes.append(_left_out(empty, "no model has a value"))
+    empty = np.asarray(_unknown(frame, data.models).all(axis=1))
+    if empty.any() and not empty.all():
+        marks = np.where(empty, UNUSABLE, marks)
+        notes.append(_left_out(empty, "no model has a value"))
     if choice.missing:
         empty = np.asarray(_unknown(frame, data.coords).any(axis=1))
         if empty.any() and not empty.all():
