@@ -72,6 +72,28 @@ def test_a_first_column_that_goes_up_is_a_coordinate_in_any_unit():
         assert guess(frame).coords == ("log Re",)
 
 
+def test_a_first_column_far_from_all_others_is_a_coordinate_where_no_name_says_one():
+    rng = np.random.default_rng(0)
+    energy = rng.uniform(1, 60, 40)
+    y = 5 / np.sqrt(energy)
+    models = {n: y + rng.normal(0, 0.1, 40) for n in ("endf", "jeff", "optical")}
+    table = pd.DataFrame({"energy": energy, **models, "obs": y})
+    assert (guess(table).coords, len(guess(table).models)) == (("energy",), 3)
+    near = table.assign(energy=y + rng.normal(0, 0.5, 40))  # the control
+    assert (guess(near).coords, len(guess(near).models)) == ((), 4)
+
+
+def test_a_target_that_no_model_goes_with_is_doubted():
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0, 1, (2, 40))
+    values = {n: np.sin(5 * x) + rng.normal(0, 0.1, 40) for n in ("wx0", "wx1", "temp")}
+    table = pd.DataFrame({"x": x, "y": y, **values})
+    assert any(
+        "if that holds the observations, say --target temp" in d for d in guess(table).doubts
+    )
+    assert not any("--target" in d for d in guess(table, target="temp", coords=["x", "y"]).doubts)
+
+
 def test_a_model_that_is_far_off_somewhere_is_still_a_model():
     x = np.linspace(0.01, 4, 40)
     frame = pd.DataFrame({"g": x, "small": 1 - x, "large": -1e19 / x, "y": np.exp(-x)})

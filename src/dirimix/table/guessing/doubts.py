@@ -43,6 +43,7 @@ def doubts(frame: pd.DataFrame, found: "Guess") -> tuple[str, ...]:
         *_splits(frame, unused),
         *_negative_errors(frame, target, found.error),
         *_far_models(frame, target, models),
+        *_other_targets(frame, target, models),
         *_constants(frame, target, models),
         *_copies(frame, models),
         *_strange_models(frame, target, models),
@@ -126,6 +127,20 @@ def _far_models(frame: pd.DataFrame, target: str, models: Sequence[str]) -> Iter
             f"no model comes as near to {target} as it varies: if another column holds the "
             "observations, name it with --target; models need their unit"
         )
+
+
+def _other_targets(frame: pd.DataFrame, target: str, models: Sequence[str]) -> Iterator[str]:
+    """On a target that no model goes with, where a column taken for a model goes with all."""
+    if max((_correlation(frame, n, target) for n in models), default=1.0) >= _UNTOLD:
+        return
+    for name in reversed(models):  # observations stand last more often
+        least = min(_correlation(frame, name, m) for m in models if m != name)
+        if least > _UNTOLD:
+            yield (
+                f"no model goes with {target}, and the others go with {name} (rank correlation "
+                f"{least:.2f} and more): if that holds the observations, say --target {name}"
+            )
+            return
 
 
 def _constants(frame: pd.DataFrame, target: str, models: Sequence[str]) -> Iterator[str]:

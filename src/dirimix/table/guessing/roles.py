@@ -44,6 +44,7 @@ _SPLITS = frozenset(
     (*SPLITS, *"training tr fit calibration validation valid val holdout testing predict".split())
 )
 _ALMOST_ALL = 0.9  # of the rows have a value of a coordinate: that others lack one is a fault
+_STANDS_OUT, _FEW = 10.0, 2  # times as far from the target as the last of more columns than two
 _SKEWED = 5.0  # medians of observations below their 95 % quantile
 _SMALL = 0.5  # of the target's median deviation, below which a column just after it is its error
 
@@ -167,15 +168,32 @@ def is_positive(frame: pd.DataFrame, name: str) -> bool:
 def find_models(frame: pd.DataFrame, free: Sequence[str], target: str) -> list[str]:
     """Columns of numbers in the target's range; where those are too few, all but a first one.
 
-    A first column that goes up or down all the way is a coordinate, whatever its range.
+    A first column that goes up or down all the way is a coordinate, whatever its range; so is one
+    many times as far from the target as the others where no other column is.
     """
     numbers = [n for n in free if values_of(frame, n) is not None]
     first = cast(Any, frame.iloc[:, 0])
     ordered = first.is_monotonic_increasing or first.is_monotonic_decreasing
-    if ordered and numbers[:1] == [frame.columns[0]]:
+    if numbers[:1] == [frame.columns[0]] and (ordered or _stands_out(frame, numbers, target)):
         numbers = numbers[1:]
     found = [n for n in numbers if in_range(frame, n, target)]
     return found if len(found) > 1 else numbers
+
+
+def _stands_out(frame: pd.DataFrame, numbers: Sequence[str], target: str) -> bool:
+    """Whether the first of many columns is no model, and no name says what is a coordinate."""
+    if any(plain_name(n) in COORDS for n in frame.columns) or len(numbers) <= _FEW:
+        return False
+    first, *others = (_distance(frame, n, target) for n in numbers)
+    return first > _STANDS_OUT * max(others)
+
+
+def _distance(frame: pd.DataFrame, name: str, target: str) -> float:
+    """Of half of a column's numbers from the target, 0 where that cannot be told."""
+    values, y = values_of(frame, name), values_of(frame, target)
+    if values is None or y is None or not (both := np.isfinite(values) & np.isfinite(y)).any():
+        return 0.0
+    return float(np.median(np.abs(values[both] - y[both])))
 
 
 def in_range(frame: pd.DataFrame, name: str, target: str) -> bool:
