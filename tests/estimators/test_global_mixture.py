@@ -13,7 +13,7 @@ from scipy.special import betaln, expit
 from sklearn.exceptions import NotFittedError
 
 from dirimix import DirichletMixture, LinearMixture
-from dirimix.errors import ConvergenceWarning, DroppedRowsWarning, InputError
+from dirimix.errors import ConvergenceWarning, DroppedRowsWarning, InputError, TableWarning
 from dirimix.estimators import global_posterior
 from dirimix.laws.noise_prior import GammaPrecision
 from monte_carlo import LIMIT, Law, apart, far_from, scalars
@@ -308,3 +308,25 @@ def test_a_model_that_is_the_answer_itself_is_refused(kind, trio):
         InputError, match="model 'b' equals the observation at 30 of 30 rows, first"
     ):
         kind(models=["a", "b"], **HURRIED).fit(table, table["y"])
+
+
+def test_a_model_is_no_answer_for_being_right_on_days_without_rain(trio):
+    """Both say 0 where nothing was observed; elsewhere they differ."""
+    dry = np.arange(len(trio)) % 3 > 0
+    rain = trio.assign(**{n: np.where(dry, 0.0, 1 + trio[n] ** 2) for n in ("a", "b", "y")})
+    mixture = LinearMixture(models=["a", "b"], **HURRIED)
+    mixture.check(rain, rain["y"])
+    with pytest.raises(InputError, match="model 'b' equals the observation at 30 of 30 rows"):
+        mixture.check(rain.assign(b=rain["y"]), rain["y"])  # the control
+
+
+@every_class
+def test_observations_that_are_a_mixture_themselves_are_pointed_out(kind, trio):
+    y = 0.3 * trio["a"] + 0.7 * trio["b"]
+    with pytest.warns((TableWarning, ConvergenceWarning)) as said:
+        kind(models=["a", "b"], **HURRIED).fit(trio, y)
+    assert any("no noise is seen" in str(w.message) for w in said)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TableWarning)  # errors are noise enough
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        kind(models=["a", "b"], **HURRIED).fit(trio, y, np.full(len(y), 0.1))

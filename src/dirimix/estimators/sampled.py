@@ -1,6 +1,7 @@
 """What the sampled mixtures share: how they are sampled, judged and kept."""
 
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +14,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_room
 from dirimix._cores import check_process
+from dirimix.errors import TableWarning
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
 from dirimix.estimators.latent.noise_kind import NoiseOptions, check_noise, check_places
 from dirimix.estimators.pooling import PartDraws
 from dirimix.estimators.transforms.scaled import from_scale
 from dirimix.laws.noise_prior import NOISE_PRIORS, AbstractNoisePrior, PriorName, chosen_prior
+from dirimix.laws.noise_scale import residual_spread
 from dirimix.sampling import convergence, modes, posterior
 from dirimix.sampling.posterior import Quantity
 from dirimix.sampling.progress import Listener
@@ -170,6 +173,14 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
     def _begin(self, table: Table) -> None:
         """Refuse what has no posterior that can be kept, and note the priors."""
         refuse_answers(table)
+        if not table.y_err.any() and residual_spread(table.f, observed(table)).is_exact:
+            warnings.warn(
+                "a constant mixture of the models is the observations to the last digits: no noise "
+                "is seen, so that the noise level has no lower end and its draws need not "
+                "converge; give y_err, or take simplex-ls, which finds the weights",
+                TableWarning,
+                stacklevel=4,
+            )
         self._check_room(table)
         self.priors_ = {**self._priors(), **noise_words(self._noise(), self.scale_)}
 
