@@ -236,21 +236,25 @@ def test_intervals_that_hold_too_few_or_too_many_rows_are_told_in_the_scores():
     def rows(method: str, share: float, lo: float, hi: float) -> dict[str, Any]:
         scores = {"rms": 1.0, "crps": 0.5, "log_score": -1.0}
         band = {"coverage_90": share, "coverage_90_lo": lo, "coverage_90_hi": hi}
+        band |= {"below_median_lo": 0.4, "below_median_hi": 0.6}
         about = {"method": method, "model": None, "weights": "field", "split": "test", "n": 38}
         return about | scores | band
 
     narrow, wide = ("narrow", 0.76, 0.61, 0.86), ("wide", 1.0, 0.92, 1.0)
     cases = [rows(*narrow), rows(*wide), rows("fair", 0.84, 0.71, 0.93)]
     cases.append(rows("few", 0.5, np.nan, np.nan))
+    cases.append(rows("low", 1.0, 0.92, 1.0) | {"below_median_lo": 0.01, "below_median_hi": 0.2})
+    cases.append(rows("high", 0.9, 0.8, 0.95) | {"below_median_lo": 0.8, "below_median_hi": 1.0})
     lines = score_lines(Outcome({}, pd.DataFrame(cases))).splitlines()[2:]
     said = [line.rpartition("  ")[2] for line in lines]
-    assert said == ["too narrow", "too wide", "0.84", "0.50"]
+    assert said == ["too narrow", "too wide", "0.84", "0.50", "too wide, too low", "too high"]
 
 
 def test_scores_of_any_size_stand_apart():
     scores = {"n": 12345, "rms": 679279.25, "crps": -949834.77, "log_score": -2.5e12}
     about = {"method": "m" * 30, "model": None, "weights": "unprojected", "split": "test"}
     row = about | scores | {f"coverage_90{end}": 0.9 for end in ("", "_lo", "_hi")}
+    row |= {"below_median_lo": 0.4, "below_median_hi": 0.6}
     line = score_lines(Outcome({}, pd.DataFrame([row]))).splitlines()[2]
     assert line.split() == [
         "m" * 30, "unprojected", "12345", "679279.250", "-949834.770", "-2500000000000.000", "0.90"

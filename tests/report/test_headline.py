@@ -118,7 +118,16 @@ MAIN = Law("lbmm-gpd", "", "lbmm-gpd")
 
 def scored(split, share, lo, hi):
     return {"method": "lbmm-gpd", "model": None, "weights": "field", "split": split, "n": 40,
-            "coverage_90": share, "coverage_90_lo": lo, "coverage_90_hi": hi}  # fmt: skip
+            "coverage_90": share, "coverage_90_lo": lo, "coverage_90_hi": hi,
+            "below_median": 0.5, "below_median_lo": 0.4, "below_median_hi": 0.6}  # fmt: skip
+
+
+def test_predictions_on_one_side_of_the_observations_are_pointed_out():
+    row = scored("test", 0.9, 0.8, 0.95)
+    high = row | {"below_median": 0.97, "below_median_lo": 0.9, "below_median_hi": 1.0}
+    tile = coverage(study(scores=[high]), MAIN)
+    assert tile.lines[-1] == "The predictions are too high: 0.97 of the rows lie below the median."
+    assert "median" not in " ".join(coverage(study(scores=[row]), MAIN).lines)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MATTERS = 0.05  # power-scaling sensitivity above which a prior matters
 COORDINATES = "*"  # stands for one column a coordinate, each under its own name
+_ONE_SIDE = 0.25  # of the observations on a side of the median, or fewer, is too few
 _NOMINAL = 0.9  # share of the observations that 90 % intervals are to hold
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of `scores`, which is too slow to import for a word
 QUANTILES = {
@@ -249,6 +250,17 @@ def width_fault(row: Mapping[Any, Any]) -> str:
     if row["coverage_90_hi"] < _NOMINAL:
         return "too narrow"
     return "too wide" if row["coverage_90_lo"] > _NOMINAL else ""
+
+
+def side_fault(row: Mapping[Any, Any]) -> str:
+    """Where predictions lie on one side of most observations, by the band of the share below them.
+
+    >>> side_fault({"below_median_lo": 0.95, "below_median_hi": 1.0})
+    'too high'
+    """
+    if row["below_median_lo"] > 1 - _ONE_SIDE:
+        return "too high"
+    return "too low" if row["below_median_hi"] < _ONE_SIDE else ""
 
 
 def row_label(row: Mapping[Any, Any], labels: Mapping[str, str] | None = None) -> str:

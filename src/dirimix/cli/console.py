@@ -166,7 +166,7 @@ def chain_line(method: str, event: ChainProgress, *, bar: bool = False) -> str:
 
 def score_lines(outcome: "Outcome") -> str:
     """The score table of the test rows, or of the training rows where there are no others."""
-    from dirimix.assess.schema import width_fault
+    from dirimix.assess.schema import side_fault, width_fault
     from dirimix.table.values import quantity_text  # what it imports is heavy
 
     table = outcome.scores.fillna({"model": ""}).to_dict("records")
@@ -184,7 +184,7 @@ def score_lines(outcome: "Outcome") -> str:
         lines.append(
             f"{name:27} {row['weights']:12} {row['n']:4d} {quantity_text(row['rms']):>8} "
             f"{quantity_text(row['crps']):>8} {row['log_score']:10.3f} {row['coverage_90']:8.2f}"
-            f"  {width_fault(row)}".rstrip()
+            f"  {', '.join(filter(None, (width_fault(row), side_fault(row))))}".rstrip()
         )
     if outcome.unconverged:
         lines.append("* not converged")

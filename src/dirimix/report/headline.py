@@ -7,7 +7,7 @@ from shlex import quote
 from typing import Any
 
 from dirimix.assess.headline import headline_pair, in_order, judged_split, rivals
-from dirimix.assess.schema import SCORE_WORDS, row_label, width_fault
+from dirimix.assess.schema import SCORE_WORDS, row_label, side_fault, width_fault
 from dirimix.errors import counted
 from dirimix.methods import SINGLE, parse_method
 from dirimix.report.look import with_unit
@@ -235,6 +235,9 @@ def coverage(numbers: Row, main: Law) -> Tile | None:
     lines.append(f"90 % band {number(lo, 2)} to {number(hi, 2)}")
     if row["split"] == "train":
         lines.append("The method has seen these rows; rows left out tell more.")
+    if side := side_fault(row):
+        below = number(row["below_median"], 2)
+        lines.append(f"The predictions are {side}: {below} of the rows lie below the median.")
     fault = width_fault(row)
     state = BAD if fault == "too narrow" else MIND if fault or row["split"] == "train" else GOOD
     verdict = fault or "not told apart from 90 %"
