@@ -51,7 +51,8 @@ def sensitivity_tables(fitted: FittedMethod) -> dict[str, pd.DataFrame]:
     small = xr.DataTree.from_dict(groups | {"posterior": short_parameters(groups["posterior"])})
     try:
         check_enough(prod(groups["log_prior"].sizes[name] for name in SAMPLE))
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Number of tail draws")  # of few effective draws
             return {"sensitivity": _sensitivity(small), "power_scaling": _power_scaling(small)}
     except ValueError as error:
         # draws that are too few or all alike have no tail to fit

@@ -173,7 +173,9 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
     def _begin(self, table: Table) -> None:
         """Refuse what has no posterior that can be kept, and note the priors."""
         refuse_answers(table)
-        if not table.y_err.any() and residual_spread(table.f, observed(table)).is_exact:
+        n, k = table.f.shape  # as many models as rows may come as near by chance
+        exact = n > k and not table.y_err.any()
+        if exact and residual_spread(table.f, observed(table)).is_exact:
             warnings.warn(
                 "a constant mixture of the models is the observations to the last digits: no noise "
                 "is seen, so that the noise level has no lower end and its draws need not "

@@ -41,7 +41,8 @@ class LatticeField(AbstractTensor):
         centre = jnp.asarray(self.x)[(site * len(self.x)).astype(int)]
         inside = jnp.ones((), bool)
         for axis, at, share in zip(self.axes, centre, size, strict=True):
-            reach = jnp.maximum(_SMALLEST**share * np.ptp(axis), axis[1] - axis[0])
+            widest = np.max(np.diff(axis), initial=0.0)  # so that some node is inside
+            reach = jnp.maximum(_SMALLEST**share * np.ptp(axis), widest)
             inside = inside[..., None] & (jnp.abs(axis - at) <= reach)
         return inside
 
