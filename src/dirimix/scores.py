@@ -41,6 +41,7 @@ __all__ = [
     "paired_rms_difference", "pit", "rms", "score_row",
 ]  # fmt: skip
 
+_TIE = 1e-6  # of the PIT from a half: the median itself
 LEVELS = (0.5, 0.68, 0.8, 0.9, 0.95)  # of central coverage
 Points = Mapping[str, Floats]  # error, log_score, crps and pit of every row, (n,) each
 
@@ -53,7 +54,7 @@ class Score:
         contribution: What each row adds to the mean, (n,), from the points.
         of_mean: The score, given the mean; it rises with it.
         slope: Its derivative.
-        share: The contributions are hits and misses, so that the score has a binomial band.
+        share: The contributions are hits, 1, and misses, 0: the score has a binomial band.
     """
 
     contribution: Callable[[Points], Floats | Mask]
@@ -71,6 +72,11 @@ def _inside(points: Points, level: float) -> Mask:
     return np.abs(points["pit"] - 0.5) <= level / 2
 
 
+def _below(pit: Floats) -> Floats:
+    """1 where an observation lies below the median, 0 above, a half where it is the median."""
+    return np.where(np.abs(pit - 0.5) < _TIE, 0.5, pit < 0.5)
+
+
 # `assess.schema.SCORE_WORDS` has what readers call them, and which are gains
 SCORES: dict[str, Score] = {
     "rms": Score(lambda points: points["error"] ** 2, root, slope_of_root),
@@ -78,7 +84,7 @@ SCORES: dict[str, Score] = {
     "crps": Score(lambda points: points["crps"]),
     "log_score": Score(lambda points: points["log_score"]),
     **{f"coverage_{100 * c:.0f}": Score(partial(_inside, level=c), share=True) for c in LEVELS},
-    "below_median": Score(lambda points: points["pit"] < 0.5, share=True),
+    "below_median": Score(lambda points: _below(points["pit"]), share=True),
 }
 
 
@@ -173,6 +179,8 @@ def coverage_of(pit: Floats, levels: Sequence[float] = LEVELS) -> Floats:
 def below_median(law: PredictiveLaw, y: Floats) -> float:
     """Share of the observations (m,) below the predictive median; one half if calibrated.
 
+    One that is the median, as where all models and the observation are 0, counts half.
+
     Raises:
         InputError: If the observations are not one finite number a site.
 
@@ -180,7 +188,7 @@ def below_median(law: PredictiveLaw, y: Floats) -> float:
     >>> below_median(NormalMixture.of_draws(np.zeros((1, 4)), 1.0), np.array([-1, -2, 1, -3.0]))
     0.75
     """
-    return float(np.mean(pit(law, y) < 0.5))
+    return float(np.mean(_below(pit(law, y))))
 
 
 def score_row(
@@ -242,7 +250,7 @@ def score_points(
     columns = zip(SCORES.items(), each, found.mean, found.band(level).T, strict=True)
     for (name, score), values, mean, ends in columns:
         if score.share:
-            band = share_band(values > 0, clusters, level)
+            band = share_band(values, clusters, level)
         else:
             band = Band(*map(float, score.of_mean(ends)))
         row |= {name: float(score.of_mean(mean)), f"{name}_lo": band.lo, f"{name}_hi": band.hi}

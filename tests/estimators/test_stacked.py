@@ -12,7 +12,13 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 from scipy.stats import norm
 
-from dirimix.errors import ChoiceNote, ConvergenceWarning, InputError, NotConverged
+from dirimix.errors import (
+    ChoiceNote,
+    ConvergenceWarning,
+    DroppedRowsWarning,
+    InputError,
+    NotConverged,
+)
 from dirimix.estimators.baselines import EqualWeights, SimplexLeastSquares
 from dirimix.estimators.latent.laplace import Approximation
 from dirimix.estimators.single_model import SingleModel
@@ -232,7 +238,7 @@ def test_where_the_best_does_not_converge_the_next_is_taken(monkeypatch):
     assert scores.others("b") == ("c", "a")
     assert scores.others(STACK) == ("b", "c", "a")
     # one that is surely half a nat a row behind is no answer in place of the best
-    assert scored((0.0, 2.0, 1.8)).others("b") == ("c",)
+    assert [scored((0.0, 2.0, 1.8)).is_far(n) for n in ("a", "b", "c")] == [True, False, False]
     both = StackedMixture(["x"], ["a", "b", "c"], candidates=["lbmm-lgp", "equal"], **given)
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)  # of what was not taken nothing is said
@@ -457,8 +463,14 @@ def test_few_rows_have_candidates_that_they_can_tell_apart():
     assert "on 2 regions of them" in stack.summary_[0]
     with pytest.raises(InputError, match="4 held-out regions of 3 models need 16 rows"):
         fitted(frame)  # asked for by name
-    with pytest.raises(InputError, match="2 held-out regions of 3 models need 8 rows, and there"):
+    with pytest.raises(InputError, match="of 3 models need 8 rows with a value of each, and"):
         StackedMixture(["x"], ["a", "b", "c"]).fit(frame.head(7), frame["y"].head(7))
+    # rows with gaps say nothing to these methods, wherever they lie
+    gaps = table(14).assign(a=lambda t: t["a"].where(t.index >= 6))
+    with pytest.warns((ChoiceNote, DroppedRowsWarning)) as said:
+        few = StackedMixture(["x"], ["a", "b", "c"]).fit(gaps, gaps["y"])
+    assert few.candidates_["n"].tolist() == [8] * len(few.candidates_)
+    assert not any("is no candidate here" in str(w.message) for w in said)
 
 
 @pytest.mark.parametrize("coords", [[], ["group"]])

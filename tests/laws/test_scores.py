@@ -114,6 +114,15 @@ def test_a_law_that_is_too_high_has_too_many_below_its_median():
     assert scores.below_median(normal(0.5, 1.0, 400), y) > 0.6
 
 
+def test_observations_that_are_the_median_count_half():
+    """As on days without rain, where all models and the observation are 0."""
+    y = np.array([0.0, 0.0, 0.0, 0.0, -1.0, 1.0])
+    law = normal(0.0, 1.0, 6)
+    assert scores.below_median(law, y) == 0.5
+    row = scores.score_row(law, y, seed=0)
+    assert row["below_median_lo"] < 0.25 < 0.75 < row["below_median_hi"]
+
+
 def test_paired_differences_have_the_sign_of_a_minus_b():
     rng = np.random.default_rng(2)
     shared = rng.normal(size=200)

@@ -380,6 +380,20 @@ def test_rows_without_any_model_are_left_out(tmp_path):
     assert count == {
         name: len(part.frame) - (name in {"train", "test"}) for name, part in whole.parts.items()
     }
+    # a share of the rows for testing is one of those that can be used
+    table[table["part"] != "landscape"].to_csv(tmp_path / "table.csv", index=False)
+    drawn = replace(study.data, split=None, test_fraction=0.5)
+    parts = load_split_table(drawn, 1).parts
+    assert {name: len(part.frame) for name, part in parts.items()} == {"train": 20, "test": 20}
+    for name in ("test", "train"):
+        table.loc[table["part"] == name, list(whole.models)] = np.nan
+        table.to_csv(tmp_path / "table.csv", index=False)
+        if name == "test":
+            notes = load_split_table(study.data, 1).notes
+            assert "all 12 test rows lack a value of every model: none is left" in notes
+        else:
+            with pytest.raises(InputError, match="all 30 train rows lack a value of every model"):
+                load_split_table(study.data, 1)
 
 
 def test_training_rows_that_are_too_many_are_predicted_unseen(tmp_path):

@@ -79,6 +79,7 @@ def test_a_first_column_far_from_all_others_is_a_coordinate_where_no_name_says_o
     models = {n: y + rng.normal(0, 0.1, 40) for n in ("endf", "jeff", "optical")}
     table = pd.DataFrame({"energy": energy, **models, "obs": y})
     assert (guess(table).coords, len(guess(table).models)) == (("energy",), 3)
+    assert "energy is taken for a coordinate, as it is much further" in guess(table).doubts[0]
     near = table.assign(energy=y + rng.normal(0, 0.5, 40))  # the control
     assert (guess(near).coords, len(guess(near).models)) == ((), 4)
 

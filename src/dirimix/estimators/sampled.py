@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from dirimix._arguments import check_room
 from dirimix._cores import check_process
-from dirimix.errors import TableWarning
+from dirimix.errors import FitWarning
 from dirimix.estimators.base import AbstractMixture
 from dirimix.estimators.fit_report import FitReport, noise_words
 from dirimix.estimators.latent.noise_kind import NoiseOptions, check_noise, check_places
@@ -180,7 +180,7 @@ class AbstractSampledMixture(NoiseOptions, AbstractMixture):
                 "a constant mixture of the models is the observations to the last digits: no noise "
                 "is seen, so that the noise level has no lower end and its draws need not "
                 "converge; give y_err, or take simplex-ls, which finds the weights",
-                TableWarning,
+                FitWarning,
                 stacklevel=4,
             )
         self._check_room(table)

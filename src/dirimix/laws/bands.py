@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from dirimix._arguments import check_share
-from dirimix._arrays import Floats, Mask
+from dirimix._arrays import Floats
 from dirimix.errors import InputError
 from dirimix.laws.bootstrap import Bootstrap, check_count, grouped
 
@@ -213,7 +213,7 @@ def binomial_band(hits: float, n: float, level: float = 0.9) -> Band:
     return Band(float(lo), float(hi))
 
 
-def share_band(hits: Mask, clusters: ArrayLike | None = None, level: float = 0.9) -> Band:
+def share_band(hits: ArrayLike, clusters: ArrayLike | None = None, level: float = 0.9) -> Band:
     """Band of the probability of a hit, of which some of n rows (n,) are.
 
     Rows of a cluster may be hits together, and count as fewer independent ones: as many as would

@@ -110,11 +110,18 @@ def mark_rows(
         InputError: If the split column holds anything but the names of the parts, or no 'train',
             or no training row has an observation.
     """
-    marks, notes = _given(frame, split, choice.test_fraction, seed), list[str]()
-    empty = np.asarray(_unknown(frame, data.models).all(axis=1))
-    if empty.any() and not empty.all():
-        marks = np.where(empty, UNUSABLE, marks)
+    notes, empty = list[str](), np.asarray(_unknown(frame, data.models).all(axis=1))
+    usable = ~empty if not empty.all() else np.ones_like(empty)
+    marks = _given(frame, split, choice.test_fraction, usable, seed)
+    if not usable.all():
         notes.append(_left_out(empty, "no model has a value"))
+        for part in np.unique(marks[empty & (marks != UNUSABLE)]):
+            if part not in marks[usable]:
+                whole = f"all {np.sum(marks == part)} {part} rows lack a value of every model"
+                if part == "train":
+                    raise InputError(f"{whole}; give some, or mark other rows for training")
+                notes.append(f"{whole}: none is left")
+        marks = np.where(empty, UNUSABLE, marks)
     if choice.missing:
         empty = np.asarray(_unknown(frame, data.coords).any(axis=1))
         if empty.any() and not empty.all():
@@ -191,11 +198,14 @@ def check_there(frame: pd.DataFrame, column: str, role: str) -> None:
         )
 
 
-def _given(frame: pd.DataFrame, split: str | None, fraction: float | None, seed: int) -> np.ndarray:
+def _given(
+    frame: pd.DataFrame, split: str | None, fraction: float | None, usable: Mask, seed: int
+) -> np.ndarray:
     n = len(frame)
-    if fraction is not None:
-        order = np.random.default_rng(seed).permutation(n)
-        return np.where(np.isin(np.arange(n), order[: round(fraction * n)]), "test", "train")
+    if fraction is not None:  # of the rows that can be used
+        order = np.random.default_rng(seed).permutation(np.flatnonzero(usable))
+        test = np.isin(np.arange(n), order[: round(fraction * len(order))])
+        return np.where(test, "test", np.where(usable, "train", UNUSABLE))
     if split is None:
         return np.full(n, "train")
     check_there(frame, split, "split")

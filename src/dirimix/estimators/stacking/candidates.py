@@ -3,7 +3,9 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
 
 from dirimix.errors import ChoiceNote, InputError
 from dirimix.estimators.base import AbstractMixture
@@ -11,6 +13,15 @@ from dirimix.estimators.latent.noise_kind import SampledWhereRouted, check_devic
 from dirimix.estimators.stacking.own_table import own_table
 from dirimix.methods import Choice, parse_method
 from dirimix.table.table import Table
+
+
+@runtime_checkable
+class HoldsOut(Protocol):
+    """A method with a quicker way to leave regions out than to fit anew."""
+
+    def borrow(self, other: AbstractMixture) -> Self: ...
+
+    def held_out(self, table: Table, region: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)

@@ -114,9 +114,13 @@ class Scored:
         return {n: w / sum(worth.values()) for n, w in worth.items()}
 
     def others(self, name: str) -> tuple[str, ...]:
-        """The candidates to take instead of one, the best first: none that is far behind."""
-        left = [n for n in self.names if n != name and not self.behind(n, self.best)[2] < -_DEAR]
+        """The candidates but one, the best first."""
+        left = [n for n in self.names if n != name]
         return tuple(sorted(left, key=lambda n: -float(self.columns[n].mean())))
+
+    def is_far(self, name: str) -> bool:
+        """Whether a candidate is surely too far behind the best to be taken in its place."""
+        return name != STACK and self.behind(name, self.best)[2] < -_DEAR
 
     def sentences(
         self, fitted: str, rows: int, used: int, failed: tuple[str, ...] = ()

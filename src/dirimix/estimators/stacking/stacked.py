@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from dirimix.estimators.latent.noise_kind import (
     check_inference,
     check_tails,
 )
-from dirimix.estimators.stacking.candidates import Candidates, check_candidate
+from dirimix.estimators.stacking.candidates import Candidates, HoldsOut, check_candidate
 from dirimix.estimators.stacking.choice import STACK, Scored, guarded
 from dirimix.estimators.stacking.own_table import most_rows, own_table
 from dirimix.estimators.stacking.regions import FEW, FEW_ROWS, regions, rows_needed, scored_rows
@@ -27,16 +27,6 @@ from dirimix.laws.normal_mixture import NormalMixture
 from dirimix.sampling.progress import COMPARING, ChainProgress, Listener
 from dirimix.table.selection import observed
 from dirimix.table.table import Table
-
-
-@runtime_checkable
-class _HoldsOut(Protocol):
-    """A method with a quicker way to leave regions out than to fit anew."""
-
-    def borrow(self, other: AbstractMixture) -> Self: ...
-
-    def held_out(self, table: Table, region: np.ndarray) -> np.ndarray: ...
-
 
 LOCAL = ("ridge-stacking", "bma-closed-form", "lbmm-lgp", "lbmm-lgp+delta", "signed-gp")
 GLOBAL = ("equal", "simplex-ls", "ridge-stacking")
@@ -157,15 +147,18 @@ class StackedMixture(AbstractMixture):
         best, final = scored.chosen, candidates.build(self.inference)
         order = [STACK] if self.choose == "stack" else [best, *scored.others(best)]
         made: dict[str, _Fitted] = {}
+        failed: dict[str, bool] = {}  # what has not converged: whether it is an answer all the same
         for name in order:
+            if any(failed.values()) and scored.is_far(name):
+                continue
             for member in scored.shares(name):
                 made[member] = made.get(member) or self._fitted(member, final[member], table)
             reasons = [f"{m}: {r}" for m in scored.shares(name) for r in made[m].reasons]
             if self.inference != "hmc" or not reasons:
                 break
-        else:  # none has converged: the best that gave an answer says why
-            answers = (n for n in order if not any(made[m].failure for m in scored.shares(n)))
-            name = next(answers, order[0])
+            failed[name] = not any(made[m].failure for m in scored.shares(name))
+        else:  # none has converged: the best that is an answer says why
+            name = next((n for n, answers in failed.items() if answers), order[0])
         self.weights_ = scored.shares(name)
         fits = {n: made[n] for n in self.weights_}
         for failure in (own.failure for own in fits.values() if own.failure):
@@ -174,8 +167,8 @@ class StackedMixture(AbstractMixture):
         self.reasons_ = tuple(f"{n}: {r}" for n, own in fits.items() for r in own.reasons)
         self.converged_ = not self.reasons_
         self.candidates_ = scored.table(best if self.choose == "stack" else name)
-        used, failed = most_rows(self.members_, table), tuple(order[: order.index(name)])
-        self.summary_ = scored.sentences(name, len(table.x), used, failed)
+        used, before = most_rows(self.members_, table), tuple(failed)[: order.index(name)]
+        self.summary_ = scored.sentences(name, len(table.x), used, before)
         self.priors_ = {
             "weights": "none; largest log score on held-out regions",
             "others": "those of the methods",
@@ -252,14 +245,16 @@ class StackedMixture(AbstractMixture):
 
     def _scored_parts(self, table: Table) -> tuple[Table, np.ndarray, np.ndarray]:
         """The n rows that are scored, the region of each, and what is resampled together, (n,)."""
-        n, k = table.f.shape
-        count, least = self.regions, rows_needed(self.regions, k)
-        if self._has_few(table):
+        count, least = self.regions, rows_needed(self.regions, len(table.models))
+        if self._has_few(table):  # the methods that are compared then take no others
+            table = table.rows(np.flatnonzero(table.known.all(axis=1)))
             count, least = FEW, FEW_ROWS
+        n, k = table.f.shape
         if n < least:
+            what = "rows with a value of each" if count == FEW else "rows"
             raise InputError(
-                f"{count} held-out regions of {k} models need {least} rows, and there are {n}; "
-                "give more rows, or take one method, such as equal"
+                f"{count} held-out regions of {k} models need {least} {what}, and there are {n}; "
+                "give more rows, or take one method, such as lbmm-gld"
             )
         rows = table.rows(scored_rows(n, self.random_state))
         places = self.space_.embed(rows.x) if self.space_.axes else np.empty((len(rows.x), 0))
@@ -275,7 +270,7 @@ class StackedMixture(AbstractMixture):
 
     def _held_out(self, member: AbstractMixture, table: Table, region: np.ndarray) -> np.ndarray:
         """Log density of each row under fits without its region, in the scale of the fit, (n,)."""
-        if isinstance(member, _HoldsOut):
+        if isinstance(member, HoldsOut):
             return member.borrow(self).held_out(own_table(member, table), region)
         found = np.empty(len(table.x))
         for number in np.unique(region):

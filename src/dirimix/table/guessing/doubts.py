@@ -13,7 +13,14 @@ import pandas as pd
 from dirimix._arrays import Floats
 from dirimix.errors import InputError, counted
 from dirimix.table.dates import days
-from dirimix.table.guessing.roles import COORDS, in_range, is_error, says_split, values_of
+from dirimix.table.guessing.roles import (
+    COORDS,
+    in_range,
+    is_error,
+    says_split,
+    stands_out,
+    values_of,
+)
 from dirimix.table.values import number_text, plain_name, strays
 
 if TYPE_CHECKING:
@@ -48,6 +55,7 @@ def doubts(frame: pd.DataFrame, found: "Guess") -> tuple[str, ...]:
         *_copies(frame, models),
         *_strange_models(frame, target, models),
         *_likely_models(frame, target, coords),
+        *_far_coordinate(frame, target, coords, models),
         *_left_out(frame, target, unused),
     )
 
@@ -131,7 +139,8 @@ def _far_models(frame: pd.DataFrame, target: str, models: Sequence[str]) -> Iter
 
 def _other_targets(frame: pd.DataFrame, target: str, models: Sequence[str]) -> Iterator[str]:
     """On a target that no model goes with, where a column taken for a model goes with all."""
-    if max((_correlation(frame, n, target) for n in models), default=1.0) >= _UNTOLD:
+    best = max((_correlation(frame, n, target) for n in models), default=1.0)
+    if best >= _UNTOLD or len(models) <= 2:
         return
     for name in reversed(models):  # observations stand last more often
         least = min(_correlation(frame, name, m) for m in models if m != name)
@@ -159,7 +168,8 @@ def _copies(frame: pd.DataFrame, models: Sequence[str]) -> Iterator[str]:
     """On models whose values are another's at every row."""
     values = {n: v for n in models if (v := values_of(frame, n)) is not None}
     for name, other in itertools.combinations(values, 2):
-        if np.array_equal(values[name], values[other], equal_nan=True):
+        known = np.isfinite(values[name]).any()
+        if known and np.array_equal(values[name], values[other], equal_nan=True):
             yield f"{name} and {other} are equal at every row: name one of them with --models"
 
 
@@ -184,6 +194,17 @@ def _likely_models(frame: pd.DataFrame, target: str, coords: Sequence[str]) -> I
                 f"{name} is taken for a coordinate and goes with {target} (rank correlation "
                 f"{found:.2f}): if it is a model, name it with the others with --models"
             )
+
+
+def _far_coordinate(
+    frame: pd.DataFrame, target: str, coords: Sequence[str], models: Sequence[str]
+) -> Iterator[str]:
+    """On a coordinate that is none by its name, but by how far it is from the observations."""
+    if len(coords) == 1 and stands_out(frame, [*coords, *models], target):
+        yield (
+            f"{coords[0]} is taken for a coordinate, as it is much further from {target} than the "
+            "models: if it is one, in another unit maybe, convert it"
+        )
 
 
 def _left_out(frame: pd.DataFrame, target: str, unused: Sequence[str]) -> Iterator[str]:

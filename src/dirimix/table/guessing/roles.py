@@ -174,13 +174,13 @@ def find_models(frame: pd.DataFrame, free: Sequence[str], target: str) -> list[s
     numbers = [n for n in free if values_of(frame, n) is not None]
     first = cast(Any, frame.iloc[:, 0])
     ordered = first.is_monotonic_increasing or first.is_monotonic_decreasing
-    if numbers[:1] == [frame.columns[0]] and (ordered or _stands_out(frame, numbers, target)):
+    if numbers[:1] == [frame.columns[0]] and (ordered or stands_out(frame, numbers, target)):
         numbers = numbers[1:]
     found = [n for n in numbers if in_range(frame, n, target)]
     return found if len(found) > 1 else numbers
 
 
-def _stands_out(frame: pd.DataFrame, numbers: Sequence[str], target: str) -> bool:
+def stands_out(frame: pd.DataFrame, numbers: Sequence[str], target: str) -> bool:
     """Whether the first of many columns is no model, and no name says what is a coordinate."""
     if any(plain_name(n) in COORDS for n in frame.columns) or len(numbers) <= _FEW:
         return False
