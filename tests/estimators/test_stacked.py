@@ -470,6 +470,7 @@ def test_few_rows_have_candidates_that_they_can_tell_apart():
     with pytest.warns((ChoiceNote, DroppedRowsWarning)) as said:
         few = StackedMixture(["x"], ["a", "b", "c"]).fit(gaps, gaps["y"])
     assert few.candidates_["n"].tolist() == [8] * len(few.candidates_)
+    assert "on 2 regions of 8 of them, where all models have a value, that" in few.summary_[0]
     assert not any("is no candidate here" in str(w.message) for w in said)
 
 

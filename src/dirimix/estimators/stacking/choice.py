@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dirimix._arrays import Floats, Indices
+from dirimix.estimators.stacking.regions import MOST
 from dirimix.estimators.stacking.weights import (
     resampled_weights,
     stacked_log_score,
@@ -134,7 +135,8 @@ class Scored:
             failed: What was chosen before and had not converged.
         """
         scored, count = len(self.log_density), len(np.unique(self.regions))
-        some = "them" if scored == rows else f"{scored} of them, drawn with the seed,"
+        which = "drawn with the seed" if rows > MOST else "where all models have a value"
+        some = "them" if scored == rows else f"{scored} of them, {which},"
         fit = f"all {rows}" if used == rows else f"{used} of {rows}"
         first = (
             f"{fitted} was fitted to {fit} training rows, by the mean log score of "

@@ -11,7 +11,7 @@ from dirimix._arrays import Floats, Indices
 FEW = 2  # regions where rows are too few for more
 _EACH = 4  # rows of a region, at least
 FEW_ROWS = FEW * _EACH
-_MOST = 1000  # rows that are scored: the time of a fit of latent fields grows as their cube
+MOST = 1000  # rows that are scored: the time of a fit of latent fields grows as their cube
 
 
 def regions(x: Floats, count: int, seed: int = 0) -> Indices:
@@ -65,7 +65,7 @@ def scored_rows(n: int, seed: int) -> Indices:
     >>> len(scored_rows(40, 0)), len(scored_rows(4000, 0))
     (40, 1000)
     """
-    return np.sort(np.random.default_rng(seed).permutation(n)[:_MOST])
+    return np.sort(np.random.default_rng(seed).permutation(n)[:MOST])
 
 
 def _halves(x: Floats, part: Indices) -> tuple[Indices, Indices]:
