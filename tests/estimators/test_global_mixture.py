@@ -13,7 +13,7 @@ from scipy.special import betaln, expit
 from sklearn.exceptions import NotFittedError
 
 from dirimix import DirichletMixture, LinearMixture
-from dirimix.errors import ConvergenceWarning, DroppedRowsWarning, InputError, TableWarning
+from dirimix.errors import ConvergenceWarning, DroppedRowsWarning, FitWarning, InputError
 from dirimix.estimators import global_posterior
 from dirimix.laws.noise_prior import GammaPrecision
 from monte_carlo import LIMIT, Law, apart, far_from, scalars
@@ -323,10 +323,10 @@ def test_a_model_is_no_answer_for_being_right_on_days_without_rain(trio):
 @every_class
 def test_observations_that_are_a_mixture_themselves_are_pointed_out(kind, trio):
     y = 0.3 * trio["a"] + 0.7 * trio["b"]
-    with pytest.warns((TableWarning, ConvergenceWarning)) as said:
+    with pytest.warns((FitWarning, ConvergenceWarning)) as said:
         kind(models=["a", "b"], **HURRIED).fit(trio, y)
     assert any("no noise is seen" in str(w.message) for w in said)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", TableWarning)  # errors are noise enough
+        warnings.simplefilter("error", FitWarning)  # errors are noise enough
         warnings.simplefilter("ignore", ConvergenceWarning)
         kind(models=["a", "b"], **HURRIED).fit(trio, y, np.full(len(y), 0.1))
