@@ -261,3 +261,21 @@ run = {}
     assert "500 of 2100 train rows are used, drawn with the seed" in said
     assert main([*fit, str(tmp_path / "none"), "--n-train", "1"]) == 2
     assert "--n-train must be at least 2, not 1" in capsys.readouterr().err
+
+
+def test_the_part_with_the_fewest_whole_rows_is_looked_at(tmp_path, capsys):
+    """All parts have ten rows; without the last block two of these have all models."""
+    rng = np.random.default_rng(0)
+    models = pd.DataFrame(rng.standard_normal((15, 3)), columns=["a", "b", "c"])
+    table = models.assign(a=models["a"].where(models.index >= 8), x=range(15), y=models["b"] + 0.1)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    study = tmp_path / "study.toml"
+    study.write_text(
+        '[data]\ntable = "t.csv"\ntarget = "y"\ncoords = ["x"]\nmodels = ["a", "b", "c"]\n'
+        '[methods]\nrun = ["equal"]\n[validation.v]\nscheme = "blocks"\nsize = [5]\n'
+    )
+    for argv in (["check", str(study)], ["run", str(study), "--no-report", "--quiet"]):
+        assert main([*argv, "--out", str(tmp_path / "out")]) == 2
+        said = r"\[validation.v\] equal: only 2 of 10 rows have a value of every model"
+        assert re.search(said, capsys.readouterr().err)
+    assert not (tmp_path / "out").exists()

@@ -3,9 +3,12 @@
 # pyright: strict, reportMissingTypeStubs=false
 
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
 
 from dirimix.assess.folds import clusters, make_folds
 from dirimix.assess.options import Scheme
@@ -156,7 +159,7 @@ def _look_at_method(
 
 
 def _look_at_scheme(found: Findings, setup: ResolvedStudy, scheme: Scheme) -> None:
-    """The folds of a scheme, each as a table, and the smallest training part by every method."""
+    """The folds of a scheme, each as a table, and the smallest training parts by every method."""
     study, data, parts = setup.study, setup.data, list[SplitTable]()
     with found.of():
         folds = make_folds(scheme, data, study.seed)
@@ -168,15 +171,22 @@ def _look_at_scheme(found: Findings, setup: ResolvedStudy, scheme: Scheme) -> No
                 parts.append(part)
     if not parts:
         return
-    least = min(parts, key=lambda part: len(part.parts["train"].frame))
     silent = Findings()  # what it warns of, the whole table does
     for choice in study.validated(scheme):
         known = choice.method.options()
         more = {k: v for k, v in scheme.options.items() if k in known}
         title = f"[validation.{scheme.name}] {choice.name}"
-        _look_at_method(silent, setup, choice, least, title, more)
+        for part in _smallest(parts):
+            _look_at_method(silent, setup, choice, part, title, more)
     for sentence, names in silent.refusals.items():
         found.refusals.setdefault(sentence, []).extend(names)
+
+
+def _smallest(parts: Sequence[SplitTable]) -> list[SplitTable]:
+    """Those with the fewest training rows, and with the fewest where all models have a value."""
+    frames = [cast(Any, part.parts["train"].frame)[list(part.models)] for part in parts]
+    counts = [[len(f) for f in frames], [int(f.notna().all(axis=1).sum()) for f in frames]]
+    return [parts[n] for n in dict.fromkeys(int(np.argmin(c)) for c in counts)]
 
 
 def _check_fit(data: SplitTable) -> None:
