@@ -134,6 +134,9 @@ def test_chains_in_two_modes_are_named_with_what_tells_them_apart():
     assert "weight[a]" in told
     assert "weight[b]" in told
     assert "sigma" not in told
+    each = modes.apart({"weight[a]": GOOD[..., 0] + 8 * np.arange(4)[:, None]})
+    assert each is not None
+    assert each.startswith("every chain is in a mode of its own (weight[a] ")
 
 
 def test_chains_that_wander_or_agree_are_in_no_modes_of_their_own():

@@ -42,6 +42,8 @@ def apart(quantities: Mapping[str, np.ndarray]) -> str | None:
     told = "; ".join(
         f"{names[i]} {', '.join(f'{v:.3g}' for v in of_groups[i])} in turn" for i in order
     )
+    if len(groups) == chains > 2:
+        return f"every chain is in a mode of its own ({told})"
     return f"chains {which} are in modes of their own ({told})"
 
 
