@@ -221,6 +221,14 @@ def test_methods_that_need_complete_rows_are_left_out_where_there_are_none(table
     study = read_study(table / "gaps.toml")
     assert study.run == ("raw", "lbmm-gld", "lbmm-gpd", "lbmm-lgp")
     assert main(["check", "gaps.toml", "--quiet"]) == 0
+    long = pd.concat([frame.ffill().bfill().head(7), frame], ignore_index=True)
+    long.assign(x=range(len(long))).to_csv("few.csv", index=False)  # 7 of 67 rows are whole
+    assert main(["init", "few.csv", "--quiet"]) == 0
+    assert "gbmm-d" in read_study(table / "few.toml").run
+    longer = pd.concat([long, frame.head(10)], ignore_index=True)  # 7 of 77
+    longer.assign(x=range(len(longer))).to_csv("fewer.csv", index=False)
+    assert main(["init", "fewer.csv", "--quiet"]) == 0
+    assert "gbmm-d" not in read_study(table / "fewer.toml").run
     assert "where every model has a value, and there are 0" in (table / "gaps.toml").read_text()
     frame.assign(site=list("pqrs") * 15).to_csv("labels.csv", index=False)
     assert main(["init", "labels.csv", "--coords", "site,x", "--quiet"]) == 0

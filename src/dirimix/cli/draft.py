@@ -10,7 +10,9 @@ from dirimix.table.guessing.guess import Guess
 
 _WIDTH = 88  # of a line
 _RIVALS = ("simplex-ls", "ridge-stacking")
-_WHOLE = 2  # rows a model with a value of every model, below which no method needs such rows
+# rows a model with a value of every model, and share of the observations, below which no method
+# that needs such rows is proposed
+_WHOLE, _SHARE = 2, 0.1
 _SCARCE = "the others need rows where every model has a value, and there are"
 _FEW = 30  # observations below which none are set aside for a test
 
@@ -35,7 +37,8 @@ def study_text(
     evidence = ["bma-closed-form"] if set(found.coords) - set(found.labels) else []
     placed = [*evidence, "gbmm-d", *(local if found.coords else [])]
     run, rivals = ["raw", "equal", *_RIVALS, *placed], _RIVALS
-    scarce = bool(found.coords) and found.whole < min(_WHOLE * len(found.models), found.observed)
+    enough = max(_WHOLE * len(found.models), _SHARE * found.observed)
+    scarce = bool(found.coords) and found.whole < min(enough, found.observed)
     if scarce:  # the others are fitted to rows where every model has a value
         run, rivals = ["raw", *local, *(["lbmm-lgp"] if distances else [])], local[:1]
     pairs = [_listed([run[-1], rival]) for rival in rivals if rival != run[-1]]
