@@ -171,12 +171,13 @@ def _look_at_scheme(found: Findings, setup: ResolvedStudy, scheme: Scheme) -> No
                 parts.append(part)
     if not parts:
         return
+    smallest = _smallest(parts)
     silent = Findings()  # what it warns of, the whole table does
     for choice in study.validated(scheme):
         known = choice.method.options()
         more = {k: v for k, v in scheme.options.items() if k in known}
         title = f"[validation.{scheme.name}] {choice.name}"
-        for part in _smallest(parts):
+        for part in smallest:
             _look_at_method(silent, setup, choice, part, title, more)
     for sentence, names in silent.refusals.items():
         found.refusals.setdefault(sentence, []).extend(names)
